@@ -1,0 +1,120 @@
+package identity
+
+import (
+	"time"
+
+	"github.com/mandate-health/mandate/fhir"
+)
+
+// Role is what an account is for. A person who is both a patient and a proxy
+// has one account; its capacities come from its identities.
+type Role string
+
+// The roles of accounts.
+const (
+	RolePatient   Role = "patient"
+	RoleProxy     Role = "proxy"
+	RoleClinician Role = "clinician"
+	RoleAdmin     Role = "admin"
+)
+
+// NeedsSecondFactor reports whether an account of this role may use a
+// password alone: patients may, staff and proxies never.
+func (r Role) NeedsSecondFactor() bool { return r != RolePatient }
+
+// Person is one human's account: the sub of every token, whichever capacity
+// it acts in.
+type Person struct {
+	Tenant string
+	// ID is the stable subject identifier.
+	ID       string
+	Username string
+	// Name is how pages and banners call the person.
+	Name string
+	Role Role
+	// Language is a BCP 47 tag, empty when never chosen.
+	Language string
+	// Disabled accounts cannot sign in and their grants are refused.
+	Disabled   bool
+	Identities []Identity
+	Created    time.Time
+}
+
+// Identity links an account to one FHIR resource that stands for the same
+// human: the own Patient, a RelatedPerson per patient acted for, a
+// Practitioner.
+type Identity struct {
+	Resource fhir.Reference `json:"resource"`
+	// Patient is the logical id of the patient for Patient and RelatedPerson
+	// resources; empty for a Practitioner.
+	Patient string `json:"patient,omitempty"`
+	// Verified is false until the link was proofed; unverified links give no
+	// capacity.
+	Verified bool `json:"verified"`
+}
+
+// FactorKind names a kind of authentication factor.
+type FactorKind string
+
+// The kinds of factor.
+const (
+	FactorPassword FactorKind = "password"
+	FactorTOTP     FactorKind = "totp"
+)
+
+// Factor is one enrolled authenticator. Secret is a password hash or a shared
+// secret; it is stored encrypted.
+type Factor struct {
+	Tenant   string
+	ID       string
+	PersonID string
+	Kind     FactorKind
+	Secret   []byte
+	// Counter is the last accepted time step of a TOTP, so that a code works
+	// once.
+	Counter int64
+	Created time.Time
+}
+
+// Session is one log-in of one browser.
+type Session struct {
+	Tenant string
+	// Hash is the keyed hash of the cookie value; the value is never stored.
+	Hash     string
+	PersonID string
+	// AuthTime is when the person last proved themself, UTC.
+	AuthTime time.Time
+	// AMR lists the methods used (RFC 8176): pwd, otp, …
+	AMR []string
+	// Language is the language chosen for this session, a BCP 47 tag.
+	Language string
+	Created  time.Time
+	LastSeen time.Time
+	// Ends is the absolute end; IdleEnds moves with use.
+	Ends     time.Time
+	IdleEnds time.Time
+	// Ended is when it was signed out, zero while it lives.
+	Ended time.Time
+}
+
+// Level is the authentication assurance reached.
+type Level string
+
+// The levels, as acr values.
+const (
+	AAL1 Level = "urn:mandate:aal:1"
+	AAL2 Level = "urn:mandate:aal:2"
+)
+
+// Level gives the assurance level of the session: AAL2 with two factors.
+func (s Session) Level() Level {
+	if len(s.AMR) >= 2 {
+		return AAL2
+	}
+	return AAL1
+}
+
+// Live reports whether the session may be used at t.
+func (s Session) Live(t time.Time) bool {
+	return s.Ended.IsZero() && t.Before(s.Ends) && t.Before(s.IdleEnds)
+}

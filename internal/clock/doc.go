@@ -1,0 +1,4 @@
+// Package clock is the only place that reads the wall clock. Everything that
+// has a time rule takes a Clock, so that tests and the development clock route
+// can move it (D16). It owns no scheduling.
+package clock

@@ -1,0 +1,89 @@
+package oauth
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// ClientKind says how a client proves itself at the token endpoint.
+type ClientKind string
+
+// The kinds of client (SMART CAP-04…06).
+const (
+	// ClientPublic has no credential.
+	ClientPublic ClientKind = "public"
+	// ClientSymmetric has a secret (client_secret_basic or _post).
+	ClientSymmetric ClientKind = "symmetric"
+	// ClientAsymmetric has registered keys (private_key_jwt).
+	ClientAsymmetric ClientKind = "asymmetric"
+	// ClientBackend has registered keys and acts for itself (SMART Backend
+	// Services).
+	ClientBackend ClientKind = "backend"
+)
+
+// Client is a registered application.
+type Client struct {
+	Tenant string     `json:"-"`
+	ID     string     `json:"client_id"`
+	Kind   ClientKind `json:"kind"`
+	// Name and Publisher are shown on the consent page.
+	Name      string `json:"client_name"`
+	Publisher string `json:"publisher,omitempty"`
+	LogoURI   string `json:"logo_uri,omitempty"`
+	PolicyURI string `json:"policy_uri,omitempty"`
+	// Verified is when the organisation checked the app; zero means never.
+	Verified time.Time `json:"verified,omitzero"`
+	// SecretHashes are keyed hashes; two are valid during rotation.
+	SecretHashes []string `json:"secret_hashes,omitempty"`
+	// JWKS is an inline key set, JWKSURI the place of one; at most one is set.
+	JWKS    json.RawMessage `json:"jwks,omitempty"`
+	JWKSURI string          `json:"jwks_uri,omitempty"`
+	// RedirectURIs and LaunchURIs are complete and compared exactly
+	// (SMART REG-01, AZ-04).
+	RedirectURIs []string `json:"redirect_uris,omitempty"`
+	LaunchURIs   []string `json:"launch_uris,omitempty"`
+	// Scopes is the ceiling: nothing outside it is ever granted.
+	Scopes string `json:"scopes"`
+	// AllowedOrigins are the CORS origins; empty means those of the redirect
+	// URIs.
+	AllowedOrigins []string `json:"allowed_origins,omitempty"`
+	// Introspect lets the client introspect tokens of any client (INT-09).
+	Introspect bool `json:"introspect,omitempty"`
+	// RegisterLaunch lets an EHR client register launch contexts.
+	RegisterLaunch bool `json:"register_launch,omitempty"`
+	// RefreshIDToken asks for an id_token with each refresh (D2).
+	RefreshIDToken bool `json:"refresh_id_token,omitempty"`
+	// RequiredScopes are those the app cannot work without, with the reason
+	// its maker gave.
+	RequiredScopes map[string]string `json:"required_scopes,omitempty"`
+	// Disabled clients get nothing.
+	Disabled bool `json:"disabled,omitempty"`
+	// Epoch grows when the client's tokens must die.
+	Epoch   int64     `json:"-"`
+	Created time.Time `json:"created,omitzero"`
+}
+
+// Confidential reports whether the client has a credential that it must use
+// (SMART SYM-04).
+func (c Client) Confidential() bool { return c.Kind != ClientPublic }
+
+// Origins gives the origins from which a browser may call the token endpoint
+// and the FHIR base (SMART CORS-02).
+func (c Client) Origins() []string {
+	if len(c.AllowedOrigins) > 0 {
+		return c.AllowedOrigins
+	}
+	var out []string
+	for _, raw := range c.RedirectURIs {
+		u, err := url.Parse(raw)
+		if err != nil || u.Host == "" {
+			continue
+		}
+		if o := u.Scheme + "://" + u.Host; !slices.Contains(out, o) {
+			out = append(out, o)
+		}
+	}
+	return out
+}

@@ -1,0 +1,126 @@
+package oauth
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/mandate-health/mandate/fhir"
+)
+
+// Grant is what one person allowed one client for one patient in one acting
+// capacity. Tokens state it; they never outlive it.
+type Grant struct {
+	Tenant   string
+	ID       string
+	PersonID string
+	ClientID string
+	Capacity fhir.Capacity
+	Context  Context
+	// Scopes is the granted scope string as told to the app, literal scope
+	// texts separated by single spaces (D11).
+	Scopes string
+	// Topics are the sensitive topics (v3-ActCode codes, or "R" for
+	// restricted data without a topic) that the person ticked; others are
+	// hidden from the app.
+	Topics []string
+	// ConsentID and ConsentVersion name the FHIR Consent that records the
+	// approval (D14).
+	ConsentID      string
+	ConsentVersion int
+	// Consents are the proxy consents on which the grant rested when made.
+	Consents []string
+	// Offline is true when the person chose to keep access while away, Online
+	// when refresh tokens end with the log-in session (SCP-20…22).
+	Offline bool
+	Online  bool
+	// SessionHash is the log-in session in which the grant was made.
+	SessionHash string
+	AuthTime    time.Time
+	AMR         []string
+	ACR         string
+	Created     time.Time
+	// Ends is the last moment of the grant, bounded by the person's choice
+	// and, for proxies, by the consents' valid-until.
+	Ends time.Time
+	// RenewFor is by how much each refresh of an offline grant moves Ends
+	// (US-02); zero for a fixed end.
+	RenewFor time.Duration
+	// Revoked is when it was ended early, zero while it stands; Reason says
+	// by what.
+	Revoked time.Time
+	Reason  string
+}
+
+// Live reports whether the grant stands at t.
+func (g Grant) Live(t time.Time) bool { return g.Revoked.IsZero() && t.Before(g.Ends) }
+
+// Context is the launch context of a grant (SMART CTX-*): it belongs to the
+// grant, never to the browser's session.
+type Context struct {
+	Patient           string       `json:"patient,omitempty"`
+	Encounter         string       `json:"encounter,omitempty"`
+	FHIRContext       []ContextRef `json:"fhirContext,omitempty"`
+	Intent            string       `json:"intent,omitempty"`
+	Tenant            string       `json:"tenant,omitempty"`
+	StyleURL          string       `json:"smart_style_url,omitempty"`
+	NeedPatientBanner *bool        `json:"need_patient_banner,omitempty"`
+}
+
+// ContextRef is one item of fhirContext (SMART CTX-05).
+type ContextRef struct {
+	Reference  string          `json:"reference,omitempty"`
+	Canonical  string          `json:"canonical,omitempty"`
+	Identifier json.RawMessage `json:"identifier,omitempty"`
+	Type       string          `json:"type,omitempty"`
+	Role       string          `json:"role,omitempty"`
+}
+
+// Launch is a launch context registered by an EHR, waiting for its app. The
+// handle given to the app is single use, short lived and bound to EHR client,
+// user, app, FHIR base and patient (SMART LAU-02).
+type Launch struct {
+	Tenant string
+	// Hash is the keyed hash of the handle.
+	Hash      string
+	EHRClient string
+	ClientID  string
+	// User is the FHIR identity of the user in the EHR, zero when not told.
+	User    fhir.Reference
+	Aud     string
+	Context Context
+	Created time.Time
+	Expires time.Time
+	// Used is when it was redeemed; Flow is the authorization request that
+	// did so.
+	Used time.Time
+	Flow string
+}
+
+// Code is an authorization code, stored by its keyed hash.
+type Code struct {
+	Tenant      string
+	Hash        string
+	GrantID     string
+	ClientID    string
+	RedirectURI string
+	// Challenge is the S256 code_challenge.
+	Challenge string
+	Nonce     string
+	Issued    time.Time
+	Expires   time.Time
+	// Used is when it was redeemed, zero before.
+	Used time.Time
+}
+
+// RefreshToken is one link of a rotating chain, stored by its keyed hash. It
+// names only its grant.
+type RefreshToken struct {
+	Tenant   string
+	Hash     string
+	GrantID  string
+	ClientID string
+	Issued   time.Time
+	Expires  time.Time
+	// Rotated is when its successor was given out, zero while it is newest.
+	Rotated time.Time
+}

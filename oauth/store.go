@@ -1,0 +1,93 @@
+package oauth
+
+import (
+	"context"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+)
+
+// ClientStore keeps clients and the launch contexts registered for them.
+type ClientStore interface {
+	// ClientByID gives a client, disabled or not. Errors: errs.NotFound.
+	ClientByID(ctx context.Context, tenant, id string) (Client, error)
+	// Clients gives all clients of the tenant, by id.
+	Clients(ctx context.Context, tenant string) ([]Client, error)
+	// PutClient creates or replaces a client.
+	PutClient(ctx context.Context, c Client) error
+
+	// CreateLaunch stores a launch context.
+	CreateLaunch(ctx context.Context, l Launch) error
+	// LaunchByHash gives one, used or not. Errors: errs.NotFound.
+	LaunchByHash(ctx context.Context, tenant, hash string) (Launch, error)
+	// UseLaunch marks it as used by a flow if it was unused and reports
+	// whether this call did so.
+	UseLaunch(ctx context.Context, tenant, hash, flow string, t time.Time) (bool, error)
+}
+
+// GrantStore keeps grants.
+type GrantStore interface {
+	// CreateGrant stores a new grant.
+	CreateGrant(ctx context.Context, g Grant) error
+	// GrantByID gives a grant, live or not. Errors: errs.NotFound.
+	GrantByID(ctx context.Context, tenant, id string) (Grant, error)
+	// GrantsOfPerson gives the grants a person made, newest first.
+	GrantsOfPerson(ctx context.Context, tenant, personID string) ([]Grant, error)
+	// GrantsOfPatient gives the grants on a patient's record, whoever made
+	// them, newest first.
+	GrantsOfPatient(ctx context.Context, tenant, patient string) ([]Grant, error)
+	// ExtendGrant moves the end of a live grant.
+	ExtendGrant(ctx context.Context, tenant, id string, ends time.Time) error
+	// RevokeGrant ends a grant at t if it stands and reports whether this
+	// call did so.
+	RevokeGrant(ctx context.Context, tenant, id, reason string, t time.Time) (bool, error)
+}
+
+// TokenStore keeps what makes tokens single-use and revocable.
+type TokenStore interface {
+	// CreateCode stores a new code.
+	CreateCode(ctx context.Context, c Code) error
+	// CodeByHash gives a code, used or not. Errors: errs.NotFound.
+	CodeByHash(ctx context.Context, tenant, hash string) (Code, error)
+	// UseCode marks a code as used if it was unused and reports whether this
+	// call did so: of many parallel calls exactly one gets true (AZ-16).
+	UseCode(ctx context.Context, tenant, hash string, t time.Time) (bool, error)
+
+	// CreateRefresh stores a refresh token; an equal one is left as it is.
+	CreateRefresh(ctx context.Context, r RefreshToken) error
+	// RefreshByHash gives a refresh token, rotated or not. Errors:
+	// errs.NotFound.
+	RefreshByHash(ctx context.Context, tenant, hash string) (RefreshToken, error)
+	// RotateRefresh marks it as rotated if it was not and reports whether
+	// this call did so.
+	RotateRefresh(ctx context.Context, tenant, hash string, t time.Time) (bool, error)
+
+	// UseAssertion remembers the jti of a client assertion until expires.
+	// Errors: errs.Conflict when the issuer used it before (ASY-10).
+	UseAssertion(ctx context.Context, tenant, issuer, jti string, expires time.Time) error
+	// RevokeToken lists the jti of one access token until expires.
+	RevokeToken(ctx context.Context, tenant, jti string, expires time.Time) error
+	// TokenRevoked reports whether the jti is listed.
+	TokenRevoked(ctx context.Context, tenant, jti string) (bool, error)
+
+	// PutPending creates or replaces an authorization request under way.
+	PutPending(ctx context.Context, p Pending) error
+	// PendingByID gives one, done or not. Errors: errs.NotFound.
+	PendingByID(ctx context.Context, tenant, id string) (Pending, error)
+	// FinishPending marks it as answered if it was not and reports whether
+	// this call did so.
+	FinishPending(ctx context.Context, tenant, id string, t time.Time) (bool, error)
+}
+
+// Store is the ports of the room together.
+type Store interface {
+	ClientStore
+	GrantStore
+	TokenStore
+}
+
+// Tx is what a use-case of this room needs inside one transaction.
+type Tx interface {
+	Store
+	audit.Appender
+}
