@@ -1,0 +1,62 @@
+package pages
+
+// ErrorPage says what happened, what it means and what to do. The sentences
+// come from the keys "error.<Cause>.what", ".means" and ".do"; an unknown Cause
+// takes those of Kind, an unknown Kind the general ones.
+type ErrorPage struct {
+	Frame
+	// Cause is the stable code of internal/errs; Kind its kind. Neither is
+	// shown.
+	Cause, Kind string
+	// SupportCode identifies the event for the help desk; it tells nothing else.
+	SupportCode string
+	// AppName is the app concerned, if known from a registered client.
+	AppName string
+	// ReturnURL and ReturnKey are the next step: a link and its message key;
+	// empty gives a link to the start page ("error.to_start").
+	ReturnURL, ReturnKey string
+}
+
+// Template names the page.
+func (ErrorPage) Template() string { return "error" }
+
+// NotFound is the page of an address that leads nowhere, or to something the
+// reader may not know of.
+type NotFound struct {
+	Frame
+	SupportCode string
+}
+
+// Template names the page.
+func (NotFound) Template() string { return "not-found" }
+
+// Outage says that a part is down and that nothing was lost.
+type Outage struct {
+	Frame
+	SupportCode string
+	// RetryURL tries again; empty leaves the button out.
+	RetryURL string
+}
+
+// Template names the page.
+func (Outage) Template() string { return "outage" }
+
+// Help is the static help page. It needs no store.
+type Help struct{ Frame }
+
+// Template names the page.
+func (Help) Template() string { return "help" }
+
+// Message is a page of one message: heading and paragraphs by message keys
+// "message.<Key>.title" and "message.<Key>.body".
+type Message struct {
+	Frame
+	Key string
+	// Args fill the placeholders of both.
+	Args map[string]any
+	// NextURL and NextKey are the one next step; empty leaves it out.
+	NextURL, NextKey string
+}
+
+// Template names the page.
+func (Message) Template() string { return "message" }

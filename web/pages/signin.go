@@ -1,0 +1,93 @@
+package pages
+
+// SignIn asks for user name and password. Posts: username, password, next.
+type SignIn struct {
+	Frame
+	// Action is the POST target; empty means the page's own URL.
+	Action string
+	// Username keeps what was typed.
+	Username string
+	// Next is an opaque value posted back (flow id or own path).
+	Next string
+	// AppName is the app that waits for the sign-in; empty for a direct one.
+	AppName string
+}
+
+// Template names the page.
+func (SignIn) Template() string { return "signin" }
+
+// StaffSignIn is the sign-in of the console. Posts: username, password, next.
+type StaffSignIn struct {
+	Frame
+	// Action is the POST target; empty means the page's own URL.
+	Action string
+	// Username keeps what was typed.
+	Username string
+	// Next is an opaque value posted back.
+	Next string
+}
+
+// Template names the page.
+func (StaffSignIn) Template() string { return "staff-signin" }
+
+// SecondFactor asks for the code of an authenticator app. Posts: code, next.
+type SecondFactor struct {
+	Frame
+	// Action is the POST target; empty means the page's own URL.
+	Action string
+	// Next is an opaque value posted back.
+	Next string
+	// AppName is the app that waits; empty for a direct sign-in.
+	AppName string
+	// CancelURL leads back to the start of the sign-in.
+	CancelURL string
+}
+
+// Template names the page.
+func (SecondFactor) Template() string { return "second-factor" }
+
+// SignedOut says that the session has ended.
+type SignedOut struct {
+	Frame
+	// SignInURL leads to a new sign-in.
+	SignInURL string
+}
+
+// Template names the page.
+func (SignedOut) Template() string { return "signed-out" }
+
+// Home is the page after a direct sign-in of a patient or proxy.
+type Home struct {
+	Frame
+	// Name is how the person is greeted.
+	Name string
+	// Records are the records the person may open; with one or none no choice
+	// is shown. Posts to SwitchAction: patient.
+	Records []PatientChoice
+	// SwitchAction takes the choice of another record.
+	SwitchAction string
+}
+
+// Template names the page.
+func (Home) Template() string { return "home" }
+
+// StaffHome is the start page of the console.
+type StaffHome struct {
+	Frame
+	// Name is how the person is greeted.
+	Name string
+	// Role is the staff role in words of the organisation.
+	Role string
+	// Tasks are the pages open to this role.
+	Tasks []StaffTask
+}
+
+// StaffTask is one link of the console's start page.
+type StaffTask struct {
+	// Key is a message key "staff.task.<name>" with label, and ".hint".
+	Key string
+	URL string
+}
+
+// Template names the page.
+func (StaffHome) Template() string { return "staff-home" }
