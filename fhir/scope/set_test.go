@@ -40,6 +40,7 @@ func TestIntersect(t *testing.T) {
 		{"levels never meet", "patient/Patient.rs", "user/Patient.rs system/Patient.rs", ""},
 		{"types never meet", "patient/Patient.rs", "patient/Observation.rs", ""},
 		{"repetitions of the same text are dropped", "patient/Patient.rs patient/*.r", "patient/Patient.rs", "patient/Patient.rs patient/Patient.r"},
+		{"a conjunction on one parameter stays one", "patient/Observation.r?category=a,b&category=b,c", "patient/Observation.r?category=a,c", "patient/Observation.r?category=a,b&category=a,c&category=b,c"},
 		{"modifiers are not guessed at", "patient/Observation.rs?code:in=a", "patient/Observation.rs?code=b", "patient/Observation.rs?code=b&code:in=a"},
 		{"nothing", "", "patient/*.cruds", ""},
 	} {
@@ -83,6 +84,8 @@ func TestCovers(t *testing.T) {
 		{"patient/Observation.rs?category=a", "patient/Observation.rs?category=a&status=final", true},
 		{"user/*.cruds", "patient/Patient.r", false},
 		{"patient/Observation.rs?code:not=a patient/Observation.rs?code:not=b", "patient/Observation.rs?code:not=a,b", false},
+		{"patient/Observation.rs?code=a patient/Observation.rs?code=b", "patient/Observation.rs?code:not=a,b", false},
+		{"patient/Observation.rs?code=|a", "patient/Observation.rs?code=a", false},
 		{"", "patient/Patient.r", false},
 	} {
 		o, _ := ParseScope(c.scope)
