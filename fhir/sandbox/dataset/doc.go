@@ -1,0 +1,29 @@
+// Package dataset writes the synthetic palliative-care records that the
+// development FHIR server starts with.
+//
+// Promise: for one start day the same bytes every time, in valid FHIR R4 with
+// the US Core 6.1 categories and codes the granular scopes name (SMART US-17,
+// US-18, US-20), and with a security label on every resource but a known
+// share (LB-01: unlabelled is not ordinary, so both must exist).
+//
+// Layout of the records:
+//
+//   - Rosa, Noah, Joaquin and Elena, the people the example Consents speak of,
+//     carry the ids of those examples; 40 further patients are p01 to p40.
+//   - Every date moves with the start day, by whole days counted from
+//     2026-11-20, so that a period that was running then is running now.
+//   - Every clinical resource carries meta.security N or R, except each 50th
+//     one in the order of generation, which carries none (2 %). Resources with
+//     a fixed id (the people, the examples, rosa-enc-current and their like)
+//     are never among them.
+//   - Resources that carry a topic label (HIV, PSY, SUD, ETH, SDV,
+//     42CFRPart2 and so on) are R. The one exception is
+//     Condition/rosa-cond-alcohol-mislabelled (N with SUD), there on purpose.
+//   - Each has meta.versionId 1 and a meta.lastUpdated not after the start day.
+//
+// Neighbours: fhir/sandbox stores the bytes and serves them; cmd/app writes
+// Consents, RelatedPersons and Persons into Mandate's own store.
+//
+// Not owned: serving, searching, versions after the first, and what a label
+// means for access.
+package dataset

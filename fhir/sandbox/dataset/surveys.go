@@ -1,0 +1,160 @@
+package dataset
+
+// answer is one survey or social-history finding with a coded value.
+type answer struct {
+	name, profile string
+	cats          []code
+	what, value   code
+}
+
+var answers = [...]answer{
+	{"smoking", "smokingstatus", []code{catSocial}, loinc("72166-2", "Tobacco smoking status"), snomed("8517006", "Ex-smoker (finding)")},
+	{"orientation", "observation-sexual-orientation", []code{catSocial}, loinc("76690-7", "Sexual orientation"), snomed("20430005", "Heterosexual (finding)")},
+	{"living", "simple-observation", []code{catSocial}, loinc("63512-8", "How many people are living or staying at this address"), snomed("224133007", "Lives with family")},
+	{"phq2", "observation-screening-assessment", []code{catSurvey}, loinc("55757-9", "Patient Health Questionnaire 2 item (PHQ-2) [Reported]"), snomed("260385009", "Negative (qualifier value)")},
+	{"pps", "observation-screening-assessment", []code{catSurvey}, loinc("89247-1", "ECOG Performance Status score"), code{sysLOINC, "LA9624-5", "Capable of only limited self-care, confined to bed or chair more than 50% of waking hours"}},
+	{"pain", "observation-screening-assessment", []code{catSurvey}, loinc("72514-3", "Pain severity - 0-10 verbal numeric rating [Score] - Reported"), code{sysLOINC, "LA6115-7", "4"}},
+	{"food-worry", "observation-screening-assessment", []code{catSurvey, catSDOH}, loinc("88122-7", "Within the past 12 months we worried whether our food would run out before we got money to buy more [U.S. FSS]"), code{sysLOINC, "LA28398-8", "Never true"}},
+	{"food-last", "observation-screening-assessment", []code{catSurvey, catSDOH}, loinc("88123-5", "Within the past 12 months the food we bought just didn't last and we didn't have money to get more [U.S. FSS]"), code{sysLOINC, "LA28398-8", "Never true"}},
+	{"housing", "observation-screening-assessment", []code{catSurvey, catSDOH}, loinc("71802-3", "Housing status"), code{sysLOINC, "LA30189-7", "I have a place to live today, but I am worried about losing it in the future"}},
+	{"transport", "observation-screening-assessment", []code{catSocial, catSDOH}, loinc("93030-5", "Has lack of transportation kept you from medical appointments, meetings, work, or from getting things needed for daily living"), code{sysLOINC, "LA32-8", "No"}},
+}
+
+// surveys writes social history, screening results (with SDOH among them) and
+// clinical tests.
+func (g *gen) surveys(p *person) {
+	first, last := p.visits[0], p.last()
+	for n, a := range answers {
+		v := first
+		if n%2 == 1 {
+			v = last
+		}
+		g.observe(p, observation{
+			id: p.id + "-obs-" + a.name, profile: a.profile, cats: a.cats, what: []code{a.what}, v: v,
+			value: func(d *doc) { d.concept("valueCodeableConcept", a.value) },
+		})
+	}
+	g.occupation(p, first)
+	if p.gender == "female" && p.years(g.day) < 60 {
+		g.pregnancy(p, last)
+	}
+	g.hungerPanel(p, last)
+	for n, v := range p.visits {
+		if n%3 == 0 {
+			g.clinicalTest(p, v, n)
+		}
+	}
+	g.questionnaire(p, responseFacts{id: p.id + "-qr-symptoms", title: "edmonton-symptom-assessment", v: last, items: symptomItems[:], label: normal})
+	g.questionnaire(p, responseFacts{id: p.id + "-qr-food", title: "hunger-vital-sign", v: last, items: foodItems[:], label: normal})
+}
+
+func (g *gen) occupation(p *person, v visit) {
+	g.observe(p, observation{
+		id: p.id + "-obs-occupation", profile: "observation-occupation", cats: []code{catSocial},
+		what: []code{loinc("11341-5", "History of Occupation")}, v: v,
+		value: func(d *doc) {
+			d.concept("valueCodeableConcept", code{"urn:oid:2.16.840.1.114222.4.5.327", "2310", "Elementary and middle school teachers"})
+			d.one("component", func() {
+				d.concept("code", loinc("86188-0", "History of Occupation Industry"))
+				d.concept("valueCodeableConcept", code{"urn:oid:2.16.840.1.114222.4.5.327", "7860", "Elementary and secondary schools"})
+			})
+		},
+	})
+}
+
+func (g *gen) pregnancy(p *person, v visit) {
+	g.observe(p, observation{
+		id: p.id + "-obs-pregnancy", profile: "observation-pregnancystatus", cats: []code{catSocial},
+		what: []code{loinc("82810-3", "Pregnancy status")}, v: v,
+		value: func(d *doc) { d.concept("valueCodeableConcept", snomed("60001007", "Not pregnant")) },
+	})
+	g.observe(p, observation{
+		id: p.id + "-obs-pregnancy-intent", profile: "observation-pregnancyintent", cats: []code{catSocial},
+		what: []code{loinc("86645-9", "Pregnancy intention in the next year - Reported")}, v: v,
+		value: func(d *doc) {
+			d.concept("valueCodeableConcept", snomed("454381000124105", "Not wanting to become pregnant"))
+		},
+	})
+}
+
+// hungerPanel groups the two food questions.
+func (g *gen) hungerPanel(p *person, v visit) {
+	g.observe(p, observation{
+		id: p.id + "-obs-food", profile: "observation-screening-assessment", cats: []code{catSurvey, catSDOH},
+		what: []code{loinc("88121-9", "Hunger Vital Sign [HVS]")}, v: v,
+		value: func(d *doc) {
+			d.arr("hasMember", func() {
+				d.item(func() { d.refBody("Observation", p.id+"-obs-food-worry") })
+				d.item(func() { d.refBody("Observation", p.id+"-obs-food-last") })
+			})
+			d.oneRef("derivedFrom", reference{typ: "QuestionnaireResponse", id: p.id + "-qr-food"})
+		},
+	})
+}
+
+// clinicalTest writes a result of the category procedure.
+func (g *gen) clinicalTest(p *person, v visit, n int) {
+	o := observation{
+		id: p.id + "-test-" + num3(n+1), profile: "observation-clinical-result", cats: []code{catProcedure}, v: v,
+		performer: practitioners[6].ref(),
+	}
+	if n%2 == 0 {
+		o.what = []code{loinc("11524-6", "EKG study")}
+		o.value = func(d *doc) { d.concept("valueCodeableConcept", snomed("64730000", "Normal sinus rhythm")) }
+	} else {
+		ejection := p.between(30, 65)
+		o.what = []code{loinc("10230-1", "Left ventricular Ejection fraction")}
+		o.value = func(d *doc) { d.quantity("valueQuantity", ejection, 0, "%", "%") }
+	}
+	g.observe(p, o)
+}
+
+type question struct{ link, text, answer string }
+
+var symptomItems = [...]question{
+	{"pain", "How bad is your pain today, from 0 to 10?", "4"},
+	{"tiredness", "How tired are you, from 0 to 10?", "6"},
+	{"nausea", "How sick do you feel, from 0 to 10?", "1"},
+	{"breath", "How short of breath are you, from 0 to 10?", "3"},
+}
+
+var foodItems = [...]question{
+	{"worry", "Within the past 12 months we worried whether our food would run out", "Never true"},
+	{"last", "Within the past 12 months the food we bought did not last", "Never true"},
+}
+
+type responseFacts struct {
+	id, title string
+	v         visit
+	items     []question
+	label     label
+	pinned    bool
+}
+
+func (g *gen) questionnaire(p *person, f responseFacts) {
+	write := g.record
+	if f.pinned {
+		write = g.pinned
+	}
+	write("QuestionnaireResponse", f.id, meta{f.v.at, "questionnaireresponse", f.label}, func(d *doc) {
+		d.obj("identifier", func() { d.str("system", ownBase+"/id/response"); d.str("value", f.id) })
+		d.str("questionnaire", ownBase+"/fhir/Questionnaire/"+f.title)
+		d.str("status", "completed")
+		d.refTo("subject", p.ref())
+		if f.v.id != "" {
+			d.ref("encounter", "Encounter", f.v.id)
+		}
+		d.str("authored", f.v.stamp)
+		d.refTo("author", p.ref())
+		d.refTo("source", p.ref())
+		d.arr("item", func() {
+			for _, q := range f.items {
+				d.item(func() {
+					d.str("linkId", q.link)
+					d.str("text", q.text)
+					d.one("answer", func() { d.str("valueString", q.answer) })
+				})
+			}
+		})
+	})
+}
