@@ -1,0 +1,149 @@
+package keys
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// rsaBits is the size of RSA signing keys.
+const rsaBits = 2048
+
+// algorithm gives the one algorithm of a use (D2).
+func algorithm(use Use) jose.SignatureAlgorithm {
+	if use == UseIDToken {
+		return jose.RS256
+	}
+	return jose.ES256
+}
+
+// ringKey is a stored key made ready to sign and verify.
+type ringKey struct {
+	stored  SigningKey
+	private any
+	public  jose.JSONWebKey
+	alg     jose.SignatureAlgorithm
+
+	mu      sync.Mutex
+	signers map[string]jose.Signer
+}
+
+// makeKey makes a fresh key whose kid is its thumbprint (RFC 7638).
+func makeKey(tenant string, use Use, now time.Time) (SigningKey, error) {
+	var private crypto.Signer
+	var err error
+	if use == UseIDToken {
+		private, err = rsa.GenerateKey(rand.Reader, rsaBits)
+	} else {
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	}
+	if err != nil {
+		return SigningKey{}, errs.Wrap(err, errs.Internal, "signing-key-generation", "A signing key could not be made.")
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return SigningKey{}, errs.Wrap(err, errs.Internal, "signing-key-generation", "A signing key could not be written.")
+	}
+	jwk := jose.JSONWebKey{Key: private.Public()}
+	thumb, err := jwk.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return SigningKey{}, errs.Wrap(err, errs.Internal, "signing-key-generation", "A signing key has no thumbprint.")
+	}
+	return SigningKey{
+		Tenant: tenant, KID: base64.RawURLEncoding.EncodeToString(thumb), Use: use,
+		Alg: string(algorithm(use)), Private: der, Created: now, Signs: now,
+	}, nil
+}
+
+// openKey reads a stored key. A key whose stored algorithm is not that of its
+// use is refused: the algorithm of a kid never changes.
+func openKey(s SigningKey) (*ringKey, error) {
+	alg := algorithm(s.Use)
+	if s.Alg != string(alg) {
+		return nil, errs.New(errs.Internal, "signing-key-algorithm", "A stored signing key names another algorithm than its use has.")
+	}
+	private, err := x509.ParsePKCS8PrivateKey(s.Private)
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Internal, "signing-key-unreadable", "A stored signing key cannot be read.")
+	}
+	signer, ok := private.(crypto.Signer)
+	if !ok {
+		return nil, errs.New(errs.Internal, "signing-key-unreadable", "A stored signing key cannot sign.")
+	}
+	return &ringKey{
+		stored: s, private: private, alg: alg, signers: map[string]jose.Signer{},
+		public: jose.JSONWebKey{Key: signer.Public(), KeyID: s.KID, Algorithm: string(alg), Use: "sig"},
+	}, nil
+}
+
+func (k *ringKey) signer(typ string) (jose.Signer, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s := k.signers[typ]; s != nil {
+		return s, nil
+	}
+	opts := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", k.stored.KID)
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: k.alg, Key: k.private}, opts)
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Internal, "signing", "A signer could not be made.")
+	}
+	k.signers[typ] = s
+	return s, nil
+}
+
+func (k *ringKey) sign(typ string, claims any) (string, error) {
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", errs.Wrap(err, errs.Internal, "signing", "The claims could not be written.")
+	}
+	s, err := k.signer(typ)
+	if err != nil {
+		return "", err
+	}
+	jws, err := s.Sign(payload)
+	if err != nil {
+		return "", errs.Wrap(err, errs.Internal, "signing", "The claims could not be signed.")
+	}
+	token, err := jws.CompactSerialize()
+	if err != nil {
+		return "", errs.Wrap(err, errs.Internal, "signing", "The token could not be written.")
+	}
+	return token, nil
+}
+
+// parse reads a compact JWS that names the algorithm of the use, the type and
+// a kid; nothing is verified yet.
+func parse(token string, use Use, typ string) (*jose.JSONWebSignature, string, error) {
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{algorithm(use)})
+	if err != nil || len(jws.Signatures) != 1 {
+		return nil, "", errToken("it is not a token of this server")
+	}
+	header := jws.Signatures[0].Protected
+	if got, _ := header.ExtraHeaders[jose.HeaderType].(string); got != typ {
+		return nil, "", errToken("it is of another type")
+	}
+	return jws, header.KeyID, nil
+}
+
+func (k *ringKey) verify(jws *jose.JSONWebSignature) ([]byte, error) {
+	payload, err := jws.Verify(k.public.Key)
+	if err != nil {
+		return nil, errToken("its signature does not match")
+	}
+	return payload, nil
+}
+
+func errToken(why string) error {
+	return errs.New(errs.Unauthenticated, "token-invalid", "The token is not valid: "+why+".")
+}
