@@ -84,7 +84,9 @@ type Session struct {
 	PersonID string
 	// AuthTime is when the person last proved themself, UTC.
 	AuthTime time.Time
-	// AMR lists the methods used (RFC 8176): pwd, otp, …
+	// AMR lists the methods used (RFC 8176): pwd, otp, …; it stays empty until
+	// the log-in is finished, so that a password alone proves nothing where a
+	// second factor is due.
 	AMR []string
 	// Language is the language chosen for this session, a BCP 47 tag.
 	Language string
@@ -106,12 +108,16 @@ const (
 	AAL2 Level = "urn:mandate:aal:2"
 )
 
-// Level gives the assurance level of the session: AAL2 with two factors.
+// Level gives the assurance level of the session: AAL2 with two factors, ""
+// while the log-in waits for its second factor.
 func (s Session) Level() Level {
-	if len(s.AMR) >= 2 {
-		return AAL2
+	switch len(s.AMR) {
+	case 0:
+		return ""
+	case 1:
+		return AAL1
 	}
-	return AAL1
+	return AAL2
 }
 
 // Live reports whether the session may be used at t.

@@ -1,0 +1,253 @@
+package identity
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// Session gives the finished, live session of a cookie and its account, and
+// notes the use at most once in Policy.TouchEvery. Errors:
+// errs.Unauthenticated with code session-ended when there is none (any more),
+// with code second-factor-needed when the log-in is unfinished;
+// errs.Unavailable.
+func (s *Service) Session(ctx context.Context, tenant, secret string) (Session, Person, error) {
+	now := s.now()
+	sess, p, err := s.load(ctx, s.d.Store, tenant, secret, now)
+	if err != nil {
+		return Session{}, Person{}, err
+	}
+	if sess.Level() == "" {
+		return Session{}, Person{}, errs.New(errs.Unauthenticated, "second-factor-needed", "The log-in waits for its second factor.")
+	}
+	if now.Sub(sess.LastSeen) >= s.d.Policy.TouchEvery {
+		if sess, err = s.touch(ctx, sess, p, now); err != nil {
+			return Session{}, Person{}, err
+		}
+	}
+	return sess, p, nil
+}
+
+// Pending gives an unfinished log-in, for the page that asks for the second
+// factor. Errors: errs.Unauthenticated with code session-ended;
+// errs.Unavailable.
+func (s *Service) Pending(ctx context.Context, tenant, secret string) (Session, Person, error) {
+	sess, p, err := s.load(ctx, s.d.Store, tenant, secret, s.now())
+	if err == nil && sess.Level() != "" {
+		err = sessionEnded()
+	}
+	if err != nil {
+		return Session{}, Person{}, err
+	}
+	return sess, p, nil
+}
+
+func sessionEnded() error {
+	return errs.New(errs.Unauthenticated, "session-ended", "There is no live session.")
+}
+
+// load gives a live session and its enabled account.
+func (s *Service) load(ctx context.Context, st Store, tenant, secret string, now time.Time) (Session, Person, error) {
+	if secret == "" {
+		return Session{}, Person{}, sessionEnded()
+	}
+	sess, err := st.SessionByHash(ctx, tenant, s.hash(secret))
+	if errs.Is(err, errs.NotFound) || err == nil && !sess.Live(now) {
+		return Session{}, Person{}, sessionEnded()
+	}
+	if err != nil {
+		return Session{}, Person{}, err
+	}
+	p, err := st.PersonByID(ctx, tenant, sess.PersonID)
+	if errs.Is(err, errs.NotFound) || err == nil && p.Disabled {
+		return Session{}, Person{}, sessionEnded()
+	}
+	return sess, p, err
+}
+
+// touch reads the session again inside the transaction, so that a sign-out
+// in between is not undone.
+func (s *Service) touch(ctx context.Context, sess Session, p Person, now time.Time) (Session, error) {
+	var ended error
+	err := s.d.Tx.InTx(ctx, func(tx Tx) error {
+		ended = nil
+		fresh, err := tx.SessionByHash(ctx, sess.Tenant, sess.Hash)
+		if err != nil {
+			return err
+		}
+		if !fresh.Live(now) {
+			ended = sessionEnded()
+			return nil
+		}
+		fresh.LastSeen, fresh.IdleEnds = now, s.idleEnd(fresh, p, now)
+		sess = fresh
+		return tx.UpdateSession(ctx, fresh)
+	})
+	if err == nil {
+		err = ended
+	}
+	return sess, err
+}
+
+// idleEnd never lies behind the absolute end.
+func (s *Service) idleEnd(sess Session, p Person, now time.Time) time.Time {
+	end := now.Add(s.d.Policy.lifetimes(p.Role).Idle)
+	if end.After(sess.Ends) {
+		return sess.Ends
+	}
+	return end
+}
+
+// SecondFactor checks a one-time code, for an unfinished log-in or to step a
+// session up. The session gets a new secret and the old one dies (SE-14); its
+// absolute end stays. A code works once. Errors: errs.Unauthenticated with
+// code session-ended, code-refused, or second-factor-missing when the account
+// has none; errs.RateLimited with code too-many-tries; errs.Unavailable.
+func (s *Service) SecondFactor(ctx context.Context, tenant, secret, code string, m Meta) (SignInResult, error) {
+	now, fresh := s.now(), s.d.IDs.Secret()
+	var out outcome
+	err := s.d.Tx.InTx(ctx, func(tx Tx) error {
+		old, p, err := s.load(ctx, tx, tenant, secret, now)
+		if errs.Is(err, errs.Unauthenticated) {
+			out = outcome{refusal: err}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		out, err = s.secondFactor(ctx, tx, stepUp{old: old, person: p, code: code, fresh: fresh, try: s.codeTry(tenant, p.ID, m)}, now)
+		return err
+	})
+	if err != nil {
+		return SignInResult{}, err
+	}
+	return out.result, out.refusal
+}
+
+// stepUp is one try to prove a second factor.
+type stepUp struct {
+	old    Session
+	person Person
+	code   string
+	fresh  string
+	try    try
+}
+
+func (s *Service) secondFactor(ctx context.Context, tx Tx, u stepUp, now time.Time) (outcome, error) {
+	e := s.event(audit.StepUpFailed, u.try, u.person.ID, now)
+	e.SessionID, e.Outcome = u.old.Hash, audit.MinorFailure
+	busy, err := s.exhausted(ctx, tx, u.try, now)
+	if err != nil {
+		return outcome{}, err
+	}
+	if busy {
+		e.Outcome, e.Reason = audit.SeriousFailure, "too-many-tries"
+		return outcome{refusal: s.tooMany(u.try)}, tx.AppendAudit(ctx, e)
+	}
+	reason, err := s.checkCode(ctx, tx, u, now)
+	if err != nil {
+		return outcome{}, err
+	}
+	if reason != "" {
+		e.Reason = reason
+		if err := s.count(ctx, tx, u.try, now); err != nil {
+			return outcome{}, err
+		}
+		return outcome{refusal: codeRefused(reason)}, tx.AppendAudit(ctx, e)
+	}
+	if err := s.forget(ctx, tx, u.try); err != nil {
+		return outcome{}, err
+	}
+	next := u.old
+	next.Hash, next.AuthTime, next.LastSeen = s.hash(u.fresh), now, now
+	next.AMR = methods(u.old.AMR, methodPassword, methodOTP)
+	next.IdleEnds = s.idleEnd(next, u.person, now)
+	if err := tx.EndSession(ctx, u.old.Tenant, u.old.Hash, now); err != nil {
+		return outcome{}, err
+	}
+	if err := tx.CreateSession(ctx, next); err != nil {
+		return outcome{}, err
+	}
+	e = s.event(audit.StepUpSucceeded, u.try, u.person.ID, now)
+	e.SessionID, e.Detail = next.Hash, map[string]string{"amr": strings.Join(next.AMR, " "), "previous_session": u.old.Hash}
+	return outcome{result: SignInResult{Secret: u.fresh, Session: next, Person: u.person}}, tx.AppendAudit(ctx, e)
+}
+
+// checkCode gives the reason of a refusal, empty when the code is right and
+// was not used before.
+func (s *Service) checkCode(ctx context.Context, tx Tx, u stepUp, now time.Time) (string, error) {
+	factors, err := tx.Factors(ctx, u.person.Tenant, u.person.ID)
+	if err != nil {
+		return "", err
+	}
+	reason := "second-factor-missing"
+	for _, f := range factors {
+		if f.Kind != FactorTOTP {
+			continue
+		}
+		step, ok, err := s.d.Codes.Check(f.Secret, u.code, now)
+		if err != nil {
+			return "", err
+		}
+		if !ok {
+			reason = "code-wrong"
+			continue
+		}
+		if ok, err = tx.AdvanceFactor(ctx, f.Tenant, f.ID, step); err != nil {
+			return "", err
+		}
+		if ok {
+			return "", nil
+		}
+		reason = "code-replayed"
+	}
+	return reason, nil
+}
+
+func codeRefused(reason string) error {
+	if reason == "second-factor-missing" {
+		return errs.New(errs.Unauthenticated, reason, "This account has no second factor yet.")
+	}
+	return errs.New(errs.Unauthenticated, "code-refused", "The code is not right or was used before.")
+}
+
+// SignOut ends the session of a cookie. It is no error when there is none.
+// Errors: errs.Unavailable.
+func (s *Service) SignOut(ctx context.Context, tenant, secret string, m Meta) error {
+	now := s.now()
+	return s.d.Tx.InTx(ctx, func(tx Tx) error {
+		sess, p, err := s.load(ctx, tx, tenant, secret, now)
+		if errs.Is(err, errs.Unauthenticated) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.EndSession(ctx, tenant, sess.Hash, now); err != nil {
+			return err
+		}
+		e := s.event(audit.LoggedOut, try{tenant: tenant, meta: m}, p.ID, now)
+		e.SessionID = sess.Hash
+		return tx.AppendAudit(ctx, e)
+	})
+}
+
+// SetLanguage notes the language chosen for a session; without a live session
+// it does nothing. Errors: errs.Unavailable.
+func (s *Service) SetLanguage(ctx context.Context, tenant, secret, language string) error {
+	now := s.now()
+	return s.d.Tx.InTx(ctx, func(tx Tx) error {
+		sess, _, err := s.load(ctx, tx, tenant, secret, now)
+		if errs.Is(err, errs.Unauthenticated) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		sess.Language = language
+		return tx.UpdateSession(ctx, sess)
+	})
+}
