@@ -1,0 +1,277 @@
+package consent
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// maxBytes bounds what Parse reads; a Consent larger than this is refused.
+const maxBytes = 1 << 20
+
+// Consent is what the engine understood of a FHIR R4 Consent.
+type Consent struct {
+	ID string
+	// Version is meta.versionId when it is a number; the record's wins.
+	Version int
+	Status  string
+	Kind    Kind
+	// Patient is the logical id, "" when missing or unreadable.
+	Patient string
+	// Given is Consent.dateTime, UTC; zero when missing or unreadable.
+	Given      time.Time
+	Performers []fhir.Reference
+	Custodians []fhir.Reference
+	// Categories are the codings of category, flattened.
+	Categories []fhir.Coding
+	// Policies are the URIs of policy.uri.
+	Policies []string
+	// Rule holds the codings of policyRule.
+	Rule []fhir.Coding
+	// Signatures is the number of performers that must have signed.
+	Signatures int
+	// ReviewDue ends a springing grant when nobody renews it, UTC.
+	ReviewDue time.Time
+	// Root is the root provision; HasRoot tells absence from emptiness.
+	Root    Provision
+	HasRoot bool
+	// Faults are the element paths that were not understood. A grant with a
+	// fault is nothing; a prohibition with faults still denies (EV-04).
+	Faults []string
+}
+
+const keysConsent = " resourceType id meta language text contained extension identifier status scope" +
+	" category patient dateTime performer organization sourceAttachment sourceReference policy" +
+	" policyRule verification provision _id _status _dateTime _language "
+
+// Parse reads a Consent. It is tolerant where tolerance is safe: what it
+// cannot understand is listed in Faults and makes a grant void, while a
+// prohibition keeps denying (EV-04, PC-12). Bytes that are not a JSON object
+// of type Consent give errs.Invalid together with a value that, compiled,
+// denies every proxy.
+func Parse(raw []byte) (Consent, error) {
+	root, err := decode(raw)
+	if err != nil {
+		return unreadable(), err
+	}
+	r := &reader{}
+	m, _ := r.object(root, "Consent", keysConsent)
+	r.modifiers(root, "Consent")
+	c := Consent{
+		ID:     r.text(m["id"], "Consent.id"),
+		Status: r.text(m["status"], "Consent.status"),
+	}
+	if meta, ok := m["meta"].(map[string]any); ok {
+		if v, ok := meta["versionId"].(string); ok {
+			c.Version, _ = strconv.Atoi(v)
+		}
+	}
+	if ref, ok := r.reference(m["patient"], "Consent.patient"); ok && ref.Type == "Patient" {
+		c.Patient = ref.ID
+	}
+	c.Performers = r.references(m["performer"], "Consent.performer")
+	c.Custodians = r.references(m["organization"], "Consent.organization")
+	c.Categories, _ = r.concepts(m["category"], "Consent.category")
+	c.Policies = r.policies(m["policy"])
+	var ruleRead bool
+	c.Rule, ruleRead = r.concept(m["policyRule"], "Consent.policyRule")
+	c.Root, c.HasRoot = r.provision(m["provision"], "Consent.provision", 1)
+	zone := c.Root.zone(m["dateTime"])
+	if given, ok := r.date(m["dateTime"], "Consent.dateTime", zone); ok {
+		c.Given = given.Start
+	}
+	r.extensions(m["extension"], zone, &c)
+	scope, scopeRead := r.concept(m["scope"], "Consent.scope")
+	c.Kind = classify(c, scope, scopeRead, ruleRead)
+	slices.Sort(r.faults)
+	c.Faults = slices.Compact(r.faults)
+	return c, nil
+}
+
+// unreadable denies everybody: a prohibition without any restriction.
+func unreadable() Consent {
+	return Consent{Kind: KindProhibition, Faults: []string{"Consent"}}
+}
+
+func decode(raw []byte) (map[string]any, error) {
+	if len(raw) > maxBytes {
+		return nil, errs.New(errs.TooLarge, "consent-too-large", "A Consent may have 1 MiB at most.")
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, errs.New(errs.Invalid, "consent-not-json", "The Consent is not well-formed JSON.")
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errs.New(errs.Invalid, "consent-not-json", "There is something behind the Consent.")
+	}
+	m, ok := v.(map[string]any)
+	if !ok || m["resourceType"] != "Consent" {
+		return nil, errs.New(errs.Invalid, "consent-wrong-type", "The resource is not a Consent.")
+	}
+	return m, nil
+}
+
+func (r *reader) references(v any, path string) (out []fhir.Reference) {
+	l, _ := r.list(v, path)
+	for i, e := range l {
+		if ref, ok := r.reference(e, index(path, i)); ok {
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
+func (r *reader) policies(v any) (out []string) {
+	l, _ := r.list(v, "Consent.policy")
+	for i, e := range l {
+		path := index("Consent.policy", i)
+		m, ok := r.object(e, path, " id extension authority uri ")
+		if !ok {
+			r.fault(path)
+			continue
+		}
+		if uri := r.text(m["uri"], path+".uri"); uri != "" {
+			out = append(out, uri)
+		}
+	}
+	return out
+}
+
+// extensions reads the two extensions that bear on a decision, by the end of
+// their URL. Others are not modifiers and may be passed over.
+func (r *reader) extensions(v any, zone *time.Location, c *Consent) {
+	l, _ := r.list(v, "Consent.extension")
+	for i, e := range l {
+		path := index("Consent.extension", i)
+		m, ok := e.(map[string]any)
+		if !ok {
+			r.fault(path)
+			continue
+		}
+		url, _ := m["url"].(string)
+		switch {
+		case strings.HasSuffix(url, "/consent-required-signatures"):
+			n, _ := m["valueUnsignedInt"].(json.Number)
+			count, err := strconv.Atoi(string(n))
+			if err != nil || count < 0 {
+				r.fault(path)
+			}
+			c.Signatures = max(c.Signatures, count)
+		case strings.HasSuffix(url, "/consent-activation"):
+			r.activation(m["extension"], path, zone, c)
+		}
+	}
+}
+
+func (r *reader) activation(v any, path string, zone *time.Location, c *Consent) {
+	l, _ := r.list(v, path+".extension")
+	for i, e := range l {
+		m, ok := e.(map[string]any)
+		if !ok {
+			r.fault(index(path+".extension", i))
+			continue
+		}
+		if m["url"] != "reviewDue" {
+			continue
+		}
+		value := m["valueDate"]
+		if value == nil {
+			value = m["valueDateTime"]
+		}
+		due, ok := r.date(value, index(path+".extension", i), zone)
+		if !ok {
+			r.fault(index(path+".extension", i))
+		}
+		if c.ReviewDue.IsZero() || due.End.Before(c.ReviewDue) {
+			c.ReviewDue = due.End
+		}
+	}
+}
+
+// classify applies EV-03. It fails to prohibition.
+func classify(c Consent, scope []fhir.Coding, scopeRead, ruleRead bool) Kind {
+	if scopeRead && len(scope) > 0 && !isPrivacy(scope) {
+		if c.onlyDevices() {
+			return KindAppApproval
+		}
+		return KindOther
+	}
+	grant := false
+	switch optsOut, optsIn := hasRule(c.Rule, "OPTOUT", "OPTOUTE"), hasRule(c.Rule, "OPTIN", "OPTINR"); {
+	case optsOut || !ruleRead:
+	case optsIn:
+		grant = true
+	case c.Root.Type == "permit":
+		grant = true
+	case c.Root.Type == "deny":
+		grant = len(c.Root.Actors) > 0 && c.Root.nests("permit")
+	}
+	switch {
+	case !grant:
+		return KindProhibition
+	case c.onlyDevices():
+		return KindAppApproval
+	}
+	return KindGrant
+}
+
+func isPrivacy(scope []fhir.Coding) bool {
+	for _, s := range scope {
+		if s.System == systemConsentScope && s.Code == "patient-privacy" {
+			return true
+		}
+	}
+	return false
+}
+
+func hasRule(rule []fhir.Coding, codes ...string) bool {
+	for _, c := range rule {
+		for _, code := range codes {
+			if c.System == fhir.SystemActCode && c.Code == code {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// onlyDevices reports whether every actor of the Consent is a Device and
+// there is one: the mark of an app approval (D14).
+func (c Consent) onlyDevices() bool {
+	refs := c.ActorReferences()
+	for _, ref := range refs {
+		if ref.Type != "Device" {
+			return false
+		}
+	}
+	return len(refs) > 0 && !c.Root.unread.has(dimActor)
+}
+
+// ActorReferences gives every actor named at any level, once, in order.
+func (c Consent) ActorReferences() []fhir.Reference {
+	var out []fhir.Reference
+	seen := map[fhir.Reference]bool{}
+	var walk func(p Provision)
+	walk = func(p Provision) {
+		for _, a := range p.Actors {
+			if !seen[a.Reference] {
+				seen[a.Reference] = true
+				out = append(out, a.Reference)
+			}
+		}
+		for _, n := range p.Nested {
+			walk(n)
+		}
+	}
+	walk(c.Root)
+	return out
+}

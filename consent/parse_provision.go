@@ -1,0 +1,268 @@
+package consent
+
+import (
+	"strings"
+	"time"
+
+	"github.com/mandate-health/mandate/fhir"
+)
+
+// maxDepth is the depth of provisions that is understood: a root and one
+// level of exceptions (CN-26).
+const maxDepth = 2
+
+// dimension names the elements by which a provision restricts itself.
+type dimension uint16
+
+const (
+	dimType dimension = 1 << iota
+	dimPeriod
+	dimActor
+	dimAction
+	dimLabel
+	dimPurpose
+	dimClass
+	dimCode
+	dimDataPeriod
+	dimData
+)
+
+func (d dimension) has(x dimension) bool { return d&x != 0 }
+
+// Actor is one actor of a provision.
+type Actor struct {
+	Reference fhir.Reference
+	// Roles are the codings of actor.role.
+	Roles []fhir.Coding
+}
+
+// Datum is one entry of provision.data.
+type Datum struct {
+	// Meaning is instance, related, dependents or authoredby.
+	Meaning   string
+	Reference fhir.Reference
+}
+
+// Provision is one rule of a Consent as read. An empty list stands for "not
+// restricted" unless the element was present and unreadable.
+type Provision struct {
+	// Type is permit, deny or "" (absent or unknown).
+	Type     string
+	Period   fhir.Period
+	Actors   []Actor
+	Purposes []fhir.Coding
+	// Actions are the codings of action: consentaction and portal-function.
+	Actions []fhir.Coding
+	Labels  []fhir.Coding
+	Classes []fhir.Coding
+	Codes   []fhir.Coding
+	// DataPeriod restricts the dates of the data itself.
+	DataPeriod fhir.Period
+	Data       []Datum
+	Nested     []Provision
+
+	// stated marks elements that are present, unread those among them that
+	// could not be understood.
+	stated, unread dimension
+	endOffset      *time.Location
+}
+
+const keysProvision = " id extension type period actor action securityLabel purpose class code" +
+	" dataPeriod data provision "
+
+func (r *reader) provision(v any, path string, depth int) (p Provision, present bool) {
+	m, ok := r.object(v, path, keysProvision)
+	if !ok {
+		return p, v != nil
+	}
+	note := func(d dimension, value any, read bool) {
+		if value != nil {
+			p.stated |= d
+		}
+		if !read {
+			p.unread |= d
+		}
+	}
+	p.Type = r.text(m["type"], path+".type")
+	known := p.Type == "" || p.Type == "permit" || p.Type == "deny"
+	if !known {
+		r.fault(path + ".type")
+		p.Type = ""
+	}
+	note(dimType, m["type"], known)
+	p.endOffset = offsetOf(m["period"])
+	p.Period, ok = r.period(m["period"], path+".period", p.endOffset)
+	note(dimPeriod, m["period"], ok)
+	p.Actors, ok = r.actors(m["actor"], path+".actor")
+	note(dimActor, m["actor"], ok)
+	p.Actions, ok = r.concepts(m["action"], path+".action")
+	note(dimAction, m["action"], ok)
+	p.Labels, ok = r.codings(m["securityLabel"], path+".securityLabel")
+	note(dimLabel, m["securityLabel"], ok)
+	p.Purposes, ok = r.codings(m["purpose"], path+".purpose")
+	note(dimPurpose, m["purpose"], ok)
+	p.Classes, ok = r.codings(m["class"], path+".class")
+	note(dimClass, m["class"], ok)
+	p.Codes, ok = r.concepts(m["code"], path+".code")
+	note(dimCode, m["code"], ok)
+	p.DataPeriod, ok = r.period(m["dataPeriod"], path+".dataPeriod", p.endOffset)
+	note(dimDataPeriod, m["dataPeriod"], ok)
+	p.Data, ok = r.data(m["data"], path+".data")
+	note(dimData, m["data"], ok)
+	r.nested(m["provision"], path+".provision", depth+1, &p)
+	return p, true
+}
+
+func (r *reader) nested(v any, path string, depth int, p *Provision) {
+	l, _ := r.list(v, path)
+	if len(l) > 0 && depth > maxDepth {
+		r.fault(path)
+		return
+	}
+	for i, e := range l {
+		n, present := r.provision(e, index(path, i), depth)
+		if !present || n.Type == "" {
+			r.fault(index(path, i) + ".type")
+		}
+		p.Nested = append(p.Nested, n)
+	}
+}
+
+func (r *reader) actors(v any, path string) (out []Actor, ok bool) {
+	l, ok := r.list(v, path)
+	for i, e := range l {
+		at := index(path, i)
+		m, isObject := r.object(e, at, " id extension role reference ")
+		if !isObject {
+			r.fault(at)
+			ok = false
+			continue
+		}
+		roles, _ := r.concept(m["role"], at+".role")
+		ref, readable := r.reference(m["reference"], at+".reference")
+		if !readable {
+			ok = false
+			continue
+		}
+		out = append(out, Actor{Reference: ref, Roles: roles})
+	}
+	return out, ok
+}
+
+func (r *reader) data(v any, path string) (out []Datum, ok bool) {
+	l, ok := r.list(v, path)
+	for i, e := range l {
+		at := index(path, i)
+		m, isObject := r.object(e, at, " id extension meaning reference ")
+		if !isObject {
+			r.fault(at)
+			ok = false
+			continue
+		}
+		meaning := r.text(m["meaning"], at+".meaning")
+		ref, readable := r.reference(m["reference"], at+".reference")
+		switch meaning {
+		case "instance", "related", "dependents", "authoredby":
+		default:
+			r.fault(at + ".meaning")
+			readable = false
+		}
+		if !readable {
+			ok = false
+			continue
+		}
+		out = append(out, Datum{Meaning: meaning, Reference: ref})
+	}
+	return out, ok
+}
+
+// period reads a Period; a reversed or empty one is not understood.
+func (r *reader) period(v any, path string, zone *time.Location) (fhir.Period, bool) {
+	if v == nil {
+		return fhir.Period{}, true
+	}
+	m, ok := r.object(v, path, keysPeriod)
+	if !ok {
+		return fhir.Period{}, false
+	}
+	start, startOK := r.date(m["start"], path+".start", zone)
+	end, endOK := r.date(m["end"], path+".end", zone)
+	p := fhir.Period{Start: start.Start, End: lastInstant(m["end"], end)}
+	if !startOK || !endOK || (p.Start.IsZero() && p.End.IsZero()) ||
+		(!p.Start.IsZero() && !p.End.IsZero() && p.End.Before(p.Start)) {
+		r.fault(path)
+		return fhir.Period{}, false
+	}
+	return p, true
+}
+
+// lastInstant gives the end of a period. An end written to the second or
+// finer means that instant, so that a token never outlives what was written.
+func lastInstant(v any, end fhir.Period) time.Time {
+	if s, _ := v.(string); len(s) >= len("2006-01-02T15:04:05Z") {
+		return end.Start
+	}
+	return end.End
+}
+
+// date reads a dateTime of any precision. One without a time of day counts in
+// the given zone, since a patient's last day ends at the patient's midnight.
+func (r *reader) date(v any, path string, zone *time.Location) (fhir.Period, bool) {
+	if v == nil {
+		return fhir.Period{}, true
+	}
+	s := r.text(v, path)
+	p, ok := fhir.ParseDate(s)
+	if !ok {
+		r.fault(path)
+		return fhir.Period{}, false
+	}
+	if !strings.Contains(s, "T") && zone != nil {
+		p.Start = inZone(p.Start, zone)
+		p.End = inZone(p.End, zone)
+	}
+	return p, true
+}
+
+// inZone gives the instant at which a clock in the zone shows what t shows in
+// UTC.
+func inZone(t time.Time, zone *time.Location) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone).UTC()
+}
+
+// offsetOf gives the offset written in a period, of its end if possible.
+func offsetOf(v any) *time.Location {
+	m, _ := v.(map[string]any)
+	if z := offset(m["end"]); z != nil {
+		return z
+	}
+	return offset(m["start"])
+}
+
+func offset(v any) *time.Location {
+	s, _ := v.(string)
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return nil
+	}
+	_, seconds := t.Zone()
+	return time.FixedZone("", seconds)
+}
+
+// zone gives the offset in which partial dates of the Consent count: that of
+// its period, else that of its dateTime, else UTC.
+func (p Provision) zone(given any) *time.Location {
+	if p.endOffset != nil {
+		return p.endOffset
+	}
+	return offset(given)
+}
+
+func (p Provision) nests(typ string) bool {
+	for _, n := range p.Nested {
+		if n.Type == typ {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,309 @@
+package consent
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/txn"
+)
+
+// Validator checks a resource against FHIR R4; fhir/codec is one.
+type Validator interface {
+	// Validate returns errs.Invalid naming the elements at fault.
+	Validate(raw []byte) error
+}
+
+// Deps are the neighbours of the service.
+type Deps struct {
+	// Store serves reads outside a transaction.
+	Store     Store
+	Tx        txn.Runner[Tx]
+	Validator Validator
+	Clock     clock.Clock
+	IDs       ids.Source
+	Options   Options
+	// CachedPatients bounds the compiled policies kept; 0 means 4,096.
+	CachedPatients int
+}
+
+// Service holds the use-cases of the room. It is safe for concurrent use.
+// Whether the caller may file or withdraw is decided above (access).
+type Service struct {
+	deps  Deps
+	cache *cache
+}
+
+// NewService makes the service.
+func NewService(d Deps) *Service {
+	if d.CachedPatients <= 0 {
+		d.CachedPatients = 4096
+	}
+	return &Service{deps: d, cache: newCache(d.CachedPatients)}
+}
+
+// PolicyFor gives the compiled policy of a patient, current at the time of
+// the call: the consent epoch is asked for each time. Errors: errs.Unavailable;
+// then a proxy must be refused (EV-02).
+func (s *Service) PolicyFor(ctx context.Context, tenant, patient string) (*Policy, error) {
+	epoch, err := s.deps.Store.ConsentEpoch(ctx, tenant, patient)
+	if err != nil {
+		return nil, err
+	}
+	key := cacheKey{tenant, patient}
+	if p := s.cache.get(key, epoch); p != nil {
+		return p, nil
+	}
+	// A change between the two reads leaves an older epoch on newer
+	// Consents: the next call compiles again.
+	p, err := LoadPolicy(ctx, s.deps.Store, tenant, patient, epoch, s.deps.Options)
+	if err != nil {
+		return nil, err
+	}
+	s.cache.put(key, p)
+	return p, nil
+}
+
+// LoadPolicy compiles a patient's policy from a store, for use inside a
+// transaction of the caller. A stored Consent that cannot be read denies.
+func LoadPolicy(ctx context.Context, st Store, tenant, patient string, epoch int64, o Options) (*Policy, error) {
+	records, err := st.ConsentsOfPatient(ctx, tenant, patient)
+	if err != nil {
+		return nil, err
+	}
+	consents := make([]Consent, 0, len(records))
+	for _, rec := range records {
+		if rec.Kind == KindAppApproval || rec.Kind == KindOther {
+			continue
+		}
+		c, err := Parse(rec.JSON)
+		if err != nil {
+			c.Status = rec.Status
+		}
+		c.ID, c.Version = rec.ID, rec.Version
+		consents = append(consents, c)
+	}
+	return Compile(patient, epoch, consents, o), nil
+}
+
+// Filing is a Consent on its way into the store.
+type Filing struct {
+	Tenant string
+	// ID is the logical id to update, or to create under; "" lets Mandate
+	// choose. A body that states another id is refused.
+	ID string
+	// IfVersion is the version the caller last saw (If-Match); 0 creates.
+	IfVersion int
+	Raw       []byte
+	// Origin says who files from where: person, capacity, client, session,
+	// network, request, grant. The rest of the event is set here.
+	Origin audit.Event
+}
+
+// File validates a Consent and stores it as version 1 or as the next one,
+// with its audit event in the same transaction. Errors: errs.Invalid naming
+// the element; errs.Unprocessable for an active grant that the engine would
+// not honour, with the element; errs.Conflict, errs.PreconditionFailed.
+func (s *Service) File(ctx context.Context, f Filing) (Record, error) {
+	if err := s.deps.Validator.Validate(f.Raw); err != nil {
+		return Record{}, err
+	}
+	var out Record
+	err := s.deps.Tx.InTx(ctx, func(tx Tx) error {
+		var err error
+		out, err = s.FileTx(ctx, tx, f)
+		return err
+	})
+	return out, err
+}
+
+// FileTx is File for bytes that were validated before, in a transaction of
+// the caller.
+func (s *Service) FileTx(ctx context.Context, tx Tx, f Filing) (Record, error) {
+	rec, err := s.prepare(f)
+	if err != nil {
+		return Record{}, err
+	}
+	if err := tx.PutConsent(ctx, rec, f.IfVersion); err != nil {
+		return Record{}, err
+	}
+	action := "U"
+	if f.IfVersion == 0 {
+		action = "C"
+	}
+	return rec, tx.AppendAudit(ctx, event(f.Origin, audit.ConsentFiled, action, rec))
+}
+
+func (s *Service) prepare(f Filing) (Record, error) {
+	c, err := Parse(f.Raw)
+	if err != nil {
+		return Record{}, err
+	}
+	id := f.ID
+	switch {
+	case f.IfVersion < 0:
+		return Record{}, errs.New(errs.PreconditionFailed, "consent-version", "There is no such version.")
+	case c.ID != "" && id != "" && c.ID != id:
+		return Record{}, errs.New(errs.Invalid, "consent-id-mismatch", "Consent.id differs from the id in the address.")
+	case id == "":
+		id = s.deps.IDs.ID()
+	}
+	if !fhir.ValidID(id) {
+		return Record{}, errs.New(errs.Invalid, "consent-id", "Consent.id is not a FHIR id.")
+	}
+	if err := acceptable(&c, s.deps.Options); err != nil {
+		return Record{}, err
+	}
+	return NewRecord(f.Tenant, f.Raw, id, f.IfVersion+1, s.deps.Clock.Now(), "")
+}
+
+// acceptable refuses what would be stored and then not do what it says.
+func acceptable(c *Consent, o Options) error {
+	if c.Kind == KindOther || c.Kind == KindAppApproval {
+		return nil
+	}
+	if len(c.Faults) > 0 {
+		return errs.New(errs.Unprocessable, "consent-not-understood", "Not understood: "+c.Faults[0]+".")
+	}
+	if c.Patient == "" {
+		return errs.New(errs.Unprocessable, "consent-patient", "Consent.patient must name a patient of this server.")
+	}
+	if c.Kind != KindGrant || c.Status != "active" {
+		return nil
+	}
+	if o.PolicyPrefixes == nil {
+		o.PolicyPrefixes = DefaultPolicyPrefixes()
+	}
+	if fault := grantFault(c, c.Patient, o); fault != "" {
+		return errs.New(errs.Unprocessable, "consent-grants-nothing", "The grant would have no effect: "+fault+".")
+	}
+	return nil
+}
+
+// NewRecord gives the record of one version: the bytes stamped with id,
+// version and time, and the columns read from them. status replaces the
+// status unless empty. Errors: errs.Invalid.
+func NewRecord(tenant string, raw []byte, id string, version int, at time.Time, status string) (Record, error) {
+	stamped, err := stamp(raw, id, version, at, status)
+	if err != nil {
+		return Record{}, err
+	}
+	c, err := Parse(stamped)
+	if err != nil {
+		return Record{}, err
+	}
+	return Record{
+		Tenant: tenant, ID: id, Version: version, Patient: c.Patient, Status: c.Status,
+		Kind: c.Kind, Actors: c.ActorReferences(), JSON: stamped, Updated: at.UTC(),
+	}, nil
+}
+
+// Withdraw makes the Consent inactive as a new version, with its audit event
+// in the same transaction; history stays (LC-10). Withdrawing an ended one
+// changes nothing. Errors: errs.NotFound, errs.PreconditionFailed.
+func (s *Service) Withdraw(ctx context.Context, tenant, id string, origin audit.Event) (Record, error) {
+	var out Record
+	err := s.deps.Tx.InTx(ctx, func(tx Tx) error {
+		var err error
+		out, err = s.WithdrawTx(ctx, tx, tenant, id, origin)
+		return err
+	})
+	return out, err
+}
+
+// WithdrawTx is Withdraw in a transaction of the caller.
+func (s *Service) WithdrawTx(ctx context.Context, tx Tx, tenant, id string, origin audit.Event) (Record, error) {
+	last, err := tx.ConsentByID(ctx, tenant, id)
+	if err != nil {
+		return Record{}, err
+	}
+	switch last.Status {
+	case "inactive", "rejected", "entered-in-error":
+		return last, nil
+	}
+	next, err := Revoke(last, s.deps.Clock.Now())
+	if err != nil {
+		return Record{}, err
+	}
+	if err := tx.PutConsent(ctx, next, last.Version); err != nil {
+		return Record{}, err
+	}
+	return next, tx.AppendAudit(ctx, event(origin, audit.ConsentWithdrawn, "U", next))
+}
+
+// Revoke gives the next version of a Consent with status inactive.
+func Revoke(last Record, at time.Time) (Record, error) {
+	return NewRecord(last.Tenant, last.JSON, last.ID, last.Version+1, at, "inactive")
+}
+
+func event(origin audit.Event, kind audit.Kind, action string, rec Record) audit.Event {
+	e := origin
+	e.Kind, e.Action, e.Outcome = kind, action, audit.Success
+	e.Tenant, e.Time = rec.Tenant, rec.Updated
+	e.Patient = rec.Patient
+	e.Resource = fhir.Reference{Type: "Consent", ID: rec.ID}
+	e.ResourceVersion = strconv.Itoa(rec.Version)
+	e.Consents = []string{rec.Reference()}
+	return e
+}
+
+// Filter selects Consents. Empty fields do not restrict; Patient or Actor is
+// required.
+type Filter struct {
+	Tenant   string
+	Patient  string
+	Actor    fhir.Reference
+	Statuses []string
+	Kinds    []Kind
+	// Category must be among the categories; an empty System matches any.
+	Category fhir.Coding
+	// Period must overlap provision.period of the root, as R4 defines the
+	// search parameter.
+	Period fhir.Period
+}
+
+// Search gives the newest versions that the filter selects, ordered by id.
+// Errors: errs.Invalid when neither patient nor actor is given.
+func (s *Service) Search(ctx context.Context, f Filter) ([]Record, error) {
+	var records []Record
+	var err error
+	switch {
+	case f.Patient != "":
+		records, err = s.deps.Store.ConsentsOfPatient(ctx, f.Tenant, f.Patient)
+	case !f.Actor.IsZero():
+		records, err = s.deps.Store.ConsentsOfActor(ctx, f.Tenant, f.Actor)
+	default:
+		return nil, errs.New(errs.Invalid, "consent-search", "A search for Consents needs patient or actor.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return !f.selects(r) }), nil
+}
+
+func (f Filter) selects(r Record) bool {
+	if len(f.Statuses) > 0 && !slices.Contains(f.Statuses, r.Status) ||
+		len(f.Kinds) > 0 && !slices.Contains(f.Kinds, r.Kind) ||
+		!f.Actor.IsZero() && !slices.Contains(r.Actors, f.Actor) {
+		return false
+	}
+	if f.Category == (fhir.Coding{}) && f.Period == (fhir.Period{}) {
+		return true
+	}
+	c, err := Parse(r.JSON)
+	if err != nil {
+		return false
+	}
+	if f.Category.Code != "" && !slices.ContainsFunc(c.Categories, func(x fhir.Coding) bool {
+		return x.Code == f.Category.Code && (f.Category.System == "" || x.System == f.Category.System)
+	}) {
+		return false
+	}
+	return f.Period == (fhir.Period{}) || overlap(c.Root.Period, f.Period)
+}
