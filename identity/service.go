@@ -18,6 +18,9 @@ const (
 	methodOTP      = "otp"
 )
 
+// tooManyTries is the cause code and the recorded reason of throttling.
+const tooManyTries = "too-many-tries"
+
 // maxUsername bounds what is looked up; longer names belong to nobody.
 const maxUsername = 256
 
@@ -103,7 +106,7 @@ func (s *Service) SignIn(ctx context.Context, tenant, username, password string,
 	if err != nil {
 		return SignInResult{}, err
 	}
-	var found candidate
+	found := candidate{reason: tooManyTries}
 	if !busy {
 		if found, err = s.verify(ctx, tenant, username, password); err != nil {
 			return SignInResult{}, err
@@ -186,8 +189,8 @@ func (s *Service) signIn(ctx context.Context, tx Tx, try try, c candidate, secre
 	}
 	e := s.event(audit.LoginFailed, try, c.person.ID, now)
 	switch {
-	case busy:
-		e.Outcome, e.Reason = audit.SeriousFailure, "too-many-tries"
+	case busy || c.reason == tooManyTries:
+		e.Outcome, e.Reason = audit.SeriousFailure, tooManyTries
 		return outcome{refusal: s.tooMany(try)}, tx.AppendAudit(ctx, e)
 	case c.reason != "":
 		e.Outcome, e.Reason = audit.MinorFailure, c.reason

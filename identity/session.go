@@ -144,7 +144,7 @@ func (s *Service) secondFactor(ctx context.Context, tx Tx, u stepUp, now time.Ti
 		return outcome{}, err
 	}
 	if busy {
-		e.Outcome, e.Reason = audit.SeriousFailure, "too-many-tries"
+		e.Outcome, e.Reason = audit.SeriousFailure, tooManyTries
 		return outcome{refusal: s.tooMany(u.try)}, tx.AppendAudit(ctx, e)
 	}
 	reason, err := s.checkCode(ctx, tx, u, now)

@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/identity/factor/totp"
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
@@ -173,6 +175,28 @@ func TestFiftyGuessesAtOnce(t *testing.T) {
 	wg.Wait()
 	if failed.Load() != 10 || refused.Load() != 40 {
 		t.Errorf("%d answered, %d refused; want 10 and 40", failed.Load(), refused.Load())
+	}
+}
+
+// crowded is a reader that still sees failures which are gone by the time the
+// transaction looks.
+type crowded struct{ identity.Store }
+
+func (crowded) Failures(context.Context, string, string, time.Time, time.Duration) (int, error) {
+	return 1000, nil
+}
+
+// A try that was refused before its password was looked at stays refused,
+// whatever happened in between.
+func TestAnUncheckedPasswordNeverPasses(t *testing.T) {
+	h := newHouse(t)
+	svc := identity.New(identity.Deps{
+		Tx: h.store, Store: crowded{h.store.reader()}, Passwords: h.hasher, Codes: totp.Codes{}, Clock: h.clock,
+	})
+	r, err := svc.SignIn(t.Context(), tenant, "rosa", goodPW, identity.Meta{Address: home})
+	wantCode(t, err, errs.RateLimited, "too-many-tries")
+	if r.Secret != "" || len(h.store.sessions) != 0 {
+		t.Errorf("a session came of it: %+v", r)
 	}
 }
 

@@ -107,6 +107,6 @@ func (s *Service) forget(ctx context.Context, tx Tx, t try) error {
 // tooMany tells the window of the pair limit whichever limit was reached, so
 // that the answer does not say how a stranger has been busy.
 func (s *Service) tooMany(t try) error {
-	return errs.Wrap(&Throttled{After: t.limits[0].Window}, errs.RateLimited, "too-many-tries",
+	return errs.Wrap(&Throttled{After: t.limits[0].Window}, errs.RateLimited, tooManyTries,
 		"There were too many tries. Wait a while, then try again.")
 }
