@@ -39,6 +39,14 @@ func (g *gen) allergies(p *person) {
 	}
 }
 
+var childVaccines = [...]code{
+	{sysCVX, "150", "influenza, injectable, quadrivalent, preservative free"},
+	{sysCVX, "03", "MMR"},
+	{sysCVX, "21", "varicella"},
+	{sysCVX, "10", "IPV"},
+	{sysCVX, "133", "Pneumococcal conjugate PCV 13"},
+}
+
 var vaccines = [...]code{
 	{sysCVX, "150", "influenza, injectable, quadrivalent, preservative free"},
 	{sysCVX, "208", "COVID-19, mRNA, LNP-S, PF, 30 mcg/0.3 mL dose"},
@@ -48,7 +56,11 @@ var vaccines = [...]code{
 }
 
 func (g *gen) immunizations(p *person) {
-	for n, c := range vaccines {
+	fit := vaccines
+	if p.minor {
+		fit = childVaccines
+	}
+	for n, c := range fit {
 		v := p.visits[n*2%len(p.visits)]
 		g.record("Immunization", p.id+"-imm-"+num3(n+1), meta{v.at, "immunization", normal}, func(d *doc) {
 			if n == 4 {
@@ -81,7 +93,7 @@ func (g *gen) procedures(p *person) {
 		v, what := p.visits[n*3%len(p.visits)], procedures[(n+p.index)%len(procedures)]
 		order := p.id + "-req-" + num3(n+1)
 		g.record("ServiceRequest", order, meta{v.at, "servicerequest", normal}, func(d *doc) {
-			g.orderBody(p, v, what, snomed("71388002", "Procedure"), p.doctor())
+			g.orderBody(p, v, orderFacts{what, snomed("71388002", "Procedure"), p.illness.main, p.doctor()})
 		})
 		g.record("Procedure", p.id+"-proc-"+num3(n+1), meta{v.at, "procedure", normal}, func(d *doc) {
 			d.oneRef("basedOn", reference{typ: "ServiceRequest", id: order})
@@ -111,27 +123,31 @@ func (g *gen) device(p *person) {
 		d.str("expirationDate", dateOf(made.AddDate(8, 0, 0)))
 		d.str("lotNumber", "L"+serial)
 		d.str("serialNumber", serial)
-		d.one("deviceName", func() { d.str("name", "Implantable venous access port"); d.str("type", "user-friendly-name") })
-		d.concept("type", snomed("469801004", "Implantable venous access port"))
+		d.one("deviceName", func() { d.str("name", "Cardiac pacemaker"); d.str("type", "user-friendly-name") })
+		d.concept("type", snomed("706004007", "Implantable cardiac pacemaker"))
 		d.refTo("patient", p.ref())
 	})
 }
 
 func (g *gen) coverage(p *person) {
 	number := strconv.Itoa(880200 + p.index*11)
-	g.record("Coverage", p.id+"-coverage", meta{g.on(-300, 8, 0), "coverage", normal}, func(d *doc) {
+	g.record("Coverage", p.id+"-coverage", meta{p.visits[0].at, "coverage", normal}, func(d *doc) {
 		d.one("identifier", func() {
 			d.concept("type", code{term + "v2-0203", "MB", "Member Number"})
 			d.str("system", ownBase+"/id/member")
 			d.str("value", number)
 		})
 		d.str("status", "active")
-		d.concept("type", code{"https://nahdo.org/sopt", "1", "MEDICARE"})
+		payer := code{"https://nahdo.org/sopt", "1", "MEDICARE"}
+		if p.years(g.day) < 65 {
+			payer = code{"https://nahdo.org/sopt", "5", "PRIVATE HEALTH INSURANCE"}
+		}
+		d.concept("type", payer)
 		d.refTo("subscriber", p.ref())
 		d.str("subscriberId", number)
 		d.refTo("beneficiary", p.ref())
 		d.concept("relationship", code{term + "subscriber-relationship", "self", "Self"})
-		d.period("period", dateOf(g.on(-300, 0, 0)), dateOf(g.on(400, 0, 0)))
+		d.period("period", p.visits[0].date, dateOf(g.on(400, 0, 0)))
 		d.oneRef("payor", reference{"Organization", orgPayer, "North Shore Health Plan"})
 		d.arr("class", func() {
 			for _, c := range []string{"group", "plan"} {

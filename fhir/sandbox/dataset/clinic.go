@@ -1,6 +1,9 @@
 package dataset
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Organizations other files refer to.
 const (
@@ -30,8 +33,14 @@ var organizations = [...]struct{ id, name, kind, kindName string }{
 type practitioner struct{ id, family, given, org, nucc, role string }
 
 func (c practitioner) ref() reference {
-	return reference{"Practitioner", c.id, "Dr. " + c.given + " " + c.family}
+	name := c.given + " " + c.family
+	if c.doctor() {
+		name = "Dr. " + name
+	}
+	return reference{"Practitioner", c.id, name}
 }
+
+func (c practitioner) doctor() bool { return strings.HasPrefix(c.id, "dr-") }
 
 // palliativeTeam are the first entries of practitioners: the doctors who have
 // patients of their own.
@@ -115,7 +124,9 @@ func (g *gen) practitioner(c practitioner, i int) {
 			d.str("use", "official")
 			d.str("family", c.family)
 			d.strs("given", c.given)
-			d.strs("prefix", "Dr.")
+			if c.doctor() {
+				d.strs("prefix", "Dr.")
+			}
 		})
 		d.arr("telecom", func() {
 			d.contact("phone", "+1-218-555-01"+strconv.Itoa(30+i), "work")

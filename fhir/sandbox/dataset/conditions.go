@@ -93,13 +93,11 @@ type conditionFacts struct {
 }
 
 func (g *gen) condition(p *person, f conditionFacts) {
-	id, write := f.id, g.fixed
+	id, pinned := f.id, true
 	if id == "" {
 		p.conditions++
-		id, write = p.id+"-cond-"+num3(p.conditions), g.record
-	}
-	if p.conditions == 1 || f.id != "" {
-		write = g.pinned // the first is the reason of every encounter: keep it labelled
+		id = p.id + "-cond-" + num3(p.conditions)
+		pinned = p.conditions == 1 // the reason of every encounter
 	}
 	if f.label.conf == "" {
 		f.label = normal
@@ -115,7 +113,7 @@ func (g *gen) condition(p *person, f conditionFacts) {
 	if f.resolved {
 		status = code{term + "condition-clinical", "resolved", "Resolved"}
 	}
-	write("Condition", id, meta{f.v.at, profile, f.label}, func(d *doc) {
+	g.writer(pinned)("Condition", id, meta{f.v.at, profile, f.label}, func(d *doc) {
 		d.one("extension", func() {
 			d.str("url", "http://hl7.org/fhir/StructureDefinition/condition-assertedDate")
 			d.str("valueDateTime", f.v.date)

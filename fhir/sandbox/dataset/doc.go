@@ -16,10 +16,15 @@
 //     one in the order of generation, which carries none (2 %). Resources with
 //     a fixed id (the people, the examples, rosa-enc-current and their like)
 //     are never among them.
-//   - Resources that carry a topic label (HIV, PSY, SUD, ETH, SDV,
-//     42CFRPart2 and so on) are R. The one exception is
+//   - Resources that carry a sensitivity topic (HIV, PSY, PSYTHPN, SUD,
+//     OPIOIDUD, ETH, SDV, STD, 42CFRPart2) are R. The one exception is
 //     Condition/rosa-cond-alcohol-mislabelled (N with SUD), there on purpose.
-//   - Each has meta.versionId 1 and a meta.lastUpdated not after the start day.
+//     The handling labels NOPAT and PRS stand beside N, as in the vectors.
+//   - Part 2 records are signed by Organization/lakeside-recovery-part2 where
+//     their type can name an organization, but for
+//     MedicationRequest/rosa-part2-med-elsewhere (vector T22).
+//   - Upstream records and Persons have meta.versionId 1 and a meta.lastUpdated
+//     not after the start day; the privacy Consents get both from their store.
 //
 // Neighbours: fhir/sandbox stores the bytes and serves them; cmd/app writes
 // Consents, RelatedPersons and Persons into Mandate's own store.

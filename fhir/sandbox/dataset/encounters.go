@@ -62,6 +62,7 @@ func (g *gen) encounter(p *person, v visit) {
 
 type encounterFacts struct {
 	status, place, org string
+	reason             code      // empty means the illness
 	end                time.Time // zero while the encounter goes on
 }
 
@@ -81,8 +82,12 @@ func (g *gen) encounterBody(p *person, v visit, f encounterFacts) {
 		d.refTo("individual", p.doctor())
 	})
 	d.period("period", v.stamp, end)
-	d.concepts("reasonCode", p.illness.main)
-	d.oneRef("reasonReference", reference{typ: "Condition", id: p.id + "-cond-001"})
+	if f.reason.code != "" {
+		d.concepts("reasonCode", f.reason)
+	} else {
+		d.concepts("reasonCode", p.illness.main)
+		d.oneRef("reasonReference", reference{typ: "Condition", id: p.id + "-cond-001"})
+	}
 	if k.class.code == "IMP" && end != "" {
 		d.obj("hospitalization", func() {
 			d.concept("dischargeDisposition", code{"https://www.nubc.org/CodeSystem/PatDischargeStatus", "01", "Discharged to home or self care (routine discharge)"})

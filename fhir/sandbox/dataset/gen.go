@@ -65,6 +65,14 @@ func (g *gen) pinned(typ, id string, m meta, body func(d *doc)) {
 	g.trail.add(reference{typ: typ, id: id}, m.label)
 }
 
+// writer chooses between record and pinned.
+func (g *gen) writer(pinned bool) func(string, string, meta, func(*doc)) {
+	if pinned {
+		return g.pinned
+	}
+	return g.record
+}
+
 func (g *gen) put(typ, id string, m meta, labelled bool, body func(d *doc)) {
 	if cap(g.d.b)-len(g.d.b) < 16<<10 {
 		g.d.b = make([]byte, 0, slabBytes)

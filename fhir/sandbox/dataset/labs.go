@@ -70,6 +70,7 @@ func (g *gen) labs(p *person) {
 			g.panel(p, v, k)
 		}
 	}
+	g.urine(p)
 }
 
 func (g *gen) panel(p *person, v visit, k panel) {
@@ -83,6 +84,23 @@ func (g *gen) panel(p *person, v visit, k panel) {
 		g.result(p, v, a, specimen)
 	}
 	g.labReport(p, reportFacts{id: p.id + "-labrep-" + number, v: v, what: k.what, order: order, specimen: specimen, from: from, to: p.labs, label: normal})
+}
+
+// urine writes the two results that are a code and a text, not a quantity.
+func (g *gen) urine(p *person) {
+	lab := reference{"Organization", orgLab, "Lakeside Laboratory"}
+	g.observe(p, observation{
+		id: p.id + "-lab-nitrite", profile: "observation-lab", cats: []code{catLab},
+		what: []code{loinc("5802-4", "Nitrite [Presence] in Urine by Test strip")}, v: p.last(), performer: lab,
+		value: func(d *doc) {
+			d.concept("valueCodeableConcept", snomed("260385009", "Negative (qualifier value)"))
+		},
+	})
+	g.observe(p, observation{
+		id: p.id + "-lab-colour", profile: "observation-lab", cats: []code{catLab},
+		what: []code{loinc("5778-6", "Color of Urine")}, v: p.last(), performer: lab,
+		value: func(d *doc) { d.str("valueString", "Yellow") },
+	})
 }
 
 // result writes one measured value; every 61st could not be measured.
@@ -121,22 +139,28 @@ func interpret(v float64, a analyte) code {
 
 func (g *gen) labOrder(p *person, v visit, id string, what code) {
 	g.record("ServiceRequest", id, meta{v.at, "servicerequest", normal}, func(d *doc) {
-		g.orderBody(p, v, what, snomed("108252007", "Laboratory procedure"), p.doctor())
+		g.orderBody(p, v, orderFacts{what, snomed("108252007", "Laboratory procedure"), p.illness.main, p.doctor()})
 	})
 }
 
-func (g *gen) orderBody(p *person, v visit, what, category code, requester reference) {
+// orderFacts says what is ordered, by whom and why.
+type orderFacts struct {
+	what, category, reason code
+	requester              reference
+}
+
+func (g *gen) orderBody(p *person, v visit, f orderFacts) {
 	d := &g.d
 	d.str("status", "completed")
 	d.str("intent", "order")
-	d.concepts("category", category)
-	d.concept("code", what)
+	d.concepts("category", f.category)
+	d.concept("code", f.what)
 	d.refTo("subject", p.ref())
 	d.ref("encounter", "Encounter", v.id)
 	d.str("occurrenceDateTime", v.stamp)
 	d.str("authoredOn", v.stamp)
-	d.refTo("requester", requester)
-	d.concepts("reasonCode", p.illness.main)
+	d.refTo("requester", f.requester)
+	d.concepts("reasonCode", f.reason)
 }
 
 func (g *gen) specimen(p *person, v visit, id string, kind code) {

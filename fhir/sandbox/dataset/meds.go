@@ -50,7 +50,7 @@ const prescriptionsPerChart = 14
 // medications writes the prescriptions; two of three have been dispensed.
 func (g *gen) medications(p *person) {
 	fit := medicines[:]
-	if p.years(g.day) < 18 {
+	if p.minor {
 		fit = childMedicines()
 	}
 	count := prescriptionsPerChart * p.scale
@@ -102,6 +102,7 @@ func (g *gen) medication(m medicine) {
 
 type prescription struct {
 	id, status            string
+	reason                code // empty means the illness
 	m                     medicine
 	v                     visit
 	label                 label
@@ -120,9 +121,9 @@ func (d *doc) medicine(f prescription) {
 }
 
 func (g *gen) prescribe(p *person, f prescription) {
-	write := g.record
-	if f.pinned {
-		write = g.pinned
+	write := g.writer(f.pinned)
+	if f.reason.code == "" {
+		f.reason = p.illness.main
 	}
 	write("MedicationRequest", f.id, meta{f.v.at, "medicationrequest", f.label}, func(d *doc) {
 		d.identifier("", ownBase+"/id/prescription", f.id)
@@ -135,7 +136,7 @@ func (g *gen) prescribe(p *person, f prescription) {
 		d.ref("encounter", "Encounter", f.v.id)
 		d.str("authoredOn", f.v.stamp)
 		d.refTo("requester", f.requester)
-		d.concepts("reasonCode", p.illness.main)
+		d.concepts("reasonCode", f.reason)
 		d.dosage(f.m)
 		d.obj("dispenseRequest", func() {
 			d.int("numberOfRepeatsAllowed", 2)
@@ -147,10 +148,12 @@ func (g *gen) prescribe(p *person, f prescription) {
 
 func (d *doc) dosage(m medicine) {
 	route := snomed("26643006", "Oral route")
-	switch m.unit {
-	case "patch":
+	switch {
+	case m.id == medBuprenorphine.id:
+		route = snomed("37839007", "Sublingual route")
+	case m.unit == "patch":
 		route = snomed("45890007", "Transdermal route")
-	case "puff":
+	case m.unit == "puff":
 		route = snomed("447694001", "Respiratory tract route")
 	}
 	d.one("dosageInstruction", func() {
@@ -174,10 +177,7 @@ func (g *gen) dispense(p *person, id string, f prescription) {
 		performer = orgPharmacy
 	}
 	handed := f.v.at.AddDate(0, 0, 1)
-	write := g.record
-	if f.pinned {
-		write = g.pinned
-	}
+	write := g.writer(f.pinned)
 	write("MedicationDispense", id, meta{handed, "medicationdispense", f.label}, func(d *doc) {
 		d.identifier("", ownBase+"/id/dispense", id)
 		d.str("status", "completed")

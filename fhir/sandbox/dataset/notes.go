@@ -32,6 +32,7 @@ type document struct {
 	label   label
 	pinned  bool
 	undated bool
+	inline  bool // the text is in the attachment too
 }
 
 // notes writes one note for each visit, the advance directives and the
@@ -49,7 +50,7 @@ func (g *gen) notes(p *person) {
 		g.document(p, document{id: p.id + "-note-" + num3(n+1), what: k.what, cats: []code{catClinicalNote}, v: v, author: p.doctor(), label: l,
 			text: p.given + " " + p.family + ", " + v.date + ". " + k.text})
 	}
-	g.document(p, document{id: p.id + "-directive", what: loinc("81334-5", "Patient Personal advance care plan"), cats: []code{catDirective}, v: p.visits[0], author: p.ref(), label: normal,
+	g.document(p, document{id: p.id + "-directive", what: loinc("81334-5", "Patient Personal advance care plan"), cats: []code{catDirective}, v: p.visits[0], author: p.speaker(), label: normal, inline: true,
 		text: "Advance directive of " + p.given + " " + p.family + ". I wish to be cared for at home, without tube feeding and without a breathing machine."})
 	for n, r := range narrativeReports {
 		g.narrativeReport(p, p.id+"-report-"+num3(n+1), r, p.visits[n%len(p.visits)])
@@ -58,10 +59,7 @@ func (g *gen) notes(p *person) {
 
 func (g *gen) document(p *person, f document) {
 	binary := f.id + "-content"
-	write := g.record
-	if f.pinned {
-		write = g.pinned
-	}
+	write := g.writer(f.pinned)
 	data := base64.StdEncoding.EncodeToString([]byte(f.text))
 	write("DocumentReference", f.id, meta{f.v.at, "documentreference", f.label}, func(d *doc) {
 		d.identifier("", sysDocument, f.id)
@@ -78,6 +76,9 @@ func (g *gen) document(p *person, f document) {
 		d.one("content", func() {
 			d.obj("attachment", func() {
 				d.str("contentType", "text/plain")
+				if f.inline {
+					d.str("data", data)
+				}
 				d.str("url", "Binary/"+binary)
 				d.str("title", f.what.display)
 			})

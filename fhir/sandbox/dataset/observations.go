@@ -24,10 +24,7 @@ type observation struct {
 
 // observe writes one final Observation.
 func (g *gen) observe(p *person, o observation) {
-	write := g.record
-	if o.pinned {
-		write = g.pinned
-	}
+	write := g.writer(o.pinned)
 	if o.label.conf == "" {
 		o.label = normal
 	}

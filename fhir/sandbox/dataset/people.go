@@ -17,6 +17,7 @@ type person struct {
 	heritage                  heritage
 	index                     int // place in the cohort; decides the illness and the story
 	scale                     int // how many times the usual amount of data
+	minor                     bool
 	died                      time.Time
 	kin                       reference // the relative who appears in the care team
 	illness                   illness
@@ -27,6 +28,15 @@ type person struct {
 }
 
 func (p *person) ref() reference { return reference{"Patient", p.id, p.given + " " + p.family} }
+
+// speaker is who answers and writes for the patient: a parent for a small
+// child.
+func (p *person) speaker() reference {
+	if p.illness.main == infantIllness.main {
+		return p.kin
+	}
+	return p.ref()
+}
 
 // doctor is the practitioner responsible for the patient.
 func (p *person) doctor() reference { return practitioners[p.index%len(palliativeTeam)].ref() }
@@ -41,19 +51,19 @@ func (g *gen) cohort() []person {
 	people := make([]person, 0, 4+len(patientNames))
 	people = append(people,
 		person{id: "rosa", family: "Alvarez", given: "Rosa", gender: "female", birth: g.day.AddDate(-79, -5, -3),
-			heritage: latina, scale: 3, kin: reference{"RelatedPerson", "rosa-elena", "Elena Alvarez"}},
+			heritage: heritages[latino], scale: 3, kin: reference{"RelatedPerson", "rosa-elena", "Elena Alvarez"}},
 		person{id: "noah", family: "Whitfield", given: "Noah", gender: "male", birth: g.noahBirth(),
 			heritage: heritages[1], scale: 1, kin: reference{"RelatedPerson", "noah-dana", "Dana Whitfield"}},
 		person{id: "joaquin", family: "Alvarez", given: "Joaquin", gender: "male", birth: g.day.AddDate(-82, -2, -11),
-			heritage: latina, scale: 1, kin: reference{"RelatedPerson", "joaquin-elena", "Elena Alvarez"}},
+			heritage: heritages[latino], scale: 1, kin: reference{"RelatedPerson", "joaquin-elena", "Elena Alvarez"}},
 		person{id: "elena-own", family: "Alvarez", given: "Elena", gender: "female", birth: g.elenaBirth(),
-			heritage: latina, scale: 1, kin: reference{"RelatedPerson", "elena-own-luis", "Luis Ortega"}},
+			heritage: heritages[latino], scale: 1, kin: reference{"RelatedPerson", "elena-own-luis", "Luis Ortega"}},
 	)
 	for i, n := range patientNames {
 		p := person{
 			id: patientID(i), family: n.family, given: n.given, gender: n.gender,
 			birth:    g.day.AddDate(-(48 + (i*7)%45), -(i*5)%12, -(i*11)%28),
-			heritage: heritages[i%len(heritages)], scale: 1,
+			heritage: heritages[n.heritage], scale: 1,
 			kin: reference{"RelatedPerson", patientID(i) + "-kin", n.relative + " " + n.family},
 		}
 		if n.relation == "MTH" {
@@ -67,6 +77,7 @@ func (g *gen) cohort() []person {
 	for i := range people {
 		p := &people[i]
 		p.index = i
+		p.minor = p.years(g.day) < 18
 		p.rng = rand.New(rand.NewPCG(seed, uint64(i)))
 		p.illness = illnessOf(p, g.day)
 		p.story = storyOf(p)
@@ -88,7 +99,11 @@ func (g *gen) elenaBirth() time.Time {
 }
 
 func (g *gen) patient(p *person) {
-	joined := g.on(-900+p.index, 9, 0)
+	joined := later(g.on(-900+p.index, 9, 0), p.birth.AddDate(0, 0, 3))
+	marital := code{term + "v3-MaritalStatus", "M", "Married"}
+	if p.minor {
+		marital = code{term + "v3-MaritalStatus", "S", "Never Married"}
+	}
 	g.fixed("Patient", p.id, meta{joined, "patient", normal}, func(d *doc) {
 		g.patientExtensions(p)
 		d.one("identifier", func() {
@@ -110,15 +125,26 @@ func (g *gen) patient(p *person) {
 			d.str("deceasedDateTime", stampOf(p.died))
 		}
 		g.addresses(p)
-		d.concept("maritalStatus", code{term + "v3-MaritalStatus", "M", "Married"})
+		d.concept("maritalStatus", marital)
 		g.language(p)
 		d.oneRef("generalPractitioner", p.doctor())
 		d.ref("managingOrganization", "Organization", orgPalliative)
 	})
 }
 
+// later is the later of two moments.
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
 func (g *gen) patientName(p *person) {
-	d := &g.d
+	d, renamed := &g.d, p.birth
+	if p.index%4 == 2 && !p.minor {
+		renamed = p.birth.AddDate(24, 0, 0)
+	}
 	d.arr("name", func() {
 		d.item(func() {
 			d.str("use", "official")
@@ -128,14 +154,14 @@ func (g *gen) patientName(p *person) {
 			if p.index%9 == 5 {
 				d.strs("suffix", "Jr.")
 			}
-			d.obj("period", func() { d.str("start", dateOf(p.birth.AddDate(1, 0, 0))) })
+			d.obj("period", func() { d.str("start", dateOf(renamed)) })
 		})
-		if p.index%4 == 2 {
+		if renamed != p.birth {
 			d.item(func() {
 				d.str("use", "old")
 				d.str("family", "Carlson")
 				d.strs("given", p.given)
-				d.period("period", dateOf(p.birth), dateOf(p.birth.AddDate(1, 0, 0)))
+				d.period("period", dateOf(p.birth), dateOf(renamed))
 			})
 		}
 	})
@@ -148,9 +174,9 @@ func (g *gen) addresses(p *person) {
 		d.item(func() {
 			d.str("use", "home")
 			d.postal(line, town.city, town.zip)
-			d.obj("period", func() { d.str("start", dateOf(g.day.AddDate(-6, 0, 0))) })
+			d.obj("period", func() { d.str("start", dateOf(later(g.day.AddDate(-6, 0, 0), p.birth))) })
 		})
-		if p.index%5 == 0 {
+		if p.index%5 == 0 && !p.minor {
 			d.item(func() {
 				d.str("use", "old")
 				d.postal("9 Canal Park Drive", "Duluth", "55802")
@@ -162,7 +188,7 @@ func (g *gen) addresses(p *person) {
 
 func (g *gen) language(p *person) {
 	lang := code{"urn:ietf:bcp:47", "en-US", "English (United States)"}
-	if p.heritage == latina {
+	if p.heritage == heritages[latino] {
 		lang = code{"urn:ietf:bcp:47", "es", "Spanish"}
 	}
 	g.d.one("communication", func() {

@@ -26,7 +26,7 @@ func (g *gen) careTeam(p *person) {
 				d.item(func() { d.concepts("role", m.role); d.refTo("member", m.who) })
 			}
 			d.item(func() {
-				d.concepts("role", snomed("158950000", "Social worker"))
+				d.concepts("role", snomed("106328005", "Social worker"))
 				d.ref("member", "PractitionerRole", "sw-evans-role")
 			})
 		})
@@ -55,7 +55,7 @@ func (g *gen) goals(p *person) {
 			d.refTo("subject", p.ref())
 			d.str("startDate", p.visits[0].date)
 			d.one("target", func() { d.str("dueDate", dateOf(g.on(goal.due, 0, 0))) })
-			d.refTo("expressedBy", p.ref())
+			d.refTo("expressedBy", p.speaker())
 			d.oneRef("addresses", reference{typ: "Condition", id: p.id + "-cond-001"})
 		})
 	}
@@ -110,7 +110,7 @@ func (g *gen) messages(p *person) {
 		"Good to hear. Please call the night line if the pain comes back.",
 	}
 	for n, text := range lines {
-		m := message{id: p.id + "-msg-" + num3(n+1), from: p.ref(), to: p.doctor(), text: text, v: p.visits[len(p.visits)-1-(len(lines)-1-n)/2%len(p.visits)], label: normal}
+		m := message{id: p.id + "-msg-" + num3(n+1), from: p.speaker(), to: p.doctor(), text: text, v: p.visits[len(p.visits)-1-(len(lines)-1-n)/2%len(p.visits)], label: normal}
 		if n%2 == 1 {
 			m.from, m.to, m.replyTo = m.to, m.from, p.id+"-msg-"+num3(n)
 		}
@@ -119,10 +119,7 @@ func (g *gen) messages(p *person) {
 }
 
 func (g *gen) message(p *person, m message) {
-	write := g.record
-	if m.pinned {
-		write = g.pinned
-	}
+	write := g.writer(m.pinned)
 	write("Communication", m.id, meta{at: m.v.at, label: m.label}, func(d *doc) {
 		if m.replyTo != "" {
 			d.oneRef("inResponseTo", reference{typ: "Communication", id: m.replyTo})

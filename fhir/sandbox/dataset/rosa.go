@@ -25,7 +25,7 @@ func (g *gen) rosaProtected(p *person) {
 	psych, addiction := practitioners[7].ref(), practitioners[4].ref()
 	g.condition(p, conditionFacts{id: "rosa-cond-dual", what: []code{snomed("191816009", "Drug dependence")}, cats: []code{catProblem}, v: v, label: restrict("PSY", "SUD"), recorder: psych})
 	g.condition(p, conditionFacts{id: "rosa-cond-alcohol-mislabelled", what: []code{snomed("15167005", "Alcohol abuse")}, cats: []code{catProblem}, v: v, label: label{"N", []string{"SUD"}}, recorder: addiction})
-	g.document(p, document{id: "rosa-psychotherapy-note", what: loinc("80789-1", "Mental health Progress note"), cats: []code{catClinicalNote}, v: v, author: psych, label: restrict("PSYTHPN"), pinned: true,
+	g.document(p, document{id: "rosa-psychotherapy-note", what: loinc("34788-0", "Psychiatry Consult note"), cats: []code{catClinicalNote}, v: v, author: psych, label: restrict("PSYTHPN"), pinned: true,
 		text: "Process note of the therapist, kept apart from the rest of the record."})
 	for _, m := range []struct {
 		id, org, name string
@@ -34,7 +34,7 @@ func (g *gen) rosaProtected(p *person) {
 		{"rosa-part2-med-elsewhere", orgHospital, "Lakeside Hospital", []string{"42CFRPart2", "OPIOIDUD"}},
 		{"rosa-part2-med-hiv", orgPart2, "Lakeside Recovery Programme", []string{"42CFRPart2", "OPIOIDUD", "HIV"}},
 	} {
-		g.prescribe(p, prescription{id: m.id, m: medBuprenorphine, v: v, status: "active", label: restrict(m.topics...), requester: reference{"Organization", m.org, m.name}, pinned: true})
+		g.prescribe(p, prescription{id: m.id, m: medBuprenorphine, v: v, status: "active", reason: snomed("75544000", "Opioid dependence"), label: restrict(m.topics...), requester: reference{"Organization", m.org, m.name}, pinned: true})
 	}
 	g.pinned("DiagnosticReport", "rosa-report-nopat", meta{v.at, "diagnosticreport-note", label{"N", []string{"NOPAT"}}}, func(d *doc) {
 		d.str("status", "final")
@@ -66,7 +66,7 @@ func (g *gen) rosaPapers(p *person) {
 	g.document(p, document{id: "part2-consent-0006", what: loinc("64292-6", "Release of information consent"), cats: consent, v: g.moment(-15, 11, 20),
 		author: reference{"Organization", orgPart2, "Lakeside Recovery Programme"}, label: restrict("42CFRPart2", "SUD"), pinned: true,
 		text: "Written consent under 42 CFR 2.31: the programme may tell my sister Ines about attendance, medicines and plan of care."})
-	g.document(p, document{id: "letters-testamentary-0007", what: loinc("64300-7", "Executor authority document"), cats: consent, v: g.moment(-1, 12, 0), undated: true, author: marcus, label: restricted, pinned: true,
+	g.document(p, document{id: "letters-testamentary-0007", what: loinc("51851-4", "Administrative note"), cats: consent, v: g.moment(-1, 12, 0), undated: true, author: marcus, label: restricted, pinned: true,
 		text: "Letters testamentary naming Marcus Alvarez executor."})
 	g.pinned("Consent", "adi-agent-appointment-2019", meta{at: hpoa.at, label: normal}, func(d *doc) {
 		d.str("status", "active")

@@ -32,7 +32,7 @@ func storyHIV() *story {
 	return &story{name: "hiv", topics: []string{"HIV"}, medTopics: []string{"HIV"},
 		what: snomed("86406008", "Human immunodeficiency virus infection"), icd: code{sysICD10, "B20", "Human immunodeficiency virus [HIV] disease"},
 		med: &medBictegravir, lab: &analyte{loinc("24467-3", "CD3+CD4+ (T4 helper) cells [#/volume] in Blood"), "cells/uL", "/uL", 410, 1590, 0},
-		screening: answer{"adherence", "observation-screening-assessment", []code{catSurvey}, loinc("71799-1", "Medication adherence"), snomed("1156699004", "Complies with drug therapy")},
+		screening: answer{"adherence", "observation-screening-assessment", []code{catSurvey}, snomed("418633004", "Medication compliance"), snomed("373066001", "Yes"), 0},
 		note:      "HIV viral load suppressed on the present regimen. The family does not know the diagnosis.",
 		who:       practitioners[1].ref(), org: orgPalliative}
 }
@@ -41,7 +41,7 @@ func storyPSY() *story {
 	return &story{name: "psy", topics: []string{"PSY"}, medTopics: []string{"PSY"},
 		what: snomed("370143000", "Major depressive disorder"), icd: code{sysICD10, "F33.1", "Major depressive disorder, recurrent, moderate"},
 		med:       &medSertraline,
-		screening: answer{"phq9", "observation-screening-assessment", []code{catSurvey}, loinc("44261-6", "Patient Health Questionnaire 9 item (PHQ-9) total score [Reported]"), snomed("310496002", "Moderate depression")},
+		screening: answer{"phq9", "observation-screening-assessment", []code{catSurvey}, loinc("44261-6", "Patient Health Questionnaire 9 item (PHQ-9) total score [Reported]"), code{}, 12},
 		note:      "Low mood since the autumn, no plans of self-harm. Talking therapy offered, sertraline continued.",
 		who:       practitioners[7].ref(), org: orgHospital}
 }
@@ -50,7 +50,7 @@ func storyPart2() *story {
 	return &story{name: "part2", topics: []string{"42CFRPart2", "SUD"}, medTopics: []string{"42CFRPart2", "OPIOIDUD"},
 		what: snomed("75544000", "Opioid dependence"), icd: code{sysICD10, "F11.20", "Opioid dependence, uncomplicated"},
 		med: &medBuprenorphine, lab: &analyte{loinc("19295-5", "Opiates [Presence] in Urine by Screen method"), "", "", 0, 0, 0},
-		screening: answer{"opioid-craving", "observation-screening-assessment", []code{catSurvey}, loinc("82667-7", "Total score DAST-10"), snomed("260385009", "Negative (qualifier value)")},
+		screening: answer{"opioid-craving", "observation-screening-assessment", []code{catSurvey}, loinc("82667-7", "Total score [DAST-10]"), code{}, 3},
 		note:      "Attends the programme weekly. Stable on sublingual buprenorphine with naloxone; no relapse reported.",
 		who:       practitioners[4].ref(), org: orgPart2}
 }
@@ -59,7 +59,7 @@ func storyETH() *story {
 	return &story{name: "eth", topics: []string{"ETH"}, medTopics: []string{"ETH"},
 		what: snomed("7200002", "Alcoholism"), icd: code{sysICD10, "F10.20", "Alcohol dependence, uncomplicated"},
 		med: &medNaltrexone, lab: &analyte{loinc("2324-2", "Gamma glutamyl transferase [Enzymatic activity/volume] in Serum or Plasma"), "U/L", "U/L", 8, 61, 0},
-		screening: answer{"audit-c", "observation-screening-assessment", []code{catSurvey}, loinc("75626-2", "Total score [AUDIT-C]"), snomed("10828004", "Positive (qualifier value)")},
+		screening: answer{"audit-c", "observation-screening-assessment", []code{catSurvey}, loinc("75626-2", "Total score [AUDIT-C]"), code{}, 7},
 		note:      "Drinks less since the spring. Naltrexone tolerated, liver enzymes falling.",
 		who:       practitioners[2].ref(), org: orgPalliative}
 }
@@ -67,15 +67,15 @@ func storyETH() *story {
 func storySDV() *story {
 	return &story{name: "sdv", topics: []string{"SDV"},
 		what: snomed("706893006", "Victim of intimate partner abuse"), icd: code{sysICD10, "Z69.11", "Encounter for mental health services for victim of spousal or partner abuse"},
-		screening: answer{"safety", "observation-screening-assessment", []code{catSocial, catSDOH}, loinc("76501-6", "Within the last year, have you been afraid of your partner or ex-partner"), code{sysLOINC, "LA33-6", "Yes"}},
+		screening: answer{"safety", "observation-screening-assessment", []code{catSocial, catSDOH}, loinc("76501-6", "Within the last year, have you been afraid of your partner or ex-partner"), code{sysLOINC, "LA33-6", "Yes"}, 0},
 		note:      "Spoke alone with the patient. Not safe at home at present; safety plan made, social worker involved.",
 		who:       practitioners[3].ref(), org: orgPalliative}
 }
 
-// storyOf gives five of eight generated patients a story; Rosa and Noah have
+// storyOf gives six of eight grown-up patients a story; Rosa and Noah have
 // theirs written by hand.
 func storyOf(p *person) *story {
-	if p.id == "rosa" || p.id == "noah" {
+	if p.id == "rosa" || p.minor {
 		return nil
 	}
 	if p.id == "joaquin" {
@@ -109,7 +109,7 @@ func (g *gen) tell(p *person, s *story) {
 		at := base.at.AddDate(0, 0, 1)
 		v := visit{id: pre + "enc-" + num3(n+1), at: at, stamp: stampOf(at), date: dateOf(at)}
 		g.record("Encounter", v.id, meta{at, "encounter", l}, func(d *doc) {
-			g.encounterBody(p, v, encounterFacts{status: "finished", end: at.Add(50 * time.Minute), place: place, org: s.org})
+			g.encounterBody(p, v, encounterFacts{status: "finished", end: at.Add(50 * time.Minute), place: place, org: s.org, reason: s.what})
 		})
 		g.document(p, document{id: pre + "note-" + num3(n+1), what: noteKinds[0].what, cats: []code{catClinicalNote}, text: s.note, v: v, author: s.author(), label: l})
 		if s.lab != nil {
@@ -119,7 +119,7 @@ func (g *gen) tell(p *person, s *story) {
 			g.storyStart(p, s, v, pre)
 		}
 		if s.med != nil {
-			f := prescription{id: pre + "med-" + num3(n+1), m: *s.med, v: v, status: []string{"completed", "active"}[n/3], label: restrict(s.medTopics...), requester: s.author(), pinned: n == 0}
+			f := prescription{id: pre + "med-" + num3(n+1), m: *s.med, v: v, status: []string{"completed", "active"}[n/3], label: restrict(s.medTopics...), reason: s.what, requester: s.author(), pinned: n == 0}
 			if s.part2() {
 				f.performer = orgPart2
 			}
@@ -137,10 +137,10 @@ func (g *gen) storyStart(p *person, s *story, v visit, pre string) {
 	g.condition(p, conditionFacts{id: pre + "diag", what: what, cats: []code{catEncounter}, v: v, label: l, recorder: s.who})
 	g.observe(p, observation{
 		id: pre + s.screening.name, profile: s.screening.profile, cats: s.screening.cats, what: []code{s.screening.what}, v: v, label: l, performer: s.author(),
-		value: func(d *doc) { d.concept("valueCodeableConcept", s.screening.value) },
+		value: s.screening.write,
 	})
 	g.record("ServiceRequest", pre+"referral", meta{v.at, "servicerequest", l}, func(d *doc) {
-		g.orderBody(p, v, snomed("3457005", "Patient referral"), snomed("409063005", "Counseling"), s.author())
+		g.orderBody(p, v, orderFacts{snomed("3457005", "Patient referral"), snomed("409063005", "Counseling"), s.what, s.author()})
 	})
 	g.record("Procedure", pre+"talk", meta{v.at, "procedure", l}, func(d *doc) {
 		d.oneRef("basedOn", reference{typ: "ServiceRequest", id: pre + "referral"})

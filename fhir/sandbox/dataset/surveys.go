@@ -1,23 +1,40 @@
 package dataset
 
-// answer is one survey or social-history finding with a coded value.
+// answer is one survey or social-history finding: a score where there is no
+// coded value.
 type answer struct {
 	name, profile string
 	cats          []code
 	what, value   code
+	score         int
 }
 
+func (a answer) write(d *doc) {
+	if a.value.code == "" {
+		d.quantity("valueQuantity", float64(a.score), 0, "{score}", "{score}")
+		return
+	}
+	d.concept("valueCodeableConcept", a.value)
+}
+
+// adult tells whether the question is put to grown-ups only.
+func (a answer) adult() bool {
+	return a.name == "orientation" || a.name == "marital" || a.name == "phq2"
+}
+
+var neverSmoked = snomed("266919005", "Never smoked tobacco (finding)")
+
 var answers = [...]answer{
-	{"smoking", "smokingstatus", []code{catSocial}, loinc("72166-2", "Tobacco smoking status"), snomed("8517006", "Ex-smoker (finding)")},
-	{"orientation", "observation-sexual-orientation", []code{catSocial}, loinc("76690-7", "Sexual orientation"), snomed("20430005", "Heterosexual (finding)")},
-	{"living", "simple-observation", []code{catSocial}, loinc("63512-8", "How many people are living or staying at this address"), snomed("224133007", "Lives with family")},
-	{"phq2", "observation-screening-assessment", []code{catSurvey}, loinc("55757-9", "Patient Health Questionnaire 2 item (PHQ-2) [Reported]"), snomed("260385009", "Negative (qualifier value)")},
-	{"pps", "observation-screening-assessment", []code{catSurvey}, loinc("89247-1", "ECOG Performance Status score"), code{sysLOINC, "LA9624-5", "Capable of only limited self-care, confined to bed or chair more than 50% of waking hours"}},
-	{"pain", "observation-screening-assessment", []code{catSurvey}, loinc("72514-3", "Pain severity - 0-10 verbal numeric rating [Score] - Reported"), code{sysLOINC, "LA6115-7", "4"}},
-	{"food-worry", "observation-screening-assessment", []code{catSurvey, catSDOH}, loinc("88122-7", "Within the past 12 months we worried whether our food would run out before we got money to buy more [U.S. FSS]"), code{sysLOINC, "LA28398-8", "Never true"}},
-	{"food-last", "observation-screening-assessment", []code{catSurvey, catSDOH}, loinc("88123-5", "Within the past 12 months the food we bought just didn't last and we didn't have money to get more [U.S. FSS]"), code{sysLOINC, "LA28398-8", "Never true"}},
-	{"housing", "observation-screening-assessment", []code{catSurvey, catSDOH}, loinc("71802-3", "Housing status"), code{sysLOINC, "LA30189-7", "I have a place to live today, but I am worried about losing it in the future"}},
-	{"transport", "observation-screening-assessment", []code{catSocial, catSDOH}, loinc("93030-5", "Has lack of transportation kept you from medical appointments, meetings, work, or from getting things needed for daily living"), code{sysLOINC, "LA32-8", "No"}},
+	{"smoking", "smokingstatus", []code{catSocial}, loinc("72166-2", "Tobacco smoking status"), snomed("8517006", "Ex-smoker (finding)"), 0},
+	{"orientation", "observation-sexual-orientation", []code{catSocial}, loinc("76690-7", "Sexual orientation"), snomed("20430005", "Heterosexual (finding)"), 0},
+	{"marital", "simple-observation", []code{catSocial}, loinc("45404-1", "Marital status"), snomed("87915002", "Married"), 0},
+	{"phq2", "observation-screening-assessment", []code{catSurvey}, loinc("55758-7", "Patient Health Questionnaire 2 item (PHQ-2) total score [Reported]"), code{}, 1},
+	{"ecog", "observation-screening-assessment", []code{catSurvey}, loinc("89247-1", "ECOG Performance Status score"), code{}, 3},
+	{"pain", "observation-screening-assessment", []code{catSurvey}, loinc("72514-3", "Pain severity - 0-10 verbal numeric rating [Score] - Reported"), code{}, 4},
+	{"food-worry", "observation-screening-assessment", []code{catSurvey, catSDOH}, loinc("88122-7", "Within the past 12 months we worried whether our food would run out before we got money to buy more [U.S. FSS]"), code{sysLOINC, "LA28398-8", "Never true"}, 0},
+	{"food-last", "observation-screening-assessment", []code{catSurvey, catSDOH}, loinc("88123-5", "Within the past 12 months the food we bought just didn't last and we didn't have money to get more [U.S. FSS]"), code{sysLOINC, "LA28398-8", "Never true"}, 0},
+	{"housing", "observation-screening-assessment", []code{catSurvey, catSDOH}, loinc("71802-3", "Housing status"), code{sysLOINC, "LA30189-7", "I have housing"}, 0},
+	{"transport", "observation-screening-assessment", []code{catSocial, catSDOH}, loinc("93030-5", "Has lack of transportation kept you from medical appointments, meetings, work, or from getting things needed for daily living"), code{sysLOINC, "LA32-8", "No"}, 0},
 }
 
 // surveys writes social history, screening results (with SDOH among them) and
@@ -29,13 +46,21 @@ func (g *gen) surveys(p *person) {
 		if n%2 == 1 {
 			v = last
 		}
+		if p.minor && a.adult() {
+			continue
+		}
+		if p.minor && a.name == "smoking" {
+			a.value = neverSmoked
+		}
 		g.observe(p, observation{
 			id: p.id + "-obs-" + a.name, profile: a.profile, cats: a.cats, what: []code{a.what}, v: v,
-			value: func(d *doc) { d.concept("valueCodeableConcept", a.value) },
+			value: a.write,
 		})
 	}
-	g.occupation(p, first)
-	if p.gender == "female" && p.years(g.day) < 60 {
+	if !p.minor {
+		g.occupation(p, first)
+	}
+	if p.gender == "female" && p.years(g.day) < 60 && !p.minor {
 		g.pregnancy(p, last)
 	}
 	g.hungerPanel(p, last)
@@ -132,10 +157,7 @@ type responseFacts struct {
 }
 
 func (g *gen) questionnaire(p *person, f responseFacts) {
-	write := g.record
-	if f.pinned {
-		write = g.pinned
-	}
+	write := g.writer(f.pinned)
 	write("QuestionnaireResponse", f.id, meta{f.v.at, "questionnaireresponse", f.label}, func(d *doc) {
 		d.obj("identifier", func() { d.str("system", ownBase+"/id/response"); d.str("value", f.id) })
 		d.str("questionnaire", ownBase+"/fhir/Questionnaire/"+f.title)
@@ -145,8 +167,8 @@ func (g *gen) questionnaire(p *person, f responseFacts) {
 			d.ref("encounter", "Encounter", f.v.id)
 		}
 		d.str("authored", f.v.stamp)
-		d.refTo("author", p.ref())
-		d.refTo("source", p.ref())
+		d.refTo("author", p.speaker())
+		d.refTo("source", p.speaker())
 		d.arr("item", func() {
 			for _, q := range f.items {
 				d.item(func() {
