@@ -21,7 +21,7 @@ func (s *server) readOne(req *request, typ *resourceType, id string) (response, 
 	if notModified(req, v) {
 		return s.versionHeaders(response{status: http.StatusNotModified}, v), nil
 	}
-	if !req.acceptsJSON() {
+	if req.native {
 		return binaryContent(req, v)
 	}
 	return s.show(http.StatusOK, v), nil

@@ -95,6 +95,7 @@ type request struct {
 	header http.Header // conditions and preferences
 	media  string      // media type of body, without parameters
 	body   []byte
+	native bool // a Binary is wanted in its own media type
 }
 
 // prefers reports whether the Prefer header asks for it (RFC 7240).
@@ -195,7 +196,8 @@ func (r *request) negotiate() error {
 	}
 	r.query.Del("_format")
 	r.query.Del("_pretty")
-	if format == "" && !r.acceptsJSON() && !r.isBinaryRead() {
+	r.native = format == "" && !r.acceptsJSON()
+	if r.native && !r.isBinaryRead() {
 		return refuse(http.StatusNotAcceptable, "not-supported", "only JSON is spoken here")
 	}
 	if content := r.header.Get("Content-Type"); content != "" {
