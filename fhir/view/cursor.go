@@ -1,0 +1,340 @@
+package view
+
+import (
+	"encoding/json"
+	"unicode/utf8"
+
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// maxDepth is the deepest nesting of objects and arrays that is read.
+const maxDepth = 64
+
+// cursor walks over JSON text. The first fault stays in err and makes every
+// later step do nothing.
+type cursor struct {
+	text  []byte
+	at    int
+	depth int
+	err   error
+}
+
+func (c *cursor) fail(code, msg string) {
+	if c.err == nil {
+		c.err = errs.New(errs.Invalid, code, msg)
+		c.at = len(c.text)
+	}
+}
+
+func (c *cursor) malformed() { c.fail("json-malformed", "The body is not well-formed JSON.") }
+
+// start checks what no single step can see and opens a text.
+func start(text []byte) *cursor {
+	c := &cursor{text: text}
+	if !utf8.Valid(text) {
+		c.malformed()
+	}
+	return c
+}
+
+// end reports a fault, also when anything but white space is left.
+func (c *cursor) end() error {
+	if c.peek(); c.err == nil && c.at < len(c.text) {
+		c.malformed()
+	}
+	return c.err
+}
+
+// peek skips white space and gives the next byte, 0 at the end.
+func (c *cursor) peek() byte {
+	for c.at < len(c.text) {
+		switch b := c.text[c.at]; b {
+		case ' ', '\t', '\n', '\r':
+			c.at++
+		default:
+			return b
+		}
+	}
+	return 0
+}
+
+// take skips white space and the byte b, or fails.
+func (c *cursor) take(b byte) {
+	if c.peek() != b || c.err != nil {
+		c.malformed()
+		return
+	}
+	c.at++
+}
+
+// object calls each for every member of an object; each must consume the
+// value. Repeated keys are a fault.
+func (c *cursor) object(each func(key []byte)) {
+	c.open('{')
+	var keys keySet
+	for first := true; c.err == nil; first = false {
+		b := c.peek()
+		if b == '}' && first {
+			break
+		}
+		key := c.key()
+		if c.err == nil && !keys.add(key) {
+			c.fail("json-duplicate-key", "An object of the body has the same key twice.")
+		}
+		c.take(':')
+		if c.err != nil {
+			return
+		}
+		each(key)
+		if b = c.peek(); b != ',' {
+			break
+		}
+		c.at++
+	}
+	c.close('}')
+}
+
+// array calls each for every element of an array; each must consume it.
+func (c *cursor) array(each func()) {
+	c.open('[')
+	for first := true; c.err == nil; first = false {
+		if c.peek() == ']' && first {
+			break
+		}
+		each()
+		if c.peek() != ',' {
+			break
+		}
+		c.at++
+	}
+	c.close(']')
+}
+
+func (c *cursor) open(b byte) {
+	c.take(b)
+	if c.depth++; c.depth > maxDepth {
+		c.fail("json-depth", "The body is nested too deeply.")
+	}
+}
+
+func (c *cursor) close(b byte) {
+	c.take(b)
+	c.depth--
+}
+
+// skip consumes one value of any kind.
+func (c *cursor) skip() {
+	switch b := c.peek(); b {
+	case '{':
+		c.skipObject()
+	case '[':
+		c.array(c.skip)
+	case '"':
+		c.rawString()
+	case 't':
+		c.literal("true")
+	case 'f':
+		c.literal("false")
+	case 'n':
+		c.literal("null")
+	default:
+		c.number()
+	}
+}
+
+// skipObject consumes an object into which nobody looks; its keys are not
+// compared.
+func (c *cursor) skipObject() {
+	c.open('{')
+	for first := true; c.err == nil; first = false {
+		if c.peek() == '}' && first {
+			break
+		}
+		c.peek()
+		c.rawString()
+		c.take(':')
+		c.skip()
+		if c.peek() != ',' {
+			break
+		}
+		c.at++
+	}
+	c.close('}')
+}
+
+// span consumes one value and gives its exact bytes.
+func (c *cursor) span() json.RawMessage {
+	c.peek()
+	from := c.at
+	c.skip()
+	if c.err != nil {
+		return nil
+	}
+	return json.RawMessage(c.text[from:c.at:c.at])
+}
+
+func (c *cursor) literal(word string) {
+	if len(c.text)-c.at < len(word) || string(c.text[c.at:c.at+len(word)]) != word {
+		c.malformed()
+		return
+	}
+	c.at += len(word)
+}
+
+func (c *cursor) number() {
+	if c.at < len(c.text) && c.text[c.at] == '-' {
+		c.at++
+	}
+	if c.at < len(c.text) && c.text[c.at] == '0' {
+		c.at++
+	} else {
+		c.digits()
+	}
+	if c.at < len(c.text) && c.text[c.at] == '.' {
+		c.at++
+		c.digits()
+	}
+	if c.at < len(c.text) && c.text[c.at]|0x20 == 'e' {
+		c.at++
+		if c.at < len(c.text) && (c.text[c.at] == '+' || c.text[c.at] == '-') {
+			c.at++
+		}
+		c.digits()
+	}
+}
+
+func (c *cursor) digits() {
+	from := c.at
+	for c.at < len(c.text) && c.text[c.at] >= '0' && c.text[c.at] <= '9' {
+		c.at++
+	}
+	if c.at == from {
+		c.malformed()
+	}
+}
+
+// rawString consumes a string and gives the bytes between the quotes and
+// whether they hold escapes.
+func (c *cursor) rawString() (inner []byte, escaped bool) {
+	if c.at >= len(c.text) || c.text[c.at] != '"' {
+		c.malformed()
+		return nil, false
+	}
+	c.at++
+	from := c.at
+	for c.at < len(c.text) {
+		switch b := c.text[c.at]; {
+		case b == '"':
+			c.at++
+			return c.text[from : c.at-1], escaped
+		case b == '\\':
+			escaped = true
+			c.escape()
+		case b < ' ':
+			c.malformed()
+			return nil, false
+		default:
+			c.at++
+		}
+	}
+	c.malformed()
+	return nil, false
+}
+
+func (c *cursor) escape() {
+	c.at++
+	if c.at >= len(c.text) {
+		return
+	}
+	switch c.text[c.at] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		c.at++
+	case 'u':
+		c.at++
+		for range 4 {
+			if c.at >= len(c.text) || !isHex(c.text[c.at]) {
+				c.malformed()
+				return
+			}
+			c.at++
+		}
+	default:
+		c.malformed()
+	}
+}
+
+func isHex(b byte) bool {
+	return b >= '0' && b <= '9' || b|0x20 >= 'a' && b|0x20 <= 'f'
+}
+
+// key consumes a member name and gives it unescaped.
+func (c *cursor) key() []byte {
+	c.peek()
+	from := c.at
+	inner, escaped := c.rawString()
+	if escaped && c.err == nil {
+		return []byte(unquote(c.text[from:c.at]))
+	}
+	return inner
+}
+
+// str consumes a value and gives it when it is a string; ok is false for
+// another kind.
+func (c *cursor) str() (s string, ok bool) {
+	if c.peek() != '"' {
+		c.skip()
+		return "", false
+	}
+	from := c.at
+	inner, escaped := c.rawString()
+	if c.err != nil {
+		return "", false
+	}
+	if escaped {
+		return unquote(c.text[from:c.at]), true
+	}
+	return string(inner), true
+}
+
+// unquote decodes a string literal that rawString has accepted.
+func unquote(literal []byte) string {
+	var s string
+	if json.Unmarshal(literal, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// keySet remembers the keys of one object.
+type keySet struct {
+	few  [24][]byte
+	n    int
+	many map[string]struct{}
+}
+
+// add reports whether the key is new.
+func (k *keySet) add(key []byte) bool {
+	if k.many != nil {
+		if _, seen := k.many[string(key)]; seen {
+			return false
+		}
+		k.many[string(key)] = struct{}{}
+		return true
+	}
+	for _, seen := range k.few[:k.n] {
+		if string(seen) == string(key) {
+			return false
+		}
+	}
+	if k.n < len(k.few) {
+		k.few[k.n] = key
+		k.n++
+		return true
+	}
+	k.many = make(map[string]struct{}, 2*k.n)
+	for _, seen := range k.few {
+		k.many[string(seen)] = struct{}{}
+	}
+	k.many[string(key)] = struct{}{}
+	return true
+}
