@@ -1,0 +1,68 @@
+package session
+
+import (
+	"encoding/base64"
+	"net/http"
+)
+
+// LangCookie keeps the chosen language; web/pages reads it under this name.
+const LangCookie = "mandate_lang"
+
+const (
+	sessionCookie = "mandate_session"
+	flowCookie    = "mandate_flow"
+	secretBytes   = 32
+	secretText    = 43 // in base64url
+	yearSeconds   = 365 * 24 * 3600
+)
+
+// Start puts the secret of a new or rotated session into the cookie (SE-12,
+// SE-13). It lives as long as the browser; the server ends it by its own
+// limits.
+func (m *Manager) Start(w http.ResponseWriter, secret string) {
+	http.SetCookie(w, m.cookie(sessionCookie, secret, 0))
+}
+
+// End removes the session cookie.
+func (m *Manager) End(w http.ResponseWriter) {
+	http.SetCookie(w, m.cookie(sessionCookie, "", -1))
+}
+
+// SetLanguage keeps a language for a year. The caller has checked that it is
+// offered.
+func (m *Manager) SetLanguage(w http.ResponseWriter, language string) {
+	c := m.cookie(LangCookie, language, yearSeconds)
+	c.Name = LangCookie
+	http.SetCookie(w, c)
+}
+
+// CookieName gives the name under which the session cookie travels, for
+// tests and documentation.
+func (m *Manager) CookieName() string { return m.name(sessionCookie) }
+
+func (m *Manager) name(base string) string {
+	if m.secure {
+		return "__Host-" + base
+	}
+	return base
+}
+
+func (m *Manager) cookie(base, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{
+		Name: m.name(base), Value: value, Path: "/", MaxAge: maxAge,
+		HttpOnly: true, Secure: m.secure, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// read gives the secret in a cookie, "" when there is none or it cannot be one
+// of ours.
+func (m *Manager) read(r *http.Request, base string) string {
+	c, err := r.Cookie(m.name(base))
+	if err != nil {
+		return ""
+	}
+	if b, err := base64.RawURLEncoding.Strict().DecodeString(c.Value); err != nil || len(b) != secretBytes || len(c.Value) != secretText {
+		return ""
+	}
+	return c.Value
+}

@@ -1,0 +1,104 @@
+package session
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+)
+
+// FormField is the hidden field that carries the form token.
+const FormField = "csrf"
+
+// PurposePage is the purpose of the token in the frame of every page. Forms
+// that need no token of their own use it; the sign-out button does.
+const PurposePage = "page"
+
+// Token gives the form token for a purpose: a keyed hash over the browser, the
+// session and the purpose, so that a page kept from another session or given
+// to another browser posts in vain (SMART AZ-19). It is "" where Load does not
+// run.
+func (m *Manager) Token(r *http.Request, purpose string) string {
+	s := from(r)
+	if s.browser == "" {
+		return ""
+	}
+	// Secrets are base64url, so the dot cannot be part of either.
+	return base64.RawURLEncoding.EncodeToString(m.d.Hasher.Sum("form:"+purpose, s.browser+"."+s.session))
+}
+
+// Check compares the token in the posted form with the one for the purpose,
+// in constant time. Errors: errs.Forbidden with code form-token.
+func (m *Manager) Check(r *http.Request, purpose string) error {
+	want := m.Token(r, purpose)
+	if want == "" || !ids.Equal(want, r.PostFormValue(FormField)) {
+		return errs.New(errs.Forbidden, "form-token", "The form was open too long or belongs to another session.")
+	}
+	return nil
+}
+
+func (m *Manager) protection() error {
+	m.cross = http.NewCrossOriginProtection()
+	m.cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.d.Refuse(w, r, errs.New(errs.Forbidden, "cross-site-request", "The request came from another site."))
+	}))
+	return m.cross.AddTrustedOrigin(m.origin)
+}
+
+// Protect refuses posts from other sites with errs.Forbidden (D9). POST
+// /authorize is cross-site by specification and must not be wrapped in it.
+func (m *Manager) Protect(next http.Handler) http.Handler { return m.cross.Handler(next) }
+
+// followsLink reports whether a person opens a page, rather than a script
+// calling or a form being sent.
+func followsLink(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// Address gives the client's IP address: the TCP peer, or, when that is a
+// trusted proxy, the last address in X-Forwarded-For that is not one. It is
+// "" when the peer has none.
+func (m *Manager) Address(r *http.Request) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	addr := peer.Addr().Unmap().WithZone("")
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && m.trusted(addr); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		addr = hop.Unmap().WithZone("")
+	}
+	return addr.String()
+}
+
+func (m *Manager) trusted(a netip.Addr) bool {
+	for _, p := range m.d.TrustedProxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// LocalPath gives next when it is a path on this server that a browser cannot
+// read as another origin, and fallback otherwise: the guard against open
+// redirects.
+func LocalPath(next, fallback string) string {
+	const longest = 4096
+	if len(next) > longest || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") {
+		return fallback
+	}
+	for _, c := range next {
+		if c <= ' ' || c == 0x7f || c == '\\' {
+			return fallback
+		}
+	}
+	return next
+}

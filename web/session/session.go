@@ -1,0 +1,181 @@
+package session
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"net/url"
+
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+)
+
+// Sessions looks cookies up; identity.Service is one.
+type Sessions interface {
+	// Session gives the finished, live session of a cookie and its account.
+	// Errors: errs.Unauthenticated, errs.Unavailable.
+	Session(ctx context.Context, tenant, secret string) (identity.Session, identity.Person, error)
+}
+
+// Deps is what a Manager works with.
+type Deps struct {
+	// PublicURL is how browsers reach the server, such as
+	// https://id.example.org; required.
+	PublicURL string
+	// Tenant gives the tenant of a request; nil means always "default".
+	Tenant func(*http.Request) string
+	// Sessions is required.
+	Sessions Sessions
+	IDs      ids.Source
+	// Hasher keys the form tokens; required.
+	Hasher ids.Hasher
+	// TrustedProxies may name the client in X-Forwarded-For; empty means that
+	// the TCP peer is the client.
+	TrustedProxies []netip.Prefix
+	// Refuse writes an error in the form the caller reads (web/problem);
+	// required.
+	Refuse func(http.ResponseWriter, *http.Request, error)
+	// RequestID gives the id that joins the events of a request; nil means
+	// none.
+	RequestID func(*http.Request) string
+	// SignInPath and CodePath are where people without a sufficient session
+	// are sent; empty means /signin and /signin/code.
+	SignInPath, CodePath string
+}
+
+// Manager keeps cookies and form tokens. It is safe for concurrent use.
+type Manager struct {
+	d      Deps
+	origin string
+	secure bool
+	cross  *http.CrossOriginProtection
+}
+
+// New makes a Manager. It fails when PublicURL is not an http or https URL.
+func New(d Deps) (*Manager, error) {
+	u, err := url.Parse(d.PublicURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errs.New(errs.Invalid, "public-url", "The public URL must begin with http:// or https:// and name a host.")
+	}
+	if d.Tenant == nil {
+		d.Tenant = func(*http.Request) string { return "default" }
+	}
+	if d.RequestID == nil {
+		d.RequestID = func(*http.Request) string { return "" }
+	}
+	if d.SignInPath == "" {
+		d.SignInPath = "/signin"
+	}
+	if d.CodePath == "" {
+		d.CodePath = "/signin/code"
+	}
+	m := &Manager{d: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
+	return m, m.protection()
+}
+
+// Identity is who a request comes from.
+type Identity struct {
+	Session identity.Session
+	Person  identity.Person
+}
+
+// state is what Load found out about one request.
+type state struct {
+	id *Identity
+	// session and browser are the values of the two cookies.
+	session, browser string
+	// fault is why the session could not be looked up.
+	fault error
+}
+
+type key struct{}
+
+func from(r *http.Request) state {
+	s, _ := r.Context().Value(key{}).(state)
+	return s
+}
+
+// From gives the person behind the request; ok is false for a request without
+// a finished, live session, and always where Load does not run.
+func From(r *http.Request) (id Identity, ok bool) {
+	if s := from(r); s.id != nil {
+		return *s.id, true
+	}
+	return Identity{}, false
+}
+
+// Secret gives the value of the session cookie, for the use-cases that take
+// it: also that of an unfinished or ended session, "" without one.
+func Secret(r *http.Request) string { return from(r).session }
+
+// FlowSecret gives the secret that this browser keeps in its flow cookie: an
+// authorization request is bound to it. It is "" when the browser sent none
+// with a POST; a GET always has one.
+func FlowSecret(r *http.Request) string { return from(r).browser }
+
+// Load finds out who a request comes from and goes on in any case: a store
+// that is down must not take the help page with it. A browser without a flow
+// cookie gets one with its first GET; not with a POST, because a POST from
+// another site comes without the Lax cookies that the browser does have.
+func (m *Manager) Load(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := state{session: m.read(r, sessionCookie), browser: m.read(r, flowCookie)}
+		if s.browser == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			s.browser = m.d.IDs.Secret()
+			http.SetCookie(w, m.cookie(flowCookie, s.browser, 0))
+		}
+		if s.session != "" {
+			sess, p, err := m.d.Sessions.Session(r.Context(), m.d.Tenant(r), s.session)
+			switch {
+			case err == nil:
+				s.id = &Identity{Session: sess, Person: p}
+			case !errs.Is(err, errs.Unauthenticated):
+				s.fault = err
+			}
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, s)))
+	})
+}
+
+// Require lets only requests through whose session has reached the level. A
+// person who follows a link is sent to the sign-in page, or to the page of
+// the second factor, and comes back; anything else is refused with
+// errs.Unauthenticated.
+func (m *Manager) Require(level identity.Level) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s := from(r)
+			switch {
+			case s.fault != nil:
+				m.d.Refuse(w, r, s.fault)
+			case s.id == nil:
+				m.challenge(w, r, m.d.SignInPath, errs.New(errs.Unauthenticated, "sign-in-first", "This needs a sign-in."))
+			case level == identity.AAL2 && s.id.Session.Level() != identity.AAL2:
+				m.challenge(w, r, m.d.CodePath, errs.New(errs.Unauthenticated, "step-up-needed", "This needs a second factor."))
+			default:
+				next.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+func (m *Manager) challenge(w http.ResponseWriter, r *http.Request, path string, refusal error) {
+	if !followsLink(r) {
+		m.d.Refuse(w, r, refusal)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, path+"?"+url.Values{"next": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
+}
+
+// Meta gives what identity wants to know about the request. language is the
+// one the page is shown in.
+func (m *Manager) Meta(r *http.Request, language string) identity.Meta {
+	return identity.Meta{
+		Address: m.Address(r), RequestID: m.d.RequestID(r), Language: language, Previous: Secret(r),
+	}
+}
+
+// Tenant gives the tenant of the request.
+func (m *Manager) Tenant(r *http.Request) string { return m.d.Tenant(r) }
