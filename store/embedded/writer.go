@@ -1,0 +1,194 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/store"
+)
+
+// maxBatch is how many transactions share one commit at most.
+const maxBatch = 64
+
+// writer owns the one write connection. Its goroutine hands the connection to
+// one caller at a time and commits for all that came by the moment nobody is
+// waiting. The first of a batch is the SQLite transaction itself; the others
+// are savepoints in it, so that each can be undone alone.
+type writer struct {
+	conn  *writeConn
+	queue chan *turn
+	stop  chan struct{}
+	ended chan struct{}
+	once  sync.Once
+
+	// open is true while a SQLite transaction is under way, acts are the
+	// turns in it whose work is done. Only run's goroutine uses both.
+	open bool
+	acts []*turn
+}
+
+// turn is one caller's wait for the connection.
+type turn struct {
+	// granted hands the connection over; gone is closed by a caller who
+	// stopped waiting.
+	granted chan struct{}
+	gone    chan struct{}
+	// worked tells whether the caller's function succeeded.
+	worked chan bool
+	// result is the outcome of the commit, or why there was no turn.
+	result chan error
+}
+
+func newWriter(conn *sql.Conn) *writer {
+	w := &writer{
+		conn:  &writeConn{conn: conn, cache: map[string]*sql.Stmt{}},
+		queue: make(chan *turn), stop: make(chan struct{}), ended: make(chan struct{}),
+	}
+	go w.run()
+	return w
+}
+
+// do runs fn in the caller's goroutine while it has the connection, so that a
+// panic stays the caller's own, and waits for the commit.
+func (w *writer) do(ctx context.Context, fn func(store.Conn) error) error {
+	t := &turn{granted: make(chan struct{}), gone: make(chan struct{}), worked: make(chan bool, 1), result: make(chan error, 1)}
+	select {
+	case w.queue <- t:
+	case <-w.ended:
+		return errClosed()
+	case <-ctx.Done():
+		return translate(ctx.Err())
+	}
+	select {
+	case <-t.granted:
+	case err := <-t.result:
+		return err
+	case <-ctx.Done():
+		close(t.gone)
+		return translate(ctx.Err())
+	}
+	if err := w.work(t, fn); err != nil {
+		return err
+	}
+	// The work is done: whether it is durable is known soon, and must be.
+	return <-t.result
+}
+
+func (w *writer) work(t *turn, fn func(store.Conn) error) error {
+	c := &turnConn{conn: w.conn}
+	worked := false
+	defer func() {
+		c.over = true
+		t.worked <- worked
+	}()
+	err := fn(c)
+	worked = err == nil
+	return err
+}
+
+func (w *writer) run() {
+	defer close(w.ended)
+	for {
+		select {
+		case t := <-w.queue:
+			w.batch(t)
+		case <-w.stop:
+			return
+		}
+	}
+}
+
+func (w *writer) batch(t *turn) {
+	for n := 0; t != nil && n < maxBatch; n++ {
+		w.take(t)
+		if n == maxBatch-1 {
+			break
+		}
+		select {
+		case t = <-w.queue:
+		default:
+			t = nil
+		}
+	}
+	if !w.open {
+		return
+	}
+	err := w.conn.control("COMMIT")
+	if err != nil {
+		// The transaction may be over already; then this does nothing.
+		_ = w.conn.control("ROLLBACK")
+	}
+	w.open = false
+	w.settle(err)
+}
+
+// take gives one turn.
+func (w *writer) take(t *turn) {
+	begin, undo, keep := "SAVEPOINT act", []string{"ROLLBACK TO act", "RELEASE act"}, "RELEASE act"
+	if len(w.acts) == 0 {
+		begin, undo, keep = "BEGIN IMMEDIATE", []string{"ROLLBACK"}, ""
+	}
+	if err := w.conn.control(begin); err != nil {
+		t.result <- err
+		return
+	}
+	w.open = true
+	worked := false
+	select {
+	case t.granted <- struct{}{}:
+		worked = <-t.worked
+	case <-t.gone:
+	}
+	if worked {
+		if err := w.control(keep); err != nil {
+			t.result <- store.Contended(err)
+			w.lost(err)
+			return
+		}
+		w.acts = append(w.acts, t)
+		return
+	}
+	for _, sql := range undo {
+		if err := w.control(sql); err != nil {
+			w.lost(err)
+			return
+		}
+	}
+	w.open = len(w.acts) > 0
+}
+
+func (w *writer) control(sql string) error {
+	if sql == "" {
+		return nil
+	}
+	return w.conn.control(sql)
+}
+
+// lost is called when SQLite has undone the whole transaction by itself, as it
+// does on a full disk: those whose work was in it run again.
+func (w *writer) lost(cause error) {
+	_ = w.conn.control("ROLLBACK")
+	w.open = false
+	w.settle(store.Contended(cause))
+}
+
+// settle tells every act of the batch how it ended.
+func (w *writer) settle(err error) {
+	for _, t := range w.acts {
+		t.result <- err
+	}
+	w.acts = w.acts[:0]
+}
+
+func (w *writer) close() error {
+	w.once.Do(func() { close(w.stop) })
+	<-w.ended
+	return w.conn.close()
+}
+
+func errClosed() error {
+	return errs.Wrap(errors.New("embedded: closed"), errs.Unavailable, "store-closed", "The store is shutting down.")
+}

@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// Row is one row of an answer.
+type Row interface {
+	// Scan copies the columns. Errors: ErrNoRows when the answer was empty.
+	Scan(dest ...any) error
+}
+
+// Rows is an answer being read. Close is safe to call twice.
+type Rows interface {
+	Row
+	Next() bool
+	Err() error
+	Close()
+}
+
+// Conn runs statements with numbered parameters ($1, $2, …). Its errors are
+// already translated: errs.Conflict for a broken unique constraint,
+// errs.Unavailable (with a Retry inside when trying again may help) for a store
+// that does not answer, errs.Internal for the rest.
+type Conn interface {
+	// Exec runs a statement and gives the number of rows it touched.
+	Exec(ctx context.Context, sql string, args ...any) (int64, error)
+	Query(ctx context.Context, sql string, args ...any) (Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) Row
+}
+
+// Engine is one kind of database.
+type Engine interface {
+	// InTx runs fn in one transaction: durable when it returns nil, without
+	// any effect otherwise, unless the answer to the commit was lost
+	// (errs.Unavailable). It does not try again by itself.
+	InTx(ctx context.Context, fn func(Conn) error) error
+	// Read gives a connection for single reads outside of transactions. They
+	// see everything that was committed before.
+	Read() Conn
+	// Ping reports whether the store answers. Errors: errs.Unavailable.
+	Ping(ctx context.Context) error
+	Dialect() Dialect
+	// Close waits for the transactions under way and frees everything.
+	Close() error
+}
+
+// Dialect holds the few pieces of SQL in which the engines differ.
+type Dialect struct {
+	// Name is "sqlite" or "postgres".
+	Name string
+	// LockMigrations is a statement that keeps other nodes from migrating
+	// until the transaction ends; empty where a transaction does so itself.
+	LockMigrations string
+	// SkipLocked is put behind a SELECT whose rows will be deleted, so that
+	// two nodes do not wait for each other.
+	SkipLocked string
+}
+
+// ErrNoRows is given by Row.Scan for an empty answer.
+var ErrNoRows = errors.New("store: no rows")
+
+// Retry marks a transaction that lost a race in the database and may be run
+// again as a whole: it had no effect.
+type Retry struct{ Cause error }
+
+// Error gives the text of the cause.
+func (r *Retry) Error() string { return "store: transaction lost a race: " + r.Cause.Error() }
+
+// Unwrap gives the cause.
+func (r *Retry) Unwrap() error { return r.Cause }
+
+// Contended makes the error of a transaction that may be run again.
+func Contended(cause error) error {
+	return errs.Wrap(&Retry{Cause: cause}, errs.Unavailable, "store-contended",
+		"The store is busy with changes to the same data. Try again.")
+}
+
+func retryable(err error) bool {
+	var r *Retry
+	return errors.As(err, &r)
+}

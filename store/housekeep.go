@@ -1,0 +1,66 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// expiring is a table whose rows lose their meaning.
+type expiring struct {
+	table string
+	// key are the columns of its primary key, end the one it is cleaned by.
+	key, end string
+	// keep is for how long a row stays after its end.
+	keep time.Duration
+}
+
+// Rows that only make something possible (codes, sessions) may go at once; a
+// day is kept so that a late replay is still told from an unknown value. Rows
+// that forbid something (guards, revocations) must outlast every clock that
+// is wrong by less than keep.
+func expirings() []expiring {
+	const day = 24 * time.Hour
+	return []expiring{
+		{"auth_code", "tenant, hash", "expires", day},
+		{"refresh_token", "tenant, hash", "expires", day},
+		{"launch", "tenant, hash", "expires", day},
+		{"pending", "tenant, id", "expires", day},
+		{"used_assertion", "tenant, guard", "expires", time.Hour},
+		{"revoked_token", "tenant, jti", "expires", day + time.Hour},
+		{"login_session", "tenant, hash", "ends", 30 * day},
+		{"login_failure", "tenant, key, at, id", "at", day},
+		{"login_failure_key", "tenant, key", "newest", day},
+	}
+}
+
+const (
+	// cleanBatch is how many rows one transaction deletes: few enough that
+	// nobody waits for it.
+	cleanBatch = 1000
+	// cleanRounds bounds the work of one call per table.
+	cleanRounds = 50
+)
+
+// Housekeep deletes what has long expired at now, in transactions of at most
+// 1,000 rows, and gives the number of rows deleted. Failed log-ins are kept
+// for a day, so windows must not be longer. What it leaves for the next call
+// does no harm. Safe to run on several nodes at once. Errors:
+// errs.Unavailable.
+func (s *Store) Housekeep(ctx context.Context, now time.Time) (int64, error) {
+	var total int64
+	for _, e := range expirings() {
+		sql := `DELETE FROM ` + e.table + ` WHERE (` + e.key + `) IN (SELECT ` + e.key + ` FROM ` + e.table +
+			` WHERE ` + e.end + ` < $1 ORDER BY ` + e.end + ` LIMIT $2` + s.engine.Dialect().SkipLocked + `)`
+		for range cleanRounds {
+			n, err := s.exec(ctx, sql, micros(now.Add(-e.keep)), cleanBatch)
+			total += n
+			if err != nil {
+				return total, err
+			}
+			if n < cleanBatch {
+				break
+			}
+		}
+	}
+	return total, nil
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys"
+)
+
+// usernameKey folds a username so that two which look alike to a person who
+// types them are the same: compatibility forms and case.
+func usernameKey(username string) string {
+	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(username)))
+}
+
+const selectPerson = `SELECT tenant, id, username, name, role, language, disabled, created FROM person `
+
+// PersonByID implements identity.Store.
+func (p *ports) PersonByID(ctx context.Context, tenant, id string) (identity.Person, error) {
+	return p.person(ctx, selectPerson+`WHERE tenant = $1 AND id = $2`, tenant, id)
+}
+
+// PersonByUsername implements identity.Store.
+func (p *ports) PersonByUsername(ctx context.Context, tenant, username string) (identity.Person, error) {
+	return p.person(ctx, selectPerson+`WHERE tenant = $1 AND username_key = $2`, tenant, usernameKey(username))
+}
+
+// PersonByIdentity implements identity.Store. Of several accounts linked to
+// the resource, a verified link comes first.
+func (p *ports) PersonByIdentity(ctx context.Context, tenant string, ref fhir.Reference) (identity.Person, error) {
+	return p.person(ctx, selectPerson+`WHERE tenant = $1 AND id = (
+		SELECT person_id FROM person_identity WHERE tenant = $1 AND resource = $2
+		ORDER BY verified DESC, person_id LIMIT 1)`, tenant, ref.String())
+}
+
+func (p *ports) person(ctx context.Context, sql string, args ...any) (identity.Person, error) {
+	var name []byte
+	person, err := one(ctx, p, "person", func(r Row) (v identity.Person, err error) {
+		err = r.Scan(&v.Tenant, &v.ID, &v.Username, &name, &v.Role, &v.Language, &v.Disabled, into(&v.Created))
+		return v, err
+	}, sql, args...)
+	if err != nil {
+		return identity.Person{}, err
+	}
+	plain, err := p.open(ctx, personName(person), name)
+	if err != nil {
+		return identity.Person{}, err
+	}
+	person.Name = string(plain)
+	person.Identities, err = list(ctx, p, func(r Row) (v identity.Identity, err error) {
+		err = r.Scan(reference{&v.Resource}, &v.Patient, &v.Verified)
+		return v, err
+	}, `SELECT resource, patient, verified FROM person_identity
+		WHERE tenant = $1 AND person_id = $2 ORDER BY position`, person.Tenant, person.ID)
+	return person, err
+}
+
+func personName(v identity.Person) keys.Place {
+	return keys.Place{Tenant: v.Tenant, Table: "person", Column: "name", Row: v.ID}
+}
+
+// PutPerson implements identity.Store.
+func (p *ports) PutPerson(ctx context.Context, v identity.Person) error {
+	name, err := p.seal(ctx, personName(v), []byte(v.Name))
+	if err != nil {
+		return err
+	}
+	err = p.atomic(ctx, func(p *ports) error {
+		err := p.write(ctx, `INSERT INTO person (tenant, id, username, username_key, name, role, language, disabled, created)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+			ON CONFLICT (tenant, id) DO UPDATE SET username = excluded.username, username_key = excluded.username_key,
+				name = excluded.name, role = excluded.role, language = excluded.language, disabled = excluded.disabled`,
+			v.Tenant, v.ID, v.Username, usernameKey(v.Username), name, string(v.Role), v.Language, v.Disabled, micros(v.Created))
+		if err != nil {
+			return err
+		}
+		return p.putIdentities(ctx, v)
+	})
+	if errs.Is(err, errs.Conflict) {
+		return errs.Wrap(err, errs.Conflict, "username-taken", "The username belongs to another account.")
+	}
+	return err
+}
+
+func (p *ports) putIdentities(ctx context.Context, v identity.Person) error {
+	err := p.write(ctx, `DELETE FROM person_identity WHERE tenant = $1 AND person_id = $2`, v.Tenant, v.ID)
+	if err != nil {
+		return err
+	}
+	for i, link := range v.Identities {
+		err := p.write(ctx, `INSERT INTO person_identity (tenant, person_id, position, resource, patient, verified)
+			VALUES ($1, $2, $3, $4, $5, $6)`,
+			v.Tenant, v.ID, i, link.Resource.String(), link.Patient, link.Verified)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func factorSecret(v identity.Factor) keys.Place {
+	return keys.Place{Tenant: v.Tenant, Table: "factor", Column: "secret", Row: v.ID}
+}
+
+// Factors implements identity.Store.
+func (p *ports) Factors(ctx context.Context, tenant, personID string) ([]identity.Factor, error) {
+	factors, err := list(ctx, p, func(r Row) (v identity.Factor, err error) {
+		err = r.Scan(&v.Tenant, &v.ID, &v.PersonID, &v.Kind, &v.Secret, &v.Counter, into(&v.Created))
+		return v, err
+	}, `SELECT tenant, id, person_id, kind, secret, counter, created FROM factor
+		WHERE tenant = $1 AND person_id = $2 ORDER BY created, id`, tenant, personID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range factors {
+		f := &factors[i]
+		if f.Secret, err = p.open(ctx, factorSecret(*f), f.Secret); err != nil {
+			return nil, err
+		}
+	}
+	return factors, nil
+}
+
+// PutFactor implements identity.Store.
+func (p *ports) PutFactor(ctx context.Context, v identity.Factor) error {
+	secret, err := p.seal(ctx, factorSecret(v), v.Secret)
+	if err != nil {
+		return err
+	}
+	return p.write(ctx, `INSERT INTO factor (tenant, id, person_id, kind, secret, counter, created)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (tenant, id) DO UPDATE SET person_id = excluded.person_id, kind = excluded.kind,
+			secret = excluded.secret, counter = excluded.counter, created = excluded.created`,
+		v.Tenant, v.ID, v.PersonID, string(v.Kind), secret, v.Counter, micros(v.Created))
+}
+
+// AdvanceFactor implements identity.Store.
+func (p *ports) AdvanceFactor(ctx context.Context, tenant, factorID string, counter int64) (bool, error) {
+	return p.won(ctx, `UPDATE factor SET counter = $3 WHERE tenant = $1 AND id = $2 AND counter < $3`,
+		tenant, factorID, counter)
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/mandate-health/mandate/identity"
+)
+
+// CreateSession implements identity.Store.
+func (p *ports) CreateSession(ctx context.Context, v identity.Session) error {
+	return p.write(ctx, `INSERT INTO login_session
+		(tenant, hash, person_id, auth_time, amr, language, created, last_seen, ends, idle_ends, ended)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		v.Tenant, v.Hash, v.PersonID, micros(v.AuthTime), doc(v.AMR), v.Language, micros(v.Created),
+		micros(v.LastSeen), micros(v.Ends), micros(v.IdleEnds), micros(v.Ended))
+}
+
+// SessionByHash implements identity.Store.
+func (p *ports) SessionByHash(ctx context.Context, tenant, hash string) (identity.Session, error) {
+	return one(ctx, p, "session", func(r Row) (v identity.Session, err error) {
+		err = r.Scan(&v.Tenant, &v.Hash, &v.PersonID, into(&v.AuthTime), doc(&v.AMR), &v.Language, into(&v.Created),
+			into(&v.LastSeen), into(&v.Ends), into(&v.IdleEnds), into(&v.Ended))
+		return v, err
+	}, `SELECT tenant, hash, person_id, auth_time, amr, language, created, last_seen, ends, idle_ends, ended
+		FROM login_session WHERE tenant = $1 AND hash = $2`, tenant, hash)
+}
+
+// UpdateSession implements identity.Store. A session that was ended meanwhile
+// stays ended, whatever the given value says.
+func (p *ports) UpdateSession(ctx context.Context, v identity.Session) error {
+	found, err := p.won(ctx, `UPDATE login_session SET auth_time = $3, amr = $4, language = $5, last_seen = $6,
+		ends = $7, idle_ends = $8, ended = CASE WHEN ended <> 0 THEN ended ELSE $9 END
+		WHERE tenant = $1 AND hash = $2`,
+		v.Tenant, v.Hash, micros(v.AuthTime), doc(v.AMR), v.Language, micros(v.LastSeen),
+		micros(v.Ends), micros(v.IdleEnds), micros(v.Ended))
+	if err == nil && !found {
+		return notFound("session")
+	}
+	return err
+}
+
+// EndSession implements identity.Store.
+func (p *ports) EndSession(ctx context.Context, tenant, hash string, t time.Time) error {
+	return p.write(ctx, `UPDATE login_session SET ended = $3 WHERE tenant = $1 AND hash = $2 AND ended = 0`,
+		tenant, hash, micros(t))
+}
+
+// CountFailure implements identity.Store. The row of the key is locked first,
+// so that of parallel tries each sees the ones before it.
+func (p *ports) CountFailure(ctx context.Context, tenant, key string, now time.Time, window time.Duration) (int, error) {
+	var n int
+	err := p.atomic(ctx, func(p *ports) error {
+		err := p.write(ctx, `INSERT INTO login_failure_key (tenant, key, newest) VALUES ($1, $2, $3)
+			ON CONFLICT (tenant, key) DO UPDATE SET newest = excluded.newest`, tenant, key, micros(now))
+		if err != nil {
+			return err
+		}
+		err = p.write(ctx, `INSERT INTO login_failure (tenant, key, at, id) VALUES ($1, $2, $3, $4)`,
+			tenant, key, micros(now), p.ids.ID())
+		if err != nil {
+			return err
+		}
+		n, err = p.Failures(ctx, tenant, key, now, window)
+		return err
+	})
+	return n, err
+}
+
+// Failures implements identity.Store.
+func (p *ports) Failures(ctx context.Context, tenant, key string, now time.Time, window time.Duration) (int, error) {
+	n, err := one(ctx, p, "failure", scanInt,
+		`SELECT COUNT(*) FROM login_failure WHERE tenant = $1 AND key = $2 AND at > $3 AND at <= $4`,
+		tenant, key, micros(now.Add(-window)), micros(now))
+	return int(n), err
+}
+
+// ClearFailures implements identity.Store.
+func (p *ports) ClearFailures(ctx context.Context, tenant, key string) error {
+	return p.write(ctx, `DELETE FROM login_failure WHERE tenant = $1 AND key = $2`, tenant, key)
+}

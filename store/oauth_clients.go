@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/mandate-health/mandate/oauth"
+)
+
+func scanClient(r Row) (v oauth.Client, err error) {
+	var tenant string
+	var epoch int64
+	err = r.Scan(&tenant, &epoch, doc(&v))
+	v.Tenant, v.Epoch = tenant, epoch
+	return v, err
+}
+
+// ClientByID implements oauth.ClientStore.
+func (p *ports) ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error) {
+	return one(ctx, p, "client", scanClient,
+		`SELECT tenant, epoch, body FROM client WHERE tenant = $1 AND id = $2`, tenant, id)
+}
+
+// Clients implements oauth.ClientStore.
+func (p *ports) Clients(ctx context.Context, tenant string) ([]oauth.Client, error) {
+	return list(ctx, p, scanClient, `SELECT tenant, epoch, body FROM client WHERE tenant = $1 ORDER BY id`, tenant)
+}
+
+// PutClient implements oauth.ClientStore. The epoch never goes back, so that a
+// writer with an old copy cannot bring dead tokens to life.
+func (p *ports) PutClient(ctx context.Context, v oauth.Client) error {
+	return p.write(ctx, `INSERT INTO client (tenant, id, epoch, body) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body,
+			epoch = CASE WHEN excluded.epoch > client.epoch THEN excluded.epoch ELSE client.epoch END`,
+		v.Tenant, v.ID, v.Epoch, doc(v))
+}
+
+// CreateLaunch implements oauth.ClientStore.
+func (p *ports) CreateLaunch(ctx context.Context, v oauth.Launch) error {
+	return p.write(ctx, `INSERT INTO launch
+		(tenant, hash, ehr_client, client_id, launch_user, aud, context, created, expires, used, flow)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		v.Tenant, v.Hash, v.EHRClient, v.ClientID, v.User.String(), v.Aud, doc(v.Context),
+		micros(v.Created), micros(v.Expires), micros(v.Used), v.Flow)
+}
+
+// LaunchByHash implements oauth.ClientStore.
+func (p *ports) LaunchByHash(ctx context.Context, tenant, hash string) (oauth.Launch, error) {
+	return one(ctx, p, "launch", func(r Row) (v oauth.Launch, err error) {
+		err = r.Scan(&v.Tenant, &v.Hash, &v.EHRClient, &v.ClientID, reference{&v.User}, &v.Aud, doc(&v.Context),
+			into(&v.Created), into(&v.Expires), into(&v.Used), &v.Flow)
+		return v, err
+	}, `SELECT tenant, hash, ehr_client, client_id, launch_user, aud, context, created, expires, used, flow
+		FROM launch WHERE tenant = $1 AND hash = $2`, tenant, hash)
+}
+
+// UseLaunch implements oauth.ClientStore.
+func (p *ports) UseLaunch(ctx context.Context, tenant, hash, flow string, t time.Time) (bool, error) {
+	return p.won(ctx, `UPDATE launch SET used = $4, flow = $3 WHERE tenant = $1 AND hash = $2 AND used = 0`,
+		tenant, hash, flow, micros(t))
+}

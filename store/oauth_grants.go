@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+const grantColumns = `tenant, id, person_id, client_id, capacity, context, scopes, topics, consent_id, consent_version,
+	consents, offline, online, session_hash, auth_time, amr, acr, created, ends, renew_for, revoked, reason`
+
+func scanGrant(r Row) (v oauth.Grant, err error) {
+	var renew int64
+	err = r.Scan(&v.Tenant, &v.ID, &v.PersonID, &v.ClientID, doc(&v.Capacity), doc(&v.Context), &v.Scopes,
+		doc(&v.Topics), &v.ConsentID, &v.ConsentVersion, doc(&v.Consents), &v.Offline, &v.Online, &v.SessionHash,
+		into(&v.AuthTime), doc(&v.AMR), &v.ACR, into(&v.Created), into(&v.Ends), &renew, into(&v.Revoked), &v.Reason)
+	v.RenewFor = time.Duration(renew) * time.Microsecond
+	return v, err
+}
+
+// grantPatient is whose record a grant is on: the patient of the capacity, or
+// the one in context when the capacity is not bound to one.
+func grantPatient(v oauth.Grant) string {
+	if v.Capacity.Patient != "" {
+		return v.Capacity.Patient
+	}
+	return v.Context.Patient
+}
+
+// CreateGrant implements oauth.GrantStore.
+func (p *ports) CreateGrant(ctx context.Context, v oauth.Grant) error {
+	return p.write(ctx, `INSERT INTO app_grant (`+grantColumns+`, patient)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)`,
+		v.Tenant, v.ID, v.PersonID, v.ClientID, doc(v.Capacity), doc(v.Context), v.Scopes, doc(v.Topics),
+		v.ConsentID, v.ConsentVersion, doc(v.Consents), v.Offline, v.Online, v.SessionHash, micros(v.AuthTime),
+		doc(v.AMR), v.ACR, micros(v.Created), micros(v.Ends), v.RenewFor.Microseconds(), micros(v.Revoked), v.Reason,
+		grantPatient(v))
+}
+
+// GrantByID implements oauth.GrantStore.
+func (p *ports) GrantByID(ctx context.Context, tenant, id string) (oauth.Grant, error) {
+	return one(ctx, p, "grant", scanGrant,
+		`SELECT `+grantColumns+` FROM app_grant WHERE tenant = $1 AND id = $2`, tenant, id)
+}
+
+// GrantsOfPerson implements oauth.GrantStore.
+func (p *ports) GrantsOfPerson(ctx context.Context, tenant, personID string) ([]oauth.Grant, error) {
+	return list(ctx, p, scanGrant, `SELECT `+grantColumns+` FROM app_grant
+		WHERE tenant = $1 AND person_id <> '' AND person_id = $2 ORDER BY created DESC, id`, tenant, personID)
+}
+
+// GrantsOfPatient implements oauth.GrantStore.
+func (p *ports) GrantsOfPatient(ctx context.Context, tenant, patient string) ([]oauth.Grant, error) {
+	return list(ctx, p, scanGrant, `SELECT `+grantColumns+` FROM app_grant
+		WHERE tenant = $1 AND patient <> '' AND patient = $2 ORDER BY created DESC, id`, tenant, patient)
+}
+
+// ExtendGrant implements oauth.GrantStore. A grant that is absent or was
+// revoked meanwhile is refused with errs.NotFound, so that the refresh under
+// way rolls back.
+func (p *ports) ExtendGrant(ctx context.Context, tenant, id string, ends time.Time) error {
+	ok, err := p.won(ctx, `UPDATE app_grant SET ends = $3 WHERE tenant = $1 AND id = $2 AND revoked = 0`,
+		tenant, id, micros(ends))
+	if err == nil && !ok {
+		return errs.New(errs.NotFound, "grant-not-live", "There is no such grant, or it was revoked.")
+	}
+	return err
+}
+
+// RevokeGrant implements oauth.GrantStore.
+func (p *ports) RevokeGrant(ctx context.Context, tenant, id, reason string, t time.Time) (bool, error) {
+	return p.won(ctx, `UPDATE app_grant SET revoked = $3, reason = $4 WHERE tenant = $1 AND id = $2 AND revoked = 0`,
+		tenant, id, micros(t), reason)
+}

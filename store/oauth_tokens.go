@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// CreateCode implements oauth.TokenStore.
+func (p *ports) CreateCode(ctx context.Context, v oauth.Code) error {
+	return p.write(ctx, `INSERT INTO auth_code
+		(tenant, hash, grant_id, client_id, redirect_uri, challenge, nonce, issued, expires, used)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		v.Tenant, v.Hash, v.GrantID, v.ClientID, v.RedirectURI, v.Challenge, v.Nonce,
+		micros(v.Issued), micros(v.Expires), micros(v.Used))
+}
+
+// CodeByHash implements oauth.TokenStore.
+func (p *ports) CodeByHash(ctx context.Context, tenant, hash string) (oauth.Code, error) {
+	return one(ctx, p, "code", func(r Row) (v oauth.Code, err error) {
+		err = r.Scan(&v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, &v.RedirectURI, &v.Challenge, &v.Nonce,
+			into(&v.Issued), into(&v.Expires), into(&v.Used))
+		return v, err
+	}, `SELECT tenant, hash, grant_id, client_id, redirect_uri, challenge, nonce, issued, expires, used
+		FROM auth_code WHERE tenant = $1 AND hash = $2`, tenant, hash)
+}
+
+// UseCode implements oauth.TokenStore.
+func (p *ports) UseCode(ctx context.Context, tenant, hash string, t time.Time) (bool, error) {
+	return p.won(ctx, `UPDATE auth_code SET used = $3 WHERE tenant = $1 AND hash = $2 AND used = 0`,
+		tenant, hash, micros(t))
+}
+
+// CreateRefresh implements oauth.TokenStore.
+func (p *ports) CreateRefresh(ctx context.Context, v oauth.RefreshToken) error {
+	return p.write(ctx, `INSERT INTO refresh_token (tenant, hash, grant_id, client_id, issued, expires, rotated)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, hash) DO NOTHING`,
+		v.Tenant, v.Hash, v.GrantID, v.ClientID, micros(v.Issued), micros(v.Expires), micros(v.Rotated))
+}
+
+// RefreshByHash implements oauth.TokenStore.
+func (p *ports) RefreshByHash(ctx context.Context, tenant, hash string) (oauth.RefreshToken, error) {
+	return one(ctx, p, "refresh-token", func(r Row) (v oauth.RefreshToken, err error) {
+		err = r.Scan(&v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated))
+		return v, err
+	}, `SELECT tenant, hash, grant_id, client_id, issued, expires, rotated
+		FROM refresh_token WHERE tenant = $1 AND hash = $2`, tenant, hash)
+}
+
+// RotateRefresh implements oauth.TokenStore.
+func (p *ports) RotateRefresh(ctx context.Context, tenant, hash string, t time.Time) (bool, error) {
+	return p.won(ctx, `UPDATE refresh_token SET rotated = $3 WHERE tenant = $1 AND hash = $2 AND rotated = 0`,
+		tenant, hash, micros(t))
+}
+
+// assertionGuard digests issuer and jti into a key of fixed length. The length
+// of the issuer goes first, so that no two pairs give the same input.
+func assertionGuard(issuer, jti string) string {
+	h := sha256.New()
+	n := uint32(len(issuer))
+	h.Write([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+	h.Write([]byte(issuer))
+	h.Write([]byte(jti))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+// UseAssertion implements oauth.TokenStore. Expired guards still count until
+// Housekeep removes them.
+func (p *ports) UseAssertion(ctx context.Context, tenant, issuer, jti string, expires time.Time) error {
+	fresh, err := p.won(ctx, `INSERT INTO used_assertion (tenant, guard, expires) VALUES ($1, $2, $3)
+		ON CONFLICT (tenant, guard) DO NOTHING`, tenant, assertionGuard(issuer, jti), micros(expires))
+	if err == nil && !fresh {
+		return errs.New(errs.Conflict, "assertion-replayed", "The jti of this assertion was used before.")
+	}
+	return err
+}
+
+// RevokeToken implements oauth.TokenStore.
+func (p *ports) RevokeToken(ctx context.Context, tenant, jti string, expires time.Time) error {
+	return p.write(ctx, `INSERT INTO revoked_token (tenant, jti, expires) VALUES ($1, $2, $3)
+		ON CONFLICT (tenant, jti) DO UPDATE SET expires =
+			CASE WHEN excluded.expires > revoked_token.expires THEN excluded.expires ELSE revoked_token.expires END`,
+		tenant, jti, micros(expires))
+}
+
+// TokenRevoked implements oauth.TokenStore.
+func (p *ports) TokenRevoked(ctx context.Context, tenant, jti string) (bool, error) {
+	n, err := one(ctx, p, "revocation", scanInt,
+		`SELECT COUNT(*) FROM revoked_token WHERE tenant = $1 AND jti = $2`, tenant, jti)
+	return n > 0, err
+}

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/keys"
+)
+
+// ports implements Tx over one connection. Its methods lie in one file per
+// room. All access to the database passes exec, one and list.
+type ports struct {
+	conn   Conn
+	sealer keys.Sealer
+	ids    ids.Source
+	clock  clock.Clock
+	// begin opens a transaction; nil inside of one.
+	begin func(context.Context, func(*ports) error) error
+	// failed is the first statement error of this transaction.
+	failed error
+}
+
+// atomic runs several statements in the transaction under way, or in one of
+// their own.
+func (p *ports) atomic(ctx context.Context, fn func(*ports) error) error {
+	if p.begin == nil {
+		return fn(p)
+	}
+	return p.begin(ctx, fn)
+}
+
+// exec runs a writing statement and gives the number of rows it touched.
+func (p *ports) exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	if p.begin != nil {
+		var n int64
+		err := p.begin(ctx, func(tx *ports) (err error) {
+			n, err = tx.exec(ctx, sql, args...)
+			return err
+		})
+		return n, err
+	}
+	if p.failed != nil {
+		return 0, p.failed
+	}
+	if !storable(args) {
+		return 0, errs.New(errs.Invalid, "text-not-storable", "A value holds a NUL character or is not UTF-8.")
+	}
+	n, err := p.conn.Exec(ctx, sql, args...)
+	return n, p.note(err)
+}
+
+// write is exec for statements whose row count says nothing.
+func (p *ports) write(ctx context.Context, sql string, args ...any) error {
+	_, err := p.exec(ctx, sql, args...)
+	return err
+}
+
+// won is exec for a compare-and-set: it reports whether a row was touched.
+func (p *ports) won(ctx context.Context, sql string, args ...any) (bool, error) {
+	n, err := p.exec(ctx, sql, args...)
+	return n > 0, err
+}
+
+// note remembers the first failure of a transaction.
+func (p *ports) note(err error) error {
+	if err != nil && p.begin == nil && p.failed == nil {
+		p.failed = err
+	}
+	return err
+}
+
+// one reads one row. what names the thing in the errs.NotFound for none.
+func one[T any](ctx context.Context, p *ports, what string, scan func(Row) (T, error), sql string, args ...any) (T, error) {
+	var none T
+	if p.failed != nil {
+		return none, p.failed
+	}
+	if !storable(args) {
+		return none, notFound(what)
+	}
+	v, err := scan(p.conn.QueryRow(ctx, sql, args...))
+	switch {
+	case errors.Is(err, ErrNoRows):
+		return none, notFound(what)
+	case err != nil:
+		return none, p.note(err)
+	}
+	return v, nil
+}
+
+// list reads all rows. Nothing is unsealed while rows are open: the sealer may
+// need the connection for a key.
+func list[T any](ctx context.Context, p *ports, scan func(Row) (T, error), sql string, args ...any) ([]T, error) {
+	if p.failed != nil {
+		return nil, p.failed
+	}
+	if !storable(args) {
+		return nil, nil
+	}
+	rows, err := p.conn.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, p.note(err)
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, p.note(err)
+		}
+		out = append(out, v)
+	}
+	return out, p.note(rows.Err())
+}
+
+// storable reports whether every text can be kept by each engine. What cannot
+// be stored is never found: a request with a NUL in it is not a fault.
+func storable(args []any) bool {
+	for _, a := range args {
+		if s, ok := a.(string); ok && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s)) {
+			return false
+		}
+	}
+	return true
+}
+
+func scanInt(r Row) (n int64, err error) {
+	err = r.Scan(&n)
+	return n, err
+}
+
+func notFound(what string) error {
+	return errs.New(errs.NotFound, what+"-not-found", "There is no such "+what+".")
+}

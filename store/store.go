@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"io/fs"
+	"math/rand/v2"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/notify/outbox"
+	"github.com/mandate-health/mandate/migrations"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/proxy"
+)
+
+// Tx is the ports of all rooms together.
+type Tx interface {
+	audit.Store
+	identity.Store
+	proxy.Store
+	consent.Store
+	oauth.Store
+	keys.Store
+	outbox.Store
+}
+
+// Options are what a Store needs beside its engine.
+type Options struct {
+	// Sealer encrypts columns; nil means keys.Null, which does not.
+	Sealer keys.Sealer
+	// IDs makes the ids of audit events and notices that have none.
+	IDs ids.Source
+	// Clock dates named secrets and migrations; nil means clock.System.
+	Clock clock.Clock
+}
+
+// Store implements the ports of all rooms on one engine. Used directly, a read
+// is a read of its own and a write a transaction of its own; InTx joins them.
+// It is safe for concurrent use.
+type Store struct {
+	*ports
+	engine     Engine
+	migrations fs.FS
+}
+
+var (
+	_ Tx = (*Store)(nil)
+	_ Tx = (*ports)(nil)
+)
+
+// New puts the ports on an engine. Call Migrate before the first use.
+func New(engine Engine, o Options) *Store {
+	if o.Sealer == nil {
+		o.Sealer = keys.Null{}
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	s := &Store{engine: engine, migrations: migrations.FS}
+	s.ports = &ports{conn: engine.Read(), begin: s.inTx, sealer: o.Sealer, ids: o.IDs, clock: o.Clock}
+	return s
+}
+
+// InTx runs fn in one transaction and commits when it returns nil. It runs fn
+// again, at most 10 times in all, when the database asks for it, so fn must
+// have no effect outside of tx. Errors: those of fn; errs.Unavailable when the
+// store cannot be reached, is too contended, or did not confirm the commit.
+func (s *Store) InTx(ctx context.Context, fn func(tx Tx) error) error {
+	return s.inTx(ctx, func(p *ports) error { return fn(p) })
+}
+
+// Ping reports whether the store answers. Errors: errs.Unavailable.
+func (s *Store) Ping(ctx context.Context) error { return s.engine.Ping(ctx) }
+
+// Close closes the engine.
+func (s *Store) Close() error { return s.engine.Close() }
+
+const (
+	// maxTries bounds how often one transaction is run.
+	maxTries = 10
+	// firstPause is the mean wait before the second try; it doubles.
+	firstPause = 2 * time.Millisecond
+	maxPause   = 200 * time.Millisecond
+)
+
+func (s *Store) inTx(ctx context.Context, fn func(*ports) error) error {
+	for try := 1; ; try++ {
+		err := s.attempt(ctx, fn)
+		if try == maxTries || !retryable(err) || !pause(ctx, try) {
+			return err
+		}
+	}
+}
+
+func (s *Store) attempt(ctx context.Context, fn func(*ports) error) error {
+	return s.engine.InTx(ctx, func(c Conn) error {
+		tx := &ports{conn: c, sealer: s.sealer, ids: s.ids, clock: s.clock}
+		err := fn(tx)
+		if tx.failed != nil && (err == nil || retryable(tx.failed)) {
+			return tx.failed
+		}
+		return err
+	})
+}
+
+// pause waits a random time, longer with each try. It gives false when the
+// context ended.
+func pause(ctx context.Context, try int) bool {
+	mean := min(firstPause<<(try-1), maxPause)
+	t := time.NewTimer(mean/2 + rand.N(mean))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,121 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/store"
+)
+
+func rosa() identity.Person {
+	return identity.Person{
+		Tenant: tenant, ID: "p-rosa", Username: "Rosa", Name: "Rosa García", Role: identity.RolePatient, Language: "es",
+		Identities: []identity.Identity{
+			{Resource: fhir.Reference{Type: "Patient", ID: "rosa"}, Patient: "rosa", Verified: true},
+			{Resource: fhir.Reference{Type: "RelatedPerson", ID: "rosa-for-luis"}, Patient: "luis"},
+		},
+		Created: noon(),
+	}
+}
+
+func persons(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	_, err := s.PersonByID(ctx, tenant, "p-rosa")
+	fails(t, err, errs.NotFound)
+	must(t, s.PutPerson(ctx, rosa()))
+	equal(t, got(s.PersonByID(ctx, tenant, "p-rosa"))(t), rosa())
+	for _, typed := range []string{"Rosa", "rosa", "ROSA", "Ｒosa"} {
+		equal(t, got(s.PersonByUsername(ctx, tenant, typed))(t).ID, "p-rosa")
+	}
+	ref := fhir.Reference{Type: "RelatedPerson", ID: "rosa-for-luis"}
+	equal(t, got(s.PersonByIdentity(ctx, tenant, ref))(t), rosa())
+
+	fails(t, s.PutPerson(ctx, identity.Person{Tenant: tenant, ID: "p-2", Username: "rOSA"}), errs.Conflict)
+	_, err = s.PersonByID(ctx, tenant, "p-2")
+	fails(t, err, errs.NotFound)
+	must(t, s.PutPerson(ctx, identity.Person{Tenant: other, ID: "p-2", Username: "rosa"}))
+
+	changed := rosa()
+	changed.Name, changed.Disabled, changed.Username = "", true, "rosita"
+	changed.Identities = changed.Identities[:1]
+	must(t, s.PutPerson(ctx, changed))
+	equal(t, got(s.PersonByUsername(ctx, tenant, "rosita"))(t), changed)
+	_, err = s.PersonByUsername(ctx, tenant, "rosa")
+	fails(t, err, errs.NotFound)
+	_, err = s.PersonByIdentity(ctx, tenant, ref)
+	fails(t, err, errs.NotFound)
+
+	// A verified link wins over an unverified one of another account.
+	imposter := identity.Person{Tenant: tenant, ID: "a-first", Username: "x", Identities: []identity.Identity{
+		{Resource: fhir.Reference{Type: "Patient", ID: "rosa"}, Patient: "rosa"}}}
+	must(t, s.PutPerson(ctx, imposter))
+	equal(t, got(s.PersonByIdentity(ctx, tenant, fhir.Reference{Type: "Patient", ID: "rosa"}))(t).ID, "p-rosa")
+}
+
+func factors(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	equal(t, len(got(s.Factors(ctx, tenant, "p-rosa"))(t)), 0)
+	totp := identity.Factor{Tenant: tenant, ID: "a", PersonID: "p-rosa", Kind: identity.FactorTOTP,
+		Secret: []byte{0, 1, 255}, Counter: 7, Created: noon().Add(time.Second)}
+	password := identity.Factor{Tenant: tenant, ID: "b", PersonID: "p-rosa", Kind: identity.FactorPassword,
+		Secret: []byte("hash"), Created: noon()}
+	must(t, s.PutFactor(ctx, totp))
+	must(t, s.PutFactor(ctx, password))
+	equal(t, got(s.Factors(ctx, tenant, "p-rosa"))(t), []identity.Factor{password, totp})
+
+	password.Secret = []byte("another")
+	must(t, s.PutFactor(ctx, password))
+	equal(t, got(s.Factors(ctx, tenant, "p-rosa"))(t), []identity.Factor{password, totp})
+
+	for _, step := range []struct {
+		counter int64
+		want    bool
+	}{{7, false}, {6, false}, {8, true}, {8, false}, {20, true}, {9, false}} {
+		equal(t, got(s.AdvanceFactor(ctx, tenant, "a", step.counter))(t), step.want)
+	}
+	equal(t, got(s.AdvanceFactor(ctx, tenant, "none", 1))(t), false)
+}
+
+func session() identity.Session {
+	return identity.Session{Tenant: tenant, Hash: "h1", PersonID: "p-rosa", AuthTime: noon(), AMR: []string{"pwd", "otp"},
+		Language: "es", Created: noon(), LastSeen: noon(), Ends: noon().Add(time.Hour), IdleEnds: noon().Add(time.Minute)}
+}
+
+func sessions(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	_, err := s.SessionByHash(ctx, tenant, "h1")
+	fails(t, err, errs.NotFound)
+	fails(t, s.UpdateSession(ctx, session()), errs.NotFound)
+	must(t, s.CreateSession(ctx, session()))
+	fails(t, s.CreateSession(ctx, session()), errs.Conflict)
+	equal(t, got(s.SessionByHash(ctx, tenant, "h1"))(t), session())
+
+	seen := session()
+	seen.LastSeen, seen.IdleEnds, seen.AMR = noon().Add(time.Second), noon().Add(2*time.Minute), nil
+	must(t, s.UpdateSession(ctx, seen))
+	equal(t, got(s.SessionByHash(ctx, tenant, "h1"))(t), seen)
+
+	must(t, s.EndSession(ctx, tenant, "h1", noon().Add(time.Minute)))
+	must(t, s.EndSession(ctx, tenant, "h1", noon().Add(time.Hour)))
+	// A request that was under way must not bring the session back.
+	must(t, s.UpdateSession(ctx, seen))
+	equal(t, got(s.SessionByHash(ctx, tenant, "h1"))(t).Ended, noon().Add(time.Minute))
+}
+
+func failures(t *testing.T, s *store.Store) {
+	ctx, minute := t.Context(), time.Minute
+	count := func(at time.Time) int { return got(s.CountFailure(ctx, tenant, "rosa", at, minute))(t) }
+	equal(t, count(noon()), 1)
+	equal(t, count(noon()), 2)
+	equal(t, count(noon().Add(30*time.Second)), 3)
+	// The first two leave the window a minute later; its end is included.
+	equal(t, got(s.Failures(ctx, tenant, "rosa", noon().Add(minute-time.Microsecond), minute))(t), 3)
+	equal(t, got(s.Failures(ctx, tenant, "rosa", noon().Add(minute), minute))(t), 1)
+	equal(t, got(s.Failures(ctx, tenant, "rosa", noon(), minute))(t), 2)
+	equal(t, got(s.Failures(ctx, tenant, "luis", noon(), minute))(t), 0)
+	must(t, s.ClearFailures(ctx, tenant, "rosa"))
+	equal(t, count(noon().Add(minute)), 1)
+}

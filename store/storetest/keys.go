@@ -1,0 +1,102 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/notify/outbox"
+	"github.com/mandate-health/mandate/store"
+)
+
+func signingKeys(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	newer := keys.SigningKey{Tenant: tenant, KID: "a", Use: keys.UseAccessToken, Alg: "ES256", Private: []byte{0, 255},
+		Created: noon().Add(time.Second), Signs: noon().Add(time.Hour)}
+	older := keys.SigningKey{Tenant: tenant, KID: "b", Use: keys.UseIDToken, Alg: "RS256", Private: []byte("der"),
+		Created: noon(), Signs: noon()}
+	must(t, s.PutSigningKey(ctx, newer))
+	must(t, s.PutSigningKey(ctx, older))
+	older.Retired = noon().Add(time.Hour)
+	must(t, s.PutSigningKey(ctx, older))
+	equal(t, got(s.SigningKeys(ctx, tenant))(t), []keys.SigningKey{older, newer})
+	equal(t, len(got(s.SigningKeys(ctx, other))(t)), 0)
+}
+
+func secrets(t *testing.T, s *store.Store) {
+	ctx, made := t.Context(), 0
+	fresh := func() []byte {
+		made++
+		return fmt.Append(nil, "secret", made)
+	}
+	for range 3 {
+		equal(t, got(s.Secret(ctx, tenant, "cookies", fresh))(t), []byte("secret1"))
+	}
+	equal(t, got(s.Secret(ctx, tenant, "codes", fresh))(t), []byte("secret2"))
+	equal(t, got(s.Secret(ctx, other, "cookies", fresh))(t), []byte("secret3"))
+}
+
+func notices(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	first := outbox.Notice{Tenant: tenant, ID: "n1", PersonID: "p-rosa", Template: "signed-in",
+		Args: map[string]string{"app": "App"}, Created: noon()}
+	second := outbox.Notice{Tenant: tenant, ID: "n2", PersonID: "p-rosa", Template: "revoked", Created: noon().Add(time.Second)}
+	must(t, s.AddNotice(ctx, first))
+	must(t, s.AddNotice(ctx, second))
+	must(t, s.AddNotice(ctx, outbox.Notice{Tenant: other, Created: noon()}))
+	equal(t, got(s.Notices(ctx, tenant, 10))(t), []outbox.Notice{second, first})
+	equal(t, got(s.Notices(ctx, tenant, 1))(t), []outbox.Notice{second})
+	equal(t, len(got(s.Notices(ctx, other, 10))(t)[0].ID), 32)
+}
+
+// D13: a row of one tenant is not found from another, whatever its kind.
+func tenantsApart(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	must(t, s.PutPerson(ctx, rosa()))
+	must(t, s.CreateSession(ctx, session()))
+	must(t, s.PutConsent(ctx, record("c1", 1), 0))
+	must(t, s.PutRelatedPerson(ctx, related(1), 0))
+	must(t, s.CreateGrant(ctx, grant("g1", noon())))
+	must(t, s.CreateRefresh(ctx, refresh()))
+	must(t, s.CreateLaunch(ctx, launch()))
+	must(t, s.PutFactor(ctx, identity.Factor{Tenant: tenant, ID: "f", PersonID: "p-rosa", Secret: []byte("x")}))
+	tries := map[string]error{}
+	_, tries["person"] = s.PersonByID(ctx, other, "p-rosa")
+	_, tries["username"] = s.PersonByUsername(ctx, other, "rosa")
+	_, tries["identity"] = s.PersonByIdentity(ctx, other, rosa().Identities[0].Resource)
+	_, tries["session"] = s.SessionByHash(ctx, other, "h1")
+	_, tries["consent"] = s.ConsentByID(ctx, other, "c1")
+	_, tries["related"] = s.RelatedPersonByID(ctx, other, "maria")
+	_, tries["grant"] = s.GrantByID(ctx, other, "g1")
+	_, tries["refresh"] = s.RefreshByHash(ctx, other, "r1")
+	_, tries["launch"] = s.LaunchByHash(ctx, other, "l1")
+	for what, err := range tries {
+		if !errs.Is(err, errs.NotFound) {
+			t.Errorf("%s of another tenant: got %v", what, err)
+		}
+	}
+	equal(t, len(got(s.Factors(ctx, other, "p-rosa"))(t)), 0)
+	equal(t, len(got(s.ConsentsOfPatient(ctx, other, "rosa"))(t)), 0)
+	equal(t, got(s.RevokeGrant(ctx, other, "g1", "x", noon()))(t), false)
+	equal(t, got(s.RotateRefresh(ctx, other, "r1", noon()))(t), false)
+}
+
+// A NUL or broken UTF-8 from outside finds nothing and is no server fault.
+func strangeTexts(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	for _, text := range []string{"a\x00b", "\xff"} {
+		_, err := s.PersonByUsername(ctx, tenant, text)
+		fails(t, err, errs.NotFound)
+		_, err = s.ClientByID(ctx, tenant, text)
+		fails(t, err, errs.NotFound)
+		equal(t, len(got(s.ConsentsOfPatient(ctx, tenant, text))(t)), 0)
+		equal(t, got(s.TokenRevoked(ctx, tenant, "x"))(t), false)
+		p := rosa()
+		p.Username = text
+		fails(t, s.PutPerson(ctx, p), errs.Invalid)
+		must(t, s.UseAssertion(ctx, tenant, text, text, noon()))
+	}
+}

@@ -1,0 +1,177 @@
+package storetest
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/store"
+)
+
+func app() oauth.Client {
+	return oauth.Client{Tenant: tenant, ID: "app", Kind: oauth.ClientAsymmetric, Name: "App <&>", Publisher: "Maker",
+		Verified: noon(), SecretHashes: []string{"x"}, JWKS: json.RawMessage(`{"keys":[]}`),
+		RedirectURIs: []string{"https://app.example/cb?a=b&c=d"}, Scopes: "openid patient/*.rs", Introspect: true,
+		RequiredScopes: map[string]string{"openid": "to know you"}, Epoch: 3, Created: noon()}
+}
+
+func clients(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	_, err := s.ClientByID(ctx, tenant, "app")
+	fails(t, err, errs.NotFound)
+	must(t, s.PutClient(ctx, app()))
+	must(t, s.PutClient(ctx, oauth.Client{Tenant: tenant, ID: "aa"}))
+	equal(t, got(s.ClientByID(ctx, tenant, "app"))(t), app())
+	equal(t, got(s.Clients(ctx, tenant))(t), []oauth.Client{{Tenant: tenant, ID: "aa"}, app()})
+	equal(t, len(got(s.Clients(ctx, other))(t)), 0)
+
+	// An old copy changes the fields but never turns the epoch back.
+	stale := app()
+	stale.Disabled, stale.Epoch = true, 1
+	must(t, s.PutClient(ctx, stale))
+	stale.Epoch = 3
+	equal(t, got(s.ClientByID(ctx, tenant, "app"))(t), stale)
+}
+
+func launch() oauth.Launch {
+	banner := false
+	return oauth.Launch{Tenant: tenant, Hash: "l1", EHRClient: "ehr", ClientID: "app",
+		User: fhir.Reference{Type: "Practitioner", ID: "dr"}, Aud: "https://fhir.example",
+		Context: oauth.Context{Patient: "rosa", Encounter: "e1", NeedPatientBanner: &banner,
+			FHIRContext: []oauth.ContextRef{{Reference: "ImagingStudy/1", Identifier: json.RawMessage(`{"value":"x"}`)}}},
+		Created: noon(), Expires: noon().Add(time.Minute)}
+}
+
+func launches(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	_, err := s.LaunchByHash(ctx, tenant, "l1")
+	fails(t, err, errs.NotFound)
+	equal(t, got(s.UseLaunch(ctx, tenant, "l1", "flow", noon()))(t), false)
+	must(t, s.CreateLaunch(ctx, launch()))
+	fails(t, s.CreateLaunch(ctx, launch()), errs.Conflict)
+	equal(t, got(s.LaunchByHash(ctx, tenant, "l1"))(t), launch())
+	// SMART LAU-02: single use.
+	equal(t, got(s.UseLaunch(ctx, tenant, "l1", "flow", noon()))(t), true)
+	equal(t, got(s.UseLaunch(ctx, tenant, "l1", "thief", noon()))(t), false)
+	used := launch()
+	used.Used, used.Flow = noon(), "flow"
+	equal(t, got(s.LaunchByHash(ctx, tenant, "l1"))(t), used)
+}
+
+func grant(id string, created time.Time) oauth.Grant {
+	return oauth.Grant{Tenant: tenant, ID: id, PersonID: "p-maria", ClientID: "app",
+		Capacity: fhir.Capacity{Kind: fhir.CapacityDesignatedProxy, Acting: fhir.Reference{Type: "RelatedPerson", ID: "maria"},
+			Patient: "rosa", Purpose: "FAMRQT", Relationship: "DAU"},
+		Context: oauth.Context{Patient: "rosa"}, Scopes: "patient/Observation.rs?category=a|b", Topics: []string{"HIV"},
+		ConsentID: "c9", ConsentVersion: 2, Consents: []string{"Consent/c1/_history/1"}, Offline: true, Online: true,
+		SessionHash: "h1", AuthTime: noon(), AMR: []string{"pwd"}, ACR: "a", Created: created,
+		Ends: created.Add(time.Hour), RenewFor: 90 * 24 * time.Hour}
+}
+
+func grants(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	_, err := s.GrantByID(ctx, tenant, "g1")
+	fails(t, err, errs.NotFound)
+	first, second := grant("g1", noon()), grant("g2", noon().Add(time.Second))
+	// A clinician's capacity is not bound to a patient; the context is.
+	second.PersonID, second.Capacity = "p-dr", fhir.Capacity{Kind: fhir.CapacityPractitioner}
+	system := oauth.Grant{Tenant: tenant, ID: "g3", ClientID: "back", Created: noon(), Ends: noon()}
+	for _, g := range []oauth.Grant{first, second, system} {
+		must(t, s.CreateGrant(ctx, g))
+	}
+	fails(t, s.CreateGrant(ctx, first), errs.Conflict)
+	equal(t, got(s.GrantByID(ctx, tenant, "g1"))(t), first)
+	equal(t, got(s.GrantByID(ctx, tenant, "g3"))(t), system)
+	equal(t, got(s.GrantsOfPerson(ctx, tenant, "p-maria"))(t), []oauth.Grant{first})
+	equal(t, got(s.GrantsOfPatient(ctx, tenant, "rosa"))(t), []oauth.Grant{second, first})
+	equal(t, len(got(s.GrantsOfPerson(ctx, tenant, ""))(t)), 0)
+	equal(t, len(got(s.GrantsOfPatient(ctx, tenant, ""))(t)), 0)
+
+	first.Ends = noon().Add(48 * time.Hour)
+	must(t, s.ExtendGrant(ctx, tenant, "g1", first.Ends))
+	first.Revoked, first.Reason = noon().Add(time.Minute), "person"
+	equal(t, got(s.RevokeGrant(ctx, tenant, "g1", "person", first.Revoked))(t), true)
+	equal(t, got(s.RevokeGrant(ctx, tenant, "g1", "again", noon()))(t), false)
+	equal(t, got(s.RevokeGrant(ctx, tenant, "none", "x", noon()))(t), false)
+	fails(t, s.ExtendGrant(ctx, tenant, "g1", noon().Add(99*time.Hour)), errs.NotFound)
+	equal(t, got(s.GrantByID(ctx, tenant, "g1"))(t), first)
+}
+
+func code() oauth.Code {
+	return oauth.Code{Tenant: tenant, Hash: "c1", GrantID: "g1", ClientID: "app", RedirectURI: "https://app.example/cb",
+		Challenge: "ch", Nonce: "n", Issued: noon(), Expires: noon().Add(time.Minute)}
+}
+
+func codes(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	_, err := s.CodeByHash(ctx, tenant, "c1")
+	fails(t, err, errs.NotFound)
+	equal(t, got(s.UseCode(ctx, tenant, "c1", noon()))(t), false)
+	must(t, s.CreateCode(ctx, code()))
+	fails(t, s.CreateCode(ctx, code()), errs.Conflict)
+	equal(t, got(s.CodeByHash(ctx, tenant, "c1"))(t), code())
+	equal(t, got(s.UseCode(ctx, other, "c1", noon()))(t), false)
+	equal(t, got(s.UseCode(ctx, tenant, "c1", noon()))(t), true)
+	equal(t, got(s.UseCode(ctx, tenant, "c1", noon()))(t), false)
+	equal(t, got(s.CodeByHash(ctx, tenant, "c1"))(t).Used, noon())
+}
+
+func refresh() oauth.RefreshToken {
+	return oauth.RefreshToken{Tenant: tenant, Hash: "r1", GrantID: "g1", ClientID: "app", Issued: noon(),
+		Expires: noon().Add(time.Hour)}
+}
+
+func refreshTokens(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	_, err := s.RefreshByHash(ctx, tenant, "r1")
+	fails(t, err, errs.NotFound)
+	must(t, s.CreateRefresh(ctx, refresh()))
+	equal(t, got(s.RefreshByHash(ctx, tenant, "r1"))(t), refresh())
+	equal(t, got(s.RotateRefresh(ctx, tenant, "r1", noon()))(t), true)
+	equal(t, got(s.RotateRefresh(ctx, tenant, "r1", noon().Add(time.Second)))(t), false)
+	// A retry derives the same successor: creating it again changes nothing.
+	must(t, s.CreateRefresh(ctx, refresh()))
+	equal(t, got(s.RefreshByHash(ctx, tenant, "r1"))(t).Rotated, noon())
+}
+
+func assertions(t *testing.T, s *store.Store) {
+	ctx, until := t.Context(), noon().Add(5*time.Minute)
+	// SMART ASY-10: unique per tenant, issuer and jti, whatever exp says.
+	must(t, s.UseAssertion(ctx, tenant, "iss", "jti", until))
+	fails(t, s.UseAssertion(ctx, tenant, "iss", "jti", until.Add(time.Second)), errs.Conflict)
+	must(t, s.UseAssertion(ctx, tenant, "is", "sjti", until))
+	must(t, s.UseAssertion(ctx, tenant, "iss2", "jti", until))
+	must(t, s.UseAssertion(ctx, other, "iss", "jti", until))
+
+	equal(t, got(s.TokenRevoked(ctx, tenant, "t1"))(t), false)
+	must(t, s.RevokeToken(ctx, tenant, "t1", until))
+	must(t, s.RevokeToken(ctx, tenant, "t1", until))
+	equal(t, got(s.TokenRevoked(ctx, tenant, "t1"))(t), true)
+	equal(t, got(s.TokenRevoked(ctx, other, "t1"))(t), false)
+}
+
+func pendings(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	p := oauth.Pending{Tenant: tenant, ID: "f1", Browser: "b", Created: noon(), Expires: noon().Add(time.Hour),
+		Request: oauth.AuthorizeRequest{ClientID: "app", State: "<s>&", MaxAge: -1, Prompt: []string{"login"}}}
+	_, err := s.PendingByID(ctx, tenant, "f1")
+	fails(t, err, errs.NotFound)
+	must(t, s.PutPending(ctx, p))
+	equal(t, got(s.PendingByID(ctx, tenant, "f1"))(t), p)
+	p.SessionHash, p.PersonID, p.LaunchUser = "h1", "p-rosa", fhir.Reference{Type: "Practitioner", ID: "dr"}
+	p.Capacity = fhir.Capacity{Kind: fhir.CapacitySelf, Patient: "rosa"}
+	p.Context.Patient = "rosa"
+	must(t, s.PutPending(ctx, p))
+	equal(t, got(s.PendingByID(ctx, tenant, "f1"))(t), p)
+
+	equal(t, got(s.FinishPending(ctx, tenant, "f1", noon()))(t), true)
+	equal(t, got(s.FinishPending(ctx, tenant, "f1", noon()))(t), false)
+	equal(t, got(s.FinishPending(ctx, tenant, "none", noon()))(t), false)
+	// A second tab with an old copy must not open it again.
+	must(t, s.PutPending(ctx, p))
+	equal(t, got(s.PendingByID(ctx, tenant, "f1"))(t).Done, noon())
+	equal(t, got(s.FinishPending(ctx, tenant, "f1", noon()))(t), false)
+}

@@ -1,0 +1,105 @@
+package storetest
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/store"
+)
+
+// tenant is where every story takes place; other is one that must see none of
+// it (D13).
+const (
+	tenant = "main"
+	other  = "elsewhere"
+)
+
+// noon is the moment of the stories, with microseconds.
+func noon() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 123456000, time.UTC) }
+
+// Run checks an engine. open gives a migrated, empty store of its own for each
+// call and closes it when the test ends.
+func Run(t *testing.T, open func(t *testing.T) *store.Store) {
+	sections := []struct {
+		name string
+		run  func(t *testing.T, s *store.Store)
+	}{
+		{"migrations", migrations},
+		{"persons", persons},
+		{"factors", factors},
+		{"sessions", sessions},
+		{"failures", failures},
+		{"related persons", relatedPersons},
+		{"consents", consents},
+		{"consent history", consentHistory},
+		{"consent epoch", consentEpoch},
+		{"clients", clients},
+		{"launches", launches},
+		{"grants", grants},
+		{"codes", codes},
+		{"refresh tokens", refreshTokens},
+		{"assertions and revocations", assertions},
+		{"pendings", pendings},
+		{"audit round trip", auditRoundTrip},
+		{"audit filters", auditFilters},
+		{"audit batch", auditBatch},
+		{"signing keys", signingKeys},
+		{"secrets", secrets},
+		{"notices", notices},
+		{"tenants are apart", tenantsApart},
+		{"texts that cannot be stored", strangeTexts},
+		{"rollback leaves nothing", rollback},
+		{"a refused audit event undoes the act", auditAborts},
+		{"a panic undoes the act", panicAborts},
+		{"a swallowed failure still fails", swallowedFailure},
+		{"answers are not failures", answersCommit},
+		{"a transaction sees its own writes", ownWrites},
+		{"a cancelled transaction has no effect", cancelled},
+		{"one winner per code", codeRace},
+		{"one winner per assertion", assertionRace},
+		{"one winner per rotation, grant, launch, flow", guardRaces},
+		{"one winner per version", versionRace},
+		{"one winner per counter", factorRace},
+		{"one secret for all", secretRace},
+		{"failures count exactly", failureRace},
+		{"many writers at once", manyWriters},
+		{"times", times},
+		{"housekeeping", housekeeping},
+	}
+	for _, section := range sections {
+		t.Run(section.name, func(t *testing.T) { section.run(t, open(t)) })
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("unexpected error: %v (cause: %v)", err, errors.Unwrap(err))
+	}
+}
+
+func got[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		must(t, err)
+		return v
+	}
+}
+
+// equal compares whole values; nil and empty slices are the same to a store.
+func equal(t *testing.T, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func fails(t *testing.T, err error, kind errs.Kind) {
+	t.Helper()
+	if !errs.Is(err, kind) {
+		t.Fatalf("got error %v, want one of kind %s", err, kind)
+	}
+}
