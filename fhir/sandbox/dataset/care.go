@@ -94,6 +94,7 @@ func (g *gen) procedures(p *person) {
 		order := p.id + "-req-" + num3(n+1)
 		g.record("ServiceRequest", order, meta{v.at, "servicerequest", normal}, func(d *doc) {
 			g.orderBody(p, v, orderFacts{what, snomed("71388002", "Procedure"), p.illness.main, p.doctor()})
+			d.oneRef("reasonReference", reference{typ: "Condition", id: p.id + "-cond-001"})
 		})
 		g.record("Procedure", p.id+"-proc-"+num3(n+1), meta{v.at, "procedure", normal}, func(d *doc) {
 			d.oneRef("basedOn", reference{typ: "ServiceRequest", id: order})
@@ -106,6 +107,7 @@ func (g *gen) procedures(p *person) {
 			d.one("performer", func() { d.refTo("actor", p.doctor()) })
 			d.ref("location", "Location", visitKinds[v.kind].place)
 			d.concepts("reasonCode", p.illness.main)
+			d.oneRef("reasonReference", reference{typ: "Condition", id: p.id + "-cond-001"})
 		})
 	}
 }

@@ -69,8 +69,8 @@ var concerns = [...]code{
 func (g *gen) conditions(p *person) {
 	first := p.visits[0]
 	g.condition(p, conditionFacts{what: []code{p.illness.main, p.illness.icd}, cats: []code{catProblem}, v: first})
-	for _, c := range p.illness.other {
-		g.condition(p, conditionFacts{what: []code{c}, cats: []code{catProblem}, v: first})
+	for n, c := range p.illness.other {
+		g.condition(p, conditionFacts{what: []code{c}, cats: []code{catProblem}, v: first, resolved: n == 1 && p.index%3 == 0})
 	}
 	for n, v := range p.visits {
 		if n%2 == 0 {

@@ -48,6 +48,9 @@ func (g *gen) plan(p *person) {
 	}
 }
 
+// remote tells a visit by video, where little can be measured.
+func (v visit) remote() bool { return visitKinds[v.kind].class.code == "VR" }
+
 // last is the latest visit.
 func (p *person) last() visit { return p.visits[len(p.visits)-1] }
 

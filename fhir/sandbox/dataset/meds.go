@@ -66,6 +66,7 @@ func (g *gen) medications(p *person) {
 		}
 		f.byReference = n%3 == 0 && m.stored()
 		f.reported = n%7 == 6
+		f.forIllness = n%2 == 0
 		g.prescribe(p, f)
 		if n%3 != 2 {
 			g.dispense(p, p.id+"-disp-"+num3(n+1), f)
@@ -109,6 +110,7 @@ type prescription struct {
 	requester             reference
 	performer             string // Organization that dispenses; empty means the pharmacy
 	byReference, reported bool
+	forIllness            bool // name the Condition too
 	pinned                bool
 }
 
@@ -130,13 +132,20 @@ func (g *gen) prescribe(p *person, f prescription) {
 		d.str("status", f.status)
 		d.str("intent", "order")
 		d.concepts("category", code{term + "medicationrequest-category", "community", "Community"})
-		d.bool("reportedBoolean", f.reported)
+		if f.reported {
+			d.refTo("reportedReference", p.kin)
+		} else {
+			d.bool("reportedBoolean", false)
+		}
 		d.medicine(f)
 		d.refTo("subject", p.ref())
 		d.ref("encounter", "Encounter", f.v.id)
 		d.str("authoredOn", f.v.stamp)
 		d.refTo("requester", f.requester)
 		d.concepts("reasonCode", f.reason)
+		if f.forIllness {
+			d.oneRef("reasonReference", reference{typ: "Condition", id: p.id + "-cond-001"})
+		}
 		d.dosage(f.m)
 		d.obj("dispenseRequest", func() {
 			d.int("numberOfRepeatsAllowed", 2)

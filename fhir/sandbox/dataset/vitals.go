@@ -60,7 +60,13 @@ func (g *gen) bodySize(p *person, v visit, pre string, height, weight float64) {
 func (g *gen) vital(p *person, v visit, id string, s vitalSign, value float64) {
 	g.observe(p, observation{
 		id: id, profile: s.profile, cats: []code{catVital}, what: s.what, v: v,
-		value: func(d *doc) { d.quantity("valueQuantity", value, s.decimals, s.unit, s.ucum) },
+		value: func(d *doc) {
+			if v.remote() && s.name != "" {
+				d.dataAbsent("not-performed", "Not Performed")
+				return
+			}
+			d.quantity("valueQuantity", value, s.decimals, s.unit, s.ucum)
+		},
 	})
 }
 
@@ -73,7 +79,12 @@ func (g *gen) bloodPressure(p *person, v visit, id string) {
 		value: func(d *doc) {
 			d.arr("component", func() {
 				d.component(loinc("8480-6", "Systolic blood pressure"), upper, "mmHg", "mm[Hg]")
-				d.component(loinc("8462-4", "Diastolic blood pressure"), lower, "mmHg", "mm[Hg]")
+				diastolic := loinc("8462-4", "Diastolic blood pressure")
+				if v.remote() {
+					d.item(func() { d.concept("code", diastolic); d.dataAbsent("not-performed", "Not Performed") })
+					return
+				}
+				d.component(diastolic, lower, "mmHg", "mm[Hg]")
 			})
 		},
 	})
