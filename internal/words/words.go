@@ -1,5 +1,231 @@
 package words
 
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/feature/plural"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+//go:embed en.json es.json
+var files embed.FS
+
 // Args are the values for a message's placeholders: "{name}" is replaced by
 // Args["name"]. "count" also chooses the plural form.
 type Args map[string]any
+
+// Fallback is the language of last resort.
+const Fallback = "en"
+
+// Language is one language that a person can choose.
+type Language struct {
+	// Code is the BCP 47 tag, used in lang attributes.
+	Code string
+	// Name is the language's name in itself.
+	Name string
+	// Dir is "ltr" or "rtl".
+	Dir string
+	// Checked tells whether a fluent reader has checked the texts.
+	Checked bool
+}
+
+// Languages gives the languages in the order of the language switch.
+func Languages() []Language {
+	return []Language{
+		{Code: "en", Name: "English", Dir: "ltr"},
+		{Code: "es", Name: "Español", Dir: "ltr"},
+	}
+}
+
+// Catalogue is the set of all texts. It is safe for concurrent use.
+type Catalogue struct {
+	texts   map[string]map[string]string
+	tags    map[string]language.Tag
+	printer map[string]*message.Printer
+	matcher language.Matcher
+	order   []string
+}
+
+// New loads the embedded texts. The error names the file that cannot be read.
+func New() (*Catalogue, error) {
+	c := &Catalogue{
+		texts:   map[string]map[string]string{},
+		tags:    map[string]language.Tag{},
+		printer: map[string]*message.Printer{},
+	}
+	var tags []language.Tag
+	for _, l := range Languages() {
+		raw, err := files.ReadFile(l.Code + ".json")
+		if err != nil {
+			return nil, fmt.Errorf("message catalogue %s: %w", l.Code, err)
+		}
+		m := map[string]string{}
+		if err := json.Unmarshal(raw, &m); err != nil {
+			return nil, fmt.Errorf("message catalogue %s: %w", l.Code, err)
+		}
+		tag := language.MustParse(l.Code)
+		c.texts[l.Code], c.tags[l.Code] = m, tag
+		c.printer[l.Code] = message.NewPrinter(tag)
+		c.order = append(c.order, l.Code)
+		tags = append(tags, tag)
+	}
+	c.matcher = language.NewMatcher(tags)
+	return c, nil
+}
+
+// Has reports whether key has a text in the fallback language.
+func (c *Catalogue) Has(key string) bool {
+	_, ok := c.texts[Fallback][key]
+	return ok
+}
+
+// T gives the text of key in lang with its placeholders filled. If args hold
+// "count", the plural form "key.one", "key.other" … is chosen by the CLDR rules
+// of lang; "key.zero" is taken for 0 where it exists. An unknown language is
+// worded in Fallback. An unknown key gives the key in ⟦ ⟧, which a test looks for.
+func (c *Catalogue) T(lang, key string, args Args) string {
+	lang = c.known(lang)
+	text, ok := c.texts[lang][key]
+	if !ok {
+		text, ok = c.plural(lang, key, args)
+	}
+	if !ok {
+		return "⟦" + key + "⟧"
+	}
+	if len(args) == 0 || !strings.Contains(text, "{") {
+		return text
+	}
+	return c.fill(lang, text, args)
+}
+
+func (c *Catalogue) plural(lang, key string, args Args) (string, bool) {
+	n, ok := args["count"].(int)
+	if !ok {
+		return "", false
+	}
+	m := c.texts[lang]
+	if n == 0 {
+		if text, ok := m[key+".zero"]; ok {
+			return text, true
+		}
+	}
+	if form := plural.Cardinal.MatchPlural(c.tags[lang], n, 0, 0, 0, 0); form == plural.One {
+		if text, ok := m[key+".one"]; ok {
+			return text, true
+		}
+	}
+	text, ok := m[key+".other"]
+	return text, ok
+}
+
+// fill replaces each {name} once, so that a value which holds braces is never
+// filled again.
+func (c *Catalogue) fill(lang, text string, args Args) string {
+	var b strings.Builder
+	for {
+		open := strings.IndexByte(text, '{')
+		if open < 0 {
+			break
+		}
+		end := strings.IndexByte(text[open:], '}')
+		if end < 0 {
+			break
+		}
+		b.WriteString(text[:open])
+		b.WriteString(c.value(lang, args[text[open+1:open+end]]))
+		text = text[open+end+1:]
+	}
+	b.WriteString(text)
+	return b.String()
+}
+
+func (c *Catalogue) value(lang string, v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case int:
+		return c.Number(lang, v)
+	}
+	return fmt.Sprint(v)
+}
+
+// Number prints n with the separators of lang.
+func (c *Catalogue) Number(lang string, n int) string {
+	return c.printer[c.known(lang)].Sprintf("%d", n)
+}
+
+// List joins words into a phrase: "a", "a and b", "a, b and c".
+func (c *Catalogue) List(lang string, items []string) string {
+	switch len(items) {
+	case 0:
+		return ""
+	case 1:
+		return items[0]
+	}
+	last := items[len(items)-1]
+	return strings.Join(items[:len(items)-1], ", ") + c.and(lang, last) + last
+}
+
+// and gives the joining word: Spanish "y" becomes "e" before the sound i.
+func (c *Catalogue) and(lang, next string) string {
+	if c.known(lang) == "es" {
+		low := strings.ToLower(next)
+		if strings.HasPrefix(low, "i") || (strings.HasPrefix(low, "hi") && !strings.HasPrefix(low, "hie")) {
+			return " e "
+		}
+		return " y "
+	}
+	return " and "
+}
+
+// Negotiate gives the language to use: chosen if it is one of ours, else the
+// best match of an Accept-Language header, else Fallback.
+func (c *Catalogue) Negotiate(acceptLanguage, chosen string) string {
+	if slices.Contains(c.order, chosen) {
+		return chosen
+	}
+	tags, _, err := language.ParseAcceptLanguage(limit(acceptLanguage, 200))
+	if err != nil || len(tags) == 0 {
+		return Fallback
+	}
+	_, i, confidence := c.matcher.Match(tags...)
+	if confidence == language.No {
+		return Fallback
+	}
+	return c.order[i]
+}
+
+// Lang is Negotiate on a request: the query parameter "lang", then the cookie,
+// then the header.
+func (c *Catalogue) Lang(r *http.Request, cookie string) string {
+	if q := r.URL.Query().Get("lang"); slices.Contains(c.order, q) {
+		return q
+	}
+	chosen := ""
+	if ck, err := r.Cookie(cookie); err == nil {
+		chosen = ck.Value
+	}
+	return c.Negotiate(r.Header.Get("Accept-Language"), chosen)
+}
+
+func (c *Catalogue) known(lang string) string {
+	if _, ok := c.texts[lang]; ok {
+		return lang
+	}
+	return Fallback
+}
+
+func limit(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}

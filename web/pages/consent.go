@@ -34,6 +34,8 @@ type Consent struct {
 	// code to the patient, or empty for staff.
 	Self     bool
 	Relation string
+	// Gender is the patient's FHIR gender; it chooses "his" or "her". Optional.
+	Gender string
 	// Clinician chooses the short variant for an EHR launch.
 	Clinician bool
 	// Role is the clinician's role in words; optional.
@@ -114,9 +116,13 @@ type ConsentKind struct {
 	// Required: the app says that it cannot work without; Reason is the maker's.
 	Required bool
 	Reason   string
-	// Only: "only these" is chosen rather than "all of it".
+	// Only: "only these" is chosen rather than "all of it". Categories are ticked
+	// beforehand only together with Only.
 	Only       bool
 	Categories []ConsentCategory
+
+	// act words the label when the row stands for an act (ConsentReduced).
+	act *ConsentAction
 }
 
 // ConsentCategory narrows a kind.
@@ -171,6 +177,14 @@ type KeepChoice struct {
 	For KeepFor
 }
 
+// Chosen gives the duration that is ticked.
+func (k KeepChoice) Chosen() KeepFor {
+	if k.For == KeepVisit && len(k.Offered) > 0 {
+		return k.Offered[0]
+	}
+	return k.For
+}
+
 // Technical is folded away at the bottom: the only place for scope strings.
 type Technical struct {
 	ClientID    string
@@ -182,8 +196,8 @@ type Technical struct {
 func (Consent) Template() string { return "consent" }
 
 // ConsentReduced warns once when something the maker calls necessary was left
-// out. It repeats the answer in hidden fields. Posts as Consent, with
-// confirmed=on, or answer=back.
+// out. It repeats the answer in hidden fields. Posts what Consent posts, with
+// confirmed=on to go on or confirmed=back to choose again.
 type ConsentReduced struct {
 	Frame
 	// Action is the POST target; empty means the page's own URL.

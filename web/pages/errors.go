@@ -1,5 +1,7 @@
 package pages
 
+import "github.com/mandate-health/mandate/internal/words"
+
 // ErrorPage says what happened, what it means and what to do. The sentences
 // come from the keys "error.<Cause>.what", ".means" and ".do"; an unknown Cause
 // takes those of Kind, an unknown Kind the general ones.
@@ -19,6 +21,24 @@ type ErrorPage struct {
 
 // Template names the page.
 func (ErrorPage) Template() string { return "error" }
+
+func (p ErrorPage) titleKey(c *words.Catalogue, lang string) (string, words.Args) {
+	app := p.AppName
+	if app == "" {
+		app = c.T(lang, "error.the_app", nil)
+	}
+	return errorKey(c, p.Cause, p.Kind) + ".what", words.Args{"app": app}
+}
+
+// errorKey gives the most exact key that has sentences.
+func errorKey(c *words.Catalogue, cause, kind string) string {
+	for _, name := range []string{cause, kind} {
+		if name != "" && c.Has("error."+name+".what") {
+			return "error." + name
+		}
+	}
+	return "error.general"
+}
 
 // NotFound is the page of an address that leads nowhere, or to something the
 // reader may not know of.
@@ -60,3 +80,7 @@ type Message struct {
 
 // Template names the page.
 func (Message) Template() string { return "message" }
+
+func (p Message) titleKey(*words.Catalogue, string) (string, words.Args) {
+	return "message." + p.Key + ".title", p.Args
+}

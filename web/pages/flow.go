@@ -33,6 +33,8 @@ type PatientChoice struct {
 	Self bool
 	// Relation is the person's relationship code to the patient (DAUC …).
 	Relation string
+	// Gender is the patient's FHIR gender; it chooses "his" or "her". Optional.
+	Gender string
 	// BirthDate is a FHIR date (2006, 2006-01 or 2006-01-02); clinicians only.
 	BirthDate string
 	// RecordNumber is the medical record number; clinicians only.

@@ -64,6 +64,8 @@ type Acting struct {
 	// Relation is the relationship code of the signed-in person to the patient
 	// (v3-RoleCode such as DAUC).
 	Relation string
+	// Gender is the patient's FHIR gender; it chooses "his" or "her". Optional.
+	Gender string
 	// SwitchURL leads to the choice of another record.
 	SwitchURL string
 }

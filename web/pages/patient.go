@@ -1,6 +1,10 @@
 package pages
 
-import "time"
+import (
+	"time"
+
+	"github.com/mandate-health/mandate/internal/words"
+)
 
 // ConnectedApps lists the apps that have access to a record.
 type ConnectedApps struct {
@@ -20,7 +24,7 @@ type AppEntry struct {
 	Kinds   []KindRef
 	Actions []ActionRef
 	// Since, LastUsed, Until and EndedOn are UTC; zero LastUsed: never used;
-	// zero Until with no Visit: ends with the visit.
+	// zero Until: ends with the visit.
 	Since, LastUsed, Until, EndedOn time.Time
 	// Renewed: Until moves on while the app is used.
 	Renewed bool
@@ -64,6 +68,10 @@ type ConnectedApp struct {
 // Template names the page.
 func (ConnectedApp) Template() string { return "app" }
 
+func (p ConnectedApp) titleKey(*words.Catalogue, string) (string, words.Args) {
+	return "app.title", words.Args{"app": p.Entry.App.Name}
+}
+
 // EndApp asks whether an app's access shall end. Posts: answer=end or
 // answer=keep.
 type EndApp struct {
@@ -79,6 +87,10 @@ type EndApp struct {
 
 // Template names the page.
 func (EndApp) Template() string { return "end-app" }
+
+func (p EndApp) titleKey(*words.Catalogue, string) (string, words.Args) {
+	return "end-app.title", words.Args{"app": p.Entry.App.Name}
+}
 
 // Activity is "Who looked at my record": a timeline with a filter by GET:
 // person, app, from, to.
@@ -99,6 +111,16 @@ type ActivityFilter struct {
 	People, Apps []Option
 	// From and To are dates as typed (2006-01-02).
 	From, To string
+}
+
+// Active reports whether anything is filtered.
+func (f ActivityFilter) Active() bool {
+	for _, o := range append(append([]Option(nil), f.People...), f.Apps...) {
+		if o.Selected {
+			return true
+		}
+	}
+	return f.From != "" || f.To != ""
 }
 
 // Option is one entry of a drop-down list.
@@ -144,6 +166,15 @@ const (
 	ActSignedIn Act = "signed_in"
 	ActDeclined Act = "declined"
 )
+
+// ByApp reports whether the act is one that an app does for a person.
+func (a Act) ByApp() bool {
+	switch a {
+	case ActLooked, ActAdded, ActChanged, ActDeleted:
+		return true
+	}
+	return false
+}
 
 // Template names the page.
 func (Activity) Template() string { return "activity" }

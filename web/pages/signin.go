@@ -11,6 +11,8 @@ type SignIn struct {
 	Next string
 	// AppName is the app that waits for the sign-in; empty for a direct one.
 	AppName string
+	// CanCancel shows "Not now", which posts answer=cancel.
+	CanCancel bool
 }
 
 // Template names the page.
@@ -39,8 +41,8 @@ type SecondFactor struct {
 	Next string
 	// AppName is the app that waits; empty for a direct sign-in.
 	AppName string
-	// CancelURL leads back to the start of the sign-in.
-	CancelURL string
+	// CanCancel shows "Not now", which posts answer=cancel.
+	CanCancel bool
 }
 
 // Template names the page.

@@ -1,0 +1,167 @@
+package consent
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/flow"
+	"github.com/mandate-health/mandate/web/pages"
+	"github.com/mandate-health/mandate/web/route"
+	"github.com/mandate-health/mandate/web/session"
+)
+
+// Deps is what the handlers work with.
+type Deps struct {
+	Flow    *flow.Service
+	Kit     *pages.Kit
+	Session *session.Manager
+	// Visitor tells who is in front of the browser.
+	Visitor func(*http.Request) flow.Visitor
+	// Page shows an error as a page.
+	Page  func(http.ResponseWriter, *http.Request, error)
+	Clock clock.Clock
+}
+
+// Handler serves the steps under /flow/{id}.
+type Handler struct{ Deps }
+
+// New makes the handler.
+func New(d Deps) *Handler { return &Handler{Deps: d} }
+
+const owner = "web/pages/consent"
+
+// Path gives the address of a request's next step.
+func Path(id string) string { return "/flow/" + id }
+
+// Routes lists what the package serves.
+func (h *Handler) Routes() []route.Route {
+	on := func(method, path string, phi route.Class, serve func(http.ResponseWriter, *http.Request)) route.Route {
+		return route.Route{
+			Method: method, Path: path, Auth: route.Flow, PHI: phi, Limit: "page", Owner: owner,
+			Handler: h.Session.Protect(h.Session.Load(http.HandlerFunc(serve))),
+		}
+	}
+	return []route.Route{
+		on(http.MethodGet, "/flow/{id}", route.NoPHI, h.next),
+		on(http.MethodPost, "/flow/{id}/cancel", route.NoPHI, h.cancel),
+		on(http.MethodGet, "/flow/{id}/patient", route.Identifiers, h.askPatient),
+		on(http.MethodPost, "/flow/{id}/patient", route.Identifiers, h.takePatient),
+		on(http.MethodGet, "/flow/{id}/consent", route.Identifiers, h.askConsent),
+		on(http.MethodPost, "/flow/{id}/consent", route.Identifiers, h.takeConsent),
+	}
+}
+
+// load gives the request of this browser, or answers with a page.
+func (h *Handler) load(w http.ResponseWriter, r *http.Request) (oauth.Pending, flow.Visitor, bool) {
+	who := h.Visitor(r)
+	p, err := h.Flow.Load(r.Context(), h.Session.Tenant(r), mux.Vars(r)["id"], who)
+	if errs.Is(err, errs.NotFound) {
+		err = errs.New(errs.Forbidden, "request-not-found", "This request does not exist here or has ended.")
+	}
+	if err != nil {
+		h.Page(w, r, err)
+		return p, who, false
+	}
+	return p, who, true
+}
+
+// at loads the request and makes sure that it stands at the step; otherwise
+// the browser is sent to the step it does stand at.
+func (h *Handler) at(w http.ResponseWriter, r *http.Request, want flow.Step) (oauth.Pending, flow.Visitor, bool) {
+	p, who, ok := h.load(w, r)
+	if !ok {
+		return p, who, false
+	}
+	step, p, err := h.Flow.Next(r.Context(), p, who)
+	if err != nil {
+		h.fail(w, r, err)
+		return p, who, false
+	}
+	if step != want && (want != flow.StepPatient || step == flow.StepSignIn) {
+		seeOther(w, r, Path(p.ID))
+		return p, who, false
+	}
+	return p, who, true
+}
+
+// next sends the browser to the page of the next step.
+func (h *Handler) next(w http.ResponseWriter, r *http.Request) {
+	p, who, ok := h.load(w, r)
+	if !ok {
+		return
+	}
+	step, p, err := h.Flow.Next(r.Context(), p, who)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	seeOther(w, r, h.pathOf(step, p))
+}
+
+func (h *Handler) pathOf(step flow.Step, p oauth.Pending) string {
+	back := "?next=" + Path(p.ID)
+	switch step {
+	case flow.StepSignIn:
+		return "/signin" + back
+	case flow.StepSecondFactor:
+		return "/signin/code" + back
+	case flow.StepPatient:
+		return Path(p.ID) + "/patient"
+	default:
+		return Path(p.ID) + "/consent"
+	}
+}
+
+// cancel is the way out of every step: the app is told that access was denied.
+func (h *Handler) cancel(w http.ResponseWriter, r *http.Request) {
+	p, who, ok := h.load(w, r)
+	if !ok || !h.checked(w, r) {
+		return
+	}
+	to, err := h.Flow.Deny(r.Context(), p, who)
+	if err != nil {
+		h.Page(w, r, err)
+		return
+	}
+	seeOther(w, r, to)
+}
+
+// checked verifies the form token.
+func (h *Handler) checked(w http.ResponseWriter, r *http.Request) bool {
+	if err := h.Session.Check(r, session.PurposePage); err != nil {
+		h.Page(w, r, err)
+		return false
+	}
+	return true
+}
+
+// fail sends a refusal to the app and shows everything else as a page.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var refusal *flow.Refusal
+	if errors.As(err, &refusal) && refusal.RedirectURI != "" {
+		seeOther(w, r, h.Flow.RefusalURL(refusal))
+		return
+	}
+	h.Page(w, r, err)
+}
+
+// frame gives the parts that all steps share.
+func (h *Handler) frame(r *http.Request, p oauth.Pending, who flow.Visitor) pages.Frame {
+	return pages.Frame{
+		Lang: h.Kit.Lang(r), SignedInAs: who.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
+		AppRedirect: p.Request.RedirectURI, Now: h.Clock.Now(),
+		Staff: who.Person.Role == identity.RoleClinician || who.Person.Role == identity.RoleAdmin,
+	}
+}
+
+func seeOther(w http.ResponseWriter, r *http.Request, to string) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}

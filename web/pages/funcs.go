@@ -1,0 +1,202 @@
+package pages
+
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/words"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// parse builds one template set per page: the base and components, and the
+// page's own "content".
+func (k *Kit) parse(lang string) (map[string]*template.Template, error) {
+	base, err := template.New("base").Funcs(k.funcs(lang)).
+		ParseFS(templateFiles, "templates/_*.html")
+	if err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(templateFiles, "templates/[a-z]*.html")
+	if err != nil {
+		return nil, err
+	}
+	sets := map[string]*template.Template{}
+	for _, name := range names {
+		set, err := base.Clone()
+		if err != nil {
+			return nil, err
+		}
+		if set, err = set.ParseFS(templateFiles, name); err != nil {
+			return nil, err
+		}
+		page := strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")
+		sets[page] = set
+	}
+	return sets, nil
+}
+
+// funcs are the template functions, bound to one language.
+func (k *Kit) funcs(lang string) template.FuncMap {
+	c := k.deps.Words
+	kind := func(r KindRef) string {
+		return c.Kind(lang, words.Kind{Type: r.Type, Category: r.Category, Topic: r.Topic, Query: r.Query})
+	}
+	return template.FuncMap{
+		"t":       func(key string, pairs ...any) (string, error) { return translate(c, lang, key, pairs) },
+		"targs":   func(key string, args words.Args) string { return c.T(lang, key, args) },
+		"has":     c.Has,
+		"icon":    func() string { return k.assets.icon.URL },
+		"date":    func(t time.Time) string { return c.Date(lang, t) },
+		"stamp":   func(t time.Time) string { return c.DateTime(lang, t) },
+		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"born":    func(d string) string { return c.PartialDate(lang, d) },
+		"number":  func(n int) string { return c.Number(lang, n) },
+		"as":      func(code, gender string) string { return c.As(lang, code, gender) },
+		"label":   func(l Labelled) string { return l.label(c, lang) },
+		"why":     func(topic string) string { return c.TopicWhy(lang, topic) },
+		"initial": initial,
+		"kinds": func(refs []KindRef, acts []ActionRef) string {
+			var items []string
+			for _, r := range refs {
+				items = append(items, words.Inline(kind(r)))
+			}
+			for _, a := range acts {
+				items = append(items, words.Inline(c.Action(lang, a.Type, a.Verb)))
+			}
+			return c.List(lang, items)
+		},
+		"kindlist": func(refs []KindRef) []string {
+			out := make([]string, len(refs))
+			for i, r := range refs {
+				out[i] = kind(r)
+			}
+			return out
+		},
+		"labels": func(rows []ConsentKind) string {
+			items := make([]string, len(rows))
+			for i, r := range rows {
+				items[i] = words.Inline(r.label(c, lang))
+			}
+			return c.List(lang, items)
+		},
+		"sentence": words.Capital,
+		"texts":    func(s ...string) []string { return s },
+		"choiceid": func(name string, i int) string { return choiceID(name, i) },
+		"tel":      telephone,
+		"safehref": safeHref,
+		"errkey":   func(cause, kind string) string { return errorKey(c, cause, kind) },
+		"act":      func(a ActionRef) string { return c.Action(lang, a.Type, a.Verb) },
+		"dict":     dict,
+		"error":    func(f Frame, field string) *FieldError { return f.errorOf(field) },
+		"id":       fieldID,
+	}
+}
+
+// Labelled is a row of the consent page that words its own label.
+type Labelled interface {
+	label(c *words.Catalogue, lang string) string
+}
+
+func (k ConsentKind) label(c *words.Catalogue, lang string) string {
+	if k.Label != "" {
+		return k.Label
+	}
+	if k.act != nil {
+		return k.act.label(c, lang)
+	}
+	return c.Kind(lang, words.Kind{Type: k.Type, Category: k.Category, Topic: k.Topic, Query: k.Query})
+}
+
+func (g ConsentCategory) label(c *words.Catalogue, lang string) string {
+	if g.Label != "" {
+		return g.Label
+	}
+	return c.Category(lang, g.Type, g.Category)
+}
+
+func (a ConsentAction) label(c *words.Catalogue, lang string) string {
+	if a.Label != "" {
+		return a.Label
+	}
+	return c.Action(lang, a.Type, a.Verb)
+}
+
+// errorOf gives the first error of a field, or nil.
+func (f Frame) errorOf(field string) *FieldError {
+	for i := range f.Errors {
+		if f.Errors[i].Field == field {
+			return &f.Errors[i]
+		}
+	}
+	return nil
+}
+
+// fieldID makes the HTML id of a form field.
+func fieldID(name string) string { return "f-" + name }
+
+// choiceID makes the id of the i-th choice. The first has the field's own id, so
+// that the error summary can link to the list.
+func choiceID(name string, i int) string {
+	if i == 0 {
+		return fieldID(name)
+	}
+	return fmt.Sprintf("%s-%d", fieldID(name), i)
+}
+
+// telephone keeps what a tel: link may hold.
+func telephone(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '+' || (r >= '0' && r <= '9') {
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// safeHref lets own paths, web addresses and the private schemes of native apps
+// pass; html/template alone would refuse the last.
+func safeHref(u string) template.URL {
+	if strings.HasPrefix(u, "/") || FormTarget(u) != "" {
+		return template.URL(u)
+	}
+	return "#"
+}
+
+// translate takes pairs name, value.
+func translate(c *words.Catalogue, lang, key string, pairs []any) (string, error) {
+	args, err := dict(pairs...)
+	if err != nil {
+		return "", err
+	}
+	return c.T(lang, key, args), nil
+}
+
+// dict makes a map of pairs name, value, to hand several values to a component.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, fmt.Errorf("dict: odd number of values")
+	}
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: name %v is no string", pairs[i])
+		}
+		m[name] = pairs[i+1]
+	}
+	return m, nil
+}
+
+// initial is the letter shown for an app without a logo.
+func initial(name string) string {
+	for _, r := range name {
+		return strings.ToUpper(string(r))
+	}
+	return ""
+}

@@ -1,0 +1,77 @@
+package signin
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/words"
+	"github.com/mandate-health/mandate/web/pages"
+	"github.com/mandate-health/mandate/web/session"
+)
+
+// staff shows the console's start page to staff who have proven two factors,
+// the sign-in of the console to anybody else.
+func (h *Handlers) staff(w http.ResponseWriter, r *http.Request) {
+	id, ok := session.From(r)
+	if !ok || !isStaff(id.Person) || id.Session.Level() != identity.AAL2 {
+		h.form(true)(w, r)
+		return
+	}
+	f := h.d.Sessions.Frame(r)
+	f.Staff = true
+	h.d.Pages.Render(w, r, http.StatusOK, pages.StaffHome{Frame: f, Name: id.Person.Name, Tasks: h.d.StaffTasks(id.Person)})
+}
+
+// signOut ends the session (SE-17). The cookie goes even when the store is
+// down, but then the person is told, because the session itself still lives.
+func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request) {
+	if err := h.d.Sessions.Check(r, session.PurposePage); err != nil {
+		h.d.Refuse(w, r, err)
+		return
+	}
+	h.d.Sessions.End(w)
+	if err := h.d.Accounts.SignOut(r.Context(), h.d.Sessions.Tenant(r), session.Secret(r), h.d.Sessions.Meta(r, "")); err != nil {
+		h.d.Refuse(w, r, err)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, leftPath, http.StatusSeeOther)
+}
+
+func (h *Handlers) signedOut(w http.ResponseWriter, r *http.Request) {
+	h.d.Pages.Render(w, r, http.StatusOK, pages.SignedOut{Frame: h.d.Sessions.Frame(r), SignInURL: entryPath})
+}
+
+// language keeps the posted language and goes back to next.
+func (h *Handlers) language(w http.ResponseWriter, r *http.Request) {
+	if err := h.d.Sessions.Check(r, session.PurposePage); err != nil {
+		h.d.Refuse(w, r, err)
+		return
+	}
+	chosen := r.PostForm.Get("language")
+	if !offered(chosen) {
+		h.d.Refuse(w, r, errs.New(errs.Invalid, "language-unknown", "That language is not offered."))
+		return
+	}
+	h.d.Sessions.SetLanguage(w, chosen)
+	if _, ok := session.From(r); ok {
+		if err := h.d.Accounts.SetLanguage(r.Context(), h.d.Sessions.Tenant(r), session.Secret(r), chosen); err != nil {
+			h.d.Refuse(w, r, err)
+			return
+		}
+	}
+	http.Redirect(w, r, session.LocalPath(r.PostForm.Get("next"), homePath), http.StatusSeeOther)
+}
+
+func offered(language string) bool {
+	return slices.ContainsFunc(words.Languages(), func(l words.Language) bool { return l.Code == language })
+}
+
+// stay answers the warning before a session's end: looking the session up has
+// already moved its end.
+func (h *Handlers) stay(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNoContent)
+}

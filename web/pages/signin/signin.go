@@ -1,0 +1,287 @@
+package signin
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/words"
+	"github.com/mandate-health/mandate/web/pages"
+	"github.com/mandate-health/mandate/web/route"
+	"github.com/mandate-health/mandate/web/session"
+)
+
+const (
+	homePath  = "/home"
+	staffPath = "/staff"
+	entryPath = "/signin"
+	codePath  = "/signin/code"
+	stayPath  = "/signin/stay"
+	leavePath = "/signout"
+	leftPath  = "/signed-out"
+	langPath  = "/language"
+	// maxForm bounds a posted form in bytes: a username, a password of 1 kB
+	// percent-encoded, an address.
+	maxForm = 32 << 10
+	owner   = "web/pages/signin"
+	// limited is the class of limits for everything that tries a secret.
+	limited = "signin"
+)
+
+// Accounts is what the pages need of identity.Service.
+type Accounts interface {
+	SignIn(ctx context.Context, tenant, username, password string, m identity.Meta) (identity.SignInResult, error)
+	SecondFactor(ctx context.Context, tenant, secret, code string, m identity.Meta) (identity.SignInResult, error)
+	Pending(ctx context.Context, tenant, secret string) (identity.Session, identity.Person, error)
+	SignOut(ctx context.Context, tenant, secret string, m identity.Meta) error
+	SetLanguage(ctx context.Context, tenant, secret, language string) error
+}
+
+// Pages draws; pages.Kit does.
+type Pages interface {
+	Lang(r *http.Request) string
+	Render(w http.ResponseWriter, r *http.Request, status int, page pages.Page)
+}
+
+// Waiting is an authorization request that waits for a log-in.
+type Waiting struct {
+	// AppName is the app as people know it.
+	AppName string
+	// Next is the own path that goes on after the log-in, Cancel the one that
+	// tells the app that nobody signed in.
+	Next, Cancel string
+	// AppRedirect is the app's redirect URI, where the form may end up.
+	AppRedirect string
+}
+
+// Deps is what the pages work with. All fields are required but Waiting and
+// StaffTasks.
+type Deps struct {
+	Accounts Accounts
+	Sessions *session.Manager
+	Pages    Pages
+	// Refuse writes an error page (web/problem).
+	Refuse func(http.ResponseWriter, *http.Request, error)
+	// Waiting gives the authorization request of a flow id that belongs to
+	// this browser; nil when there is no flow to wait for.
+	Waiting func(r *http.Request, flow string) (Waiting, bool)
+	// StaffTasks gives the links of the console's start page.
+	StaffTasks func(identity.Person) []pages.StaffTask
+}
+
+// Handlers holds the pages. It is safe for concurrent use.
+type Handlers struct {
+	d Deps
+}
+
+// New makes the pages.
+func New(d Deps) *Handlers {
+	if d.Waiting == nil {
+		d.Waiting = func(*http.Request, string) (Waiting, bool) { return Waiting{}, false }
+	}
+	if d.StaffTasks == nil {
+		d.StaffTasks = func(identity.Person) []pages.StaffTask { return nil }
+	}
+	return &Handlers{d: d}
+}
+
+// Routes gives the routes, already wrapped in session.Manager's Load and
+// Protect.
+func (h *Handlers) Routes() []route.Route {
+	open := func(method, path, limit, reason string, f http.HandlerFunc) route.Route {
+		return route.Route{Method: method, Path: path, Auth: route.None, PHI: route.NoPHI, Limit: limit,
+			Owner: owner, Reason: reason, Handler: h.wrap(f)}
+	}
+	return []route.Route{
+		open("GET", entryPath, "", "nobody is signed in before the sign-in", h.form(false)),
+		open("POST", entryPath, limited, "checks the password itself, and a form token", h.signIn(false)),
+		open("GET", staffPath, "", "the sign-in of the console; its start page after it", h.staff),
+		open("POST", staffPath, limited, "checks the password itself, and a form token", h.signIn(true)),
+		open("GET", codePath, "", "the log-in is unfinished; needs the cookie of its first step", h.codeForm),
+		open("POST", codePath, limited, "checks the code itself, the cookie of the first step and a form token", h.code),
+		open("POST", leavePath, "", "ends the session of the cookie, if any; needs a form token", h.signOut),
+		open("GET", leftPath, "", "shown after the session has ended", h.signedOut),
+		open("POST", langPath, "", "the language can be chosen before the sign-in; needs a form token", h.language),
+		{Method: "GET", Path: stayPath, Auth: route.Session, PHI: route.NoPHI, Owner: owner,
+			Handler: h.d.Sessions.Load(h.d.Sessions.Require(identity.AAL1)(http.HandlerFunc(h.stay)))},
+	}
+}
+
+func (h *Handlers) wrap(f http.HandlerFunc) http.Handler {
+	return h.d.Sessions.Protect(h.d.Sessions.Load(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if err := r.ParseForm(); err != nil {
+			h.d.Refuse(w, r, errs.Wrap(err, errs.Invalid, "form-unreadable", "The form cannot be read or is too long."))
+			return
+		}
+		f(w, r)
+	})))
+}
+
+// goal is where a log-in leads.
+type goal struct {
+	// value is what the form carries on: an own path or a flow id.
+	value string
+	Waiting
+}
+
+// goal reads next (an own path or a flow id) or flow. Anything else leads to
+// the start page of whoever signs in.
+func (h *Handlers) goal(r *http.Request) goal {
+	v := r.Form.Get("next")
+	if v == "" {
+		v = r.Form.Get("flow")
+	}
+	if path := session.LocalPath(v, ""); path != "" {
+		return goal{value: path, Waiting: Waiting{Next: path}}
+	}
+	if v != "" && !strings.ContainsAny(v, "/\\:") {
+		if w, ok := h.d.Waiting(r, v); ok {
+			return goal{value: v, Waiting: w}
+		}
+	}
+	return goal{}
+}
+
+// after is where p goes after the log-in.
+func (g goal) after(p identity.Person) string {
+	switch {
+	case g.Next != "":
+		return g.Next
+	case isStaff(p):
+		return staffPath
+	}
+	return homePath
+}
+
+// with puts the goal into the address of another page of this package.
+func (g goal) with(path string) string {
+	if g.value == "" {
+		return path
+	}
+	return path + "?" + url.Values{"next": {g.value}}.Encode()
+}
+
+func isStaff(p identity.Person) bool {
+	return p.Role == identity.RoleClinician || p.Role == identity.RoleAdmin
+}
+
+func (h *Handlers) frame(r *http.Request, g goal) pages.Frame {
+	f := h.d.Sessions.Frame(r)
+	f.AppRedirect = g.AppRedirect
+	return f
+}
+
+// form shows the sign-in page and says why when the person was sent here.
+func (h *Handlers) form(staff bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		g := h.goal(r)
+		f := h.frame(r, g)
+		_, signedIn := session.From(r)
+		switch {
+		case !signedIn && session.Secret(r) != "" && h.ended(r):
+			f.Notice = &pages.Notice{Tone: pages.Info, Key: pages.NoticeSessionEnded}
+		case !signedIn && g.Next != "" && g.AppName == "":
+			f.Notice = &pages.Notice{Tone: pages.Info, Key: pages.NoticeSignInFirst}
+		}
+		h.show(w, r, http.StatusOK, staff, f, g)
+	}
+}
+
+// ended reports whether the cookie names no live log-in, not even half a one.
+func (h *Handlers) ended(r *http.Request) bool {
+	_, _, err := h.d.Accounts.Pending(r.Context(), h.d.Sessions.Tenant(r), session.Secret(r))
+	return errs.Is(err, errs.Unauthenticated)
+}
+
+func (h *Handlers) show(w http.ResponseWriter, r *http.Request, status int, staff bool, f pages.Frame, g goal) {
+	username := r.PostForm.Get("username")
+	if staff {
+		h.d.Pages.Render(w, r, status, pages.StaffSignIn{Frame: f, Action: staffPath, Username: username, Next: g.value})
+		return
+	}
+	h.d.Pages.Render(w, r, status, pages.SignIn{
+		Frame: f, Action: entryPath, Username: username, Next: g.value, AppName: g.AppName, CanCancel: g.Cancel != "",
+	})
+}
+
+func (h *Handlers) signIn(staff bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		g := h.goal(r)
+		again := func(status int, errors ...pages.FieldError) {
+			f := h.frame(r, g)
+			f.Errors = errors
+			h.show(w, r, status, staff, f, g)
+		}
+		if err := h.d.Sessions.Check(r, session.PurposePage); err != nil {
+			again(http.StatusForbidden, pages.FieldError{Key: pages.ErrExpiredForm})
+			return
+		}
+		if g.Cancel != "" && r.PostForm.Get("answer") == "cancel" {
+			http.Redirect(w, r, g.Cancel, http.StatusSeeOther)
+			return
+		}
+		if missing := required(r, "username", "password"); missing != nil {
+			again(http.StatusBadRequest, missing...)
+			return
+		}
+		res, err := h.d.Accounts.SignIn(r.Context(), h.d.Sessions.Tenant(r), r.PostForm.Get("username"), r.PostForm.Get("password"),
+			h.d.Sessions.Meta(r, h.chosen(r)))
+		switch errs.KindOf(err) {
+		case "":
+			h.proceed(w, r, res, g)
+		case errs.Unauthenticated:
+			again(http.StatusUnauthorized, pages.FieldError{Field: "username", Key: pages.ErrSignIn})
+		case errs.RateLimited:
+			again(http.StatusTooManyRequests, tooMany(w, err))
+		default:
+			h.d.Refuse(w, r, err)
+		}
+	}
+}
+
+// chosen gives the language the browser has asked for by its cookie, "" when
+// none: then the account's own counts.
+func (h *Handlers) chosen(r *http.Request) string {
+	if _, err := r.Cookie(pages.LangCookie); err != nil {
+		return ""
+	}
+	return h.d.Pages.Lang(r)
+}
+
+// proceed hands out the new secret and goes on (SMART AZ-19: 303).
+func (h *Handlers) proceed(w http.ResponseWriter, r *http.Request, res identity.SignInResult, g goal) {
+	h.d.Sessions.Start(w, res.Secret)
+	if _, err := r.Cookie(pages.LangCookie); err != nil && offered(res.Session.Language) {
+		h.d.Sessions.SetLanguage(w, res.Session.Language)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	to := g.after(res.Person)
+	if res.NeedsSecondFactor {
+		to = g.with(codePath)
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// required gives an error for each empty field.
+func required(r *http.Request, names ...string) []pages.FieldError {
+	var out []pages.FieldError
+	for _, n := range names {
+		if strings.TrimSpace(r.PostForm.Get(n)) == "" {
+			out = append(out, pages.FieldError{Field: n, Key: pages.ErrRequired})
+		}
+	}
+	return out
+}
+
+// tooMany sets Retry-After (seconds) and tells the minutes to wait.
+func tooMany(w http.ResponseWriter, err error) pages.FieldError {
+	wait, _ := identity.RetryAfter(err)
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	return pages.FieldError{Key: pages.ErrTooMany, Args: words.Args{"minutes": int(math.Ceil(wait.Minutes()))}}
+}
