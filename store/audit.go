@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/mandate-health/mandate/audit"
@@ -29,8 +30,59 @@ func auditPlace(tenant, id, patient string) keys.Place {
 	return keys.Place{Tenant: tenant, Table: "audit_event", Column: "body", Row: id, Subject: patient}
 }
 
+const auditColumns = `tenant, id, time, kind, action, outcome, reason, person_id, client_id, session_id, patient,
+	resource, grant_id, request_id, body`
+
 // AppendAudit implements audit.Appender.
 func (p *ports) AppendAudit(ctx context.Context, e audit.Event) error {
+	return p.appendRows(ctx, []audit.Event{e})
+}
+
+// AppendAudits implements audit.Store. Rows go in a few sizes of statement, so
+// that a batch costs few round trips and the engines compile few texts.
+func (p *ports) AppendAudits(ctx context.Context, events []audit.Event) error {
+	return p.atomic(ctx, func(p *ports) error {
+		for len(events) > 0 {
+			n := 1
+			for n*4 <= min(len(events), 64) {
+				n *= 4
+			}
+			if err := p.appendRows(ctx, events[:n]); err != nil {
+				return err
+			}
+			events = events[n:]
+		}
+		return nil
+	})
+}
+
+func (p *ports) appendRows(ctx context.Context, events []audit.Event) error {
+	var sql strings.Builder
+	sql.WriteString("INSERT INTO audit_event (" + auditColumns + ") VALUES ")
+	var args []any
+	for i, e := range events {
+		row, err := p.auditRow(ctx, e)
+		if err != nil {
+			return err
+		}
+		for j := range row {
+			mark := ", "
+			switch {
+			case j == 0 && i == 0:
+				mark = "("
+			case j == 0:
+				mark = "), ("
+			}
+			sql.WriteString(mark + "$" + strconv.Itoa(len(args)+j+1))
+		}
+		args = append(args, row...)
+	}
+	sql.WriteString(")")
+	return p.write(ctx, sql.String(), args...)
+}
+
+// auditRow gives the values of one row, in the order of auditColumns.
+func (p *ports) auditRow(ctx context.Context, e audit.Event) ([]any, error) {
 	if e.ID == "" {
 		e.ID = p.ids.ID()
 	}
@@ -41,29 +93,14 @@ func (p *ports) AppendAudit(ctx context.Context, e audit.Event) error {
 	}
 	plain, err := json.Marshal(b)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	body, err := p.seal(ctx, auditPlace(e.Tenant, e.ID, e.Patient), plain)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return p.write(ctx, `INSERT INTO audit_event (tenant, id, time, kind, action, outcome, reason, person_id,
-		client_id, session_id, patient, resource, grant_id, request_id, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
-		e.Tenant, e.ID, micros(e.Time), string(e.Kind), e.Action, string(e.Outcome), e.Reason, e.PersonID,
-		e.ClientID, e.SessionID, e.Patient, e.Resource.String(), e.GrantID, e.RequestID, body)
-}
-
-// AppendAudits implements audit.Store.
-func (p *ports) AppendAudits(ctx context.Context, events []audit.Event) error {
-	return p.atomic(ctx, func(p *ports) error {
-		for _, e := range events {
-			if err := p.AppendAudit(ctx, e); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return []any{e.Tenant, e.ID, micros(e.Time), string(e.Kind), e.Action, string(e.Outcome), e.Reason, e.PersonID,
+		e.ClientID, e.SessionID, e.Patient, e.Resource.String(), e.GrantID, e.RequestID, body}, nil
 }
 
 // Audits implements audit.Store.
@@ -76,8 +113,7 @@ func (p *ports) Audits(ctx context.Context, f audit.Filter) ([]audit.Event, erro
 			&e.ClientID, &e.SessionID, &e.Patient, reference{&e.Resource}, &e.GrantID, &e.RequestID, &body)
 		bodies = append(bodies, body)
 		return e, err
-	}, `SELECT tenant, id, time, kind, action, outcome, reason, person_id, client_id, session_id, patient, resource,
-		grant_id, request_id, body FROM audit_event WHERE `+where, args...)
+	}, `SELECT `+auditColumns+` FROM audit_event WHERE `+where, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,177 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/store"
+)
+
+// Options say how to reach the database.
+type Options struct {
+	// DSN is a connection URL or keyword string of libpq. It may name several
+	// hosts; Mandate uses the one that takes writes unless the DSN says
+	// otherwise (target_session_attrs).
+	DSN string
+	// Schema is put first in the search path; empty leaves the path of the
+	// role. It must exist. Not together with Pooler.
+	Schema string
+	// MaxConns bounds the pool; 0 means 8, or four per processor when that is
+	// more.
+	MaxConns int
+	// Timeout bounds one transaction or read, with the wait for a
+	// connection; 0 means 10 s. The server is told the same for each
+	// statement.
+	Timeout time.Duration
+	// Pooler is for a transaction pooler in between (PgBouncer): no named
+	// statements, no session settings.
+	Pooler bool
+}
+
+// Engine is a pool of connections to one database.
+type Engine struct {
+	pool    *pgxpool.Pool
+	timeout time.Duration
+	begin   pgx.TxOptions
+}
+
+var _ store.Engine = (*Engine)(nil)
+
+// Open connects and checks that the database answers. Errors: errs.Invalid
+// (store-options) for a DSN that cannot be read; errs.Unavailable.
+func Open(ctx context.Context, o Options) (*Engine, error) {
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	config, err := poolConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, translate(err)
+	}
+	e := &Engine{pool: pool, timeout: o.Timeout, begin: pgx.TxOptions{IsoLevel: pgx.ReadCommitted}}
+	if o.Pooler {
+		// One round trip all the same: the texts go as one.
+		e.begin.BeginQuery = fmt.Sprintf("begin isolation level read committed; set local statement_timeout = %[1]d;"+
+			" set local idle_in_transaction_session_timeout = %[1]d", o.Timeout.Milliseconds())
+	}
+	if err := e.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func poolConfig(o Options) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(o.DSN)
+	if err != nil {
+		// The text of err may hold the password.
+		return nil, errs.New(errs.Invalid, "store-options", "The database URL cannot be read.")
+	}
+	if o.Pooler && o.Schema != "" {
+		return nil, errs.New(errs.Invalid, "store-options",
+			"Behind a transaction pooler the schema must be the default of the role (ALTER ROLE … SET search_path).")
+	}
+	config.MaxConns = int32(o.MaxConns)
+	if o.MaxConns == 0 {
+		config.MaxConns = int32(max(8, 4*runtime.NumCPU()))
+	}
+	c := config.ConnConfig
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 5 * time.Second
+	}
+	if c.ValidateConnect == nil && len(c.Fallbacks) > 0 {
+		c.ValidateConnect = writable
+	}
+	if o.Pooler {
+		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		return config, nil
+	}
+	set := func(name, value string) {
+		if c.RuntimeParams[name] == "" {
+			c.RuntimeParams[name] = value
+		}
+	}
+	limit := strconv.FormatInt(o.Timeout.Milliseconds(), 10)
+	set("application_name", "mandate")
+	set("statement_timeout", limit)
+	set("idle_in_transaction_session_timeout", limit)
+	if o.Schema != "" {
+		c.RuntimeParams["search_path"] = pgx.Identifier{o.Schema}.Sanitize()
+	}
+	return config, nil
+}
+
+// InTx implements store.Engine.
+func (e *Engine) InTx(ctx context.Context, fn func(store.Conn) error) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	pooled, err := e.pool.Acquire(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	defer pooled.Release()
+	tx, err := pooled.BeginTx(ctx, e.begin)
+	if err != nil {
+		return beforeCommit(err)
+	}
+	committed := false
+	defer func() {
+		if !committed {
+			e.rollback(ctx, pooled.Conn(), tx)
+		}
+	}()
+	if err := fn(&txConn{tx: tx, conn: pooled.Conn()}); err != nil {
+		return err
+	}
+	// From here the answer matters more than the caller's patience.
+	late, stop := context.WithTimeout(context.WithoutCancel(ctx), e.timeout)
+	defer stop()
+	committed = true
+	return commitError(tx.Commit(late))
+}
+
+// rollback undoes what was done. A connection on which that fails is closed,
+// and the server then undoes it.
+func (e *Engine) rollback(ctx context.Context, conn *pgx.Conn, tx pgx.Tx) {
+	late, stop := context.WithTimeout(context.WithoutCancel(ctx), e.timeout)
+	defer stop()
+	if err := tx.Rollback(late); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
+		_ = conn.Close(late)
+	}
+}
+
+// Read implements store.Engine.
+func (e *Engine) Read() store.Conn { return &reader{pool: e.pool, timeout: e.timeout} }
+
+// Ping implements store.Engine.
+func (e *Engine) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	return translate(e.pool.Ping(ctx))
+}
+
+// Dialect implements store.Engine.
+func (e *Engine) Dialect() store.Dialect {
+	return store.Dialect{
+		Name:           "postgres",
+		LockMigrations: "LOCK TABLE schema_migration IN EXCLUSIVE MODE",
+		SkipLocked:     " FOR UPDATE SKIP LOCKED",
+	}
+}
+
+// Close implements store.Engine.
+func (e *Engine) Close() error {
+	e.pool.Close()
+	return nil
+}

@@ -1,0 +1,83 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/testpg"
+	"github.com/mandate-health/mandate/store"
+	"github.com/mandate-health/mandate/store/postgres"
+	"github.com/mandate-health/mandate/store/storetest"
+)
+
+// admin runs statements as the superuser.
+func admin(t *testing.T, dsn string, statements ...string) {
+	t.Helper()
+	// Cleanups run when the context of the test has ended.
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range statements {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	if err := conn.Close(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// schema gives a fresh schema that is dropped when the test ends.
+func schema(t *testing.T, dsn string) string {
+	t.Helper()
+	name := "test_" + ids.Source{}.ID()
+	admin(t, dsn, "CREATE SCHEMA "+name)
+	t.Cleanup(func() { admin(t, dsn, "DROP SCHEMA "+name+" CASCADE") })
+	return name
+}
+
+func open(t *testing.T, o postgres.Options) *store.Store {
+	t.Helper()
+	engine, err := postgres.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := store.New(engine, store.Options{})
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestStore(t *testing.T) {
+	dsn := testpg.Start(t)
+	storetest.Run(t, func(t *testing.T) *store.Store {
+		return open(t, postgres.Options{DSN: dsn, Schema: schema(t, dsn)})
+	})
+	// The same without named statements and session settings, as behind a
+	// transaction pooler. There a role brings its schema with it.
+	t.Run("pooler", func(t *testing.T) {
+		storetest.Run(t, func(t *testing.T) *store.Store {
+			name := schema(t, dsn)
+			admin(t, dsn, "CREATE ROLE "+name+" LOGIN", "GRANT ALL ON SCHEMA "+name+" TO "+name,
+				fmt.Sprintf("ALTER ROLE %[1]s SET search_path = %[1]s", name))
+			config, err := pgx.ParseConfig(dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return open(t, postgres.Options{Pooler: true,
+				DSN: fmt.Sprintf("host=%s user=%s dbname=%s", config.Host, name, config.Database)})
+		})
+	})
+}
