@@ -3,10 +3,9 @@ package session
 import (
 	"encoding/base64"
 	"net/http"
-)
 
-// LangCookie keeps the chosen language; web/pages reads it under this name.
-const LangCookie = "mandate_lang"
+	"github.com/mandate-health/mandate/web/pages"
+)
 
 const (
 	sessionCookie = "mandate_session"
@@ -31,8 +30,8 @@ func (m *Manager) End(w http.ResponseWriter) {
 // SetLanguage keeps a language for a year. The caller has checked that it is
 // offered.
 func (m *Manager) SetLanguage(w http.ResponseWriter, language string) {
-	c := m.cookie(LangCookie, language, yearSeconds)
-	c.Name = LangCookie
+	c := m.cookie("", language, yearSeconds)
+	c.Name = pages.LangCookie
 	http.SetCookie(w, c)
 }
 

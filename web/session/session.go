@@ -1,12 +1,14 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/netip"
 	"net/url"
 
 	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 )
@@ -40,8 +42,12 @@ type Deps struct {
 	// none.
 	RequestID func(*http.Request) string
 	// SignInPath and CodePath are where people without a sufficient session
-	// are sent; empty means /signin and /signin/code.
-	SignInPath, CodePath string
+	// are sent; empty means /signin and /signin/code. StayPath is where the
+	// warning before the session's end asks for more time; empty means
+	// /signin/stay.
+	SignInPath, CodePath, StayPath string
+	// Clock is required.
+	Clock clock.Clock
 }
 
 // Manager keeps cookies and form tokens. It is safe for concurrent use.
@@ -64,12 +70,9 @@ func New(d Deps) (*Manager, error) {
 	if d.RequestID == nil {
 		d.RequestID = func(*http.Request) string { return "" }
 	}
-	if d.SignInPath == "" {
-		d.SignInPath = "/signin"
-	}
-	if d.CodePath == "" {
-		d.CodePath = "/signin/code"
-	}
+	d.SignInPath = cmp.Or(d.SignInPath, "/signin")
+	d.CodePath = cmp.Or(d.CodePath, "/signin/code")
+	d.StayPath = cmp.Or(d.StayPath, "/signin/stay")
 	m := &Manager{d: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
 	return m, m.protection()
 }
@@ -117,9 +120,14 @@ func FlowSecret(r *http.Request) string { return from(r).browser }
 // Load finds out who a request comes from and goes on in any case: a store
 // that is down must not take the help page with it. A browser without a flow
 // cookie gets one with its first GET; not with a POST, because a POST from
-// another site comes without the Lax cookies that the browser does have.
+// another site comes without the Lax cookies that the browser does have. Inside
+// another Load it does nothing.
 func (m *Manager) Load(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, done := r.Context().Value(key{}).(state); done {
+			next.ServeHTTP(w, r)
+			return
+		}
 		s := state{session: m.read(r, sessionCookie), browser: m.read(r, flowCookie)}
 		if s.browser == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			s.browser = m.d.IDs.Secret()
