@@ -1,0 +1,150 @@
+package access
+
+import (
+	"slices"
+
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/compartment"
+	"github.com/mandate-health/mandate/fhir/rest"
+	"github.com/mandate-health/mandate/fhir/scope"
+)
+
+// boundTo gives the one patient on whose record the grant may act at a level;
+// "" means that the level is not bound to one.
+func (in *Input) boundTo(level scope.Level) string {
+	g := &in.Grant
+	switch {
+	case level == scope.Patient:
+		return g.Patient
+	case g.Capacity.Kind == fhir.CapacitySelf, g.Capacity.IsProxy():
+		return g.Capacity.Patient
+	default:
+		return ""
+	}
+}
+
+// aboutSomebody reports whether resources of the type are about patients, by
+// the subject-only table (CMP-10): only then does the compartment restrict.
+func aboutSomebody(typ string) bool {
+	return typ == "Patient" || typ == "Binary" || typ == "Provenance" || len(compartment.AboutParams(typ)) > 0
+}
+
+// levelReaches reports whether the level's patient is the one this resource
+// is about. A resource that names several patients, or one that cannot be
+// resolved, is out of everybody's reach but a system's (CMP-11, GW-24).
+func (in *Input) levelReaches(level scope.Level, res *fhir.Resource) bool {
+	patient := in.boundTo(level)
+	if patient == "" || !aboutSomebody(res.Type) {
+		return true
+	}
+	if res.ForeignSubject || len(res.Subjects) == 0 {
+		return false
+	}
+	for _, s := range res.Subjects {
+		if s != patient {
+			return false
+		}
+	}
+	return true
+}
+
+// judgeCompartment hides resources about other patients from every grant that
+// is bound to one at all its levels.
+func judgeCompartment(in *Input, _ *Decision) verdict {
+	if in.isOwnIdentity(fhir.Reference{Type: in.Resource.Type, ID: in.Resource.ID}) {
+		return pass
+	}
+	for _, level := range in.Grant.levels() {
+		if in.levelReaches(level, in.Resource) {
+			return pass
+		}
+	}
+	return hide("outside-compartment", in.Resource.Type)
+}
+
+// judgeRequestCompartment refuses requests that name another patient in their
+// path: a compartment search or an operation on somebody else. The answer is
+// the same whether or not that patient exists.
+func judgeRequestCompartment(in *Input, _ *Decision) verdict {
+	r := in.Request
+	var named string
+	switch {
+	case r.Interaction == rest.SearchCompartment:
+		if r.Compartment.Type != "Patient" {
+			return deny("interaction-not-offered", r.Compartment.Type)
+		}
+		named = r.Compartment.ID
+	case r.Interaction == rest.Operation && r.Operation == "everything":
+		named = r.ID
+	default:
+		return pass
+	}
+	for _, level := range in.Grant.levels() {
+		if bound := in.boundTo(level); bound == "" || bound == named {
+			return pass
+		}
+	}
+	return hide("outside-compartment", "Patient")
+}
+
+// narrowSearch adds what the upstream can already filter by: the patient and
+// the granular parameters. The answer is filtered again in any case.
+func narrowSearch(in *Input, d *Decision) verdict {
+	r := in.Request
+	d.Filter = r.Interaction != rest.Capabilities
+	if r.Interaction != rest.SearchType && r.Interaction != rest.HistoryType {
+		return pass
+	}
+	if n, ok := in.narrowing(r.Type); ok {
+		d.Rewrite = []Narrowing{n}
+	}
+	return pass
+}
+
+// narrowing gives the parameters that every visible resource of the type
+// meets. ok is false when nothing can be added.
+func (in *Input) narrowing(typ string) (Narrowing, bool) {
+	var out Narrowing
+	patients := []string{}
+	var scopes []scope.Scope
+	for _, level := range in.Grant.levels() {
+		for _, s := range in.Grant.Scopes.For(level, typ, scope.Search) {
+			scopes = append(scopes, s)
+			if p := in.boundTo(level); !slices.Contains(patients, p) {
+				patients = append(patients, p)
+			}
+		}
+	}
+	if len(patients) == 1 && patients[0] != "" {
+		if param, ok := compartment.SearchByPatient(typ); ok {
+			value := patients[0]
+			if param != "_id" {
+				value = "Patient/" + value
+			}
+			out = append(out, rest.Param{Name: param, Values: []string{value}})
+		}
+	}
+	if p, ok := commonParam(scopes); ok {
+		out = append(out, rest.Param{Name: p.Name, Values: p.Values})
+	}
+	return out, len(out) > 0
+}
+
+// commonParam joins the granular limits into one OR parameter when every
+// scope has exactly one, of the same name. A union over different parameters
+// cannot be said in one search (TRP-18) and is left to the filter.
+func commonParam(scopes []scope.Scope) (scope.Param, bool) {
+	var out scope.Param
+	for _, s := range scopes {
+		if len(s.Params) != 1 || s.Params[0].Modifier != "" || (out.Name != "" && s.Params[0].Name != out.Name) {
+			return scope.Param{}, false
+		}
+		out.Name = s.Params[0].Name
+		for _, v := range s.Params[0].Values {
+			if !slices.Contains(out.Values, v) {
+				out.Values = append(out.Values, v)
+			}
+		}
+	}
+	return out, out.Name != ""
+}

@@ -1,0 +1,127 @@
+package access
+
+import (
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/rest"
+	"github.com/mandate-health/mandate/fhir/scope"
+)
+
+// levels lists the scope levels on which a grant can draw, given its capacity
+// and context (SCP-13).
+func (g *GrantView) levels() []scope.Level {
+	switch {
+	case g.Capacity.Kind == fhir.CapacitySystem:
+		return []scope.Level{scope.System}
+	case g.Patient != "":
+		return []scope.Level{scope.Patient, scope.User}
+	default:
+		return []scope.Level{scope.User}
+	}
+}
+
+// hasOp reports whether some scope speaks for the type and the one operation.
+func (g *GrantView) hasOp(typ string, op scope.Ops) bool {
+	for _, level := range g.levels() {
+		if len(g.Scopes.For(level, typ, op)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// hasOps reports whether each operation in ops is spoken for.
+func (g *GrantView) hasOps(typ string, ops scope.Ops) bool {
+	for op := scope.Create; op <= scope.Search; op <<= 1 {
+		if ops&op != 0 && !g.hasOp(typ, op) {
+			return false
+		}
+	}
+	return true
+}
+
+// judgeRequestScope asks for the type's scope before the query runs, so that
+// an ungranted type is refused alike whether or not there is data
+// (SMART TRP-01, US-13).
+func judgeRequestScope(in *Input, _ *Decision) verdict {
+	r := in.Request
+	switch r.Interaction {
+	case rest.Capabilities, rest.Batch, rest.Transaction:
+		return pass
+	case rest.Operation:
+		return judgeOperationScope(in)
+	}
+	ops, _ := need(r)
+	if in.Grant.hasOps(r.Type, ops) {
+		return pass
+	}
+	if ops == scope.Read && (in.isOwnIdentity(fhir.Reference{Type: r.Type, ID: r.ID}) || ownedByDocument(in, r.Type)) {
+		return pass
+	}
+	return deny("no-scope", r.Type+"."+ops.String())
+}
+
+// ownedByDocument says that a Binary is reached with the scope of the
+// DocumentReference that owns it; the resource rules then judge that owner
+// (GW-09, TRP-14).
+func ownedByDocument(in *Input, typ string) bool {
+	return typ == "Binary" && in.Grant.hasOp("DocumentReference", scope.Read)
+}
+
+func judgeOperationScope(in *Input) verdict {
+	r := in.Request
+	if r.Operation == "everything" {
+		if in.Grant.hasOp("Patient", scope.Read) {
+			return pass
+		}
+		return deny("no-scope", "Patient.r")
+	}
+	if r.Type == "Group" && !in.Grant.hasOps("Group", scope.Read|scope.Search) {
+		return deny("no-scope", "Group.rs")
+	}
+	asked := false
+	for _, p := range r.Find("_type") {
+		for _, typ := range p.Values {
+			asked = true
+			if !in.Grant.hasOps(typ, reads) {
+				return deny("no-scope", typ+".rs")
+			}
+		}
+	}
+	if !asked && !in.Grant.readsAnything() {
+		return deny("no-scope", "*.rs")
+	}
+	return pass
+}
+
+// reads are the operations by which data leaves.
+const reads = scope.Read | scope.Search
+
+// readsAnything reports whether some type may be read and searched, so that an
+// operation over all types has something to give.
+func (g *GrantView) readsAnything() bool {
+	for _, s := range g.Scopes {
+		if s.Ops.Has(reads) && g.hasOps(s.Type, reads) {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeResourceScope asks whether one scope covers this very resource: level,
+// type, operation and every granular parameter (SCP-06, SCP-31).
+func judgeResourceScope(in *Input, d *Decision) verdict {
+	res := in.Resource
+	for _, level := range in.Grant.levels() {
+		for _, s := range in.Grant.Scopes.For(level, res.Type, in.Op) {
+			if s.Matches(res) && in.levelReaches(level, res) {
+				d.Reasons = append(d.Reasons, Reason{Rule: "scope", Code: "scope", Subject: s.String()})
+				return pass
+			}
+		}
+	}
+	if in.Op == scope.Read && (in.isOwnIdentity(fhir.Reference{Type: res.Type, ID: res.ID}) || ownedByDocument(in, res.Type)) {
+		d.Reasons = append(d.Reasons, Reason{Rule: "scope", Code: "own-identity-or-document"})
+		return pass
+	}
+	return hide("outside-scope", res.Type)
+}

@@ -1,0 +1,100 @@
+package access
+
+import "slices"
+
+// rule is one ground on which a request or a resource is judged. It answers
+// pass to let the next rule judge, or refuses; it may add consequences to the
+// decision. No rule can permit on its own: what every rule lets pass is
+// allowed, so a refusal always wins.
+type rule struct {
+	name  string
+	judge func(in *Input, d *Decision) verdict
+}
+
+// verdict is one rule's answer.
+type verdict struct {
+	refused bool
+	// hidden asks for "as if absent" instead of "not granted".
+	hidden  bool
+	code    string
+	subject string
+}
+
+var pass = verdict{}
+
+func deny(code, subject string) verdict {
+	return verdict{refused: true, code: code, subject: subject}
+}
+
+func hide(code, subject string) verdict {
+	return verdict{refused: true, hidden: true, code: code, subject: subject}
+}
+
+// requestRules judge a request before anything is asked of the upstream, in
+// this order (SMART TRP-01: the type's scope before the query runs).
+func requestRules() []rule {
+	return []rule{
+		{"grant", judgeGrant},
+		{"proxy", judgeProxyGate},
+		{"interaction", judgeInteraction},
+		{"type", judgeTypeForCapacity},
+		{"scope", judgeRequestScope},
+		{"parameter", judgeParameters},
+		{"compartment", judgeRequestCompartment},
+		{"rewrite", narrowSearch},
+	}
+}
+
+// resourceRules judge each resource on its own, in this order.
+func resourceRules() []rule {
+	return []rule{
+		{"grant", judgeGrant},
+		{"proxy", judgeProxyGate},
+		{"type", judgeTypeForCapacity},
+		{"compartment", judgeCompartment},
+		{"scope", judgeResourceScope},
+		{"law", judgeLaw},
+		{"label", judgeSensitivity},
+		{"consent", judgeConsent},
+	}
+}
+
+// rules is the ordered policy; built once, it holds no state.
+var rules = struct{ request, resource []rule }{requestRules(), resourceRules()}
+
+// RuleNames lists the rules in the order in which they judge, for explain and
+// for the documentation.
+func RuleNames() []string {
+	var out []string
+	for _, r := range slices.Concat(rules.request, rules.resource) {
+		if !slices.Contains(out, r.name) {
+			out = append(out, r.name)
+		}
+	}
+	return out
+}
+
+// Decide answers whether the request or the resource of the input is allowed,
+// and with which consequences. It is a pure function: it never fails, loads
+// nothing, and what it does not understand it refuses.
+func Decide(in Input) Decision {
+	var d Decision
+	list := rules.request
+	if in.Resource != nil {
+		list = rules.resource
+	}
+	if (in.Request == nil) == (in.Resource == nil) {
+		return Decision{Reasons: []Reason{{Rule: "input", Code: "nothing-to-judge"}}}
+	}
+	for _, r := range list {
+		v := r.judge(&in, &d)
+		if v.refused {
+			return Decision{
+				Hidden:  v.hidden,
+				Reasons: []Reason{{Rule: r.name, Code: v.code, Subject: v.subject}},
+			}
+		}
+	}
+	d.Allow = true
+	return d
+}

@@ -1,0 +1,192 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/view"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// MaxBody is the largest answer, in bytes, that is read into memory.
+const MaxBody = 64 << 20
+
+// maxPages bounds how many pages of one search are followed.
+const maxPages = 200
+
+// Config names the server and its limits.
+type Config struct {
+	// Base is the FHIR base URL, without a trailing slash.
+	Base string
+	// Timeout bounds one exchange; zero means 30 seconds.
+	Timeout time.Duration
+	// Transport may be replaced for other ways to authenticate; nil means a
+	// transport of its own with keep-alive.
+	Transport http.RoundTripper
+}
+
+// Client talks to one upstream FHIR server. It is safe for concurrent use.
+type Client struct {
+	base *url.URL
+	http *http.Client
+}
+
+// New makes a client. Errors: errs.Invalid when the base is not an absolute
+// http or https URL.
+func New(cfg Config) (*Client, error) {
+	u, err := url.Parse(strings.TrimSuffix(cfg.Base, "/"))
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errs.New(errs.Invalid, "upstream-url-invalid", "The upstream FHIR base must be an absolute http or https URL.")
+	}
+	timeout := cfg.Timeout
+	if timeout == 0 {
+		timeout = 30 * time.Second
+	}
+	transport := cfg.Transport
+	if transport == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.MaxIdleConnsPerHost = 64
+		t.Proxy = nil
+		transport = t
+	}
+	return &Client{base: u, http: &http.Client{
+		Transport: transport,
+		Timeout:   timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+	}}, nil
+}
+
+// Base gives the FHIR base URL, without a trailing slash.
+func (c *Client) Base() string { return c.base.String() }
+
+// Response is one answer of the upstream.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Do sends one request to a path below the base, such as "/Patient?_id=x".
+// Statuses of 500 and above, time-outs and refused connections are
+// errs.Upstream; every other status is given as it came.
+func (c *Client) Do(ctx context.Context, method, pathAndQuery string, header http.Header, body []byte) (Response, error) {
+	var rd io.Reader
+	if body != nil {
+		rd = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+pathAndQuery, rd)
+	if err != nil {
+		return Response{}, errs.Wrap(err, errs.Internal, "upstream-request", "The upstream request could not be built.")
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	if req.Header.Get("Accept") == "" {
+		req.Header.Set("Accept", "application/fhir+json")
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return Response{}, unreachable(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, MaxBody+1))
+	if err != nil {
+		return Response{}, unreachable(err)
+	}
+	if len(b) > MaxBody {
+		return Response{}, errs.New(errs.Upstream, "upstream-too-large", "The FHIR server's answer is larger than is accepted.")
+	}
+	if res.StatusCode >= 500 {
+		return Response{}, errs.New(errs.Upstream, "upstream-failed", "The FHIR server behind Mandate answered with an error.")
+	}
+	return Response{Status: res.StatusCode, Header: res.Header, Body: b}, nil
+}
+
+func unreachable(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return errs.Wrap(err, errs.Upstream, "upstream-unreachable", "The FHIR server behind Mandate cannot be reached.")
+}
+
+// Read gives one resource as exact bytes. Errors: errs.NotFound for absent or
+// deleted ones, errs.Upstream.
+func (c *Client) Read(ctx context.Context, ref fhir.Reference) ([]byte, error) {
+	res, err := c.Do(ctx, http.MethodGet, "/"+ref.Type+"/"+ref.ID, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	switch res.Status {
+	case http.StatusOK:
+		return res.Body, nil
+	case http.StatusNotFound, http.StatusGone:
+		return nil, errs.New(errs.NotFound, "resource-not-found", "The resource does not exist.")
+	default:
+		return nil, errs.New(errs.Upstream, "upstream-refused", "The FHIR server behind Mandate refused a read.")
+	}
+}
+
+// Search calls each with every match of a search on one type, following the
+// pages. It stops at the first error of each, which it returns. Errors:
+// errs.Upstream.
+func (c *Client) Search(ctx context.Context, typ string, params url.Values, each func(raw []byte) error) error {
+	next := "/" + typ + "?" + params.Encode()
+	for range maxPages {
+		res, err := c.Do(ctx, http.MethodGet, next, nil, nil)
+		if err != nil {
+			return err
+		}
+		if res.Status != http.StatusOK {
+			return errs.New(errs.Upstream, "upstream-refused", "The FHIR server behind Mandate refused a search.")
+		}
+		b, err := view.Entries(res.Body)
+		if err != nil {
+			return errs.Wrap(err, errs.Upstream, "upstream-malformed", "The FHIR server's answer is not a valid Bundle.")
+		}
+		for _, e := range b.Entries {
+			if e.Resource == nil || (e.Mode != "" && e.Mode != "match") {
+				continue
+			}
+			if err := each(e.Resource); err != nil {
+				return err
+			}
+		}
+		var ok bool
+		if next, ok = c.Below(nextLink(b)); !ok {
+			return nil
+		}
+	}
+	return errs.New(errs.Upstream, "upstream-too-many-pages", "The FHIR server gave more pages than are followed.")
+}
+
+// nextLink gives the URL of the next page, "" on the last.
+func nextLink(b view.Bundle) string {
+	for _, l := range b.Links {
+		if l.Relation == "next" {
+			return l.URL
+		}
+	}
+	return ""
+}
+
+// Below turns an absolute link of the upstream into path and query below the
+// base. ok is false for links that lead anywhere else.
+func (c *Client) Below(link string) (pathAndQuery string, ok bool) {
+	if link == "" {
+		return "", false
+	}
+	rest, ok := strings.CutPrefix(link, c.base.String())
+	if !ok || rest == "" || (rest[0] != '/' && rest[0] != '?') {
+		return "", false
+	}
+	return rest, true
+}

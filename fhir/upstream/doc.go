@@ -1,0 +1,8 @@
+// Package upstream is the client of the real FHIR server behind Mandate. It
+// promises bounded time and memory, never follows a link away from the
+// configured base, and tells every failure of the server as errs.Upstream.
+//
+// Neighbours: web/gateway forwards decided requests through it, access/preview
+// and the sign-in flow read names and counts. It decides nothing and caches
+// nothing.
+package upstream

@@ -1,0 +1,178 @@
+package authority
+
+import (
+	"context"
+	"time"
+
+	"github.com/mandate-health/mandate/access"
+	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/proxy"
+)
+
+// Policies gives the compiled consents of a patient.
+type Policies interface {
+	PolicyFor(ctx context.Context, tenant, patient string) (*consent.Policy, error)
+}
+
+// Proxies gives relations.
+type Proxies interface {
+	RelatedPersonByID(ctx context.Context, tenant, id string) (proxy.RelatedPerson, error)
+}
+
+// Clients gives registrations.
+type Clients interface {
+	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
+}
+
+// Loader fills in what a decision needs.
+type Loader struct {
+	Policies Policies
+	Proxies  Proxies
+	Clients  Clients
+	Clock    clock.Clock
+}
+
+// Standing is what backs an acting capacity at one moment.
+type Standing struct {
+	Policy       *consent.Policy
+	ProxyInForce bool
+	SafetyHold   bool
+}
+
+// Of loads the standing of a capacity. Capacities that are not judged by
+// consents have an empty one. Errors: errs.Unavailable.
+func (l *Loader) Of(ctx context.Context, tenant string, c fhir.Capacity, now time.Time) (Standing, error) {
+	if !c.IsProxy() {
+		return Standing{}, nil
+	}
+	rp, err := l.Proxies.RelatedPersonByID(ctx, tenant, c.Acting.ID)
+	if errs.Is(err, errs.NotFound) {
+		return Standing{}, nil
+	}
+	if err != nil {
+		return Standing{}, err
+	}
+	policy, err := l.Policies.PolicyFor(ctx, tenant, c.Patient)
+	if err != nil {
+		return Standing{}, err
+	}
+	return Standing{Policy: policy, ProxyInForce: rp.Patient == c.Patient && rp.InForce(now)}, nil
+}
+
+// Input gives the part of a decision's input that depends on the grant and on
+// its standing now; the caller adds the request or the resource. Errors:
+// errs.Unavailable.
+func (l *Loader) Input(ctx context.Context, g oauth.Grant, now time.Time) (access.Input, error) {
+	st, err := l.Of(ctx, g.Tenant, g.Capacity, now)
+	if err != nil {
+		return access.Input{}, err
+	}
+	return access.Input{
+		Grant:        View(g),
+		Policy:       st.Policy,
+		ProxyInForce: st.ProxyInForce,
+		SafetyHold:   st.SafetyHold,
+		Now:          now,
+	}, nil
+}
+
+// View gives what a decision needs to know about a stored grant.
+func View(g oauth.Grant) access.GrantView {
+	// The stored text was judged when it was granted; limits only guard input.
+	req, _ := scope.Parse(g.Scopes, scope.Limits{})
+	return access.GrantView{
+		ID: g.ID, ClientID: g.ClientID, PersonID: g.PersonID,
+		Capacity: g.Capacity, Patient: g.Context.Patient,
+		Scopes: req.Clinical, OpenID: req.OpenID && req.FHIRUser,
+		Topics: g.Topics, Ends: g.Ends,
+	}
+}
+
+// Redecision is what is left of a grant at this moment.
+type Redecision struct {
+	// Scopes is the scope string that may be told now, at most the granted.
+	Scopes string
+	// ValidUntil bounds the new token; zero means that only the grant does.
+	ValidUntil time.Time
+}
+
+// Redecide judges a grant anew with today's registration, relation and
+// consents (SC-15, SC-17). requested is a subset to narrow to; empty means the
+// whole grant. Errors: errs.InvalidGrant when nothing is left,
+// errs.InvalidScope when requested is wider than the grant, errs.Unavailable.
+func (l *Loader) Redecide(ctx context.Context, g oauth.Grant, requested string) (Redecision, error) {
+	now := l.Clock.Now()
+	client, err := l.Clients.ClientByID(ctx, g.Tenant, g.ClientID)
+	if err != nil {
+		return Redecision{}, err
+	}
+	if client.Disabled || !g.Live(now) {
+		return Redecision{}, errs.New(errs.InvalidGrant, "grant-ended", "The grant has ended.")
+	}
+	st, err := l.Of(ctx, g.Tenant, g.Capacity, now)
+	if err != nil {
+		return Redecision{}, err
+	}
+	asked, err := narrowTo(g.Scopes, requested)
+	if err != nil {
+		return Redecision{}, err
+	}
+	return l.answer(g, client, st, asked, now)
+}
+
+// narrowTo checks that requested is within the granted text and gives what to
+// judge.
+func narrowTo(granted, requested string) (scope.Request, error) {
+	have, err := scope.Parse(granted, scope.Limits{})
+	if err != nil {
+		return scope.Request{}, err
+	}
+	if requested == "" {
+		return have, nil
+	}
+	want, err := scope.Parse(requested, scope.Limits{})
+	if err != nil {
+		return scope.Request{}, err
+	}
+	for _, s := range want.Clinical {
+		if !have.Clinical.Covers(s) {
+			return scope.Request{}, errs.New(errs.InvalidScope, "scope-wider-than-grant", "A requested scope is wider than what was granted.")
+		}
+	}
+	return want, nil
+}
+
+func (l *Loader) answer(g oauth.Grant, client oauth.Client, st Standing, asked scope.Request, now time.Time) (Redecision, error) {
+	registered, err := scope.Parse(client.Scopes, scope.Limits{})
+	if err != nil {
+		return Redecision{}, err
+	}
+	have, _ := scope.Parse(g.Scopes, scope.Limits{})
+	a := access.GrantedScopes(access.ScopeQuestion{
+		Requested: asked, Registered: registered, Capacity: g.Capacity,
+		Policy: st.Policy, ProxyInForce: st.ProxyInForce, SafetyHold: st.SafetyHold,
+		EHRLaunch: have.Launch, HasPatient: g.Context.Patient != "",
+		HasFHIRUser: !g.Capacity.Acting.IsZero(),
+		Ticked:      have.Clinical, KeepAccess: g.Offline, Now: now,
+	})
+	if a.Denied {
+		return Redecision{}, errs.New(errs.InvalidGrant, "grant-no-longer-permitted", "Nothing of the grant is permitted any more.")
+	}
+	return Redecision{Scopes: join(a.Texts), ValidUntil: a.ValidUntil}, nil
+}
+
+func join(texts []string) string {
+	out := ""
+	for i, t := range texts {
+		if i > 0 {
+			out += " "
+		}
+		out += t
+	}
+	return out
+}
