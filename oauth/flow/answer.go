@@ -1,0 +1,326 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/mandate-health/mandate/access"
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/notify/outbox"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// Keep is how long an app keeps access while the person is away.
+type Keep string
+
+// The durations; "for ever" does not exist.
+const (
+	KeepVisit   Keep = ""
+	KeepWeek    Keep = "1w"
+	KeepQuarter Keep = "3m"
+	KeepYear    Keep = "1y"
+)
+
+// Ticks is what the person chose on the consent page.
+type Ticks struct {
+	// Kinds holds the ticked kinds by type; the value lists the chosen
+	// categories ("system|code"), nil for all of the kind.
+	Kinds map[string][]string
+	// Actions holds the types whose action is ticked.
+	Actions []string
+	Topics  []string
+	Keep    Keep
+	// Handle is Offer.Handle as posted.
+	Handle string
+}
+
+// visit is how long access lasts without Keep: the life of one access token.
+const visit = time.Hour
+
+// quarter is the renewal period of "3 months, renewed while used": never less
+// than three calendar months (US-01, US-02).
+const quarter = 92 * 24 * time.Hour
+
+var (
+	errDenied  = errs.New(errs.AccessDenied, "access-denied", "Access was not granted.")
+	errChanged = errs.New(errs.Conflict, "offer-changed", "What can be shared changed while the page was open.")
+)
+
+// Deny answers the app that the person does not allow it and gives the URL to
+// return to.
+func (s *Service) Deny(ctx context.Context, p oauth.Pending, who Visitor) (string, error) {
+	err := s.refusePending(ctx, p, who, errDenied)
+	if r, ok := err.(*Refusal); ok {
+		return s.RefusalURL(r), nil
+	}
+	return "", err
+}
+
+// Allow grants what was ticked: one transaction holds the grant, the FHIR
+// Consent that records it, the code and the audit events. It gives the URL
+// that returns to the app. Errors: errs.Conflict code offer-changed when the
+// page must be shown again, *Refusal when nothing is left to grant.
+func (s *Service) Allow(ctx context.Context, p oauth.Pending, who Visitor, t Ticks) (string, error) {
+	o, _, err := s.offerable(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	if !equalHandle(o.Handle, t.Handle) {
+		return "", errChanged
+	}
+	q := o.question
+	q.Ticked, q.KeepAccess = ticked(o, t), t.Keep != KeepVisit
+	a := access.GrantedScopes(q)
+	if a.Denied {
+		return "", s.refusePending(ctx, p, who, errDenied)
+	}
+	g := s.grant(p, who, a, t)
+	code := ""
+	err = s.Tx.InTx(ctx, func(tx Tx) error {
+		code, err = s.commit(ctx, tx, p, who, o, a, g)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return s.returnURL(p.Request.RedirectURI, url.Values{"code": {code}, "state": {p.Request.State}}), nil
+}
+
+func equalHandle(want, got string) bool { return want != "" && want == got }
+
+// ticked turns the ticks into the scopes they allow. What was not offered
+// cannot be ticked: the result is intersected with the offer again.
+func ticked(o Offer, t Ticks) scope.Set {
+	out := scope.Set{}
+	all := everyKindWhole(o, t)
+	for _, s := range o.Answer.Clinical {
+		r, w := s, s
+		if r.Ops &= reads; r.Ops != 0 {
+			out = append(out, tickedReads(o, t, r, all)...)
+		}
+		if w.Ops &= writes; w.Ops != 0 && slices.Contains(t.Actions, s.Type) {
+			w.Text = ""
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// everyKindWhole reports whether every offered kind is ticked without
+// narrowing: only then may a wildcard stay a wildcard.
+func everyKindWhole(o Offer, t Ticks) bool {
+	for _, k := range o.Kinds {
+		if categories, ok := t.Kinds[k.Type]; !ok || categories != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func tickedReads(o Offer, t Ticks, s scope.Scope, all bool) scope.Set {
+	s.Text = ""
+	if s.Type != scope.AnyType {
+		return narrowed(s, t)
+	}
+	if all {
+		return scope.Set{s}
+	}
+	var out scope.Set
+	for _, k := range o.Kinds {
+		one := s
+		one.Type = k.Type
+		if k.Type != scope.AnyType {
+			out = append(out, narrowed(one, t)...)
+			continue
+		}
+		if _, ok := t.Kinds[scope.AnyType]; ok {
+			for _, typ := range restTypes() {
+				one.Type = typ
+				out = append(out, one)
+			}
+		}
+	}
+	return out
+}
+
+// narrowed gives the scope once per chosen category, whole when no category
+// was chosen, or not at all when its kind is not ticked.
+func narrowed(s scope.Scope, t Ticks) scope.Set {
+	categories, ok := t.Kinds[s.Type]
+	if !ok {
+		return nil
+	}
+	if categories == nil {
+		return scope.Set{s}
+	}
+	var out scope.Set
+	for _, c := range categories {
+		one := s
+		one.Params = append(slices.Clone(s.Params), scope.Param{Name: "category", Values: []string{c}})
+		out = append(out, one)
+	}
+	return out
+}
+
+// grant makes the grant that the answer and the ticks describe.
+func (s *Service) grant(p oauth.Pending, who Visitor, a access.ScopeAnswer, t Ticks) oauth.Grant {
+	now := s.Clock.Now()
+	g := oauth.Grant{
+		Tenant: p.Tenant, ID: s.IDs.ID(), PersonID: p.PersonID, ClientID: p.Request.ClientID,
+		Capacity: p.Capacity, Context: p.Context, Scopes: joinTexts(a.Texts), Consents: a.Consents,
+		ConsentID: s.IDs.ID(), ConsentVersion: 1,
+		SessionHash: who.Session.Hash, AuthTime: who.Session.AuthTime, AMR: who.Session.AMR, ACR: string(who.Session.Level()),
+		Created: now, Ends: now.Add(visit),
+	}
+	if p.Capacity.Kind == fhir.CapacitySelf {
+		g.Topics = t.Topics
+	}
+	switch {
+	case a.Offline && t.Keep == KeepWeek:
+		g.Offline, g.Ends = true, now.AddDate(0, 0, 7)
+	case a.Offline && t.Keep == KeepQuarter:
+		g.Offline, g.Ends, g.RenewFor = true, now.Add(quarter), quarter
+	case a.Offline && t.Keep == KeepYear:
+		g.Offline, g.Ends = true, now.AddDate(1, 0, 0)
+	case a.Online:
+		g.Online, g.Ends = true, who.Session.Ends
+	}
+	if !a.ValidUntil.IsZero() && a.ValidUntil.Before(g.Ends) {
+		g.Ends = a.ValidUntil
+	}
+	return g
+}
+
+func joinTexts(texts []string) string {
+	b := make([]byte, 0, 256)
+	for i, t := range texts {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, t...)
+	}
+	return string(b)
+}
+
+func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visitor, o Offer, a access.ScopeAnswer, g oauth.Grant) (code string, err error) {
+	first, err := tx.FinishPending(ctx, p.Tenant, p.ID, g.Created)
+	if err != nil {
+		return "", err
+	}
+	if !first {
+		return "", errs.New(errs.Conflict, "request-answered", "This request was already answered.")
+	}
+	if err := tx.CreateGrant(ctx, g); err != nil {
+		return "", err
+	}
+	if g.Context.Patient != "" {
+		approval, err := s.approval(g, o, a.Texts)
+		if err != nil {
+			return "", err
+		}
+		if err := tx.PutConsent(ctx, approval, 0); err != nil {
+			return "", err
+		}
+		if err := s.tellPatient(ctx, tx, g); err != nil {
+			return "", err
+		}
+	}
+	if code, err = s.Issuer.IssueCode(ctx, tx, o.Client, p.Request, g); err != nil {
+		return "", err
+	}
+	return code, tx.AppendAudit(ctx, s.grantedEvent(p, who, a, g))
+}
+
+// approval records the person's answer as a FHIR Consent whose actor is the
+// app (D14).
+func (s *Service) approval(g oauth.Grant, o Offer, scopes []string) (consent.Record, error) {
+	raw, err := consent.AppApproval(consent.Approval{
+		ID: g.ConsentID, Patient: g.Context.Patient, Performer: g.Capacity.Acting,
+		ClientID: g.ClientID, ClientName: o.Client.Name, Organization: s.Organization,
+		Scopes: scopes, At: g.Created, End: g.Ends,
+	})
+	if err != nil {
+		return consent.Record{}, err
+	}
+	return consent.NewRecord(g.Tenant, raw, g.ConsentID, 1, g.Created, "")
+}
+
+// tellPatient leaves a notice when somebody else connected an app to the
+// patient's record.
+func (s *Service) tellPatient(ctx context.Context, tx Tx, g oauth.Grant) error {
+	if !g.Capacity.IsProxy() {
+		return nil
+	}
+	person, err := s.Read.PersonByIdentity(ctx, g.Tenant, fhir.Reference{Type: "Patient", ID: g.Context.Patient})
+	if errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return tx.AddNotice(ctx, outbox.Notice{
+		Tenant: g.Tenant, ID: s.IDs.ID(), PersonID: person.ID, Template: "app-connected-by-proxy", Created: g.Created,
+	})
+}
+
+func (s *Service) grantedEvent(p oauth.Pending, who Visitor, a access.ScopeAnswer, g oauth.Grant) audit.Event {
+	e := s.event(p, who, audit.GrantCreated)
+	e.Action, e.GrantID = "C", g.ID
+	e.Consents = append(slices.Clone(a.Consents), "Consent/"+g.ConsentID+"/_history/1")
+	e.Detail = map[string]string{"scopes": g.Scopes}
+	if len(a.Explained) > 0 {
+		if b, err := json.Marshal(a.Explained); err == nil {
+			e.Detail["explained"] = string(b)
+		}
+	}
+	return e
+}
+
+// refusePending ends a stored request with an error for the app and records
+// it. It always returns an error: the *Refusal, or errs.Unavailable.
+func (s *Service) refusePending(ctx context.Context, p oauth.Pending, who Visitor, cause *errs.Error) error {
+	err := s.Tx.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.FinishPending(ctx, p.Tenant, p.ID, s.Clock.Now()); err != nil {
+			return err
+		}
+		e := s.event(p, who, audit.AuthorizeRefused)
+		e.Outcome, e.Reason = audit.MinorFailure, cause.Code
+		return tx.AppendAudit(ctx, e)
+	})
+	if err != nil {
+		return err
+	}
+	return &Refusal{Err: cause, RedirectURI: p.Request.RedirectURI, State: p.Request.State}
+}
+
+// RefusalURL gives the URL that tells the app about a refusal: the OAuth
+// error, the state byte for byte, and the issuer (RFC 9207).
+func (s *Service) RefusalURL(r *Refusal) string {
+	v := url.Values{"error": {string(r.Err.Kind)}, "error_description": {r.Err.Msg}}
+	if r.State != "" {
+		v.Set("state", r.State)
+	}
+	return s.returnURL(r.RedirectURI, v)
+}
+
+// returnURL adds parameters and the issuer to a registered redirect URI,
+// keeping its own query (RFC 6749 §3.1.2).
+func (s *Service) returnURL(redirect string, v url.Values) string {
+	v.Set("iss", s.IssuerURL)
+	u, err := url.Parse(redirect)
+	if err != nil {
+		return redirect
+	}
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += v.Encode()
+	return u.String()
+}

@@ -1,0 +1,210 @@
+package flow
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// Refusal is an authorization request that was turned down. With an empty
+// RedirectURI it must be shown as a page and never redirected (AZ-05).
+type Refusal struct {
+	Err         *errs.Error
+	RedirectURI string
+	State       string
+}
+
+// Error gives the underlying error's text.
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap gives the underlying error.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// The greatest sizes of parameters, in bytes.
+const (
+	maxState = 2048
+	maxNonce = 2048
+	maxURI   = 2048
+)
+
+// singleParameters are those that RFC 6749 §3.1 allows once.
+var singleParameters = []string{
+	"response_type", "client_id", "redirect_uri", "scope", "state", "aud", "resource",
+	"code_challenge", "code_challenge_method", "launch", "nonce", "prompt", "max_age",
+	"login_hint", "acr_values", "response_mode", "request", "request_uri",
+}
+
+// ParseAddressee reads the two parameters that decide whether an error may be
+// told to the app at all.
+func ParseAddressee(v url.Values) (clientID, redirectURI string, err error) {
+	for _, name := range []string{"client_id", "redirect_uri"} {
+		switch values := v[name]; {
+		case len(values) != 1 || values[0] == "":
+			return "", "", errs.New(errs.InvalidRequest, "parameter-missing-or-repeated", "Exactly one "+name+" is needed.")
+		case len(values[0]) > maxURI:
+			return "", "", errs.New(errs.InvalidRequest, "parameter-too-long", "The "+name+" is too long.")
+		}
+	}
+	return v.Get("client_id"), v.Get("redirect_uri"), nil
+}
+
+// RegisteredRedirect reports whether the redirect URI is one of the client's:
+// compared as strings, except that a public client's loopback address may use
+// any port (AZ-04, RFC 8252 §7.3).
+func RegisteredRedirect(c oauth.Client, uri string) bool {
+	if slices.Contains(c.RedirectURIs, uri) {
+		return true
+	}
+	if c.Kind != oauth.ClientPublic {
+		return false
+	}
+	asked, ok := loopback(uri)
+	if !ok {
+		return false
+	}
+	for _, r := range c.RedirectURIs {
+		if registered, ok := loopback(r); ok && registered == asked {
+			return true
+		}
+	}
+	return false
+}
+
+// loopback gives a loopback redirect URI without its port. Only IP literals
+// count, because names can be pointed elsewhere.
+func loopback(uri string) (string, bool) {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "http" || u.User != nil || u.Fragment != "" {
+		return "", false
+	}
+	if h := u.Hostname(); h != "127.0.0.1" && h != "::1" {
+		return "", false
+	}
+	return u.Hostname() + u.EscapedPath() + "?" + u.RawQuery, true
+}
+
+// ParseAuthorize reads the remaining parameters of an authorization request
+// whose addressee is known (SMART AZ-03…AZ-14, PKCE-01, PKCE-04). base is the
+// FHIR base that aud must name. launch is the raw launch handle, empty for a
+// standalone launch. Errors have the kinds of RFC 6749 §4.1.2.1.
+func ParseAuthorize(v url.Values, base string) (req oauth.AuthorizeRequest, launch string, err error) {
+	req = oauth.AuthorizeRequest{
+		ClientID: v.Get("client_id"), RedirectURI: v.Get("redirect_uri"),
+		Scope: v.Get("scope"), State: v.Get("state"), Nonce: v.Get("nonce"),
+		Challenge: v.Get("code_challenge"), LoginHint: v.Get("login_hint"),
+		Prompt: strings.Fields(v.Get("prompt")), ACR: strings.Fields(v.Get("acr_values")), MaxAge: -1,
+	}
+	for _, check := range []func(url.Values, *oauth.AuthorizeRequest) error{
+		checkOnce, checkResponse, checkState, checkChallenge, checkScope, checkMaxAge,
+	} {
+		if err := check(v, &req); err != nil {
+			return req, "", err
+		}
+	}
+	if req.Aud, err = checkAud(v, base); err != nil {
+		return req, "", err
+	}
+	launch = v.Get("launch")
+	return req, launch, checkLaunch(req.Scope, launch)
+}
+
+func checkOnce(v url.Values, _ *oauth.AuthorizeRequest) error {
+	for _, name := range singleParameters {
+		if len(v[name]) > 1 {
+			return errs.New(errs.InvalidRequest, "parameter-repeated", "The parameter "+name+" is given more than once.")
+		}
+	}
+	return nil
+}
+
+func checkResponse(v url.Values, _ *oauth.AuthorizeRequest) error {
+	switch rt := v.Get("response_type"); {
+	case v.Get("request") != "" || v.Get("request_uri") != "":
+		return errs.New(errs.InvalidRequest, "request-object-not-supported", "Request objects are not supported.")
+	case rt == "":
+		return errs.New(errs.InvalidRequest, "response-type-missing", "The parameter response_type is missing; it must be code.")
+	case rt != "code":
+		return errs.New(errs.UnsupportedResponseType, "response-type-unsupported", "Only response_type=code is supported.")
+	}
+	if m := v.Get("response_mode"); m != "" && m != "query" {
+		return errs.New(errs.InvalidRequest, "response-mode-unsupported", "Only response_mode=query is supported.")
+	}
+	return nil
+}
+
+func checkState(v url.Values, req *oauth.AuthorizeRequest) error {
+	switch {
+	case req.State == "":
+		return errs.New(errs.InvalidRequest, "state-missing", "The parameter state is missing.")
+	case len(req.State) > maxState || len(req.Nonce) > maxNonce:
+		return errs.New(errs.InvalidRequest, "parameter-too-long", "The parameter state or nonce is too long.")
+	}
+	return nil
+}
+
+func checkChallenge(v url.Values, req *oauth.AuthorizeRequest) error {
+	switch {
+	case req.Challenge == "":
+		return errs.New(errs.InvalidRequest, "code-challenge-missing", "The parameter code_challenge is missing; PKCE with S256 is required.")
+	case v.Get("code_challenge_method") != "S256":
+		return errs.New(errs.InvalidRequest, "code-challenge-method-unsupported", "The code_challenge_method must be S256.")
+	case len(req.Challenge) != 43 || strings.Trim(req.Challenge, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "":
+		return errs.New(errs.InvalidRequest, "code-challenge-malformed", "The code_challenge is not a base64url SHA-256 value.")
+	}
+	return nil
+}
+
+func checkScope(_ url.Values, req *oauth.AuthorizeRequest) error {
+	if strings.TrimSpace(req.Scope) == "" {
+		return errs.New(errs.InvalidScope, "scope-missing", "The parameter scope is missing.")
+	}
+	_, err := scope.Parse(req.Scope, scope.Limits{})
+	return err
+}
+
+func checkMaxAge(v url.Values, req *oauth.AuthorizeRequest) error {
+	raw := v.Get("max_age")
+	if raw == "" {
+		return nil
+	}
+	n, err := strconv.ParseInt(raw, 10, 64)
+	if err != nil || n < 0 {
+		return errs.New(errs.InvalidRequest, "max-age-malformed", "The parameter max_age must be a number of seconds.")
+	}
+	req.MaxAge = n
+	return nil
+}
+
+// checkAud accepts the FHIR base with at most one trailing slash (AZ-06,
+// AZ-08), under its SMART name or as an RFC 8707 resource.
+func checkAud(v url.Values, base string) (string, error) {
+	aud := v.Get("aud")
+	if aud == "" {
+		aud = v.Get("resource")
+	}
+	if aud == "" {
+		return "", errs.New(errs.InvalidRequest, "aud-missing", "The parameter aud is missing; it must be the FHIR base URL.")
+	}
+	if strings.TrimSuffix(aud, "/") != base || strings.HasSuffix(aud, "//") {
+		return "", errs.New(errs.InvalidRequest, "aud-unknown", "The parameter aud does not name this server's FHIR base URL.")
+	}
+	return base, nil
+}
+
+// checkLaunch wants the launch value and the launch scope together (LAU-03).
+// The scope without a value is only left out of the grant.
+func checkLaunch(scopes, launch string) error {
+	req, err := scope.Parse(scopes, scope.Limits{})
+	if err != nil {
+		return err
+	}
+	if launch != "" && !req.Launch {
+		return errs.New(errs.InvalidRequest, "launch-scope-missing", "A launch value was given without the scope launch.")
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package flow
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/mandate-health/mandate/access/preview"
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/fhir/upstream"
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/notify/outbox"
+	"github.com/mandate-health/mandate/internal/txn"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/authority"
+	"github.com/mandate-health/mandate/proxy"
+)
+
+// Tx is what the flow needs inside one transaction.
+type Tx interface {
+	oauth.Tx
+	consent.Store
+	outbox.Store
+}
+
+// Reader is what the flow reads outside a transaction.
+type Reader interface {
+	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
+	LaunchByHash(ctx context.Context, tenant, hash string) (oauth.Launch, error)
+	PendingByID(ctx context.Context, tenant, id string) (oauth.Pending, error)
+	PersonByIdentity(ctx context.Context, tenant string, ref fhir.Reference) (identity.Person, error)
+	RelatedPersonByID(ctx context.Context, tenant, id string) (proxy.RelatedPerson, error)
+}
+
+// Record reads the patient record behind Mandate.
+type Record interface {
+	preview.Record
+	Patient(ctx context.Context, id string) (upstream.Demographics, error)
+	FindPatients(ctx context.Context, name string, limit int) ([]upstream.Demographics, bool, error)
+	CurrentEncounter(ctx context.Context, patient string) (string, error)
+}
+
+// Issuer makes authorization codes inside the flow's transaction.
+type Issuer interface {
+	IssueCode(ctx context.Context, tx oauth.TokenStore, client oauth.Client, req oauth.AuthorizeRequest, g oauth.Grant) (code string, err error)
+}
+
+// Deps is what the service is made of.
+type Deps struct {
+	Tx        txn.Runner[Tx]
+	Read      Reader
+	Authority *authority.Loader
+	Record    Record
+	Issuer    Issuer
+	Clock     clock.Clock
+	IDs       ids.Source
+	Hasher    ids.Hasher
+	// IssuerURL is the issuer identifier, Base the FHIR base URL.
+	IssuerURL string
+	Base      string
+	// Organization is the FHIR reference of the custodian in consents.
+	Organization fhir.Reference
+}
+
+// Service walks authorization requests.
+type Service struct{ Deps }
+
+// New makes the service.
+func New(d Deps) *Service { return &Service{Deps: d} }
+
+// life is how long a person may take from the app's request to the answer.
+const life = 30 * time.Minute
+
+// Visitor is who is in front of the browser.
+type Visitor struct {
+	// Browser is the keyed hash of the flow cookie's secret.
+	Browser string
+	// Session and Person are zero when nobody is signed in.
+	Session identity.Session
+	Person  identity.Person
+	// Network and RequestID go into the audit log.
+	Network   string
+	RequestID string
+}
+
+// SignedIn reports whether somebody is.
+func (v Visitor) SignedIn() bool { return v.Person.ID != "" }
+
+// Start judges an authorization request and stores it for the browser. A
+// request that is turned down is a *Refusal; other errors are errs.Unavailable.
+func (s *Service) Start(ctx context.Context, tenant string, v url.Values, who Visitor) (oauth.Pending, error) {
+	clientID, redirectURI, err := ParseAddressee(v)
+	if err != nil {
+		return oauth.Pending{}, s.refuse(ctx, tenant, who, "", &Refusal{Err: errs.As(err)})
+	}
+	client, err := s.addressee(ctx, tenant, clientID, redirectURI)
+	if err != nil {
+		return oauth.Pending{}, s.refuse(ctx, tenant, who, clientID, &Refusal{Err: errs.As(err)})
+	}
+	req, handle, err := ParseAuthorize(v, s.Base)
+	toApp := &Refusal{RedirectURI: redirectURI, State: single(v["state"])}
+	if err != nil {
+		toApp.Err = errs.As(err)
+		return oauth.Pending{}, s.refuse(ctx, tenant, who, clientID, toApp)
+	}
+	now := s.Clock.Now()
+	p := oauth.Pending{
+		Tenant: tenant, ID: s.IDs.ID(), Browser: who.Browser, Request: req,
+		Created: now, Expires: now.Add(life),
+	}
+	if err := s.store(ctx, &p, client, handle, who); err != nil {
+		if errs.Is(err, errs.Unavailable) {
+			return oauth.Pending{}, err
+		}
+		toApp.Err = errs.As(err)
+		return oauth.Pending{}, s.refuse(ctx, tenant, who, clientID, toApp)
+	}
+	return p, nil
+}
+
+// single gives the value only if it is the only one: of two states neither is
+// echoed.
+func single(values []string) string {
+	if len(values) != 1 || len(values[0]) > maxState {
+		return ""
+	}
+	return values[0]
+}
+
+func (s *Service) addressee(ctx context.Context, tenant, clientID, redirectURI string) (oauth.Client, error) {
+	client, err := s.Read.ClientByID(ctx, tenant, clientID)
+	if errs.Is(err, errs.NotFound) || (err == nil && client.Disabled) {
+		return oauth.Client{}, errs.New(errs.InvalidRequest, "client-unknown", "The client_id is not registered here.")
+	}
+	if err != nil {
+		return oauth.Client{}, err
+	}
+	if !RegisteredRedirect(client, redirectURI) {
+		return oauth.Client{}, errs.New(errs.InvalidRequest, "redirect-uri-unregistered", "The redirect_uri is not registered for this client.")
+	}
+	return client, nil
+}
+
+// store redeems the launch handle, if any, and stores the request, both with
+// their audit events in one transaction.
+func (s *Service) store(ctx context.Context, p *oauth.Pending, client oauth.Client, handle string, who Visitor) error {
+	var launch oauth.Launch
+	if handle != "" {
+		var err error
+		if launch, err = s.launch(ctx, p, handle); err != nil {
+			return err
+		}
+		p.Request.Launch = launch.Hash
+		p.Context = launch.Context
+		p.LaunchUser = launch.User
+	}
+	return s.Tx.InTx(ctx, func(tx Tx) error {
+		if handle != "" {
+			used, err := tx.UseLaunch(ctx, p.Tenant, launch.Hash, p.ID, p.Created)
+			if err != nil {
+				return err
+			}
+			if !used {
+				return errLaunch
+			}
+			e := s.event(*p, who, audit.LaunchUsed)
+			e.Patient = launch.Context.Patient
+			if err := tx.AppendAudit(ctx, e); err != nil {
+				return err
+			}
+		}
+		if err := tx.PutPending(ctx, *p); err != nil {
+			return err
+		}
+		e := s.event(*p, who, audit.AuthorizeRequested)
+		e.ClientID = client.ID
+		return tx.AppendAudit(ctx, e)
+	})
+}
+
+// errLaunch is the one answer to every launch handle that does not fit, so
+// that a thief learns nothing (LAU-02).
+var errLaunch = errs.New(errs.InvalidRequest, "launch-invalid", "The launch value is unknown, expired or already used, or it was made for another app.")
+
+func (s *Service) launch(ctx context.Context, p *oauth.Pending, handle string) (oauth.Launch, error) {
+	l, err := s.Read.LaunchByHash(ctx, p.Tenant, s.Hasher.Hash("launch", handle))
+	if errs.Is(err, errs.NotFound) {
+		return oauth.Launch{}, errLaunch
+	}
+	if err != nil {
+		return oauth.Launch{}, err
+	}
+	if !l.Used.IsZero() || !p.Created.Before(l.Expires) || l.ClientID != p.Request.ClientID || l.Aud != p.Request.Aud {
+		return oauth.Launch{}, errLaunch
+	}
+	return l, nil
+}
+
+// refuse records the refusal and gives it back.
+func (s *Service) refuse(ctx context.Context, tenant string, who Visitor, clientID string, r *Refusal) error {
+	if r.Err.Kind == errs.Unavailable {
+		return r.Err
+	}
+	err := s.Tx.InTx(ctx, func(tx Tx) error {
+		e := s.event(oauth.Pending{Tenant: tenant}, who, audit.AuthorizeRefused)
+		e.ClientID, e.Outcome, e.Reason = clientID, audit.MinorFailure, r.Err.Code
+		return tx.AppendAudit(ctx, e)
+	})
+	if err != nil {
+		return err
+	}
+	return r
+}
+
+// event prepares an audit event of the flow.
+func (s *Service) event(p oauth.Pending, who Visitor, kind audit.Kind) audit.Event {
+	return audit.Event{
+		Tenant: p.Tenant, Time: s.Clock.Now(), Kind: kind, Action: "E", Outcome: audit.Success,
+		PersonID: who.Person.ID, SessionID: who.Session.Hash, Capacity: p.Capacity,
+		ClientID: p.Request.ClientID, Patient: p.Context.Patient,
+		Network: who.Network, RequestID: who.RequestID,
+	}
+}
+
+// Load gives a stored request to the browser that started it. Errors:
+// errs.NotFound for unknown, expired, answered ones and other browsers alike.
+func (s *Service) Load(ctx context.Context, tenant, id string, who Visitor) (oauth.Pending, error) {
+	p, err := s.Read.PendingByID(ctx, tenant, id)
+	if err != nil && !errs.Is(err, errs.NotFound) {
+		return oauth.Pending{}, err
+	}
+	if err != nil || who.Browser == "" || !ids.Equal(p.Browser, who.Browser) || !p.Done.IsZero() || !s.Clock.Now().Before(p.Expires) {
+		return oauth.Pending{}, errs.New(errs.NotFound, "request-not-found", "This request does not exist or has ended.")
+	}
+	return p, nil
+}
+
+// asked gives the request's scopes; they parsed when the request was stored.
+func asked(p oauth.Pending) scope.Request {
+	req, _ := scope.Parse(p.Request.Scope, scope.Limits{})
+	return req
+}
+
+// AppName gives the name by which pages call the app of a request.
+func (s *Service) AppName(ctx context.Context, p oauth.Pending) string {
+	c, err := s.Read.ClientByID(ctx, p.Tenant, p.Request.ClientID)
+	if err != nil || c.Name == "" {
+		return p.Request.ClientID
+	}
+	return c.Name
+}
