@@ -72,23 +72,39 @@ type closure struct {
 }
 
 // add counts a denial in, when it is one that scopes can say: no labels, no
-// data elements but whole types.
-func (c *closure) add(r *rule) {
+// data elements but whole types. The functions of the rule around it bind
+// it too (CN-28).
+func (c *closure) add(r *rule, parent functionSet) {
 	if (r.labels.stated && !r.labels.anything) || r.narrowed&^dimClass != 0 {
 		return
 	}
+	fns := both(r.functions, parent)
 	switch {
-	case r.narrowed == 0 && r.functions == 0:
+	case r.narrowed == 0 && fns == 0:
 		c.everything = true
 	case r.narrowed == 0:
-		c.functions |= r.functions
-	case r.functions == 0:
+		c.functions |= fns
+	case fns == 0:
 		for _, class := range r.classes {
 			if len(class.categories) == 0 {
 				c.types = append(c.types, class.resourceType)
 			}
 		}
 	}
+}
+
+// both gives the functions that two sets have in common, where zero restricts
+// nothing.
+func both(a, b functionSet) functionSet {
+	switch {
+	case a == 0:
+		return b
+	case b == 0:
+		return a
+	case a&b == 0:
+		return fnNone
+	}
+	return a & b
 }
 
 // closed gathers the prohibitions that bind this person now. One with an
@@ -101,11 +117,11 @@ func (p *Policy) closed(q *Question) closure {
 		if !x.root.context(q, fnAll) || slices.ContainsFunc(x.excepts, func(e rule) bool { return e.context(q, fnAll) }) {
 			continue
 		}
-		out.add(&x.root)
+		out.add(&x.root, 0)
 		for j := range x.denies {
 			out.next = earlier(out.next, x.denies[j].futureStart(q, fnAll))
 			if x.denies[j].context(q, fnAll) {
-				out.add(&x.denies[j])
+				out.add(&x.denies[j], x.root.functions)
 			}
 		}
 		if out.everything {
@@ -126,7 +142,7 @@ func (g *grant) grantable(q *Question, shut closure) (scope.Set, functionSet, ti
 	for i := range g.carve {
 		end = earlier(end, g.carve[i].futureStart(q, fnAll))
 		if g.carve[i].context(q, fnAll) {
-			own.add(&g.carve[i])
+			own.add(&g.carve[i], g.root.functions)
 		}
 	}
 	if own.everything {
@@ -157,17 +173,11 @@ func (g *grant) grantable(q *Question, shut closure) (scope.Set, functionSet, ti
 // functionsOf gives the functions that a permit rule stands for when a token
 // is made. Where neither action nor template says any, it is reading only.
 func (g *grant) functionsOf(r *rule) functionSet {
-	fns := r.functions
-	switch {
-	case fns == 0:
-		fns = g.root.functions
-	case g.root.functions != 0:
-		fns &= g.root.functions
-	}
-	if fns == 0 && r.functions == 0 {
+	fns := both(r.functions, g.root.functions)
+	if fns == 0 {
 		fns = g.template
 	}
-	if fns == 0 && r.functions == 0 && g.root.functions == 0 {
+	if fns == 0 {
 		fns = fnView
 	}
 	if !g.representative {
