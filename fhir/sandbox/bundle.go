@@ -15,6 +15,7 @@ type bundleEntry struct {
 	req      *request
 	root     *node  // the resource, nil when there is none
 	assigned string // the id that a POST in a transaction gets
+	err      error  // why it cannot be read as a request
 }
 
 // bundle answers POST [base] with a batch or a transaction (FHIR R4
@@ -31,16 +32,16 @@ func (s *server) bundle(req *request) (response, error) {
 	}
 	items := root.get("entry").items()
 	for i := range items {
-		e, err := s.bundleEntry(req, &items[i])
-		if err != nil {
-			return response{}, entryFault(i, err)
-		}
-		entries = append(entries, e)
+		entries = append(entries, s.bundleEntry(req, &items[i]))
 	}
 	var answers []response
 	if kind == "batch" {
 		for _, e := range entries {
-			answers = append(answers, s.handle(e.req))
+			if e.err != nil {
+				answers = append(answers, failed(e.err))
+			} else {
+				answers = append(answers, s.handle(e.req))
+			}
 		}
 	} else {
 		err = s.store.write(func() (err error) {
@@ -68,27 +69,14 @@ func entryFault(i int, err error) error {
 }
 
 // bundleEntry reads one entry as a request.
-func (s *server) bundleEntry(outer *request, n *node) (*bundleEntry, error) {
-	ask := n.get("request")
-	address := strings.TrimPrefix(strings.TrimPrefix(ask.get("url").str(), s.base), "/")
-	plain, query, _ := strings.Cut(address, "?")
-	req := &request{method: ask.get("method").str(), header: make(http.Header), media: mediaJSON}
-	var err error
-	if req.query, err = url.ParseQuery(query); err != nil {
-		return nil, badRequest("request.url is malformed")
-	}
-	req.path = strings.Split(strings.Trim(plain, "/"), "/")
-	switch req.method {
-	case "HEAD":
-		req.method = http.MethodGet
-	case "GET", "POST", "PUT", "PATCH", "DELETE":
-	default:
-		return nil, badRequest("request.method %q is not an HTTP verb of Bundle", req.method)
-	}
-	if plain == "" {
-		return nil, badRequest("request.url is missing")
-	}
+func (s *server) bundleEntry(outer *request, n *node) *bundleEntry {
+	req := &request{header: make(http.Header), media: mediaJSON}
 	req.header["Prefer"] = outer.header.Values("Prefer")
+	e := &bundleEntry{fullURL: n.get("fullUrl").str(), req: req, root: n.get("resource")}
+	ask := n.get("request")
+	if e.err = s.addressEntry(req, ask); e.err != nil {
+		return e
+	}
 	for member, name := range map[string]string{
 		"ifMatch": "If-Match", "ifNoneMatch": "If-None-Match",
 		"ifNoneExist": "If-None-Exist", "ifModifiedSince": "If-Modified-Since",
@@ -101,8 +89,29 @@ func (s *server) bundleEntry(outer *request, n *node) (*bundleEntry, error) {
 		v := version{at: at.lo / 1000}
 		req.header.Set("If-Modified-Since", v.updated().Format(httpTime))
 	}
-	e := &bundleEntry{fullURL: n.get("fullUrl").str(), req: req, root: n.get("resource")}
-	return e, e.readBody()
+	e.err = e.readBody()
+	return e
+}
+
+// addressEntry reads method and url of Bundle.entry.request.
+func (s *server) addressEntry(req *request, ask *node) (err error) {
+	switch req.method = ask.get("method").str(); req.method {
+	case "HEAD":
+		req.method = http.MethodGet
+	case "GET", "POST", "PUT", "PATCH", "DELETE":
+	default:
+		return badRequest("request.method %q is not an HTTP verb of Bundle", req.method)
+	}
+	address := strings.TrimPrefix(ask.get("url").str(), s.base+"/")
+	plain, query, _ := strings.Cut(address, "?")
+	if plain = strings.Trim(plain, "/"); plain == "" {
+		return badRequest("request.url is missing")
+	}
+	req.path = strings.Split(plain, "/")
+	if req.query, err = url.ParseQuery(query); err != nil {
+		return badRequest("request.url is malformed")
+	}
+	return nil
 }
 
 // readBody takes the resource of an entry as the body; a JSON Patch comes as
@@ -186,6 +195,9 @@ func (s *server) dispatchEntry(e *bundleEntry) (response, error) {
 func (s *server) assign(entries []*bundleEntry) (map[string]string, error) {
 	names, written := make(map[string]string), make(map[string]bool)
 	for i, e := range entries {
+		if e.err != nil {
+			return nil, entryFault(i, e.err)
+		}
 		typ := s.cat.types[e.req.path[0]]
 		if typ == nil || e.req.method == http.MethodGet {
 			continue
@@ -201,7 +213,7 @@ func (s *server) assign(entries []*bundleEntry) (map[string]string, error) {
 			return nil, entryFault(i, badRequest("%s is written twice in one transaction", name))
 		}
 		written[name] = true
-		if strings.HasPrefix(e.fullURL, "urn:") {
+		if e.fullURL != "" && (e.req.method == http.MethodPost || strings.HasPrefix(e.fullURL, "urn:")) {
 			if names[e.fullURL] != "" {
 				return nil, entryFault(i, badRequest("fullUrl %s occurs twice", e.fullURL))
 			}
@@ -271,8 +283,11 @@ func (s *server) identify(e *bundleEntry, id string) error {
 func (s *server) resolve(root *node, names map[string]string) error {
 	var failed error
 	root.rewrite(func(key, text string) (string, bool) {
-		if name := names[text]; name != "" {
-			return name, true
+		switch name := names[text]; key {
+		case "reference", "url", "uri", "valueUri", "valueUrl":
+			if name != "" {
+				return name, true
+			}
 		}
 		if key != "reference" || failed != nil {
 			return "", false

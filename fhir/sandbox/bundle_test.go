@@ -35,8 +35,10 @@ func TestBatchAnswersEntryByEntry(t *testing.T) {
 		`{"request":{"method":"DELETE","url":"Basic/b","ifMatch":"W/\"9\""}}`,
 		`{"request":{"method":"DELETE","url":"Basic/b"}}`,
 		`{"request":{"method":"GET","url":"Sweet/x"}}`,
+		`{"request":{"method":"POST","url":"Basic"}}`,
+		`{}`,
 	)).want(200)
-	want := []string{"200", "200", "404", "304", "201", "200", "412", "204", "404"}
+	want := []string{"200", "200", "404", "304", "201", "200", "412", "204", "404", "400", "400"}
 	if got := a.statuses(); !slices.Equal(got, want) || a.text("type") != "batch-response" {
 		t.Fatalf("got %v", got)
 	}
@@ -59,7 +61,7 @@ func TestTransactionResolvesReferences(t *testing.T) {
 	a := w.do("POST", "/", bundleOf("transaction",
 		`{"fullUrl":"urn:uuid:2","request":{"method":"POST","url":"Observation"},"resource":{"resourceType":"Observation","status":"final",
 		  "subject":{"reference":"urn:uuid:1"},"performer":[{"reference":"Practitioner?family=Chen"}],"note":[{"text":"urn:uuid:unrelated"}]}}`,
-		`{"fullUrl":"urn:uuid:1","request":{"method":"POST","url":"Patient","ifNoneExist":"identifier=700"},"resource":{"resourceType":"Patient","identifier":[{"value":"700"}]}}`,
+		`{"fullUrl":"urn:uuid:1","request":{"method":"POST","url":"Patient","ifNoneExist":"identifier=700"},"resource":{"resourceType":"Patient","identifier":[{"system":"urn:ietf:rfc:3986","value":"urn:uuid:1"},{"value":"700"}]}}`,
 		`{"fullUrl":"urn:uuid:3","request":{"method":"POST","url":"Patient","ifNoneExist":"identifier=100"},"resource":{"resourceType":"Patient"}}`,
 		`{"request":{"method":"PUT","url":"Basic/b"},"resource":{"resourceType":"Basic","id":"b","subject":{"reference":"urn:uuid:3"},"author":{"reference":"urn:uuid:1"}}}`,
 		`{"request":{"method":"PUT","url":"Patient?identifier=200"},"resource":{"resourceType":"Patient","identifier":[{"value":"200"}],"active":true}}`,
@@ -72,6 +74,9 @@ func TestTransactionResolvesReferences(t *testing.T) {
 	patient := "Patient/" + a.text("entry", 1, "resource", "id")
 	if got := a.text("entry", 0, "resource", "subject", "reference"); got != patient {
 		t.Errorf("subject is %s, want %s", got, patient)
+	}
+	if got := a.text("entry", 1, "resource", "identifier", 0, "value"); got != "urn:uuid:1" {
+		t.Errorf("an identifier became %s", got)
 	}
 	if got := a.text("entry", 0, "resource", "performer", 0, "reference"); got != "Practitioner/chen" {
 		t.Errorf("the conditional reference became %s", got)
@@ -126,9 +131,10 @@ func TestMalformedBundlesAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for _, body := range []string{
 		`{"resourceType":"Patient"}`, `{"resourceType":"Bundle","type":"searchset"}`, `{`,
-		bundleOf("batch", `{}`), bundleOf("batch", `{"request":{"method":"BREW","url":"Basic"}}`),
-		bundleOf("batch", `{"request":{"method":"POST","url":"Basic"}}`),
-		bundleOf("batch", `{"request":{"method":"GET","url":"Basic?%zz"}}`),
+		bundleOf("transaction", `{}`), bundleOf("transaction", `{"request":{"method":"BREW","url":"Basic"}}`),
+		bundleOf("transaction", `{"request":{"method":"POST","url":"Basic"}}`),
+		bundleOf("transaction", `{"request":{"method":"GET","url":"Basic?%zz"}}`),
+		bundleOf("transaction", `{"request":{"method":"GET","url":"/"}}`),
 		bundleOf("transaction", `{"request":{"method":"PUT","url":"Basic?code=1"},"resource":1}`),
 		bundleOf("transaction", `{"request":{"method":"POST","url":"Basic"},"resource":[]}`),
 		bundleOf("transaction", `{"request":{"method":"PATCH","url":"Patient/rosa"},"resource":{"data":"%"}}`),

@@ -8,69 +8,79 @@ import (
 // capabilityStatement renders what the server supports, type by type, from
 // the same tables that it works from (FHIR R4 capabilitystatement.html).
 func capabilityStatement(base string, cat *catalogue, now time.Time) []byte {
-	type m = map[string]any
-	codes := func(names ...string) []m {
-		var out []m
-		for _, n := range names {
-			out = append(out, m{"code": n})
-		}
-		return out
-	}
-	refersTo := make(map[string][]string) // type → revincludes
-	var resources []m
+	revincludes := cat.revincludes()
+	resources := make([]map[string]any, 0, len(cat.names))
 	for _, name := range cat.names {
-		for _, p := range cat.types[name].params {
-			if p.kind != kindReference {
-				continue
-			}
-			targets := p.types
-			if targets == nil {
-				targets = cat.names
-			}
-			for _, target := range targets {
-				refersTo[target] = append(refersTo[target], name+":"+p.name)
-			}
-		}
+		resources = append(resources, capabilityOf(cat.types[name], revincludes[name]))
 	}
-	for _, name := range cat.names {
-		t := cat.types[name]
-		r := m{
-			"type": name,
-			"interaction": codes("read", "vread", "update", "patch", "delete",
-				"history-instance", "history-type", "create", "search-type"),
-			"versioning": "versioned-update", "readHistory": true, "updateCreate": true,
-			"conditionalCreate": true, "conditionalRead": "full-support",
-			"conditionalUpdate": true, "conditionalDelete": "single",
-			"referencePolicy":  []string{"literal", "logical", "local"},
-			"searchParam":      searchParams(t),
-			"searchInclude":    t.includes(),
-			"searchRevInclude": append([]string{"*"}, refersTo[name]...),
-		}
-		if ops := operations(name); ops != nil {
-			r["operation"] = ops
-		}
-		resources = append(resources, r)
-	}
-	out, err := json.Marshal(m{
+	out, err := json.Marshal(map[string]any{
 		"resourceType": "CapabilityStatement", "id": "sandbox", "status": "active",
 		"date": now.UTC().Format(instantFormat), "kind": "instance",
-		"software":       m{"name": "Mandate sandbox FHIR server"},
-		"implementation": m{"description": "Development FHIR server with synthetic data", "url": base},
+		"software":       map[string]any{"name": "Mandate sandbox FHIR server"},
+		"implementation": map[string]any{"description": "Development FHIR server with synthetic data", "url": base},
 		"fhirVersion":    "4.0.1",
 		"format":         []string{"json", mediaJSON},
 		"patchFormat":    []string{mediaPatch},
-		"rest": []m{{
+		"rest": []map[string]any{{
 			"mode":          "server",
 			"documentation": "No security: this server is reached through a gateway.",
 			"resource":      resources,
 			"interaction":   codes("transaction", "batch", "history-system"),
-			"operation":     []m{operation("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export")},
+			"operation":     []map[string]any{operation("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export")},
 			"compartment":   []string{"http://hl7.org/fhir/CompartmentDefinition/patient"},
 		}},
 	})
 	if err != nil {
 		// Only plain maps, strings and booleans are marshalled here.
 		return outcome("error", "exception", err.Error())
+	}
+	return out
+}
+
+// capabilityOf renders what is supported for one type.
+func capabilityOf(t *resourceType, revincludes []string) map[string]any {
+	out := map[string]any{
+		"type": t.name,
+		"interaction": codes("read", "vread", "update", "patch", "delete",
+			"history-instance", "history-type", "create", "search-type"),
+		"versioning": "versioned-update", "readHistory": true, "updateCreate": true,
+		"conditionalCreate": true, "conditionalRead": "full-support",
+		"conditionalUpdate": true, "conditionalDelete": "single",
+		"referencePolicy":  []string{"literal", "logical", "local"},
+		"searchParam":      searchParams(t),
+		"searchInclude":    t.includes(),
+		"searchRevInclude": append([]string{"*"}, revincludes...),
+	}
+	if ops := operations(t.name); ops != nil {
+		out["operation"] = ops
+	}
+	return out
+}
+
+// revincludes lists, for each type, the references that can lead to it.
+func (c *catalogue) revincludes() map[string][]string {
+	out := make(map[string][]string)
+	for _, name := range c.names {
+		for _, p := range c.types[name].params {
+			if p.kind != kindReference {
+				continue
+			}
+			targets := p.types
+			if targets == nil {
+				targets = c.names
+			}
+			for _, target := range targets {
+				out[target] = append(out[target], name+":"+p.name)
+			}
+		}
+	}
+	return out
+}
+
+func codes(names ...string) []map[string]any {
+	out := make([]map[string]any, 0, len(names))
+	for _, n := range names {
+		out = append(out, map[string]any{"code": n})
 	}
 	return out
 }

@@ -16,7 +16,12 @@
 //
 // Inside, from the wire inwards: server.go and route.go (HTTP and routes),
 // read.go, write.go, patch.go, bundle.go, everything.go and export.go
-// (interactions), query.go, match.go, search.go and include.go (search),
-// store.go and index.go (records and their indexed values), params.txt (which
+// (interactions), answer.go, outcome.go and capability.go (what is sent back),
+// query.go, match.go, date.go, search.go and include.go (search), store.go and
+// index.go (records and their indexed values), params.txt and params.go (which
 // parameters exist), tree.go (JSON that keeps its exact text).
+//
+// Known limits: no search across types, no composite parameters, no _text,
+// _content, _list, _filter or _query, no start and end on $everything; _summary
+// knows only count, and _elements is ignored.
 package sandbox

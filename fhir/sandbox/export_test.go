@@ -27,6 +27,15 @@ func TestEverythingAboutOnePatient(t *testing.T) {
 	w.get("/Patient/rosa/$everything?_type=Sweet").want(400)
 }
 
+// What moves on or only links leaves the record.
+func TestEverythingFollowsChanges(t *testing.T) {
+	w := newWorld(t)
+	w.do("PUT", "/Patient/ines", `{"resourceType":"Patient","id":"ines","link":[{"other":{"reference":"Patient/rosa"},"type":"seealso"}]}`).want(200)
+	w.do("PUT", "/Provenance/prov", `{"resourceType":"Provenance","id":"prov","target":[{"reference":"Observation/weight"}]}`).want(200)
+	w.do("DELETE", "/Observation/weight", "").want(204)
+	w.finds("/Patient/rosa/$everything?_type=Patient,Provenance,Observation", "Patient/rosa", "Observation/pain", "Observation/hiv")
+}
+
 const async = "Prefer: respond-async"
 
 // exported kicks an export off, waits for it and gives its manifest and its
@@ -91,7 +100,8 @@ func TestExportIsNarrowed(t *testing.T) {
 	}
 	w.now = w.now.Add(time.Hour)
 	w.do("PUT", "/Basic/b", `{"resourceType":"Basic","id":"b"}`).want(201)
-	if _, files := w.exported("/$export?_since=2026-11-22T12:30:00Z"); len(files) != 1 || len(files["Basic"]) != 1 {
+	w.do("PUT", "/Binary/note", `{"resourceType":"Binary","id":"note"}`).want(200)
+	if _, files := w.exported("/$export?_since=2026-11-22T12:30:00Z"); len(files) != 2 || len(files["Basic"]) != 1 || len(files["Binary"]) != 1 {
 		t.Errorf("_since: %v", files)
 	}
 	_, files := w.exported("/Group/ward/$export")
@@ -141,11 +151,12 @@ func TestExportIsCancelled(t *testing.T) {
 // An export shows the moment of its kick-off.
 func TestExportIsASnapshot(t *testing.T) {
 	w := newWorld(t)
+	w.do("PUT", "/Patient/ines", `{"resourceType":"Patient","id":"ines","birthDate":"1951"}`).want(200)
 	status := w.get("/$export?_type=Patient", async).want(202).header.Get("Content-Location")
 	w.do("PUT", "/Patient/ines", `{"resourceType":"Patient","id":"ines","active":false}`).want(200)
 	w.do("DELETE", "/Patient/rosa", "").want(204)
 	file := w.get(status + "/Patient.ndjson").want(200)
-	if strings.Contains(file.raw, "active") || !strings.Contains(file.raw, `"rosa"`) || strings.Count(file.raw, "\n") != 2 {
+	if strings.Contains(file.raw, "active") || !strings.Contains(file.raw, "1951") || !strings.Contains(file.raw, `"rosa"`) || strings.Count(file.raw, "\n") != 2 {
 		t.Errorf("got %s", file.raw)
 	}
 }

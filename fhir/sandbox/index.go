@@ -19,7 +19,7 @@ type handle = unique.Handle[string]
 //	reference  a = "Type/id" or the foreign URL, b = "system|value" of Reference.identifier
 //	date       lo, hi = the span
 //	string     a = folded text, b = exact text
-//	quantity   a = system, b = code, lo = the number's bits, hi = the unit is in code
+//	quantity   a = system, b = code or unit, lo = the number's bits
 //	number     lo = the number's bits
 //	uri        a = the text
 type value struct {

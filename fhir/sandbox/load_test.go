@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync"
@@ -67,6 +68,9 @@ func TestManyResourcesFitInLittleMemory(t *testing.T) {
 	if a := w.get("/Observation?_summary=count").want(200); a.at("total") != 12956.0 {
 		t.Errorf("total %v", a.at("total"))
 	}
+	if page := w.get("/Observation?_count=5000").want(200); len(page.ids()) != 1000 || page.link("next") == "" {
+		t.Errorf("a page of %d", len(page.ids()))
+	}
 }
 
 // Readers and writers at once, for the race detector: a transaction is seen
@@ -109,5 +113,21 @@ func BenchmarkLoad(b *testing.B) {
 	b.ReportMetric(float64(size)/float64(len(seed)), "B/resource")
 	for b.Loop() {
 		start(b, seed)
+	}
+}
+
+func BenchmarkSearchPage(b *testing.B) {
+	w := start(b, bigSeed(13_000))
+	r := httptest.NewRequest("GET", base+"/Observation?patient=p7&category=laboratory&_sort=-date&_count=50", nil)
+	for b.Loop() {
+		w.handler.ServeHTTP(httptest.NewRecorder(), r)
+	}
+}
+
+func BenchmarkCountEverywhere(b *testing.B) {
+	w := start(b, bigSeed(13_000))
+	r := httptest.NewRequest("GET", base+"/Observation?code=718-3&_summary=count", nil)
+	for b.Loop() {
+		w.handler.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }

@@ -95,13 +95,9 @@ func binaryContent(req *request, v *version) (response, error) {
 	if err != nil {
 		return response{}, refuse(http.StatusInternalServerError, "structure", "the Binary's data is not base64")
 	}
-	return s200(v, content, data), nil
-}
-
-func s200(v *version, media string, body []byte) response {
-	res := response{status: http.StatusOK, media: media, body: body}
+	res := response{status: http.StatusOK, media: content, body: data}
 	res.set("ETag", v.etag())
-	return res
+	return res, nil
 }
 
 // history answers the history of the records that want admits, newest first

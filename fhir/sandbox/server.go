@@ -188,18 +188,8 @@ func (s *server) request(w http.ResponseWriter, r *http.Request) (*request, erro
 	return req, nil
 }
 
-// negotiate refuses what is not JSON and reads a form (D15).
+// negotiate reads a form and refuses what is not JSON (D15).
 func (r *request) negotiate() error {
-	format := r.query.Get("_format")
-	if format != "" && !isJSON(strings.ReplaceAll(format, " ", "+")) {
-		return refuse(http.StatusNotAcceptable, "not-supported", "_format %q: only JSON is spoken here", format)
-	}
-	r.query.Del("_format")
-	r.query.Del("_pretty")
-	r.native = format == "" && !r.acceptsJSON()
-	if r.native && !r.isBinaryRead() {
-		return refuse(http.StatusNotAcceptable, "not-supported", "only JSON is spoken here")
-	}
 	if content := r.header.Get("Content-Type"); content != "" {
 		media, _, err := mime.ParseMediaType(content)
 		if err != nil {
@@ -220,6 +210,16 @@ func (r *request) negotiate() error {
 	case r.media == "" || isJSON(r.media) || r.media == mediaPatch && r.method == http.MethodPatch:
 	default:
 		return refuse(http.StatusUnsupportedMediaType, "not-supported", "Content-Type %s: only JSON is spoken here", r.media)
+	}
+	format := strings.ReplaceAll(r.query.Get("_format"), " ", "+")
+	r.query.Del("_format")
+	r.query.Del("_pretty")
+	if format != "" && !isJSON(format) {
+		return refuse(http.StatusNotAcceptable, "not-supported", "_format %q: only JSON is spoken here", format)
+	}
+	r.native = format == "" && !r.acceptsJSON()
+	if r.native && !r.isBinaryRead() {
+		return refuse(http.StatusNotAcceptable, "not-supported", "only JSON is spoken here")
 	}
 	return nil
 }

@@ -62,6 +62,25 @@ func TestComparators(t *testing.T) {
 	}
 }
 
+func TestPathsFindTheirElements(t *testing.T) {
+	root, err := parseJSON([]byte(`{"value":1,"valueset":2,"valueString":"3","a":[{"u":"x.y","b":[4,[5]]},{"u":"z","b":6}],"subject":{"reference":"Group/g"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"value": "1", "value[x]": "3", "a.b": "4 5 6", "a[u=x.y].b": "4 5", "a[u=z].b": "6", "a[u=w].b": "", "b": "", "value.b": "",
+	} {
+		var got []string
+		each(root, parsePath(text).segments, func(n *node) { got = append(got, n.scalar()) })
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+	if !isReferenceTo("http://x/Group/g", "Group") || isReferenceTo("Group/g", "Patient") || isReferenceTo("Subgroup", "Group") {
+		t.Error("the type of a reference is confused")
+	}
+}
+
 func TestEscapesInValues(t *testing.T) {
 	parts := splitValue(`a\,b,c\\,d`, ',')
 	for i, want := range []string{`a,b`, `c\`, `d`} {
