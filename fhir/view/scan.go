@@ -186,6 +186,7 @@ type datum struct {
 	codings      []fhir.Coding
 	reference    string
 	refType      string
+	identified   bool // an identifier stands beside or instead of it
 	start, end   string
 }
 
@@ -209,6 +210,9 @@ func (c *cursor) datum() (d datum) {
 			d.reference, _ = c.str()
 		case "type":
 			d.refType, _ = c.str()
+		case "identifier":
+			d.identified = true
+			c.skip()
 		case "start":
 			d.start, _ = c.str()
 		case "end":
@@ -301,8 +305,8 @@ func addTokens(r *fhir.Resource, name string, d *datum) {
 
 // addSubject takes a local Patient for a subject and everything that may
 // stand for another patient for a foreign one (SMART TRP-23, CMP-14). In a
-// mixed element a local reference to another type, and an unresolvable one
-// that says it is another type, are neither.
+// mixed element three things are neither: a local reference to another type,
+// an unresolvable one that says it is another type, a name to display alone.
 func addSubject(r *fhir.Resource, d *datum, mixed bool) {
 	ref, ok := fhir.ParseReference(d.reference)
 	switch {
@@ -315,7 +319,8 @@ func addSubject(r *fhir.Resource, d *datum, mixed bool) {
 		r.Subjects = append(r.Subjects, ref.ID)
 	case !mixed:
 		r.ForeignSubject = true
-	case ok, d.refType != "" && d.refType != "Patient" && fhir.ValidType(d.refType) && !strings.Contains(d.reference, "Patient/"):
+	case ok, d.reference == "" && !d.identified && d.text == "":
+	case d.refType != "" && d.refType != "Patient" && fhir.ValidType(d.refType) && !strings.Contains(d.reference, "Patient/"):
 	default:
 		r.ForeignSubject = true
 	}

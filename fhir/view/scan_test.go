@@ -96,6 +96,9 @@ func TestSubjects(t *testing.T) {
 		{"CMP-11: several patients", `{"resourceType":"Group","member":[{"entity":{"reference":"Patient/a"}},{"entity":{"reference":"Patient/b"}},{"entity":{"reference":"Patient/a"}}]}`, "a b", false},
 		{"appointment with a practitioner", `{"resourceType":"Appointment","participant":[{"actor":{"reference":"Patient/a"}},{"actor":{"reference":"Practitioner/x"}},{"actor":{"type":"Practitioner","identifier":{"value":"1"}}}]}`, "a", false},
 		{"appointment with a foreign patient", `{"resourceType":"Appointment","participant":[{"actor":{"reference":"Patient/a"}},{"actor":{"reference":"https://o/Patient/b"}}]}`, "a", true},
+		{"appointment with names only", `{"resourceType":"Appointment","participant":[{"actor":{"reference":"Patient/a"}},{"actor":{"display":"Room 1"}}]}`, "a", false},
+		{"appointment with somebody by identifier", `{"resourceType":"Appointment","participant":[{"actor":{"identifier":{"value":"1"},"display":"X"}}]}`, "", true},
+		{"an observation with a name only", `{"resourceType":"Observation","subject":{"display":"Rosa"}}`, "", true},
 		{"a foreign patient that claims another type", `{"resourceType":"Appointment","participant":[{"actor":{"type":"Practitioner","reference":"https://o/Patient/b"}}]}`, "", true},
 		{"CMP-13: provenance of a record", `{"resourceType":"Provenance","target":[{"reference":"Observation/o"}]}`, "", false},
 		{"audit event: the agent is not about", `{"resourceType":"AuditEvent","agent":[{"who":{"reference":"Patient/a"}}],"entity":[{"what":{"reference":"Patient/b"}}]}`, "b", false},
@@ -135,6 +138,11 @@ func TestAuthorsTargetsAndContained(t *testing.T) {
 		"medicationReference":{"reference":"#m"},"dosageInstruction":[],"encounter":{"reference":"Encounter/e"}}`)
 	if len(r.Contained) != 1 || r.Contained[0].Type != "Medication" || r.Contained[0].Labels[0].Code != "R" || r.Contained[0].Tokens["code"][0].Code != "c" {
 		t.Errorf("contained: %+v", r.Contained)
+	}
+	// SMART CMP-14: "patient" reads the subject only when it is a Patient.
+	group := mustScan(t, `{"resourceType":"Observation","subject":{"reference":"Group/g"}}`)
+	if group.References["patient"] != nil || len(group.References["subject"]) != 1 {
+		t.Errorf("a Group is a patient: %v", group.References)
 	}
 	if _, has := r.References["medication"]; has || r.References["encounter"][0].ID != "e" {
 		t.Errorf("references: %v", r.References)
