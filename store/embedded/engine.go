@@ -114,6 +114,10 @@ func (e *Engine) InTx(ctx context.Context, fn func(store.Conn) error) error {
 // Read implements store.Engine.
 func (e *Engine) Read() store.Conn { return e.reader }
 
+// Commits gives the number of commits since Open: fewer than transactions when
+// these shared some.
+func (e *Engine) Commits() int64 { return e.writer.commits.Load() }
+
 // Ping implements store.Engine.
 func (e *Engine) Ping(ctx context.Context) error {
 	var one int

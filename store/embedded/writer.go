@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/store"
@@ -23,6 +24,8 @@ type writer struct {
 	stop  chan struct{}
 	ended chan struct{}
 	once  sync.Once
+	// commits counts what went to the disk.
+	commits atomic.Int64
 
 	// open is true while a SQLite transaction is under way, acts are the
 	// turns in it whose work is done. Only run's goroutine uses both.
@@ -121,6 +124,7 @@ func (w *writer) batch(t *turn) {
 		// The transaction may be over already; then this does nothing.
 		_ = w.conn.control("ROLLBACK")
 	}
+	w.commits.Add(1)
 	w.open = false
 	w.settle(err)
 }
