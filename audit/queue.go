@@ -1,0 +1,157 @@
+package audit
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// Batches is the part of Store that a Queue writes to.
+type Batches interface {
+	// AppendAudits adds a batch in one transaction, in order. Errors:
+	// errs.Unavailable; then none was added.
+	AppendAudits(ctx context.Context, events []Event) error
+}
+
+// QueueConfig sizes a Queue. Zero values take the defaults.
+type QueueConfig struct {
+	// Size is how many events may wait (4,096).
+	Size int
+	// Batch is the greatest number of events in one transaction (256).
+	Batch int
+	// CommitTimeout bounds one transaction (10 seconds).
+	CommitTimeout time.Duration
+}
+
+// Queue is a Recorder that commits in groups: while one batch is being
+// written the next one gathers, so that many readers share one durable write
+// (D8, AR-03). Events are written in the order in which they came. It is safe
+// for concurrent use.
+type Queue struct {
+	store Batches
+	cfg   QueueConfig
+
+	// gate is held for reading while an event is handed in and for writing
+	// while the queue closes.
+	gate   sync.RWMutex
+	closed bool
+	in     chan waiting
+	done   chan struct{}
+}
+
+var _ Recorder = (*Queue)(nil)
+
+// waiting is an event whose recorder waits for it to be durable.
+type waiting struct {
+	event  Event
+	answer chan error
+}
+
+// NewQueue starts a Queue; Close ends it.
+func NewQueue(store Batches, cfg QueueConfig) *Queue {
+	if cfg.Size <= 0 {
+		cfg.Size = 4096
+	}
+	if cfg.Batch <= 0 {
+		cfg.Batch = 256
+	}
+	if cfg.CommitTimeout <= 0 {
+		cfg.CommitTimeout = 10 * time.Second
+	}
+	q := &Queue{store: store, cfg: cfg, in: make(chan waiting, cfg.Size), done: make(chan struct{})}
+	go q.run()
+	return q
+}
+
+// Record returns once the event is durable. Errors, all errs.Unavailable:
+// code audit-queue-full when too many wait, audit-queue-closed after Close,
+// audit-unconfirmed when ctx ends first (the event may still be written), and
+// the store's own. On every error the caller must refuse the act.
+func (q *Queue) Record(ctx context.Context, e Event) error {
+	w := waiting{event: e, answer: make(chan error, 1)}
+	if err := q.hand(w); err != nil {
+		return err
+	}
+	select {
+	case err := <-w.answer:
+		return err
+	case <-ctx.Done():
+		return errs.Wrap(ctx.Err(), errs.Unavailable, "audit-unconfirmed", "The audit event was not confirmed in time.")
+	}
+}
+
+func (q *Queue) hand(w waiting) error {
+	q.gate.RLock()
+	defer q.gate.RUnlock()
+	if q.closed {
+		return errs.New(errs.Unavailable, "audit-queue-closed", "The audit queue is closed.")
+	}
+	select {
+	case q.in <- w:
+		return nil
+	default:
+		return errs.New(errs.Unavailable, "audit-queue-full", "Too many audit events wait to be written.")
+	}
+}
+
+// Close takes no more events and waits until those handed in are answered. It
+// may be called again. Errors: errs.Unavailable with code audit-queue-draining
+// when ctx ends first; writing goes on.
+func (q *Queue) Close(ctx context.Context) error {
+	q.gate.Lock()
+	if !q.closed {
+		q.closed = true
+		close(q.in)
+	}
+	q.gate.Unlock()
+	select {
+	case <-q.done:
+		return nil
+	case <-ctx.Done():
+		return errs.Wrap(ctx.Err(), errs.Unavailable, "audit-queue-draining", "Audit events are still being written.")
+	}
+}
+
+func (q *Queue) run() {
+	defer close(q.done)
+	for first := range q.in {
+		q.commit(q.gather(first))
+	}
+}
+
+// gather takes what waits already, without waiting for more.
+func (q *Queue) gather(first waiting) []waiting {
+	batch := []waiting{first}
+	for len(batch) < q.cfg.Batch {
+		select {
+		case w, ok := <-q.in:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, w)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit does not use the context of any recorder: one that goes away must
+// not take the others' events with it.
+func (q *Queue) commit(batch []waiting) {
+	ctx, cancel := context.WithTimeout(context.Background(), q.cfg.CommitTimeout)
+	defer cancel()
+	events := make([]Event, len(batch))
+	for i, w := range batch {
+		events[i] = w.event
+	}
+	err := q.store.AppendAudits(ctx, events)
+	if err != nil && !errs.Is(err, errs.Unavailable) {
+		err = errs.Wrap(err, errs.Unavailable, "audit-store", "The audit event could not be written.")
+	}
+	for _, w := range batch {
+		w.answer <- err
+	}
+}
