@@ -34,20 +34,24 @@ func (r *reader) object(v any, path, known string) (map[string]any, bool) {
 }
 
 // modifiers finds modifier extensions at any level. None is known, so each
-// might turn the meaning around (CN-27).
-func (r *reader) modifiers(v any, path string) {
+// might turn the meaning around (CN-27). The path is only put together where
+// there is one.
+func (r *reader) modifiers(v any, at func() string) {
 	switch v := v.(type) {
 	case map[string]any:
 		for key, child := range v {
 			if key == "modifierExtension" {
-				r.fault(path + "." + key)
+				r.fault(at() + "." + key)
 				continue
 			}
-			r.modifiers(child, path+"."+key)
+			switch child.(type) {
+			case map[string]any, []any:
+				r.modifiers(child, func() string { return at() + "." + key })
+			}
 		}
 	case []any:
 		for i, child := range v {
-			r.modifiers(child, index(path, i))
+			r.modifiers(child, func() string { return index(at(), i) })
 		}
 	}
 }

@@ -1,9 +1,8 @@
 package consent
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,7 +62,7 @@ func Parse(raw []byte) (Consent, error) {
 	}
 	r := &reader{}
 	m, _ := r.object(root, "Consent", keysConsent)
-	r.modifiers(root, "Consent")
+	r.modifiers(root, func() string { return "Consent" })
 	c := Consent{
 		ID:     r.text(m["id"], "Consent.id"),
 		Status: r.text(m["status"], "Consent.status"),
@@ -73,8 +72,10 @@ func Parse(raw []byte) (Consent, error) {
 			c.Version, _ = strconv.Atoi(v)
 		}
 	}
-	if ref, ok := r.reference(m["patient"], "Consent.patient"); ok && ref.Type == "Patient" {
-		c.Patient = ref.ID
+	if m["patient"] != nil {
+		if ref, ok := r.reference(m["patient"], "Consent.patient"); ok && ref.Type == "Patient" {
+			c.Patient = ref.ID
+		}
 	}
 	c.Performers = r.references(m["performer"], "Consent.performer")
 	c.Custodians = r.references(m["organization"], "Consent.organization")
@@ -104,14 +105,9 @@ func decode(raw []byte) (map[string]any, error) {
 	if len(raw) > maxBytes {
 		return nil, errs.New(errs.TooLarge, "consent-too-large", "A Consent may have 1 MiB at most.")
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
 	var v any
-	if err := d.Decode(&v); err != nil {
+	if err := json.Unmarshal(raw, &v); err != nil {
 		return nil, errs.New(errs.Invalid, "consent-not-json", "The Consent is not well-formed JSON.")
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errs.New(errs.Invalid, "consent-not-json", "There is something behind the Consent.")
 	}
 	m, ok := v.(map[string]any)
 	if !ok || m["resourceType"] != "Consent" {
@@ -160,12 +156,12 @@ func (r *reader) extensions(v any, zone *time.Location, c *Consent) {
 		url, _ := m["url"].(string)
 		switch {
 		case strings.HasSuffix(url, "/consent-required-signatures"):
-			n, _ := m["valueUnsignedInt"].(json.Number)
-			count, err := strconv.Atoi(string(n))
-			if err != nil || count < 0 {
+			n, ok := m["valueUnsignedInt"].(float64)
+			if !ok || n < 0 || n > 100 || n != math.Trunc(n) {
 				r.fault(path)
+				continue
 			}
-			c.Signatures = max(c.Signatures, count)
+			c.Signatures = max(c.Signatures, int(n))
 		case strings.HasSuffix(url, "/consent-activation"):
 			r.activation(m["extension"], path, zone, c)
 		}

@@ -1,0 +1,68 @@
+package consent
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// TestAppApproval: what a person allowed an app is a valid Consent of its own
+// kind, and never opens or closes anything for a person (D14, SC-20).
+func TestAppApproval(t *testing.T) {
+	s, _ := service(t)
+	now := s.deps.Clock.Now()
+	for name, a := range map[string]Approval{
+		"patient": {ID: "ap1", Patient: "rosa", Performer: fhir.Reference{Type: "RelatedPerson", ID: "rosa-elena"},
+			ClientID: "demo-app", ClientName: "Demo <app>", Organization: fhir.Reference{Type: "Organization", ID: "o"},
+			Scopes: []string{"patient/MedicationRequest.rs"}, At: now, End: now.Add(24 * time.Hour)},
+		"client_id that is a URL": {ID: "ap2", Patient: "rosa", Performer: fhir.Reference{Type: "Patient", ID: "rosa"},
+			ClientID: "https://app.example/client", At: now},
+		"clinician": {ID: "ap3", Performer: fhir.Reference{Type: "Practitioner", ID: "x"}, ClientID: "ehr-app", At: now},
+	} {
+		t.Run(name, func(t *testing.T) {
+			raw, err := AppApproval(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rec, err := s.File(context.Background(), Filing{Tenant: tenant, Raw: raw, ID: a.ID})
+			if err != nil {
+				t.Fatalf("%v\n%s", err, raw)
+			}
+			want := fhir.Reference{Type: "Device", ID: DeviceID(a.ClientID)}
+			if rec.Kind != KindAppApproval || rec.Patient != a.Patient || !slices.Equal(rec.Actors, []fhir.Reference{want}) {
+				t.Errorf("record %+v", rec)
+			}
+			c := mustParse(t, rec.JSON)
+			if len(c.Faults) > 0 {
+				t.Errorf("faults %v", c.Faults)
+			}
+			p := Compile("rosa", 1, []Consent{c}, Options{})
+			if len(p.grants)+len(p.prohibitions) > 0 {
+				t.Error("an app approval became an input of the algorithm")
+			}
+			next, err := Revoke(rec, now.Add(time.Hour))
+			if err != nil || next.Status != "inactive" || next.Version != 2 || next.Kind != KindAppApproval ||
+				strings.Contains(string(next.JSON), `"active"`) {
+				t.Errorf("revoked %+v %v", next, err)
+			}
+		})
+	}
+	if _, err := AppApproval(Approval{ID: "x", ClientID: "y"}); !errs.Is(err, errs.Invalid) {
+		t.Errorf("incomplete: %v", err)
+	}
+}
+
+func TestDeviceID(t *testing.T) {
+	if DeviceID("demo-app") != "demo-app" {
+		t.Error("a FHIR id must stay")
+	}
+	a, b := DeviceID("https://a.example"), DeviceID("https://b.example")
+	if a == b || !fhir.ValidID(a) || !fhir.ValidID(b) {
+		t.Errorf("%s %s", a, b)
+	}
+}
