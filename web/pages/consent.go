@@ -16,8 +16,8 @@ const (
 
 // Consent asks what an app may see and do. Posts: handle, answer, and if
 // allowed the ticked ConsentKind.Field ("on"), "<Field>.how" ("all" or "only"),
-// ConsentCategory.Field ("on"), ConsentAction.Field ("on"), keep, keep_for.
-// Consent.Read understands the form.
+// ConsentCategory.Field ("on"), ConsentAction.Field ("on"), keep, keep_for. A
+// category that is ticked beside "all" is ErrAllOrOnly, never guessed at.
 type Consent struct {
 	Frame
 	// Action is the POST target; empty means the page's own URL.
@@ -120,9 +120,6 @@ type ConsentKind struct {
 	// beforehand only together with Only.
 	Only       bool
 	Categories []ConsentCategory
-
-	// act words the label when the row stands for an act (ConsentReduced).
-	act *ConsentAction
 }
 
 // ConsentCategory narrows a kind.
@@ -197,7 +194,7 @@ func (Consent) Template() string { return "consent" }
 
 // ConsentReduced warns once when something the maker calls necessary was left
 // out. It repeats the answer in hidden fields. Posts what Consent posts, with
-// confirmed=on to go on or confirmed=back to choose again.
+// confirmed=on and answer=allow to go on or answer=back to choose again.
 type ConsentReduced struct {
 	Frame
 	// Action is the POST target; empty means the page's own URL.
@@ -205,7 +202,7 @@ type ConsentReduced struct {
 	App    AppInfo
 	// Left are the required kinds and actions that were left out.
 	Left []ConsentKind
-	// Posted is the form to be repeated.
+	// Posted is the form to be repeated, without answer and csrf.
 	Posted []Hidden
 }
 

@@ -84,3 +84,14 @@ func (Message) Template() string { return "message" }
 func (p Message) titleKey(*words.Catalogue, string) (string, words.Args) {
 	return "message." + p.Key + ".title", p.Args
 }
+
+// ErrorNames gives the kinds and causes that have sentences of their own, and
+// "general", in a fixed order.
+func ErrorNames() []string {
+	return []string{
+		"general", "server_error", "invalid_request", "invalid_client", "invalid_scope", "access_denied",
+		"forbidden", "unauthenticated", "gone", "conflict", "rate_limited", "upstream",
+		"redirect-uri", "launch-for-other-person", "no-record-to-share", "offer-changed", "request-answered",
+		"form-token", "grant-ended",
+	}
+}

@@ -107,9 +107,6 @@ func (k ConsentKind) label(c *words.Catalogue, lang string) string {
 	if k.Label != "" {
 		return k.Label
 	}
-	if k.act != nil {
-		return k.act.label(c, lang)
-	}
 	return c.Kind(lang, words.Kind{Type: k.Type, Category: k.Category, Topic: k.Topic, Query: k.Query})
 }
 

@@ -4,12 +4,14 @@
 // The error summary gets the focus, so that it is read first.
 document.getElementById("errors")?.focus();
 
-// Ticking a part chooses "only these"; choosing "all of it" keeps the ticks.
+// Ticking a part chooses "only these"; choosing "all of it" takes the ticks away.
 for (const parts of document.querySelectorAll("[data-parts]")) {
-  parts.addEventListener("change", (event) => {
-    if (event.target.type !== "checkbox" || !event.target.checked) return;
-    const only = parts.querySelector('input[type="radio"][value="only"]');
-    if (only) only.checked = true;
+  const only = parts.querySelector('input[type="radio"][value="only"]');
+  parts.addEventListener("change", ({ target }) => {
+    if (target.type === "checkbox" && target.checked) only.checked = true;
+    if (target.type === "radio" && target !== only) {
+      for (const box of parts.querySelectorAll('input[type="checkbox"]')) box.checked = false;
+    }
   });
 }
 

@@ -1,0 +1,91 @@
+package screens
+
+import "github.com/mandate-health/mandate/web/pages"
+
+const groupSignIn = "screens.group.signin"
+
+func signInScreens() []Screen {
+	return []Screen{
+		{"sign-in", groupSignIn, func(s State) pages.Page {
+			p := pages.SignIn{Frame: out(s, pages.FieldError{Field: "username", Key: pages.ErrSignIn})}
+			if s == Error || s == Long {
+				p.Username = "elena.konstantinopoulou"
+			}
+			return p
+		}},
+		{"sign-in-for-app", groupSignIn, func(s State) pages.Page {
+			p := pages.SignIn{CanCancel: true, AppName: names(s).App, Next: "x"}
+			p.Frame = out(s, pages.FieldError{Field: "username", Key: pages.ErrTooMany, Args: map[string]any{"count": 5}})
+			return p
+		}},
+		{"second-factor", groupSignIn, func(s State) pages.Page {
+			p := pages.SecondFactor{CanCancel: true, AppName: names(s).App}
+			p.Frame = out(s, pages.FieldError{Field: "code", Key: pages.ErrCode})
+			return p
+		}},
+		{"signed-out", groupSignIn, func(s State) pages.Page {
+			return pages.SignedOut{Frame: out(s, general())}
+		}},
+		{"home", groupSignIn, homeScreen},
+	}
+}
+
+// general is an error of the whole form.
+func general() pages.FieldError { return pages.FieldError{Key: pages.ErrExpiredForm} }
+
+func homeScreen(s State) pages.Page {
+	n := names(s)
+	p := pages.Home{Name: n.Proxy, Frame: in(s, n.Proxy, general())}
+	if s != Empty {
+		p.Frame = proxyFrame(s, general())
+		p.Records = proxyChoices(s)
+	}
+	return p
+}
+
+const groupStaff = "screens.group.staff"
+
+func staffScreens() []Screen {
+	return []Screen{
+		{"staff-sign-in", groupStaff, func(s State) pages.Page {
+			return pages.StaffSignIn{Frame: staff(out(s, pages.FieldError{Field: "username", Key: pages.ErrSignIn}))}
+		}},
+		{"staff-home", groupStaff, func(s State) pages.Page {
+			n := names(s)
+			p := pages.StaffHome{Name: n.Nurse, Frame: staff(in(s, n.Nurse, general()))}
+			if s != Empty {
+				p.Role = "palliative care nurse"
+				p.Tasks = []pages.StaffTask{
+					{Key: "staff.task.launch", URL: "#"}, {Key: "staff.task.clients", URL: "#"}, {Key: "staff.task.audit", URL: "#"},
+				}
+			}
+			return p
+		}},
+		{"staff-pick-patient", groupStaff, staffPickScreen},
+		{"staff-consent", groupStaff, staffConsentScreen},
+	}
+}
+
+func staff(f pages.Frame) pages.Frame {
+	f.Staff = true
+	return f
+}
+
+func staffPickScreen(s State) pages.Page {
+	n := names(s)
+	p := pages.PickPatient{
+		AppName: n.App, Search: true, Query: "alv",
+		Frame: staff(in(s, n.Nurse, pages.FieldError{Field: "patient", Key: pages.ErrChoose})),
+	}
+	if s == Empty {
+		p.Query = "zzz"
+		return p
+	}
+	p.More = true
+	p.Choices = []pages.PatientChoice{
+		{Value: "1", Name: n.Patient, BirthDate: "1947-03-02", RecordNumber: "100 234"},
+		{Value: "2", Name: "Ramón Alvarado", BirthDate: "1951-11", RecordNumber: "100 871"},
+		{Value: "3", Name: "Ruth Alvin", BirthDate: "1939", RecordNumber: "100 007"},
+	}
+	return p
+}
