@@ -1,0 +1,161 @@
+package clientauth
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// Method is an authentication method by its registered name (OIDC Core §9).
+type Method string
+
+// The methods.
+const (
+	None              Method = "none"
+	ClientSecretBasic Method = "client_secret_basic"
+	ClientSecretPost  Method = "client_secret_post"
+	PrivateKeyJWT     Method = "private_key_jwt"
+)
+
+// AssertionType is the only client_assertion_type (RFC 7523 §2.2).
+const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// Request is what a request says about its client.
+type Request struct {
+	Tenant string
+	// Audiences are the URLs of which an assertion must name one: the token
+	// endpoint's, and the endpoint's own where that is another one.
+	Audiences []string
+	// Authorization holds the values of the Authorization header.
+	Authorization []string
+	// Form is the strictly parsed body: no parameter twice, none empty.
+	Form url.Values
+}
+
+// Result is an authenticated client. For None the client is only named.
+type Result struct {
+	Client    oauth.Client
+	Method    Method
+	Assertion *Assertion
+}
+
+// Assertion is a verified client assertion whose jti must be recorded.
+type Assertion struct {
+	Issuer  string
+	JTI     string
+	Expires time.Time
+}
+
+// Clients gives registered clients. Errors: errs.NotFound.
+type Clients interface {
+	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
+}
+
+// Hashers gives the tenant's keyed hash.
+type Hashers interface {
+	Hasher(ctx context.Context, tenant string) (ids.Hasher, error)
+}
+
+// Authenticator authenticates clients.
+type Authenticator struct {
+	Clients Clients
+	Hashers Hashers
+	// Keys fetches key sets that are registered by URL.
+	Keys  *Fetcher
+	Clock clock.Clock
+}
+
+// SecretHash gives the form in which a client secret is registered.
+func SecretHash(h ids.Hasher, secret string) string { return h.Hash("client-secret", secret) }
+
+// Authenticate finds the method that the request uses and checks it. Errors:
+// errs.InvalidRequest when it uses two (SMART SYM-05); errs.InvalidClient for
+// every failed proof (ASY-15), unknown and disabled clients; errs.Unavailable.
+func (a *Authenticator) Authenticate(ctx context.Context, req Request) (Result, error) {
+	cred, err := read(req)
+	if err != nil {
+		return Result{}, err
+	}
+	switch cred.method {
+	case PrivateKeyJWT:
+		return a.assertion(ctx, req, cred)
+	case None:
+		return a.public(ctx, req, cred)
+	default:
+		return a.secret(ctx, req, cred)
+	}
+}
+
+// public accepts a client that has no credential; one that has must use it
+// (SMART SYM-04).
+func (a *Authenticator) public(ctx context.Context, req Request, cred credential) (Result, error) {
+	if cred.id == "" {
+		return Result{}, errs.New(errs.InvalidClient, "client-missing", "The request names no client.")
+	}
+	c, err := a.client(ctx, req.Tenant, cred.id)
+	if err != nil {
+		return Result{}, err
+	}
+	if c.Confidential() {
+		return Result{}, errs.New(errs.InvalidClient, "credential-missing", "This client must authenticate.")
+	}
+	return Result{Client: c, Method: None}, nil
+}
+
+// secret checks client_secret_basic and client_secret_post. Both readings of
+// a Basic credential are tried: form-encoded as RFC 6749 §2.3.1 says, and as
+// it stands, because some clients do not encode (D11).
+func (a *Authenticator) secret(ctx context.Context, req Request, cred credential) (Result, error) {
+	h, err := a.Hashers.Hasher(ctx, req.Tenant)
+	if err != nil {
+		return Result{}, err
+	}
+	var last error
+	for _, pair := range cred.pairs {
+		c, err := a.client(ctx, req.Tenant, pair.id)
+		if err != nil {
+			if !errs.Is(err, errs.InvalidClient) {
+				return Result{}, err
+			}
+			last = err
+			continue
+		}
+		if named := req.Form.Get("client_id"); named != "" && named != c.ID {
+			last = errMismatch()
+			continue
+		}
+		if c.Kind == oauth.ClientPublic && pair.secret == "" {
+			return Result{Client: c, Method: None}, nil
+		}
+		if c.Kind != oauth.ClientSymmetric {
+			last = errs.New(errs.InvalidClient, "method-not-registered", "This client is not registered for a secret.")
+			continue
+		}
+		presented := SecretHash(h, pair.secret)
+		for _, stored := range c.SecretHashes {
+			if ids.Equal(stored, presented) {
+				return Result{Client: c, Method: cred.method}, nil
+			}
+		}
+		last = errs.New(errs.InvalidClient, "secret-wrong", "Client authentication failed.")
+	}
+	return Result{}, last
+}
+
+// client gives a client that may act. Unknown and disabled ones fail alike.
+func (a *Authenticator) client(ctx context.Context, tenant, id string) (oauth.Client, error) {
+	c, err := a.Clients.ClientByID(ctx, tenant, id)
+	if errs.Is(err, errs.NotFound) || err == nil && c.Disabled {
+		return oauth.Client{}, errs.New(errs.InvalidClient, "client-unknown", "Client authentication failed.")
+	}
+	return c, err
+}
+
+func errMismatch() error {
+	return errs.New(errs.InvalidClient, "client-id-mismatch", "client_id does not name the authenticated client.")
+}

@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/txn"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// CodeLife is how long an authorization code may be redeemed (SMART AZ-15).
+const CodeLife = 60 * time.Second
+
+// Grace is how long after its rotation a refresh token still gives the same
+// successor, so that a lost answer can be asked for again (SMART REF-09).
+const Grace = 30 * time.Second
+
+// Site is the public face of one tenant (D13). URLs have no trailing slash.
+type Site struct {
+	Tenant        string
+	Issuer        string
+	FHIRBase      string
+	TokenURL      string
+	IntrospectURL string
+	RevokeURL     string
+}
+
+// Sites gives the site of a tenant. Errors: errs.NotFound.
+type Sites interface {
+	Site(ctx context.Context, tenant string) (Site, error)
+}
+
+// Reader is what is read before a decision, outside any transaction. Each
+// method errs as in oauth.Store.
+type Reader interface {
+	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
+	GrantByID(ctx context.Context, tenant, id string) (oauth.Grant, error)
+	CodeByHash(ctx context.Context, tenant, hash string) (oauth.Code, error)
+	RefreshByHash(ctx context.Context, tenant, hash string) (oauth.RefreshToken, error)
+	TokenRevoked(ctx context.Context, tenant, jti string) (bool, error)
+}
+
+// Redecider asks the one decision point again what a grant still gives
+// (SMART REF-10).
+type Redecider interface {
+	// Redecide gives what is left now of the requested scopes, a text whose
+	// scopes the grant covers. Errors: errs.AccessDenied when nothing is;
+	// errs.Unavailable.
+	Redecide(ctx context.Context, g oauth.Grant, requested string) (Redecision, error)
+}
+
+// Redecision is the answer of a Redecider.
+type Redecision struct {
+	// Scopes is the scope string to be told to the app.
+	Scopes string
+	// ValidUntil bounds every token; zero when nothing but the grant does.
+	ValidUntil time.Time
+}
+
+// Sessions tells whether a log-in session lives.
+type Sessions interface {
+	Live(ctx context.Context, tenant, sessionHash string) (bool, error)
+}
+
+// People tells whether an account exists and is not disabled.
+type People interface {
+	Enabled(ctx context.Context, tenant, personID string) (bool, error)
+}
+
+// Deps is what an Engine is made of.
+type Deps struct {
+	Ring      *keys.Ring
+	IDs       ids.Source
+	Clock     clock.Clock
+	Reader    Reader
+	Runner    txn.Runner[oauth.Tx]
+	Redecider Redecider
+	Verifier  *Verifier
+	Recorder  audit.Recorder
+}
+
+// Engine issues, introspects and revokes tokens. It is safe for concurrent
+// use.
+type Engine struct {
+	Deps
+}
+
+// New gives an engine.
+func New(d Deps) *Engine { return &Engine{Deps: d} }

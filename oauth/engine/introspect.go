@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ory/fosite"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// IntrospectInput is an introspection request of an authenticated client.
+type IntrospectInput struct {
+	Site   Site
+	Caller oauth.Client
+	Token  string
+	// Hint is token_type_hint; both kinds are tried whatever it says.
+	Hint      string
+	Network   string
+	RequestID string
+}
+
+// Introspection is the answer of RFC 7662 §2.2 with SMART's context. An
+// inactive one has no other member than active (SMART INT-07).
+type Introspection struct {
+	Active    bool   `json:"active"`
+	Scope     string `json:"scope,omitempty"`
+	ClientID  string `json:"client_id,omitempty"`
+	TokenType string `json:"token_type,omitempty"`
+	// Expires and Issued are seconds since the epoch.
+	Expires  int64  `json:"exp,omitempty"`
+	Issued   int64  `json:"iat,omitempty"`
+	Subject  string `json:"sub,omitempty"`
+	Audience string `json:"aud,omitempty"`
+	Issuer   string `json:"iss,omitempty"`
+	FHIRUser string `json:"fhirUser,omitempty"`
+	oauth.Context
+}
+
+// Introspect tells a client about a token: with the right, about any client's
+// (INT-09), otherwise about its own only (INT-10). What it tells is the state
+// of now, proxies decided anew. The event is durable before it returns.
+// Errors: errs.Unavailable.
+func (e *Engine) Introspect(ctx context.Context, in IntrospectInput) (Introspection, error) {
+	u, err := e.load(ctx, in.Site, in.Caller, in.Token, false)
+	if err != nil {
+		return Introspection{}, err
+	}
+	out := Introspection{}
+	use, _, err := e.provider(u, false).IntrospectToken(ctx, in.Token, fosite.TokenUse(in.Hint), newSession(u, u.subject()))
+	if err == nil {
+		if out, err = e.describe(ctx, u, use); err != nil {
+			return Introspection{}, err
+		}
+	}
+	event := u.event(audit.TokenIntrospected, in.Caller.ID, in.Network, in.RequestID)
+	if !out.Active {
+		event.Outcome, event.Reason = audit.MinorFailure, "token-inactive"
+	}
+	if err := e.Recorder.Record(ctx, event); err != nil {
+		return Introspection{}, errs.Wrap(err, errs.Unavailable, "audit-unavailable", "The request cannot be recorded at the moment.")
+	}
+	return out, nil
+}
+
+// load makes a unit of work with what a token stands for, as far as the
+// caller may know it; an unknown, foreign or dead token leaves it empty.
+// rotated says that a refresh token which has a successor counts too.
+func (e *Engine) load(ctx context.Context, site Site, caller oauth.Client, token string, rotated bool) (*unit, error) {
+	hasher, err := e.Ring.Hasher(ctx, site.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	u := &unit{now: e.Clock.Now(), site: site, hasher: hasher, client: client{Client: caller}}
+	may := func(clientID string) bool { return caller.Introspect || clientID == caller.ID }
+	claims, err := e.Verifier.VerifyAccessToken(ctx, site.Tenant, token)
+	switch {
+	case err == nil && may(claims.ClientID):
+		u.access, u.grant, u.scopes, u.expires = &claims, claims.Grant, claims.Scope, claims.Expires
+		return u, nil
+	case err != nil && !errs.Is(err, errs.Unauthenticated):
+		return nil, err
+	case err == nil:
+		return u, nil
+	}
+	row, g, err := e.refresh(ctx, site.Tenant, RefreshHash(hasher, token))
+	if err != nil || row.Hash == "" || !may(row.ClientID) || !rotated && !row.Rotated.IsZero() {
+		return u, err
+	}
+	u.refresh, u.grant, u.scopes, u.expires, u.refreshEnds = row, g, g.Scopes, g.Ends, g.Ends
+	return u, nil
+}
+
+// refresh gives a refresh token whose client and grant stand; a zero row when
+// there is none.
+func (e *Engine) refresh(ctx context.Context, tenant, hash string) (oauth.RefreshToken, oauth.Grant, error) {
+	none := oauth.RefreshToken{}
+	row, err := e.Reader.RefreshByHash(ctx, tenant, hash)
+	if errs.Is(err, errs.NotFound) {
+		return none, oauth.Grant{}, nil
+	}
+	if err != nil {
+		return none, oauth.Grant{}, err
+	}
+	c, err := e.Reader.ClientByID(ctx, tenant, row.ClientID)
+	if errs.Is(err, errs.NotFound) || err == nil && c.Disabled {
+		return none, oauth.Grant{}, nil
+	}
+	if err != nil {
+		return none, oauth.Grant{}, err
+	}
+	g, err := e.Verifier.grant(ctx, tenant, row.GrantID)
+	if errs.Is(err, errs.Unauthenticated) {
+		return none, oauth.Grant{}, nil
+	}
+	return row, g, err
+}
+
+// describe fills the answer about an active token. A proxy's token is decided
+// anew, so that it is inactive as soon as the consent is (SMART REF-10).
+func (e *Engine) describe(ctx context.Context, u *unit, use fosite.TokenUse) (Introspection, error) {
+	if u.grant.ID != "" && u.grant.Capacity.IsProxy() {
+		d, err := e.Redecider.Redecide(ctx, u.grant, u.scopes)
+		if errs.Is(err, errs.AccessDenied) || err == nil && (d.Scopes == "" || !d.ValidUntil.IsZero() && !u.now.Before(d.ValidUntil)) {
+			return Introspection{}, nil
+		}
+		if err != nil {
+			return Introspection{}, err
+		}
+		u.scopes = d.Scopes
+	}
+	out := Introspection{
+		Active: true, Scope: u.scopes, Expires: u.expires.Unix(),
+		Issuer: u.site.Issuer, Audience: u.site.FHIRBase, Context: u.grant.Context,
+	}
+	if use == fosite.AccessToken {
+		out.ClientID, out.Subject, out.TokenType = u.access.ClientID, u.access.Subject, "Bearer"
+		out.Issued = u.access.Issued.Unix()
+	} else {
+		out.ClientID, out.Subject, out.Issued = u.refresh.ClientID, u.grant.PersonID, u.refresh.Issued.Unix()
+	}
+	if slices.Contains(words(u.scopes), "openid") {
+		out.FHIRUser = fhirUser(u.site, u)
+	}
+	return out, nil
+}
+
+// event says who asked about which token.
+func (u *unit) event(kind audit.Kind, callerID, network, requestID string) audit.Event {
+	ev := audit.Event{
+		Tenant: u.site.Tenant, Time: u.now, Kind: kind, Action: "E", Outcome: audit.Success,
+		PersonID: u.grant.PersonID, Capacity: u.grant.Capacity, ClientID: callerID,
+		Patient: u.grant.Context.Patient, GrantID: u.grant.ID, Consents: u.grant.Consents,
+		Network: network, RequestID: requestID,
+	}
+	if u.access != nil {
+		ev.TokenID = u.access.TokenID
+	}
+	return ev
+}

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/engine/clientauth"
+)
+
+// RevokeInput is a revocation request of an authenticated client.
+type RevokeInput struct {
+	Site   Site
+	Caller oauth.Client
+	Token  string
+	Hint   string
+	// Assertion is spent in the same transaction.
+	Assertion *clientauth.Assertion
+	Network   string
+	RequestID string
+}
+
+// Revoke ends a token of the caller (RFC 7009): a refresh token with its
+// grant, an access token alone. A token that is unknown or dead already is no
+// error (SMART REV-01). Errors: errs.UnauthorizedClient for a token of
+// another client, errs.InvalidClient for a used assertion, errs.Unavailable.
+func (e *Engine) Revoke(ctx context.Context, in RevokeInput) error {
+	// Whose token it is must be known before it can be refused.
+	seeing := in.Caller
+	seeing.Introspect = true
+	u, err := e.load(ctx, in.Site, seeing, in.Token, true)
+	if err != nil {
+		return err
+	}
+	values := url.Values{"token": {in.Token}, "token_type_hint": {in.Hint}}
+	r, err := form(ctx, in.Site.RevokeURL, values)
+	if err != nil {
+		return err
+	}
+	refused := e.provider(u, false).NewRevocationRequest(ctx, r)
+	w := Writes{Assertion: in.Assertion}
+	event := u.event(audit.TokenRevoked, in.Caller.ID, in.Network, in.RequestID)
+	if refused != nil {
+		refused = u.translate(refused)
+		event.Outcome, event.Reason = audit.MinorFailure, errs.As(refused).Code
+	} else {
+		w.RevokeGrant, w.RevokeToken, w.Reason = u.writes.RevokeGrant, u.writes.RevokeToken, "revoked-by-client"
+	}
+	err = e.Runner.InTx(ctx, func(tx oauth.Tx) error {
+		if err := w.Apply(ctx, tx, in.Site.Tenant, u.now); err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, event)
+	})
+	if err != nil {
+		return err
+	}
+	return refused
+}
+
+// Spend records a client assertion that authenticated a request which writes
+// nothing else. Errors: errs.InvalidClient with code assertion-replayed;
+// errs.Unavailable.
+func (e *Engine) Spend(ctx context.Context, tenant string, a *clientauth.Assertion) error {
+	if a == nil {
+		return nil
+	}
+	return e.Runner.InTx(ctx, func(tx oauth.Tx) error {
+		return Writes{Assertion: a}.Apply(ctx, tx, tenant, e.Clock.Now())
+	})
+}

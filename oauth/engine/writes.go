@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/engine/clientauth"
+)
+
+// Writes is what an answer changes. It is data, so that it can be applied
+// again after a serialization failure; zero fields change nothing.
+type Writes struct {
+	// Assertion is the client assertion to be recorded as used.
+	Assertion *clientauth.Assertion
+	// UseCode and RotateRefresh are hashes.
+	UseCode       string
+	RotateRefresh string
+	CreateRefresh *oauth.RefreshToken
+	// ExtendGrant is the new end of the grant ExtendID.
+	ExtendID    string
+	ExtendGrant time.Time
+	// RevokeGrant is the id of a grant to be ended for the reason Reason.
+	RevokeGrant string
+	Reason      string
+	RevokeToken *RevokedToken
+}
+
+// RevokedToken is the jti of an access token to be listed until it expires.
+type RevokedToken struct {
+	ID      string
+	Expires time.Time
+}
+
+// Apply writes everything in the transaction. Errors: errs.InvalidClient with
+// code assertion-replayed; errs.InvalidGrant with code code-replayed when
+// another request redeemed the code first (SMART AZ-16); errs.Unavailable.
+func (w Writes) Apply(ctx context.Context, tx oauth.Tx, tenant string, now time.Time) error {
+	if a := w.Assertion; a != nil {
+		err := tx.UseAssertion(ctx, tenant, a.Issuer, a.JTI, a.Expires)
+		if errs.Is(err, errs.Conflict) {
+			return errs.Wrap(err, errs.InvalidClient, "assertion-replayed", "The client assertion was used before.")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if w.UseCode != "" {
+		first, err := tx.UseCode(ctx, tenant, w.UseCode, now)
+		if err != nil {
+			return err
+		}
+		if !first {
+			return errReplayedCode()
+		}
+	}
+	return w.applyRest(ctx, tx, tenant, now)
+}
+
+func (w Writes) applyRest(ctx context.Context, tx oauth.Tx, tenant string, now time.Time) error {
+	if w.RotateRefresh != "" {
+		// Not being first means a parallel retry, which gets the same
+		// successor (SMART REF-09).
+		if _, err := tx.RotateRefresh(ctx, tenant, w.RotateRefresh, now); err != nil {
+			return err
+		}
+	}
+	if w.CreateRefresh != nil {
+		if err := tx.CreateRefresh(ctx, *w.CreateRefresh); err != nil {
+			return err
+		}
+	}
+	if w.ExtendID != "" {
+		if err := tx.ExtendGrant(ctx, tenant, w.ExtendID, w.ExtendGrant); err != nil {
+			return err
+		}
+	}
+	if w.RevokeGrant != "" {
+		if _, err := tx.RevokeGrant(ctx, tenant, w.RevokeGrant, w.Reason, now); err != nil {
+			return err
+		}
+	}
+	if t := w.RevokeToken; t != nil {
+		return tx.RevokeToken(ctx, tenant, t.ID, t.Expires)
+	}
+	return nil
+}

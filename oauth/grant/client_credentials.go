@@ -1,0 +1,73 @@
+package grant
+
+import (
+	"context"
+	"strings"
+
+	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// clientCredentials lets a backend service act for itself (SMART Backend
+// Services, BKS-*).
+type clientCredentials struct{}
+
+func (clientCredentials) Name() string { return "client_credentials" }
+
+// Fill grants what was asked for and pre-authorised. Secrets do not serve
+// (SMART SYM-02): only backend clients, which have keys, are let through.
+func (clientCredentials) Fill(_ context.Context, in Asked) (Blanks, error) {
+	if in.Client.Kind != oauth.ClientBackend {
+		return Blanks{}, errUnauthorized()
+	}
+	if !in.Form.Has("scope") {
+		return Blanks{}, errs.New(errs.InvalidScope, "scope-missing", "scope is missing.")
+	}
+	granted, err := preauthorised(in.Client.Scopes, in.Form.Get("scope"))
+	return Blanks{Scopes: granted}, err
+}
+
+// preauthorised gives requested ∩ registered at system level, with the
+// literal texts: of the request where it stays whole, of the registration
+// where a wider request is narrowed to it (BKS-02). Errors:
+// errs.InvalidScope when nothing is left.
+func preauthorised(registered, requested string) (string, error) {
+	ceiling, err := scope.Parse(registered, scope.Limits{})
+	if err != nil {
+		return "", errs.Wrap(err, errs.Internal, "client-scopes", "The registered scopes cannot be read.")
+	}
+	asked, err := scope.Parse(requested, scope.Limits{})
+	if err != nil {
+		return "", err
+	}
+	literal := map[string]string{}
+	for _, s := range ceiling.Clinical {
+		if key := s.Canonical(); literal[key] == "" {
+			literal[key] = s.String()
+		}
+	}
+	var texts []string
+	for _, s := range system(asked.Clinical).Intersect(system(ceiling.Clinical)) {
+		text := s.String()
+		if s.Text == "" && literal[s.Canonical()] != "" {
+			text = literal[s.Canonical()]
+		}
+		texts = append(texts, text)
+	}
+	if len(texts) == 0 {
+		return "", errs.New(errs.InvalidScope, "scope-not-registered", "None of the scopes is registered for this client.")
+	}
+	return strings.Join(texts, " "), nil
+}
+
+// system keeps the system scopes that can be enforced (SMART SCP-09, SCP-27).
+func system(s scope.Set) scope.Set {
+	var out scope.Set
+	for _, one := range s {
+		if one.Level == scope.System && one.Supported() {
+			out = append(out, one)
+		}
+	}
+	return out
+}

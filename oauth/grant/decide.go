@@ -1,0 +1,92 @@
+package grant
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// decide sets scopes and ends of the tokens. A request under a grant is
+// decided anew: the person, the log-in session of an online grant, and what
+// consents and registration still allow (SMART REF-10, SCP-21). A replay is
+// not: its refusal is certain and must end the grant.
+func (e *Endpoint) decide(ctx context.Context, a *attempt) error {
+	g := a.blanks.Grant
+	if g.ID == "" {
+		a.scopes = a.blanks.Scopes
+		a.expires = a.now.Add(ShortLife)
+		return nil
+	}
+	if a.blanks.Replayed || !a.blanks.Code.Used.IsZero() {
+		a.scopes, a.expires, a.ends = a.blanks.Scopes, a.now.Add(ShortLife), g.Ends
+		return nil
+	}
+	if err := e.present(ctx, g); err != nil {
+		return err
+	}
+	d, err := e.Redecide.Redecide(ctx, g, a.blanks.Scopes)
+	if errs.Is(err, errs.AccessDenied) {
+		return errs.Wrap(err, errs.InvalidGrant, errs.As(err).Code, "The access that was granted is not allowed any more.")
+	}
+	if err != nil {
+		return err
+	}
+	a.scopes = strings.Join(strings.Fields(d.Scopes), " ")
+	if a.scopes == "" {
+		return errs.New(errs.InvalidGrant, "nothing-left", "Nothing of what was granted is allowed any more.")
+	}
+	a.ends = g.Ends
+	if a.blanks.Renews && g.Offline && g.RenewFor > 0 {
+		a.ends = latest(g.Ends, earliest(a.now.Add(g.RenewFor), d.ValidUntil))
+	}
+	life := Life
+	if g.Capacity.IsProxy() {
+		life = ShortLife
+	}
+	a.expires = earliest(earliest(a.now.Add(life), a.ends), d.ValidUntil)
+	if a.expires.Unix() <= a.now.Unix() {
+		return errEnded()
+	}
+	return nil
+}
+
+// present asks whether the person may still act, and for an online grant
+// whether they are still there.
+func (e *Endpoint) present(ctx context.Context, g oauth.Grant) error {
+	enabled, err := e.People.Enabled(ctx, g.Tenant, g.PersonID)
+	if err != nil {
+		return err
+	}
+	if !enabled {
+		return errs.New(errs.InvalidGrant, "person-disabled", "The person who granted access may not act any more.")
+	}
+	if !g.Online || g.Offline {
+		return nil
+	}
+	live, err := e.Sessions.Live(ctx, g.Tenant, g.SessionHash)
+	if err != nil {
+		return err
+	}
+	if !live {
+		return errs.New(errs.InvalidGrant, "session-ended", "The person has signed out.")
+	}
+	return nil
+}
+
+// earliest gives the earlier time; a zero bound does not bound.
+func earliest(t, bound time.Time) time.Time {
+	if bound.IsZero() || t.Before(bound) {
+		return t
+	}
+	return bound
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,237 @@
+package grant
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/txn"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/engine"
+	"github.com/mandate-health/mandate/oauth/engine/clientauth"
+)
+
+// The lives of access tokens.
+const (
+	// Life is that of a token for the own record or a practitioner (SMART
+	// TOK-11).
+	Life = time.Hour
+	// ShortLife is that of a token of a proxy or a backend service (BKS-04).
+	ShortLife = 5 * time.Minute
+)
+
+// Deps is what an Endpoint is made of.
+type Deps struct {
+	Engine   *engine.Engine
+	Auth     *clientauth.Authenticator
+	Reader   engine.Reader
+	Runner   txn.Runner[oauth.Tx]
+	Redecide engine.Redecider
+	Sessions engine.Sessions
+	People   engine.People
+	Clock    clock.Clock
+}
+
+// Endpoint answers token requests. It is safe for concurrent use.
+type Endpoint struct {
+	Deps
+	types map[string]Type
+}
+
+// New gives an endpoint with every grant type of grants.go.
+func New(d Deps) *Endpoint {
+	e := &Endpoint{Deps: d, types: map[string]Type{}}
+	for _, t := range types() {
+		e.types[t.Name()] = t
+	}
+	return e
+}
+
+// Call is one token request, strictly parsed.
+type Call struct {
+	Site          engine.Site
+	Form          url.Values
+	Authorization []string
+	// Network and RequestID go into the audit event.
+	Network   string
+	RequestID string
+}
+
+func (c Call) auth() clientauth.Request {
+	return clientauth.Request{
+		Tenant: c.Site.Tenant, Audiences: []string{c.Site.TokenURL},
+		Authorization: c.Authorization, Form: c.Form,
+	}
+}
+
+// attempt is what is known of a request so far.
+type attempt struct {
+	call   Call
+	now    time.Time
+	auth   clientauth.Result
+	blanks Blanks
+	// scopes, expires and ends are decided after the grant type filled its
+	// blanks.
+	scopes  string
+	expires time.Time
+	ends    time.Time
+}
+
+// Token answers a token request. When it returns, whatever the request
+// changed is committed together with its audit event, for a refusal too.
+// Errors: those of RFC 6749 §5.2, errs.InvalidClient with 401; errs.Unavailable.
+func (e *Endpoint) Token(ctx context.Context, call Call) (Response, error) {
+	a := &attempt{call: call, now: e.Clock.Now()}
+	issued, err := e.walk(ctx, a)
+	if err != nil {
+		return Response{}, e.refuse(ctx, a, engine.Writes{
+			RevokeGrant: issued.Writes.RevokeGrant, Reason: issued.Writes.Reason,
+		}, err)
+	}
+	if err := e.commit(ctx, a, issued); err != nil {
+		w := engine.Writes{}
+		if engine.Replayed(err) {
+			w.RevokeGrant, w.Reason = a.blanks.Grant.ID, errs.As(err).Code
+		}
+		return Response{}, e.refuse(ctx, a, w, err)
+	}
+	return a.response(issued), nil
+}
+
+// walk goes through the phases up to issuing; it writes nothing.
+func (e *Endpoint) walk(ctx context.Context, a *attempt) (engine.Issued, error) {
+	var err error
+	if a.auth, err = e.Auth.Authenticate(ctx, a.call.auth()); err != nil {
+		return engine.Issued{}, err
+	}
+	kind, err := e.kind(a.call.Form)
+	if err != nil {
+		return engine.Issued{}, err
+	}
+	hasher, err := e.Engine.Ring.Hasher(ctx, a.call.Site.Tenant)
+	if err != nil {
+		return engine.Issued{}, err
+	}
+	a.blanks, err = kind.Fill(ctx, Asked{
+		Site: a.call.Site, Client: a.auth.Client, Form: a.call.Form, Now: a.now, Hasher: hasher, Reader: e.Reader,
+	})
+	if err != nil {
+		return engine.Issued{}, err
+	}
+	if err := e.decide(ctx, a); err != nil {
+		return engine.Issued{}, err
+	}
+	return e.Engine.Token(ctx, engine.TokenInput{
+		Site: a.call.Site, Client: a.auth.Client, Form: a.call.Form, Now: a.now,
+		Grant: a.blanks.Grant, Code: a.blanks.Code, Refresh: a.blanks.Refresh, Replayed: a.blanks.Replayed,
+		Scopes: a.scopes, Expires: a.expires, RefreshEnds: a.ends,
+	})
+}
+
+func (e *Endpoint) kind(form url.Values) (Type, error) {
+	name := form.Get("grant_type")
+	if name == "" {
+		return nil, errs.New(errs.InvalidRequest, "parameter-missing", "grant_type is missing.")
+	}
+	t, offered := e.types[name]
+	if !offered {
+		return nil, errs.New(errs.UnsupportedGrantType, "grant-type-unsupported", "This grant type is not offered.")
+	}
+	return t, nil
+}
+
+// commit applies what was issued together with its event.
+func (e *Endpoint) commit(ctx context.Context, a *attempt, issued engine.Issued) error {
+	w := issued.Writes
+	w.Assertion = a.auth.Assertion
+	if a.ends.After(a.blanks.Grant.Ends) {
+		w.ExtendID, w.ExtendGrant = a.blanks.Grant.ID, a.ends
+	}
+	event := a.event(audit.TokenIssued, audit.Success, "")
+	event.TokenID = issued.TokenID
+	return e.Runner.InTx(ctx, func(tx oauth.Tx) error {
+		if err := w.Apply(ctx, tx, a.call.Site.Tenant, a.now); err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, event)
+	})
+}
+
+// refuse commits the event of a refusal with what it ends, and gives the
+// error to be answered. An assertion that was verified is spent by a refused
+// request too; one that was spent before is the graver refusal.
+func (e *Endpoint) refuse(ctx context.Context, a *attempt, w engine.Writes, cause error) error {
+	if k := errs.KindOf(cause); k == errs.Unavailable || k == errs.Internal {
+		return cause
+	}
+	if errs.As(cause).Code != "assertion-replayed" {
+		w.Assertion = a.auth.Assertion
+	}
+	err := e.record(ctx, a, w, cause)
+	if errs.Is(err, errs.InvalidClient) {
+		cause, w.Assertion = err, nil
+		err = e.record(ctx, a, w, cause)
+	}
+	if err != nil {
+		return err
+	}
+	return cause
+}
+
+func (e *Endpoint) record(ctx context.Context, a *attempt, w engine.Writes, cause error) error {
+	kind := audit.TokenRefused
+	if engine.Replayed(cause) {
+		kind = audit.TokenReplayed
+	}
+	event := a.event(kind, audit.MinorFailure, errs.As(cause).Code)
+	return e.Runner.InTx(ctx, func(tx oauth.Tx) error {
+		if err := w.Apply(ctx, tx, a.call.Site.Tenant, a.now); err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, event)
+	})
+}
+
+// Refuse records the refusal of a request that could not even be parsed, and
+// gives the error to be answered.
+func (e *Endpoint) Refuse(ctx context.Context, call Call, cause error) error {
+	return e.refuse(ctx, &attempt{call: call, now: e.Clock.Now()}, engine.Writes{}, cause)
+}
+
+// event says who asked for what, as far as it is known.
+func (a *attempt) event(kind audit.Kind, outcome audit.Outcome, reason string) audit.Event {
+	g := a.blanks.Grant
+	id := a.auth.Client.ID
+	if id == "" {
+		id = clientauth.Named(a.call.auth())
+	}
+	return audit.Event{
+		Tenant: a.call.Site.Tenant, Time: a.now, Kind: kind, Action: "E", Outcome: outcome, Reason: reason,
+		PersonID: g.PersonID, Capacity: g.Capacity, ClientID: id, SessionID: g.SessionHash,
+		Patient: g.Context.Patient, GrantID: g.ID, Consents: g.Consents,
+		Network: a.call.Network, RequestID: a.call.RequestID,
+		Detail: a.detail(),
+	}
+}
+
+func (a *attempt) detail() map[string]string {
+	d := map[string]string{"grant_type": clip(a.call.Form.Get("grant_type"))}
+	if a.auth.Method != "" {
+		d["method"] = string(a.auth.Method)
+	}
+	if a.scopes != "" {
+		d["scope"] = a.scopes
+	}
+	return d
+}
+
+// clip bounds what a stranger can write into the log.
+func clip(s string) string {
+	if len(s) > 64 {
+		return s[:64]
+	}
+	return s
+}

@@ -1,0 +1,65 @@
+package grant
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/engine"
+)
+
+// types lists the grant types that are offered.
+func types() []Type {
+	return []Type{
+		authorizationCode{},
+		refreshToken{},
+		clientCredentials{},
+	}
+}
+
+// Names gives the grant_type values that are offered, for the discovery
+// documents.
+func Names() []string {
+	var names []string
+	for _, t := range types() {
+		names = append(names, t.Name())
+	}
+	return names
+}
+
+// Type is one grant type.
+type Type interface {
+	// Name is the value of grant_type.
+	Name() string
+	// Fill reads what the request names and judges its own parameters.
+	// Errors: those of RFC 6749 §5.2; errs.Unavailable.
+	Fill(ctx context.Context, in Asked) (Blanks, error)
+}
+
+// Asked is what a grant type is told.
+type Asked struct {
+	Site   engine.Site
+	Client oauth.Client
+	Form   url.Values
+	Now    time.Time
+	Hasher ids.Hasher
+	Reader engine.Reader
+}
+
+// Blanks is what a grant type fills in.
+type Blanks struct {
+	// Grant is zero for a client that acts for itself. Code or Refresh is
+	// the row that the request names.
+	Grant   oauth.Grant
+	Code    oauth.Code
+	Refresh oauth.RefreshToken
+	// Replayed says that the refresh token was used again.
+	Replayed bool
+	// Scopes are those asked for, all covered by the grant or the client's
+	// registration.
+	Scopes string
+	// Renews says that the request may move the grant's end (US-02).
+	Renews bool
+}

@@ -1,0 +1,100 @@
+package grant
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/engine"
+)
+
+// refreshToken rotates a refresh token (RFC 6749 §6, SMART REF-*).
+type refreshToken struct{}
+
+func (refreshToken) Name() string { return "refresh_token" }
+
+// Fill finds the refresh token and its grant. A token of another client is
+// told as unknown and stays as it is (REF-02).
+func (refreshToken) Fill(ctx context.Context, in Asked) (Blanks, error) {
+	presented := in.Form.Get("refresh_token")
+	if presented == "" {
+		return Blanks{}, errs.New(errs.InvalidRequest, "parameter-missing", "refresh_token is missing.")
+	}
+	unknown := errs.New(errs.InvalidGrant, "refresh-unknown", "The refresh token is refused: it is not known.")
+	row, err := in.Reader.RefreshByHash(ctx, in.Site.Tenant, engine.RefreshHash(in.Hasher, presented))
+	if errs.Is(err, errs.NotFound) || err == nil && row.ClientID != in.Client.ID {
+		return Blanks{}, unknown
+	}
+	if err != nil {
+		return Blanks{}, err
+	}
+	g, err := in.Reader.GrantByID(ctx, in.Site.Tenant, row.GrantID)
+	if errs.Is(err, errs.NotFound) {
+		return Blanks{}, unknown
+	}
+	if err != nil {
+		return Blanks{}, err
+	}
+	b := Blanks{Grant: g, Refresh: row, Scopes: g.Scopes, Renews: true}
+	if !g.Live(in.Now) || !g.Offline && !g.Online {
+		return b, errEnded()
+	}
+	if b.Replayed, err = replayed(ctx, in, row, presented); err != nil || b.Replayed {
+		return b, err
+	}
+	if in.Form.Has("scope") {
+		b.Scopes, err = subset(g.Scopes, in.Form.Get("scope"))
+	}
+	return b, err
+}
+
+// replayed reports whether a rotated token is used again although its
+// successor was, or after the grace in which a lost answer may be asked for
+// again (REF-08, REF-09).
+func replayed(ctx context.Context, in Asked, row oauth.RefreshToken, presented string) (bool, error) {
+	if row.Rotated.IsZero() {
+		return false, nil
+	}
+	if in.Now.Sub(row.Rotated) > engine.Grace {
+		return true, nil
+	}
+	next := engine.RefreshHash(in.Hasher, engine.Successor(in.Hasher, row.GrantID, presented))
+	successor, err := in.Reader.RefreshByHash(ctx, in.Site.Tenant, next)
+	if errs.Is(err, errs.NotFound) {
+		return true, nil
+	}
+	return !successor.Rotated.IsZero(), err
+}
+
+// subset gives the requested scopes when the granted ones cover them, in the
+// order and words of the request (REF-04). Scopes that are no clinical ones
+// are tolerated and left out when they were not granted: apps send what they
+// once sent to the authorization endpoint (D11). Errors: errs.InvalidScope.
+func subset(granted, requested string) (string, error) {
+	g, err := scope.Parse(granted, scope.Limits{})
+	if err != nil {
+		return "", errs.Wrap(err, errs.Internal, "grant-scopes", "The scopes of the grant cannot be read.")
+	}
+	r, err := scope.Parse(requested, scope.Limits{})
+	if err != nil {
+		return "", err
+	}
+	var out []string
+	for _, text := range r.Texts {
+		if s, clinical := scope.ParseScope(text); clinical {
+			if !slices.Contains(g.Texts, text) && !g.Clinical.Covers(s) {
+				return "", errs.New(errs.InvalidScope, "scope-wider", "The scope asks for more than was granted.")
+			}
+			out = append(out, text)
+		} else if slices.Contains(g.Texts, text) {
+			out = append(out, text)
+		}
+	}
+	if len(out) == 0 {
+		return "", errs.New(errs.InvalidScope, "scope-empty", "The scope asks for nothing that was granted.")
+	}
+	return strings.Join(out, " "), nil
+}

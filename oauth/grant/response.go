@@ -1,0 +1,29 @@
+package grant
+
+import (
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/engine"
+)
+
+// Response is a successful token response: the launch context stands beside
+// the tokens (SMART TOK-05…TOK-10, CTX-01…CTX-12).
+type Response struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	// ExpiresIn is in seconds.
+	ExpiresIn    int64  `json:"expires_in"`
+	Scope        string `json:"scope"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+	oauth.Context
+}
+
+// response puts the answer together.
+func (a *attempt) response(issued engine.Issued) Response {
+	return Response{
+		AccessToken: issued.AccessToken, TokenType: "Bearer",
+		ExpiresIn: a.expires.Unix() - a.now.Unix(), Scope: a.scopes,
+		RefreshToken: issued.RefreshToken, IDToken: issued.IDToken,
+		Context: a.blanks.Grant.Context,
+	}
+}

@@ -1,0 +1,231 @@
+package problem
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// CodeSystem is the code system of cause codes in an OperationOutcome.
+const CodeSystem = fhir.Canonical + "/CodeSystem/cause"
+
+// retryAfter is what clients are told to wait, in seconds, when a part is
+// down or a limit was met and nothing better is known.
+const retryAfter = "5"
+
+// Writer writes errors. It is safe for concurrent use.
+type Writer struct {
+	// docs is the base of links to explanations; the cause code is added.
+	docs string
+	log  *slog.Logger
+	page func(w http.ResponseWriter, r *http.Request, status int, e *errs.Error)
+	rows map[errs.Kind]row
+}
+
+// Config is what a Writer is made of.
+type Config struct {
+	// Issuer is the public URL of the server, without a trailing slash.
+	Issuer string
+	// Log takes the causes of unexpected errors; nil drops them.
+	Log *slog.Logger
+	// Page renders the HTML form; nil gives plain text.
+	Page func(w http.ResponseWriter, r *http.Request, status int, e *errs.Error)
+}
+
+// New gives a writer.
+func New(c Config) *Writer {
+	log := c.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Writer{docs: c.Issuer + "/docs/errors/", log: log, page: c.Page, rows: table()}
+}
+
+// Status gives the HTTP status of an error outside the OAuth endpoints.
+func (p *Writer) Status(err error) int {
+	_, r := p.row(err)
+	return r.status
+}
+
+// OAuth writes the JSON error of RFC 6749 §5.2 with no-store headers. A
+// failed client authentication that tried Basic is told so (SMART TOK-14,
+// SYM-03).
+func (p *Writer) OAuth(w http.ResponseWriter, r *http.Request, err error) {
+	e, row := p.row(err)
+	p.note(r, e)
+	status := row.status
+	if row.oauthStatus != 0 {
+		status = row.oauthStatus
+	}
+	NoStore(w)
+	p.retry(w, e)
+	if e.Kind == errs.InvalidClient && basicTried(r) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="token", charset="UTF-8"`)
+	}
+	if e.Kind == errs.Unauthenticated || e.Kind == errs.Forbidden {
+		w.Header().Set("WWW-Authenticate", challenge(r, e, row))
+	}
+	write(w, "application/json", status, struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description,omitempty"`
+		URI         string `json:"error_uri,omitempty"`
+	}{row.oauth, description(e.Msg), p.link(e)})
+}
+
+// FHIR writes an OperationOutcome whose details.coding is the cause code. A
+// 401 carries the Bearer challenge of RFC 6750 §3.
+func (p *Writer) FHIR(w http.ResponseWriter, r *http.Request, err error) {
+	e, row := p.row(err)
+	p.note(r, e)
+	p.retry(w, e)
+	w.Header().Set("Cache-Control", "no-store")
+	if row.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", challenge(r, e, row))
+	}
+	write(w, "application/fhir+json", row.status, p.Outcome(e))
+}
+
+// Outcome gives the OperationOutcome of an error as a JSON value, for an
+// entry of a batch response.
+func (p *Writer) Outcome(err error) any {
+	e, row := p.row(err)
+	type coding struct {
+		System string `json:"system"`
+		Code   string `json:"code"`
+	}
+	type details struct {
+		Coding []coding `json:"coding"`
+		Text   string   `json:"text"`
+	}
+	type issue struct {
+		Severity    string  `json:"severity"`
+		Code        string  `json:"code"`
+		Details     details `json:"details"`
+		Diagnostics string  `json:"diagnostics"`
+	}
+	return struct {
+		ResourceType string  `json:"resourceType"`
+		Issue        []issue `json:"issue"`
+	}{"OperationOutcome", []issue{{
+		Severity: "error", Code: row.issue,
+		Details:     details{Coding: []coding{{CodeSystem, e.Code}}, Text: row.title},
+		Diagnostics: e.Msg,
+	}}}
+}
+
+// JSON writes problem+json (RFC 9457) for the APIs of our own.
+func (p *Writer) JSON(w http.ResponseWriter, r *http.Request, err error) {
+	e, row := p.row(err)
+	p.note(r, e)
+	p.retry(w, e)
+	w.Header().Set("Cache-Control", "no-store")
+	if row.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", challenge(r, e, row))
+	}
+	write(w, "application/problem+json", row.status, struct {
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail,omitempty"`
+		Code   string `json:"code"`
+	}{p.link(e), row.title, row.status, e.Msg, e.Code})
+}
+
+// HTML hands the error to the page renderer.
+func (p *Writer) HTML(w http.ResponseWriter, r *http.Request, err error) {
+	e, row := p.row(err)
+	p.note(r, e)
+	p.retry(w, e)
+	w.Header().Set("Cache-Control", "no-store")
+	if p.page != nil {
+		p.page(w, r, row.status, e)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(row.status)
+	_, _ = w.Write([]byte(row.title + "\n" + e.Msg + "\n"))
+}
+
+// row finds the row of an error. A kind without one is shown as a fault of
+// our own.
+func (p *Writer) row(err error) (*errs.Error, row) {
+	e := errs.As(err)
+	if e == nil {
+		e = errs.New(errs.Internal, "unexpected", "An unexpected error occurred.")
+	}
+	r, known := p.rows[e.Kind]
+	if !known {
+		return errs.Wrap(e, errs.Internal, "unexpected", "An unexpected error occurred."), p.rows[errs.Internal]
+	}
+	return e, r
+}
+
+// note logs what the operator must know: faults of our own and of the parts
+// we need, with their cause.
+func (p *Writer) note(r *http.Request, e *errs.Error) {
+	switch e.Kind {
+	case errs.Internal, errs.Unavailable, errs.Upstream:
+		p.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path,
+			"kind", string(e.Kind), "code", e.Code, "cause", e.Cause)
+	}
+}
+
+func (p *Writer) retry(w http.ResponseWriter, e *errs.Error) {
+	if (e.Kind == errs.Unavailable || e.Kind == errs.RateLimited) && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+}
+
+func (p *Writer) link(e *errs.Error) string {
+	if e.Code == "" {
+		return ""
+	}
+	return p.docs + e.Code
+}
+
+// challenge gives the Bearer challenge. It names no error when the request
+// had no credential at all (RFC 6750 §3.1).
+func challenge(r *http.Request, e *errs.Error, row row) string {
+	c := `Bearer realm="fhir"`
+	if r.Header.Get("Authorization") == "" {
+		return c
+	}
+	name := row.oauth
+	if e.Kind != errs.Forbidden {
+		name = "invalid_token"
+	}
+	return c + `, error="` + name + `", error_description="` + description(e.Msg) + `"`
+}
+
+// description keeps the characters that RFC 6749 §5.2 allows.
+func description(msg string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return -1
+		}
+		return c
+	}, msg)
+}
+
+func basicTried(r *http.Request) bool {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Basic")
+}
+
+// NoStore sets the headers of RFC 6749 §5.1 (SMART TOK-09).
+func NoStore(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Pragma", "no-cache")
+}
+
+func write(w http.ResponseWriter, media string, status int, body any) {
+	w.Header().Set("Content-Type", media)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}

@@ -1,0 +1,55 @@
+package protocol
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// allow lets the browser of the named client read the answer: the origin is
+// reflected only when that client registered it (SMART CORS-02). A failed
+// look-up allows nothing.
+func (d Deps) allow(w http.ResponseWriter, r *http.Request, tenant, clientID string) {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return
+	}
+	w.Header().Add("Vary", "Origin")
+	if clientID == "" {
+		return
+	}
+	c, err := d.Clients.ClientByID(r.Context(), tenant, clientID)
+	if err == nil && !c.Disabled && slices.Contains(c.Origins(), origin) {
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+	}
+}
+
+// preflight answers before the client is known: any client's origin will do.
+func (d Deps) preflight(w http.ResponseWriter, r *http.Request, tenant string) {
+	h := w.Header()
+	h.Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	all, err := d.Clients.Clients(r.Context(), tenant)
+	registered := err == nil && slices.ContainsFunc(all, func(c oauth.Client) bool {
+		return !c.Disabled && slices.Contains(c.Origins(), origin)
+	})
+	if origin != "" && registered {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Methods", "POST")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		h.Set("Access-Control-Max-Age", "300")
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// anyOrigin opens a public document to every origin.
+func anyOrigin(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	if r.Method == http.MethodOptions {
+		h.Set("Access-Control-Allow-Methods", "GET, HEAD")
+		h.Set("Access-Control-Allow-Headers", "*")
+		h.Set("Access-Control-Max-Age", "300")
+	}
+}

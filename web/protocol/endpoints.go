@@ -1,0 +1,235 @@
+package protocol
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/engine"
+	"github.com/mandate-health/mandate/oauth/engine/clientauth"
+	"github.com/mandate-health/mandate/oauth/grant"
+	"github.com/mandate-health/mandate/web/problem"
+)
+
+// Clients gives registered clients, for CORS.
+type Clients interface {
+	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
+	Clients(ctx context.Context, tenant string) ([]oauth.Client, error)
+}
+
+// Deps is what the endpoints are made of.
+type Deps struct {
+	// Site gives the tenant that the request is for. Errors: errs.NotFound.
+	Site     func(r *http.Request) (engine.Site, error)
+	Endpoint *grant.Endpoint
+	Engine   *engine.Engine
+	Auth     *clientauth.Authenticator
+	Ring     *keys.Ring
+	Clients  Clients
+	Problem  *problem.Writer
+	// Origin gives the client's network address as seen behind trusted
+	// proxies, and the id of the request, for audit; nil takes the address of
+	// the connection.
+	Origin func(r *http.Request) (network, requestID string)
+}
+
+func (d Deps) origin(r *http.Request) (string, string) {
+	if d.Origin != nil {
+		return d.Origin(r)
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr, ""
+	}
+	return host, ""
+}
+
+// asked is a parsed request to one of the endpoints.
+type asked struct {
+	site      engine.Site
+	form      url.Values
+	auth      clientauth.Request
+	network   string
+	requestID string
+}
+
+// read parses the request and answers CORS for the client it names. It
+// reports false when the answer was written already.
+func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.Site) string) (asked, error, bool) {
+	site, err := d.Site(r)
+	if err != nil {
+		d.Problem.OAuth(w, r, err)
+		return asked{}, nil, false
+	}
+	if r.Method == http.MethodOptions {
+		d.preflight(w, r, site.Tenant)
+		return asked{}, nil, false
+	}
+	a := asked{site: site}
+	a.network, a.requestID = d.origin(r)
+	a.form, err = readForm(w, r)
+	a.auth = clientauth.Request{
+		Tenant: site.Tenant, Audiences: []string{site.TokenURL, endpoint(site)},
+		Authorization: r.Header.Values("Authorization"), Form: a.form,
+	}
+	d.allow(w, r, site.Tenant, clientauth.Named(a.auth))
+	return a, err, true
+}
+
+// Token answers token requests (RFC 6749 §3.2).
+func Token(d Deps) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, err, open := d.read(w, r, func(s engine.Site) string { return s.TokenURL })
+		if !open {
+			return
+		}
+		call := grant.Call{
+			Site: a.site, Form: a.form, Authorization: a.auth.Authorization,
+			Network: a.network, RequestID: a.requestID,
+		}
+		if err != nil {
+			d.Problem.OAuth(w, r, d.Endpoint.Refuse(r.Context(), call, err))
+			return
+		}
+		answer, err := d.Endpoint.Token(r.Context(), call)
+		if err != nil {
+			d.Problem.OAuth(w, r, err)
+			return
+		}
+		send(w, answer)
+	})
+}
+
+// Introspect answers introspection requests (RFC 7662, SMART INT-*). The
+// caller authenticates as a client, or with an access token of a client that
+// has the introspection right (INT-08, INT-09).
+func Introspect(d Deps) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, err, open := d.read(w, r, func(s engine.Site) string { return s.IntrospectURL })
+		if !open {
+			return
+		}
+		if err == nil && !a.form.Has("token") {
+			err = errs.New(errs.InvalidRequest, "parameter-missing", "token is missing.")
+		}
+		var caller oauth.Client
+		if err == nil {
+			caller, err = d.introspector(r.Context(), a)
+		}
+		var answer engine.Introspection
+		if err == nil {
+			answer, err = d.Engine.Introspect(r.Context(), engine.IntrospectInput{
+				Site: a.site, Caller: caller, Token: a.form.Get("token"), Hint: a.form.Get("token_type_hint"),
+				Network: a.network, RequestID: a.requestID,
+			})
+		}
+		if err != nil {
+			d.Problem.OAuth(w, r, err)
+			return
+		}
+		send(w, answer)
+	})
+}
+
+// introspector says who asks.
+func (d Deps) introspector(ctx context.Context, a asked) (oauth.Client, error) {
+	if raw, ok := bearer(a.auth.Authorization); ok {
+		claims, err := d.Engine.Verifier.VerifyAccessToken(ctx, a.site.Tenant, raw)
+		if err != nil {
+			return oauth.Client{}, err
+		}
+		if !claims.Client.Introspect {
+			return oauth.Client{}, errs.New(errs.Forbidden, "introspection-right", "This client may not introspect with a token.")
+		}
+		return claims.Client, nil
+	}
+	result, err := d.Auth.Authenticate(ctx, a.auth)
+	if err != nil {
+		return oauth.Client{}, err
+	}
+	if result.Method == clientauth.None {
+		return oauth.Client{}, errs.New(errs.InvalidClient, "credential-missing", "The client must authenticate.")
+	}
+	return result.Client, d.Engine.Spend(ctx, a.site.Tenant, result.Assertion)
+}
+
+// bearer gives the token of an Authorization header of that scheme.
+func bearer(header []string) (string, bool) {
+	if len(header) != 1 {
+		return "", false
+	}
+	scheme, token, found := strings.Cut(header[0], " ")
+	return strings.TrimSpace(token), found && strings.EqualFold(scheme, "Bearer")
+}
+
+// Revoke answers revocation requests (RFC 7009, SMART REV-*).
+func Revoke(d Deps) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, err, open := d.read(w, r, func(s engine.Site) string { return s.RevokeURL })
+		if !open {
+			return
+		}
+		if err == nil && !a.form.Has("token") {
+			err = errs.New(errs.InvalidRequest, "parameter-missing", "token is missing.")
+		}
+		var result clientauth.Result
+		if err == nil {
+			result, err = d.Auth.Authenticate(r.Context(), a.auth)
+		}
+		if err == nil {
+			err = d.Engine.Revoke(r.Context(), engine.RevokeInput{
+				Site: a.site, Caller: result.Client, Token: a.form.Get("token"), Hint: a.form.Get("token_type_hint"),
+				Assertion: result.Assertion, Network: a.network, RequestID: a.requestID,
+			})
+		}
+		if err != nil {
+			d.Problem.OAuth(w, r, err)
+			return
+		}
+		problem.NoStore(w)
+		w.WriteHeader(http.StatusOK)
+	})
+}
+
+// JWKS serves the tenant's public keys to any origin (SMART OID-03).
+func JWKS(d Deps) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		anyOrigin(w, r)
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+			d.Problem.OAuth(w, r, errs.New(errs.NotSupported, "method", "This endpoint takes GET only."))
+			return
+		}
+		site, err := d.Site(r)
+		if err != nil {
+			d.Problem.OAuth(w, r, err)
+			return
+		}
+		set, err := d.Ring.JWKS(r.Context(), site.Tenant)
+		if err != nil {
+			d.Problem.OAuth(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		_, _ = w.Write(set)
+	})
+}
+
+// send writes a JSON answer that no cache may keep.
+func send(w http.ResponseWriter, body any) {
+	problem.NoStore(w)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_ = json.NewEncoder(w).Encode(body)
+}

@@ -1,0 +1,391 @@
+package protocol_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/engine"
+	"github.com/mandate-health/mandate/oauth/engine/clientauth"
+	"github.com/mandate-health/mandate/oauth/grant"
+	"github.com/mandate-health/mandate/web/problem"
+	"github.com/mandate-health/mandate/web/protocol"
+)
+
+const tenant = "main"
+
+// secrets of the test clients.
+const (
+	secretA  = "s3cret:with%colon+plus and space"
+	secretB  = "secret-of-the-other-client"
+	verifier = "dBjFTJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+)
+
+// signingKeys are made once for all tests.
+var signingKeys = sync.OnceValue(func() []keys.SigningKey {
+	f := newFake()
+	_, _ = keys.NewRing(f, clock.System{}).JWKS(context.Background(), tenant)
+	return f.keys
+})
+
+// clientKeys are the keys of the asymmetric test clients, by kid.
+var clientKeys = sync.OnceValue(func() map[string]crypto.Signer {
+	rs, _ := rsa.GenerateKey(rand.Reader, 2048)
+	es, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	return map[string]crypto.Signer{"rs": rs, "es": es}
+})
+
+// world is a server with its store, and what the rest of Mandate would say.
+type world struct {
+	t      *testing.T
+	url    string
+	site   engine.Site
+	store  *fake
+	clock  *clock.Movable
+	ring   *keys.Ring
+	engine *engine.Engine
+
+	mu       sync.Mutex
+	denied   error
+	until    time.Time
+	narrowed string
+	disabled map[string]bool
+	signedIn bool
+}
+
+func (w *world) Redecide(_ context.Context, _ oauth.Grant, requested string) (engine.Redecision, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.narrowed != "" {
+		requested = w.narrowed
+	}
+	return engine.Redecision{Scopes: requested, ValidUntil: w.until}, w.denied
+}
+
+func (w *world) Live(context.Context, string, string) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.signedIn, nil
+}
+
+func (w *world) Enabled(_ context.Context, _, person string) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.disabled[person], nil
+}
+
+func (w *world) Site(context.Context, string) (engine.Site, error) { return w.site, nil }
+
+// newWorld starts a server with one client of each kind.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, store: newFake(), clock: &clock.Movable{}, signedIn: true, disabled: map[string]bool{}}
+	w.store.keys = append(w.store.keys, signingKeys()...)
+	w.ring = keys.NewRing(w.store, w.clock)
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	w.site = engine.Site{
+		Tenant: tenant, Issuer: server.URL, FHIRBase: server.URL + "/fhir",
+		TokenURL: server.URL + "/token", IntrospectURL: server.URL + "/introspect", RevokeURL: server.URL + "/revoke",
+	}
+	v := &engine.Verifier{Ring: w.ring, Sites: w, Reader: w.store, People: w, Clock: w.clock}
+	w.engine = engine.New(engine.Deps{
+		Ring: w.ring, Clock: w.clock, Reader: w.store, Runner: w.store,
+		Redecider: w, Verifier: v, Recorder: w.store,
+	})
+	auth := &clientauth.Authenticator{
+		Clients: w.store, Hashers: w.ring, Clock: w.clock,
+		Keys: clientauth.NewFetcher(clientauth.FetcherConfig{Clock: w.clock, Dev: true}),
+	}
+	d := protocol.Deps{
+		Site: func(*http.Request) (engine.Site, error) { return w.site, nil },
+		Endpoint: grant.New(grant.Deps{
+			Engine: w.engine, Auth: auth, Reader: w.store, Runner: w.store,
+			Redecide: w, Sessions: w, People: w, Clock: w.clock,
+		}),
+		Engine: w.engine, Auth: auth, Ring: w.ring, Clients: w.store,
+		Problem: problem.New(problem.Config{Issuer: server.URL}),
+	}
+	mux.Handle("/token", protocol.Token(d))
+	mux.Handle("/introspect", protocol.Introspect(d))
+	mux.Handle("/revoke", protocol.Revoke(d))
+	mux.Handle("/jwks", protocol.JWKS(d))
+	w.clients()
+	return w
+}
+
+func (w *world) clients() {
+	h, err := w.ring.Hasher(context.Background(), tenant)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	redirect := []string{"https://app.example/cb"}
+	app := "launch/patient openid fhirUser offline_access patient/*.rs"
+	jwks := publicSet(w.t)
+	for _, c := range []oauth.Client{
+		{ID: "public", Kind: oauth.ClientPublic, RedirectURIs: redirect, Scopes: app},
+		{ID: "web", Kind: oauth.ClientSymmetric, RedirectURIs: redirect, Scopes: app, SecretHashes: []string{
+			clientauth.SecretHash(h, "an-older-secret"), clientauth.SecretHash(h, secretA),
+		}},
+		{ID: "other", Kind: oauth.ClientSymmetric, RedirectURIs: redirect, Scopes: app, SecretHashes: []string{clientauth.SecretHash(h, secretB)}},
+		{ID: "keyed", Kind: oauth.ClientAsymmetric, RedirectURIs: redirect, Scopes: app, JWKS: jwks, RefreshIDToken: true},
+		{ID: "backend", Kind: oauth.ClientBackend, Scopes: "system/Patient.rs system/Observation.read system/Observation.rs?category=laboratory", JWKS: jwks},
+		{ID: "auditor", Kind: oauth.ClientBackend, Scopes: "system/*.rs", JWKS: jwks, Introspect: true},
+	} {
+		c.Tenant = tenant
+		w.store.rows.clients[tenant+c.ID] = c
+	}
+}
+
+// change edits one client.
+func (w *world) change(id string, edit func(c *oauth.Client)) {
+	w.store.mu.Lock()
+	defer w.store.mu.Unlock()
+	c := w.store.rows.clients[tenant+id]
+	edit(&c)
+	w.store.rows.clients[tenant+id] = c
+}
+
+func publicSet(t *testing.T) json.RawMessage {
+	t.Helper()
+	set := jose.JSONWebKeySet{}
+	for kid, k := range clientKeys() {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.Public(), KeyID: kid})
+	}
+	raw, err := json.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// grantOf gives a grant of rosa's to a client, offline for a year.
+func (w *world) grantOf(client string) oauth.Grant {
+	banner := true
+	now := w.clock.Now()
+	return oauth.Grant{
+		Tenant: tenant, ID: ids.Source{}.ID(), PersonID: "person-rosa", ClientID: client,
+		Capacity: fhir.Capacity{
+			Kind: fhir.CapacitySelf, Acting: fhir.Reference{Type: "Patient", ID: "rosa"}, Patient: "rosa", Purpose: "PATRQT",
+		},
+		Context: oauth.Context{Patient: "rosa", NeedPatientBanner: &banner},
+		Scopes:  "launch/patient openid fhirUser offline_access patient/Patient.rs patient/Observation.rs",
+		Offline: true, AuthTime: now.Add(-time.Minute), AMR: []string{"pwd", "otp"}, ACR: "urn:mandate:aal:2",
+		SessionHash: "session", Created: now, Ends: now.Add(365 * 24 * time.Hour),
+	}
+}
+
+// code stores a grant and gives a code for it, as oauth/flow does.
+func (w *world) code(g oauth.Grant) string {
+	w.t.Helper()
+	sum := sha256.Sum256([]byte(verifier))
+	c, err := w.store.ClientByID(context.Background(), tenant, g.ClientID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var code string
+	err = w.store.InTx(context.Background(), func(t oauth.Tx) error {
+		w.store.rows.grants[tenant+g.ID] = g
+		var err error
+		code, err = w.engine.IssueCode(context.Background(), t, engine.IssueInput{
+			Client: c, Grant: g, Now: w.clock.Now(), Request: oauth.AuthorizeRequest{
+				RedirectURI: "https://app.example/cb", Nonce: "n-1", State: "x",
+				Challenge: base64.RawURLEncoding.EncodeToString(sum[:]),
+			},
+		})
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return code
+}
+
+// answer is an HTTP answer with its JSON body.
+type answer struct {
+	status int
+	header http.Header
+	raw    string
+	body   map[string]any
+}
+
+func (a answer) str(name string) string {
+	s, _ := a.body[name].(string)
+	return s
+}
+
+// request sends a form. Each option changes the request.
+func (w *world) request(path string, form url.Values, options ...func(*http.Request)) answer {
+	w.t.Helper()
+	r, err := http.NewRequest(http.MethodPost, w.url+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for _, o := range options {
+		o(r)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.t.Error(err)
+		return answer{}
+	}
+	defer resp.Body.Close()
+	raw, _ := io.ReadAll(resp.Body)
+	a := answer{status: resp.StatusCode, header: resp.Header, raw: string(raw)}
+	_ = json.Unmarshal(raw, &a.body)
+	return a
+}
+
+func basic(id, secret string) func(*http.Request) {
+	return func(r *http.Request) { r.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret)) }
+}
+
+func header(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
+func codeForm(code string, more ...string) url.Values {
+	return with(url.Values{
+		"grant_type": {"authorization_code"}, "code": {code},
+		"redirect_uri": {"https://app.example/cb"}, "code_verifier": {verifier},
+	}, more...)
+}
+
+func refreshForm(token string, more ...string) url.Values {
+	return with(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}, more...)
+}
+
+// with sets pairs of names and values; an empty value removes the name.
+func with(form url.Values, more ...string) url.Values {
+	v := maps.Clone(form)
+	for i := 0; i+1 < len(more); i += 2 {
+		v.Set(more[i], more[i+1])
+		if more[i+1] == "" {
+			v.Del(more[i])
+		}
+	}
+	return v
+}
+
+// expect checks status and error.
+func (w *world) expect(name string, a answer, status int, code string) {
+	w.t.Helper()
+	if a.status != status || a.str("error") != code {
+		w.t.Errorf("%s: %d %s, want %d %s", name, a.status, a.raw, status, code)
+	}
+}
+
+// assertion signs a client assertion; edit may change header and claims.
+func (w *world) assertion(id, kid string, edit func(h map[string]any, c map[string]any)) string {
+	w.t.Helper()
+	alg := jose.ES384
+	if kid == "rs" {
+		alg = jose.RS384
+	}
+	h := map[string]any{"typ": "JWT", "kid": kid}
+	c := map[string]any{
+		"iss": id, "sub": id, "aud": w.site.TokenURL, "jti": ids.Source{}.ID(),
+		"exp": w.clock.Now().Add(5 * time.Minute).Unix(),
+	}
+	if edit != nil {
+		edit(h, c)
+	}
+	opts := &jose.SignerOptions{ExtraHeaders: map[jose.HeaderKey]any{}}
+	for k, v := range h {
+		opts.ExtraHeaders[jose.HeaderKey(k)] = v
+	}
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: clientKeys()[kid]}, opts)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	payload, _ := json.Marshal(c)
+	jws, err := s.Sign(payload)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	raw, _ := jws.CompactSerialize()
+	return raw
+}
+
+func asserted(v url.Values, jwt string) url.Values {
+	v.Set("client_assertion_type", clientauth.AssertionType)
+	v.Set("client_assertion", jwt)
+	return v
+}
+
+func backendForm(scope string) url.Values {
+	return with(url.Values{"grant_type": {"client_credentials"}}, "scope", scope)
+}
+
+// active asks the introspection endpoint as the auditor.
+func (w *world) introspect(token string) answer {
+	w.t.Helper()
+	return w.request("/introspect", asserted(url.Values{"token": {token}}, w.assertion("auditor", "es", nil)))
+}
+
+func (w *world) active(token string) bool {
+	w.t.Helper()
+	a := w.introspect(token)
+	if a.status != http.StatusOK {
+		w.t.Fatalf("introspection: %d %s", a.status, a.raw)
+	}
+	return a.body["active"] == true
+}
+
+// events gives the kinds of the audit events, oldest first.
+func (w *world) events(kind audit.Kind) []audit.Event {
+	w.store.mu.Lock()
+	defer w.store.mu.Unlock()
+	var out []audit.Event
+	for _, e := range w.store.rows.events {
+		if e.Kind == kind {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// claims reads a JWT without checking it.
+func claims(t *testing.T, jwt string) (header, payload map[string]any) {
+	t.Helper()
+	parts := strings.Split(jwt, ".")
+	if len(parts) != 3 {
+		t.Fatalf("not a JWT: %s", jwt)
+	}
+	for i, into := range []*map[string]any{&header, &payload} {
+		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil || json.Unmarshal(raw, into) != nil {
+			t.Fatalf("not a JWT: %s", jwt)
+		}
+	}
+	return header, payload
+}
+
+func denied() error { return errs.New(errs.AccessDenied, "NO_GRANT", "The consent was withdrawn.") }
