@@ -89,8 +89,12 @@ func Parse(raw []byte) (Consent, error) {
 		c.Given = given.Start
 	}
 	r.extensions(m["extension"], zone, &c)
-	scope, scopeRead := r.concept(m["scope"], "Consent.scope")
-	c.Kind = classify(c, scope, scopeRead, ruleRead)
+	scope, _ := r.concept(m["scope"], "Consent.scope")
+	elsewhere := isElsewhere(scope)
+	if !elsewhere && !isPrivacy(scope) {
+		r.fault("Consent.scope")
+	}
+	c.Kind = classify(c, elsewhere, ruleRead)
 	slices.Sort(r.faults)
 	c.Faults = slices.Compact(r.faults)
 	return c, nil
@@ -194,8 +198,8 @@ func (r *reader) activation(v any, path string, zone *time.Location, c *Consent)
 }
 
 // classify applies EV-03. It fails to prohibition.
-func classify(c Consent, scope []fhir.Coding, scopeRead, ruleRead bool) Kind {
-	if scopeRead && len(scope) > 0 && !isPrivacy(scope) {
+func classify(c Consent, elsewhere, ruleRead bool) Kind {
+	if elsewhere {
 		if c.onlyDevices() {
 			return KindAppApproval
 		}
@@ -223,6 +227,22 @@ func classify(c Consent, scope []fhir.Coding, scopeRead, ruleRead bool) Kind {
 func isPrivacy(scope []fhir.Coding) bool {
 	for _, s := range scope {
 		if s.System == systemConsentScope && s.Code == "patient-privacy" {
+			return true
+		}
+	}
+	return false
+}
+
+// isElsewhere recognises the scopes of Consents that are not about privacy.
+// Any other scope may be a privacy Consent that was miswritten.
+func isElsewhere(scope []fhir.Coding) bool {
+	if isPrivacy(scope) {
+		return false
+	}
+	for _, s := range scope {
+		switch {
+		case s.System == systemConsentScope && (s.Code == "adr" || s.Code == "research" || s.Code == "treatment"),
+			s.System == systemLOINC:
 			return true
 		}
 	}

@@ -46,10 +46,16 @@ func TestClassify(t *testing.T) {
 			t.Errorf("%s: %s", tt.name, c.Kind)
 		}
 	}
-	for scope, want := range map[string]Kind{"adr": KindOther, "research": KindOther} {
-		if c := mustParse(t, []byte(strings.Replace(base(permit), "patient-privacy", scope, 1))); c.Kind != want {
+	for scope, want := range map[string]Kind{"adr": KindOther, "research": KindOther, "unheard-of": KindProhibition} {
+		raw := strings.Replace(strings.Replace(base(deny), "OPTINR", "OPTOUT", 1), "patient-privacy", scope, 1)
+		if c := mustParse(t, []byte(raw)); c.Kind != want {
 			t.Errorf("scope %s: %s", scope, c.Kind)
 		}
+	}
+	agent := strings.Replace(base(permit), `"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"`,
+		`"http://loinc.org","code":"81377-4"`, 1)
+	if c := mustParse(t, []byte(agent)); c.Kind != KindOther {
+		t.Errorf("appointment of an agent: %s", c.Kind)
 	}
 }
 
@@ -81,6 +87,8 @@ func TestFaultsNameTheElement(t *testing.T) {
 		{`"type":"permit"`, `"type":"permit","dataPeriod":{}`, "Consent.provision.dataPeriod"},
 		{`"reference":{"reference":"RelatedPerson/a"}`, `"reference":{"display":"Ann"}`, "Consent.provision.actor[0].reference.reference"},
 		{`"performer":[{"reference":"Patient/p"}]`, `"performer":[]`, "Consent.performer"},
+		{`"patient-privacy"`, `"privacy"`, "Consent.scope"},
+		{`"scope":`, `"_status":`, "Consent.scope"},
 		{`"policyRule":{`, `"policyRule":7,"x":{`, "Consent.policyRule"},
 	} {
 		raw := strings.Replace(base(whole), tt.old, tt.new, 1)

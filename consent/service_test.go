@@ -6,7 +6,9 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -271,6 +273,26 @@ func TestCacheIsBoundedAndApart(t *testing.T) {
 	}
 	if _, err := s.PolicyFor(ctx, "other", "a"); err != nil || m.loads != 5 {
 		t.Errorf("tenants share a policy: %d loads, %v", m.loads, err)
+	}
+}
+
+func TestCacheIsSafeForConcurrentUse(t *testing.T) {
+	c := newCache(3)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for n := range 200 {
+				key := cacheKey{tenant, strconv.Itoa((n + i) % 5)}
+				if p := c.get(key, 1); p != nil && p.patient != key.patient {
+					t.Errorf("%s got the policy of %s", key.patient, p.patient)
+				}
+				c.put(key, &Policy{patient: key.patient, epoch: 1})
+			}
+		})
+	}
+	wg.Wait()
+	if c.order.Len() != 3 || len(c.byKey) != 3 {
+		t.Errorf("%d, %d kept", c.order.Len(), len(c.byKey))
 	}
 }
 
