@@ -51,6 +51,12 @@ type Store struct {
 var (
 	_ Tx = (*Store)(nil)
 	_ Tx = (*ports)(nil)
+
+	// Each room's own view of a transaction.
+	_ identity.Tx = Tx(nil)
+	_ proxy.Tx    = Tx(nil)
+	_ consent.Tx  = Tx(nil)
+	_ oauth.Tx    = Tx(nil)
 )
 
 // New puts the ports on an engine. Call Migrate before the first use.
