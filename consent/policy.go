@@ -161,13 +161,19 @@ func (p *Policy) addGrant(c *Consent, o Options) {
 			g.permits = append(g.permits, compiled)
 		}
 	}
-	g.root.permit = c.Root.Type == "permit" && len(c.Root.Actors) > 0
+	g.root.permit = len(c.Root.Actors) > 0 && (c.Root.Type == "permit" || permitsByRule(c))
 	base := []string{ObligationWatermark}
 	if g.accessOnly {
 		base = append(base, ObligationNoDownload)
 	}
 	g.obligations = [2][]string{base, append(slices.Clone(base), ObligationPart2Notice)}
 	p.grants = append(p.grants, g)
+}
+
+// permitsByRule: R4 leaves the root's type out, then an opt-in policyRule says
+// that the root permits (CN-15), unless nested permits pick out what it does.
+func permitsByRule(c *Consent) bool {
+	return c.Root.Type == "" && hasRule(c.Rule, "OPTIN", "OPTINR") && !c.Root.nests("permit")
 }
 
 func (p *Policy) addProhibition(c *Consent) {
