@@ -334,22 +334,21 @@ func (w *world) assertion(id, kid string, edit func(h map[string]any, c map[stri
 	return raw
 }
 
-func asserted(v url.Values, jwt string) url.Values {
-	v.Set("client_assertion_type", clientauth.AssertionType)
-	v.Set("client_assertion", jwt)
-	return v
+func asserted(form url.Values, jwt string) url.Values {
+	return with(form, "client_assertion_type", clientauth.AssertionType, "client_assertion", jwt)
 }
 
 func backendForm(scope string) url.Values {
 	return with(url.Values{"grant_type": {"client_credentials"}}, "scope", scope)
 }
 
-// active asks the introspection endpoint as the auditor.
+// introspect asks as the client that may ask about every token.
 func (w *world) introspect(token string) answer {
 	w.t.Helper()
 	return w.request("/introspect", asserted(url.Values{"token": {token}}, w.assertion("auditor", "es", nil)))
 }
 
+// active reports whether a token is.
 func (w *world) active(token string) bool {
 	w.t.Helper()
 	a := w.introspect(token)
@@ -359,7 +358,7 @@ func (w *world) active(token string) bool {
 	return a.body["active"] == true
 }
 
-// events gives the kinds of the audit events, oldest first.
+// events gives the audit events of a kind, oldest first.
 func (w *world) events(kind audit.Kind) []audit.Event {
 	w.store.mu.Lock()
 	defer w.store.mu.Unlock()
