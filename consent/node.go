@@ -11,6 +11,9 @@ import (
 // fault never stops it: the rest may hold a denial.
 type reader struct {
 	faults []string
+	// paths: put element paths together. The first reading goes without,
+	// since almost every Consent is understood.
+	paths bool
 }
 
 func (r *reader) fault(path string) { r.faults = append(r.faults, path) }
@@ -26,32 +29,47 @@ func (r *reader) object(v any, path, known string) (map[string]any, bool) {
 		return nil, false
 	}
 	for key := range m {
-		if !strings.Contains(known, " "+key+" ") {
-			r.fault(path + "." + key)
+		if !listed(known, key) {
+			r.fault(r.sub(path, key))
 		}
 	}
 	return m, true
 }
 
+// listed reports whether key is a word of the list, which has a space before
+// and behind each word.
+func listed(list, key string) bool {
+	for from := 0; ; {
+		i := strings.Index(list[from:], key)
+		if i < 0 || key == "" {
+			return false
+		}
+		start, end := from+i, from+i+len(key)
+		if start > 0 && end < len(list) && list[start-1] == ' ' && list[end] == ' ' {
+			return true
+		}
+		from = start + 1
+	}
+}
+
 // modifiers finds modifier extensions at any level. None is known, so each
-// might turn the meaning around (CN-27). The path is only put together where
-// there is one.
-func (r *reader) modifiers(v any, at func() string) {
+// might turn the meaning around (CN-27).
+func (r *reader) modifiers(v any, path string) {
 	switch v := v.(type) {
 	case map[string]any:
 		for key, child := range v {
 			if key == "modifierExtension" {
-				r.fault(at() + "." + key)
+				r.fault(r.sub(path, "modifierExtension"))
 				continue
 			}
 			switch child.(type) {
 			case map[string]any, []any:
-				r.modifiers(child, func() string { return at() + "." + key })
+				r.modifiers(child, r.sub(path, key))
 			}
 		}
 	case []any:
 		for i, child := range v {
-			r.modifiers(child, func() string { return index(at(), i) })
+			r.modifiers(child, r.at(path, i))
 		}
 	}
 }
@@ -96,7 +114,7 @@ func (r *reader) coding(v any, path string) (fhir.Coding, bool) {
 		r.fault(path)
 		return fhir.Coding{}, false
 	}
-	c := fhir.Coding{System: r.text(m["system"], path+".system"), Code: r.text(m["code"], path+".code")}
+	c := fhir.Coding{System: r.text(m["system"], r.sub(path, "system")), Code: r.text(m["code"], r.sub(path, "code"))}
 	if c.System == "" || c.Code == "" {
 		r.fault(path)
 		return c, false
@@ -108,7 +126,7 @@ func (r *reader) coding(v any, path string) (fhir.Coding, bool) {
 func (r *reader) codings(v any, path string) (out []fhir.Coding, ok bool) {
 	l, ok := r.list(v, path)
 	for i, e := range l {
-		c, readable := r.coding(e, index(path, i))
+		c, readable := r.coding(e, r.at(path, i))
 		ok = ok && readable
 		if readable {
 			out = append(out, c)
@@ -126,7 +144,7 @@ func (r *reader) concept(v any, path string) ([]fhir.Coding, bool) {
 	if !ok {
 		return nil, false
 	}
-	cs, ok := r.codings(m["coding"], path+".coding")
+	cs, ok := r.codings(m["coding"], r.sub(path, "coding"))
 	if len(cs) == 0 {
 		r.fault(path)
 		return nil, false
@@ -138,7 +156,7 @@ func (r *reader) concept(v any, path string) ([]fhir.Coding, bool) {
 func (r *reader) concepts(v any, path string) (out []fhir.Coding, ok bool) {
 	l, ok := r.list(v, path)
 	for i, e := range l {
-		cs, readable := r.concept(e, index(path, i))
+		cs, readable := r.concept(e, r.at(path, i))
 		ok = ok && readable && e != nil
 		out = append(out, cs...)
 	}
@@ -154,7 +172,7 @@ func (r *reader) reference(v any, path string) (fhir.Reference, bool) {
 		r.fault(path)
 		return fhir.Reference{}, false
 	}
-	s := r.text(m["reference"], path+".reference")
+	s := r.text(m["reference"], r.sub(path, "reference"))
 	if ref, ok := fhir.ParseReference(s); ok {
 		return ref, true
 	}
@@ -171,4 +189,17 @@ func (r *reader) reference(v any, path string) (fhir.Reference, bool) {
 	return fhir.Reference{}, false
 }
 
-func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+// sub and at extend a path where paths are kept.
+func (r *reader) sub(path, key string) string {
+	if !r.paths {
+		return ""
+	}
+	return path + "." + key
+}
+
+func (r *reader) at(path string, i int) string {
+	if !r.paths {
+		return ""
+	}
+	return path + "[" + strconv.Itoa(i) + "]"
+}

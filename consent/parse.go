@@ -61,8 +61,19 @@ func Parse(raw []byte) (Consent, error) {
 		return unreadable(), err
 	}
 	r := &reader{}
-	m, _ := r.object(root, "Consent", keysConsent)
-	r.modifiers(root, func() string { return "Consent" })
+	c := r.consent(root)
+	if len(r.faults) > 0 {
+		r = &reader{paths: true}
+		c = r.consent(root)
+		slices.Sort(r.faults)
+		c.Faults = slices.Compact(r.faults)
+	}
+	return c, nil
+}
+
+func (r *reader) consent(m map[string]any) Consent {
+	r.object(m, "Consent", keysConsent)
+	r.modifiers(m, "Consent")
 	c := Consent{
 		ID:     r.text(m["id"], "Consent.id"),
 		Status: r.text(m["status"], "Consent.status"),
@@ -95,9 +106,7 @@ func Parse(raw []byte) (Consent, error) {
 		r.fault("Consent.scope")
 	}
 	c.Kind = classify(c, elsewhere, ruleRead)
-	slices.Sort(r.faults)
-	c.Faults = slices.Compact(r.faults)
-	return c, nil
+	return c
 }
 
 // unreadable denies everybody: a prohibition without any restriction.
@@ -123,7 +132,7 @@ func decode(raw []byte) (map[string]any, error) {
 func (r *reader) references(v any, path string) (out []fhir.Reference) {
 	l, _ := r.list(v, path)
 	for i, e := range l {
-		if ref, ok := r.reference(e, index(path, i)); ok {
+		if ref, ok := r.reference(e, r.at(path, i)); ok {
 			out = append(out, ref)
 		}
 	}
@@ -133,13 +142,13 @@ func (r *reader) references(v any, path string) (out []fhir.Reference) {
 func (r *reader) policies(v any) (out []string) {
 	l, _ := r.list(v, "Consent.policy")
 	for i, e := range l {
-		path := index("Consent.policy", i)
+		path := r.at("Consent.policy", i)
 		m, ok := r.object(e, path, " id extension authority uri ")
 		if !ok {
 			r.fault(path)
 			continue
 		}
-		if uri := r.text(m["uri"], path+".uri"); uri != "" {
+		if uri := r.text(m["uri"], r.sub(path, "uri")); uri != "" {
 			out = append(out, uri)
 		}
 	}
@@ -151,7 +160,7 @@ func (r *reader) policies(v any) (out []string) {
 func (r *reader) extensions(v any, zone *time.Location, c *Consent) {
 	l, _ := r.list(v, "Consent.extension")
 	for i, e := range l {
-		path := index("Consent.extension", i)
+		path := r.at("Consent.extension", i)
 		m, ok := e.(map[string]any)
 		if !ok {
 			r.fault(path)
@@ -173,11 +182,11 @@ func (r *reader) extensions(v any, zone *time.Location, c *Consent) {
 }
 
 func (r *reader) activation(v any, path string, zone *time.Location, c *Consent) {
-	l, _ := r.list(v, path+".extension")
+	l, _ := r.list(v, r.sub(path, "extension"))
 	for i, e := range l {
 		m, ok := e.(map[string]any)
 		if !ok {
-			r.fault(index(path+".extension", i))
+			r.fault(r.at(r.sub(path, "extension"), i))
 			continue
 		}
 		if m["url"] != "reviewDue" {
@@ -187,9 +196,9 @@ func (r *reader) activation(v any, path string, zone *time.Location, c *Consent)
 		if value == nil {
 			value = m["valueDateTime"]
 		}
-		due, ok := r.date(value, index(path+".extension", i), zone)
+		due, ok := r.date(value, r.at(r.sub(path, "extension"), i), zone)
 		if !ok {
-			r.fault(index(path+".extension", i))
+			r.fault(r.at(r.sub(path, "extension"), i))
 		}
 		if c.ReviewDue.IsZero() || due.End.Before(c.ReviewDue) {
 			c.ReviewDue = due.End

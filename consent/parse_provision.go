@@ -83,7 +83,7 @@ func (r *reader) provision(v any, path string, depth int) (p Provision, present 
 			p.unread |= d
 		}
 	}
-	p.Type = r.text(m["type"], path+".type")
+	p.Type = r.text(m["type"], r.sub(path, "type"))
 	known := p.Type == "" || p.Type == "permit" || p.Type == "deny"
 	if !known {
 		r.fault(path + ".type")
@@ -91,25 +91,25 @@ func (r *reader) provision(v any, path string, depth int) (p Provision, present 
 	}
 	note(dimType, m["type"], known)
 	p.endOffset = offsetOf(m["period"])
-	p.Period, ok = r.period(m["period"], path+".period", p.endOffset)
+	p.Period, ok = r.period(m["period"], r.sub(path, "period"), p.endOffset)
 	note(dimPeriod, m["period"], ok)
-	p.Actors, ok = r.actors(m["actor"], path+".actor")
+	p.Actors, ok = r.actors(m["actor"], r.sub(path, "actor"))
 	note(dimActor, m["actor"], ok)
-	p.Actions, ok = r.concepts(m["action"], path+".action")
+	p.Actions, ok = r.concepts(m["action"], r.sub(path, "action"))
 	note(dimAction, m["action"], ok)
-	p.Labels, ok = r.codings(m["securityLabel"], path+".securityLabel")
+	p.Labels, ok = r.codings(m["securityLabel"], r.sub(path, "securityLabel"))
 	note(dimLabel, m["securityLabel"], ok)
-	p.Purposes, ok = r.codings(m["purpose"], path+".purpose")
+	p.Purposes, ok = r.codings(m["purpose"], r.sub(path, "purpose"))
 	note(dimPurpose, m["purpose"], ok)
-	p.Classes, ok = r.codings(m["class"], path+".class")
+	p.Classes, ok = r.codings(m["class"], r.sub(path, "class"))
 	note(dimClass, m["class"], ok)
-	p.Codes, ok = r.concepts(m["code"], path+".code")
+	p.Codes, ok = r.concepts(m["code"], r.sub(path, "code"))
 	note(dimCode, m["code"], ok)
-	p.DataPeriod, ok = r.period(m["dataPeriod"], path+".dataPeriod", p.endOffset)
+	p.DataPeriod, ok = r.period(m["dataPeriod"], r.sub(path, "dataPeriod"), p.endOffset)
 	note(dimDataPeriod, m["dataPeriod"], ok)
-	p.Data, ok = r.data(m["data"], path+".data")
+	p.Data, ok = r.data(m["data"], r.sub(path, "data"))
 	note(dimData, m["data"], ok)
-	r.nested(m["provision"], path+".provision", depth+1, &p)
+	r.nested(m["provision"], r.sub(path, "provision"), depth+1, &p)
 	return p, true
 }
 
@@ -120,9 +120,9 @@ func (r *reader) nested(v any, path string, depth int, p *Provision) {
 		return
 	}
 	for i, e := range l {
-		n, present := r.provision(e, index(path, i), depth)
+		n, present := r.provision(e, r.at(path, i), depth)
 		if !present || n.Type == "" {
-			r.fault(index(path, i) + ".type")
+			r.fault(r.at(path, i) + ".type")
 		}
 		p.Nested = append(p.Nested, n)
 	}
@@ -131,15 +131,15 @@ func (r *reader) nested(v any, path string, depth int, p *Provision) {
 func (r *reader) actors(v any, path string) (out []Actor, ok bool) {
 	l, ok := r.list(v, path)
 	for i, e := range l {
-		at := index(path, i)
+		at := r.at(path, i)
 		m, isObject := r.object(e, at, " id extension role reference ")
 		if !isObject {
 			r.fault(at)
 			ok = false
 			continue
 		}
-		roles, _ := r.concept(m["role"], at+".role")
-		ref, readable := r.reference(m["reference"], at+".reference")
+		roles, _ := r.concept(m["role"], r.sub(at, "role"))
+		ref, readable := r.reference(m["reference"], r.sub(at, "reference"))
 		if !readable {
 			ok = false
 			continue
@@ -152,15 +152,15 @@ func (r *reader) actors(v any, path string) (out []Actor, ok bool) {
 func (r *reader) data(v any, path string) (out []Datum, ok bool) {
 	l, ok := r.list(v, path)
 	for i, e := range l {
-		at := index(path, i)
+		at := r.at(path, i)
 		m, isObject := r.object(e, at, " id extension meaning reference ")
 		if !isObject {
 			r.fault(at)
 			ok = false
 			continue
 		}
-		meaning := r.text(m["meaning"], at+".meaning")
-		ref, readable := r.reference(m["reference"], at+".reference")
+		meaning := r.text(m["meaning"], r.sub(at, "meaning"))
+		ref, readable := r.reference(m["reference"], r.sub(at, "reference"))
 		switch meaning {
 		case "instance", "related", "dependents", "authoredby":
 		default:
@@ -185,8 +185,8 @@ func (r *reader) period(v any, path string, zone *time.Location) (fhir.Period, b
 	if !ok {
 		return fhir.Period{}, false
 	}
-	start, startOK := r.date(m["start"], path+".start", zone)
-	end, endOK := r.date(m["end"], path+".end", zone)
+	start, startOK := r.date(m["start"], r.sub(path, "start"), zone)
+	end, endOK := r.date(m["end"], r.sub(path, "end"), zone)
 	p := fhir.Period{Start: start.Start, End: lastInstant(m["end"], end)}
 	if !startOK || !endOK || (p.Start.IsZero() && p.End.IsZero()) ||
 		(!p.Start.IsZero() && !p.End.IsZero() && p.End.Before(p.Start)) {
