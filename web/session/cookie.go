@@ -3,9 +3,10 @@ package session
 import (
 	"encoding/base64"
 	"net/http"
-
-	"github.com/mandate-health/mandate/web/pages"
 )
+
+// LangCookie keeps the chosen language; web/pages reads it under this name.
+const LangCookie = "mandate_lang"
 
 const (
 	sessionCookie = "mandate_session"
@@ -31,7 +32,7 @@ func (m *Manager) End(w http.ResponseWriter) {
 // offered.
 func (m *Manager) SetLanguage(w http.ResponseWriter, language string) {
 	c := m.cookie("", language, yearSeconds)
-	c.Name = pages.LangCookie
+	c.Name = LangCookie
 	http.SetCookie(w, c)
 }
 

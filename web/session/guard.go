@@ -8,8 +8,11 @@ import (
 
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
-	"github.com/mandate-health/mandate/web/pages"
 )
+
+// FormField is the hidden field that carries the form token; web/pages writes
+// it under this name.
+const FormField = "csrf"
 
 // PurposePage is the purpose of the token in the frame of every page. Forms
 // that need no token of their own use it; the sign-out button does.
@@ -32,7 +35,7 @@ func (m *Manager) Token(r *http.Request, purpose string) string {
 // in constant time. Errors: errs.Forbidden with code form-token.
 func (m *Manager) Check(r *http.Request, purpose string) error {
 	want := m.Token(r, purpose)
-	if want == "" || !ids.Equal(want, r.PostFormValue(pages.FieldCSRF)) {
+	if want == "" || !ids.Equal(want, r.PostFormValue(FormField)) {
 		return errs.New(errs.Forbidden, "form-token", "The form was open too long or belongs to another session.")
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 	"net/url"
 
 	"github.com/mandate-health/mandate/identity"
-	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 )
@@ -42,12 +41,8 @@ type Deps struct {
 	// none.
 	RequestID func(*http.Request) string
 	// SignInPath and CodePath are where people without a sufficient session
-	// are sent; empty means /signin and /signin/code. StayPath is where the
-	// warning before the session's end asks for more time; empty means
-	// /signin/stay.
-	SignInPath, CodePath, StayPath string
-	// Clock is required.
-	Clock clock.Clock
+	// are sent; empty means /signin and /signin/code.
+	SignInPath, CodePath string
 }
 
 // Manager keeps cookies and form tokens. It is safe for concurrent use.
@@ -72,7 +67,6 @@ func New(d Deps) (*Manager, error) {
 	}
 	d.SignInPath = cmp.Or(d.SignInPath, "/signin")
 	d.CodePath = cmp.Or(d.CodePath, "/signin/code")
-	d.StayPath = cmp.Or(d.StayPath, "/signin/stay")
 	m := &Manager{d: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
 	return m, m.protection()
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
-	"github.com/mandate-health/mandate/web/pages"
 	"github.com/mandate-health/mandate/web/session"
 )
 
@@ -214,7 +213,7 @@ func TestFormTokens(t *testing.T) {
 		{"no cookies at all", good, "", "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := httptest.NewRequest("POST", "/", strings.NewReader(url.Values{pages.FieldCSRF: {c.token}}.Encode()))
+			r := httptest.NewRequest("POST", "/", strings.NewReader(url.Values{session.FormField: {c.token}}.Encode()))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			if c.flow != "" {
 				r.AddCookie(&http.Cookie{Name: "mandate_flow", Value: c.flow})
@@ -227,7 +226,7 @@ func TestFormTokens(t *testing.T) {
 			})), r)
 		})
 	}
-	r := httptest.NewRequest("POST", "/?"+pages.FieldCSRF+"="+good, nil)
+	r := httptest.NewRequest("POST", "/?"+session.FormField+"="+good, nil)
 	r.AddCookie(&http.Cookie{Name: "mandate_flow", Value: secretLike("f")})
 	r.AddCookie(&http.Cookie{Name: "mandate_session", Value: secretLike("s")})
 	serve(m.Load(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

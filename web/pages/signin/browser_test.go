@@ -147,7 +147,7 @@ func newBrowser(t *testing.T) *browser {
 	t.Helper()
 	b := &browser{t: t, house: &accounts{live: map[string]account{}}}
 	m, err := session.New(session.Deps{
-		PublicURL: "http://localhost:8080", Sessions: b.house, Hasher: ids.Hasher{Key: []byte("k")}, Refuse: b.refuse, Clock: noon,
+		PublicURL: "http://localhost:8080", Sessions: b.house, Hasher: ids.Hasher{Key: []byte("k")}, Refuse: b.refuse,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -19,9 +19,7 @@ func (h *Handlers) staff(w http.ResponseWriter, r *http.Request) {
 		h.form(true)(w, r)
 		return
 	}
-	f := h.d.Sessions.Frame(r)
-	f.Staff = true
-	h.d.Pages.Render(w, r, http.StatusOK, pages.StaffHome{Frame: f, Name: id.Person.Name, Tasks: h.d.StaffTasks(id.Person)})
+	h.d.Pages.Render(w, r, http.StatusOK, pages.StaffHome{Frame: h.frame(r, goal{}), Name: id.Person.Name, Tasks: h.d.StaffTasks(id.Person)})
 }
 
 // signOut ends the session (SE-17). The cookie goes even when the store is
@@ -41,7 +39,7 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handlers) signedOut(w http.ResponseWriter, r *http.Request) {
-	h.d.Pages.Render(w, r, http.StatusOK, pages.SignedOut{Frame: h.d.Sessions.Frame(r), SignInURL: entryPath})
+	h.d.Pages.Render(w, r, http.StatusOK, pages.SignedOut{Frame: h.frame(r, goal{}), SignInURL: entryPath})
 }
 
 // language keeps the posted language and goes back to next.

@@ -21,7 +21,6 @@ const (
 	staffPath = "/staff"
 	entryPath = "/signin"
 	codePath  = "/signin/code"
-	stayPath  = "/signin/stay"
 	leavePath = "/signout"
 	leftPath  = "/signed-out"
 	langPath  = "/language"
@@ -32,6 +31,10 @@ const (
 	// limited is the class of limits for everything that tries a secret.
 	limited = "signin"
 )
+
+// StayPath answers 204 to a signed-in GET and so moves the session's end: the
+// StayURL of pages that warn before the end.
+const StayPath = "/signin/stay"
 
 // Accounts is what the pages need of identity.Service.
 type Accounts interface {
@@ -107,7 +110,7 @@ func (h *Handlers) Routes() []route.Route {
 		open("POST", leavePath, "", "ends the session of the cookie, if any; needs a form token", h.signOut),
 		open("GET", leftPath, "", "shown after the session has ended", h.signedOut),
 		open("POST", langPath, "", "the language can be chosen before the sign-in; needs a form token", h.language),
-		{Method: "GET", Path: stayPath, Auth: route.Session, PHI: route.NoPHI, Owner: owner,
+		{Method: "GET", Path: StayPath, Auth: route.Session, PHI: route.NoPHI, Owner: owner,
 			Handler: h.d.Sessions.Load(h.d.Sessions.Require(identity.AAL1)(http.HandlerFunc(h.stay)))},
 	}
 }
@@ -172,8 +175,10 @@ func isStaff(p identity.Person) bool {
 }
 
 func (h *Handlers) frame(r *http.Request, g goal) pages.Frame {
-	f := h.d.Sessions.Frame(r)
-	f.AppRedirect = g.AppRedirect
+	f := pages.Frame{CSRF: h.d.Sessions.Token(r, session.PurposePage), AppRedirect: g.AppRedirect}
+	if id, ok := session.From(r); ok {
+		f.SignedInAs, f.Staff = id.Person.Name, isStaff(id.Person)
+	}
 	return f
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/mandate-health/mandate/web/pages"
+	"github.com/mandate-health/mandate/web/pages/signin"
+	"github.com/mandate-health/mandate/web/session"
 )
 
 func TestRosaSignsIn(t *testing.T) {
@@ -26,10 +28,10 @@ func TestRosaSignsIn(t *testing.T) {
 	if m := b.house.meta; m.Address != "127.0.0.1" || m.Previous != "" {
 		t.Errorf("%+v", m)
 	}
-	if p := open[pages.SignedOut](b, "/signed-out"); p.SignedInAs != "Rosa Alvarez" || p.StayURL != "/signin/stay" || p.SessionEnds.IsZero() {
+	if p := open[pages.SignedOut](b, "/signed-out"); p.SignedInAs != "Rosa Alvarez" || p.Staff {
 		t.Errorf("the frame does not know her: %+v", p.Frame)
 	}
-	if resp := b.get("/signin/stay"); resp.StatusCode != http.StatusNoContent {
+	if resp := b.get(signin.StayPath); resp.StatusCode != http.StatusNoContent {
 		t.Errorf("stay signed in: %d", resp.StatusCode)
 	}
 }
@@ -133,7 +135,7 @@ func TestElenaNeedsHerCode(t *testing.T) {
 	b.wantRedirect(b.get("/signin/code?next=%2Fapps"), "/signin?next=%2Fapps")
 	open[pages.SignIn](b, "/signin")
 	b.wantRedirect(b.post("/signin", "username", "elena", "password", "right", "next", "/apps"), "/signin/code?next=%2Fapps")
-	if resp := b.get("/signin/stay"); resp.StatusCode != 401 {
+	if resp := b.get(signin.StayPath); resp.StatusCode != 401 {
 		t.Errorf("a half log-in opens a page for people signed in: %d", resp.StatusCode)
 	}
 	if p := open[pages.SignIn](b, "/signin"); p.Notice != nil {
@@ -228,6 +230,13 @@ func TestChoosingALanguage(t *testing.T) {
 	b.wantRedirect(b.post("/language", "language", "en", "next", "//evil.example"), "/home")
 	if b.house.language != "en" {
 		t.Error("the session does not keep the language")
+	}
+}
+
+// web/session and web/pages do not know one another but must agree.
+func TestNamesOnWhichTwoPackagesAgree(t *testing.T) {
+	if session.FormField != pages.FieldCSRF || session.LangCookie != pages.LangCookie {
+		t.Error("the form field or the language cookie has two names")
 	}
 }
 
