@@ -33,62 +33,64 @@ func labelList(list string) labelRule {
 	return compileLabels(p)
 }
 
-// TestCover is EV-07 row by row.
+// coverRows is EV-07 row by row.
+var coverRows = []struct {
+	name, listed, resource string
+	want                   bool
+}{
+	{"no list opens ordinary", "", "N", true},
+	{"no list opens less", "", "L", true},
+	{"no list, restricted", "", "R", false},
+	{"no list, topic", "", "N HIV", false},
+	{"normal", "N", "N", true},
+	{"below the highest", "N", "M", true},
+	{"above the highest", "N", "R", false},
+	{"highest of several", "N R", "R", true},
+	{"very restricted needs V", "R", "V", false},
+	{"V listed", "V", "V", true},
+	{"topic not covered", "N", "N HIV", false},
+	{"R covers a topic that is not gated", "R", "R HIV", true},
+	{"R covers the mental-health family", "R", "R PSY", true},
+	{"R does not cover SUD", "R", "R SUD", false},
+	{"R does not cover opioid use", "R", "R OPIOIDUD", false},
+	{"R does not cover ETH", "R", "R ETH", false},
+	{"R does not cover Part 2", "R", "R 42CFRPart2", false},
+	{"R does not cover psychotherapy notes", "R", "R PSYTHPN", false},
+	{"every topic must be covered", "R", "R PSY SUD", false},
+	{"every topic is covered", "R SUD", "R PSY SUD", true},
+	{"ancestor covers what is not gated", "N R SPI", "R MH", true},
+	{"ancestor does not cover what is gated", "SPI", "R SUD", false},
+	{"gated ancestor covers", "SUD", "R OPIOIDUD", true},
+	{"descendant does not cover", "OPIOIDUD", "R SUD", false},
+	{"ETH means SUD", "ETH", "R SUD", true},
+	{"SUD means ETH", "SUD", "R ETH", true},
+	{"ETH means the whole family", "ETH", "R OPIOIDUD", true},
+	{"law rides on its topic", "SUD", "R 42CFRPart2 OPIOIDUD", true},
+	{"law does not ride on another topic", "HIV", "R 42CFRPart2 HIV", false},
+	{"law by name", "R 42CFRPart2", "R 42CFRPart2", true},
+	{"law tag alone on SUD list", "SUD", "R 42CFRPart2", false},
+	{"topic only opens no ordinary data", "SUD", "N", false},
+	{"topic only opens its topic", "PSY", "R PSY", true},
+	{"topic only opens no other", "PSY", "R PSY HIV", false},
+	{"topic only does not open V", "PSY", "V PSY", false},
+	{"low list with topic stays low", "N PSY", "R PSY", false},
+	{"mislabelled topic still needs cover", "N", "N SUD", false},
+	{"the patient's lock beats R", "N R", "N PRS", false},
+	{"the patient's lock by name", "N PRS", "N PRS", true},
+	{"the clinician's lock beats R", "N R", "N PHY", false},
+	{"care a minor consented to beats R", "N R", "R ADOL", false},
+	{"refrain codes ride", "N", "N NORDSCLCD", true},
+	{"an unknown label is not covered by R", "R", "R urn:x|Y", false},
+	{"an unknown label by name", "R urn:x|Y", "R urn:x|Y", true},
+	{"an unknown ActCode is not covered by R", "R", "R FOO", false},
+	// LB-16: the same code in another system is another label.
+	{"system counts", "R SUD", "R http://terminology.hl7.org/CodeSystem/v3-Confidentiality|SUD", false},
+	{"topics without a level count as restricted", "N PSY", "PSY", false},
+	{"topics without a level under R", "R", "PSY", true},
+}
+
 func TestCover(t *testing.T) {
-	for _, tt := range []struct {
-		name, listed, resource string
-		want                   bool
-	}{
-		{"no list opens ordinary", "", "N", true},
-		{"no list opens less", "", "L", true},
-		{"no list, restricted", "", "R", false},
-		{"no list, topic", "", "N HIV", false},
-		{"normal", "N", "N", true},
-		{"below the highest", "N", "M", true},
-		{"above the highest", "N", "R", false},
-		{"highest of several", "N R", "R", true},
-		{"very restricted needs V", "R", "V", false},
-		{"V listed", "V", "V", true},
-		{"topic not covered", "N", "N HIV", false},
-		{"R covers a topic that is not gated", "R", "R HIV", true},
-		{"R covers the mental-health family", "R", "R PSY", true},
-		{"R does not cover SUD", "R", "R SUD", false},
-		{"R does not cover opioid use", "R", "R OPIOIDUD", false},
-		{"R does not cover ETH", "R", "R ETH", false},
-		{"R does not cover Part 2", "R", "R 42CFRPart2", false},
-		{"R does not cover psychotherapy notes", "R", "R PSYTHPN", false},
-		{"every topic must be covered", "R", "R PSY SUD", false},
-		{"every topic is covered", "R SUD", "R PSY SUD", true},
-		{"ancestor covers what is not gated", "N R SPI", "R MH", true},
-		{"ancestor does not cover what is gated", "SPI", "R SUD", false},
-		{"gated ancestor covers", "SUD", "R OPIOIDUD", true},
-		{"descendant does not cover", "OPIOIDUD", "R SUD", false},
-		{"ETH means SUD", "ETH", "R SUD", true},
-		{"SUD means ETH", "SUD", "R ETH", true},
-		{"ETH means the whole family", "ETH", "R OPIOIDUD", true},
-		{"law rides on its topic", "SUD", "R 42CFRPart2 OPIOIDUD", true},
-		{"law does not ride on another topic", "HIV", "R 42CFRPart2 HIV", false},
-		{"law by name", "R 42CFRPart2", "R 42CFRPart2", true},
-		{"law tag alone on SUD list", "SUD", "R 42CFRPart2", false},
-		{"topic only opens no ordinary data", "SUD", "N", false},
-		{"topic only opens its topic", "PSY", "R PSY", true},
-		{"topic only opens no other", "PSY", "R PSY HIV", false},
-		{"topic only does not open V", "PSY", "V PSY", false},
-		{"low list with topic stays low", "N PSY", "R PSY", false},
-		{"mislabelled topic still needs cover", "N", "N SUD", false},
-		{"the patient's lock beats R", "N R", "N PRS", false},
-		{"the patient's lock by name", "N PRS", "N PRS", true},
-		{"the clinician's lock beats R", "N R", "N PHY", false},
-		{"care a minor consented to beats R", "N R", "R ADOL", false},
-		{"refrain codes ride", "N", "N NORDSCLCD", true},
-		{"an unknown label is not covered by R", "R", "R urn:x|Y", false},
-		{"an unknown label by name", "R urn:x|Y", "R urn:x|Y", true},
-		{"an unknown ActCode is not covered by R", "R", "R FOO", false},
-		// LB-16: the same code in another system is another label.
-		{"system counts", "R SUD", "R http://terminology.hl7.org/CodeSystem/v3-Confidentiality|SUD", false},
-		{"topics without a level count as restricted", "N PSY", "PSY", false},
-		{"topics without a level under R", "R", "PSY", true},
-	} {
+	for _, tt := range coverRows {
 		t.Run(tt.name, func(t *testing.T) {
 			l, r := labelList(tt.listed), readLabels(labels(tt.resource))
 			if got := l.covers(&r); got != tt.want {

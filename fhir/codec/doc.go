@@ -6,6 +6,7 @@
 //
 // Neighbours: consent, proxy and the FHIR API validate what they store. It is
 // never on the token path nor in the gateway's filter: it takes 0.1 to 0.3 ms
-// a resource, and its first use some 5 ms. It keeps no resource and does
-// not rewrite what it validated: exact bytes are what is stored.
+// a resource, and its first use some 5 ms. Linking it costs every process some
+// 30 ms of start and 18 MB. It keeps no resource and does not rewrite what it
+// validated: exact bytes are what is stored.
 package codec
