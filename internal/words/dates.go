@@ -6,23 +6,22 @@ import (
 	"time"
 )
 
-// Date gives t's UTC day in words: "20 May 2027", "20 de mayo de 2027". A zero
-// time gives "".
+// Date gives the day of t, in t's own location, in words: "20 May 2027",
+// "20 de mayo de 2027". A zero time gives "".
 func (c *Catalogue) Date(lang string, t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	t = t.UTC()
 	return c.day(lang, t.Year(), int(t.Month()), t.Day())
 }
 
-// DateTime gives t in words with the time of day in UTC's 24 hours: "20 May
-// 2027, 14:05". A zero time gives "".
+// DateTime gives t, in t's own location, in words with the time of day: "20 May
+// 2027, 14:05 UTC". A zero time gives "".
 func (c *Catalogue) DateTime(lang string, t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return c.T(lang, "date.time", Args{"date": c.Date(lang, t), "time": t.UTC().Format("15:04")})
+	return c.T(lang, "date.time", Args{"date": c.Date(lang, t), "time": t.Format("15:04 MST")})
 }
 
 // PartialDate gives a FHIR date (2006, 2006-01 or 2006-01-02) in words; what is

@@ -48,19 +48,21 @@ func (k *Kit) funcs(lang string) template.FuncMap {
 		return c.Kind(lang, words.Kind{Type: r.Type, Category: r.Category, Topic: r.Topic, Query: r.Query})
 	}
 	return template.FuncMap{
-		"t":       func(key string, pairs ...any) (string, error) { return translate(c, lang, key, pairs) },
-		"targs":   func(key string, args words.Args) string { return c.T(lang, key, args) },
-		"has":     c.Has,
-		"icon":    func() string { return k.assets.icon.URL },
-		"date":    func(t time.Time) string { return c.Date(lang, t) },
-		"stamp":   func(t time.Time) string { return c.DateTime(lang, t) },
-		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"born":    func(d string) string { return c.PartialDate(lang, d) },
-		"number":  func(n int) string { return c.Number(lang, n) },
-		"as":      func(code, gender string) string { return c.As(lang, code, gender) },
-		"label":   func(l Labelled) string { return l.label(c, lang) },
-		"why":     func(topic string) string { return c.TopicWhy(lang, topic) },
-		"initial": initial,
+		"t":        func(key string, pairs ...any) (string, error) { return translate(c, lang, key, pairs) },
+		"targs":    func(key string, args words.Args) string { return c.T(lang, key, args) },
+		"has":      c.Has,
+		"icon":     func() string { return k.assets.icon.URL },
+		"date":     func(t time.Time) string { return c.Date(lang, k.local(t)) },
+		"stamp":    func(t time.Time) string { return c.DateTime(lang, k.local(t)) },
+		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"born":     func(d string) string { return c.PartialDate(lang, d) },
+		"number":   func(n int) string { return c.Number(lang, n) },
+		"as":       func(code, gender string) string { return c.As(lang, code, gender) },
+		"label":    func(l Labelled) string { return l.label(c, lang) },
+		"why":      func(topic string) string { return c.TopicWhy(lang, topic) },
+		"initial":  initial,
+		"relation": func(code string) string { return c.Relation(lang, code) },
+		"nb":       func(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") },
 		"kinds": func(refs []KindRef, acts []ActionRef) string {
 			var items []string
 			for _, r := range refs {
@@ -96,6 +98,14 @@ func (k *Kit) funcs(lang string) template.FuncMap {
 		"error":    func(f Frame, field string) *FieldError { return f.errorOf(field) },
 		"id":       fieldID,
 	}
+}
+
+// local moves a time into the zone of the pages; a zero time stays zero.
+func (k *Kit) local(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.In(k.deps.Zone)
 }
 
 // Labelled is a row of the consent page that words its own label.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/mandate-health/mandate/internal/words"
 )
@@ -27,6 +28,8 @@ type Deps struct {
 	Organisation string
 	// HelpPhone is printed on every page as it is (E.164 or national).
 	HelpPhone string
+	// Zone is the time zone of dates on pages; nil means UTC.
+	Zone *time.Location
 	// Links are the addresses of the menu; the zero value has the usual ones.
 	Links Links
 }
@@ -65,6 +68,9 @@ type Kit struct {
 func New(d Deps) (*Kit, error) {
 	if d.ProductName == "" {
 		d.ProductName = "Mandate"
+	}
+	if d.Zone == nil {
+		d.Zone = time.UTC
 	}
 	d.Links = d.Links.withDefaults()
 	a, err := loadAssets()
