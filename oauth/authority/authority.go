@@ -103,7 +103,7 @@ type Redecision struct {
 
 // Redecide judges a grant anew with today's registration, relation and
 // consents (SC-15, SC-17). requested is a subset to narrow to; empty means the
-// whole grant. Errors: errs.InvalidGrant when nothing is left,
+// whole grant. Errors: errs.AccessDenied when nothing is left,
 // errs.InvalidScope when requested is wider than the grant, errs.Unavailable.
 func (l *Loader) Redecide(ctx context.Context, g oauth.Grant, requested string) (Redecision, error) {
 	now := l.Clock.Now()
@@ -112,7 +112,7 @@ func (l *Loader) Redecide(ctx context.Context, g oauth.Grant, requested string) 
 		return Redecision{}, err
 	}
 	if client.Disabled || !g.Live(now) {
-		return Redecision{}, errs.New(errs.InvalidGrant, "grant-ended", "The grant has ended.")
+		return Redecision{}, errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
 	}
 	st, err := l.Of(ctx, g.Tenant, g.Capacity, now)
 	if err != nil {
@@ -161,7 +161,7 @@ func (l *Loader) answer(g oauth.Grant, client oauth.Client, st Standing, asked s
 		Ticked:      have.Clinical, KeepAccess: g.Offline, Now: now,
 	})
 	if a.Denied {
-		return Redecision{}, errs.New(errs.InvalidGrant, "grant-no-longer-permitted", "Nothing of the grant is permitted any more.")
+		return Redecision{}, errs.New(errs.AccessDenied, "grant-no-longer-permitted", "Nothing of the grant is permitted any more.")
 	}
 	return Redecision{Scopes: join(a.Texts), ValidUntil: a.ValidUntil}, nil
 }

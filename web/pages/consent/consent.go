@@ -134,12 +134,7 @@ func (h *Handler) takeConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.PostFormValue(pages.FieldAnswer) {
 	case "deny":
-		to, err := h.Flow.Deny(r.Context(), p, who)
-		if err != nil {
-			h.Page(w, r, err)
-			return
-		}
-		seeOther(w, r, to)
+		h.deny(w, r, p, who)
 		return
 	case "allow":
 	default:

@@ -3,15 +3,18 @@ package consent
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/gorilla/mux"
 
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/flow"
 	"github.com/mandate-health/mandate/web/pages"
+	"github.com/mandate-health/mandate/web/pages/signin"
 	"github.com/mandate-health/mandate/web/route"
 	"github.com/mandate-health/mandate/web/session"
 )
@@ -49,7 +52,7 @@ func (h *Handler) Routes() []route.Route {
 	}
 	return []route.Route{
 		on(http.MethodGet, "/flow/{id}", route.NoPHI, h.next),
-		on(http.MethodPost, "/flow/{id}/cancel", route.NoPHI, h.cancel),
+		on(http.MethodGet, "/flow/{id}/cancel", route.NoPHI, h.cancelByLink),
 		on(http.MethodGet, "/flow/{id}/patient", route.Identifiers, h.askPatient),
 		on(http.MethodPost, "/flow/{id}/patient", route.Identifiers, h.takePatient),
 		on(http.MethodGet, "/flow/{id}/consent", route.Identifiers, h.askConsent),
@@ -105,7 +108,7 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) pathOf(step flow.Step, p oauth.Pending) string {
-	back := "?next=" + Path(p.ID)
+	back := "?flow=" + p.ID
 	switch step {
 	case flow.StepSignIn:
 		return "/signin" + back
@@ -118,18 +121,48 @@ func (h *Handler) pathOf(step flow.Step, p oauth.Pending) string {
 	}
 }
 
-// cancel is the way out of every step: the app is told that access was denied.
-func (h *Handler) cancel(w http.ResponseWriter, r *http.Request) {
+// CancelPath gives the address by which the log-in pages leave a request. The
+// token binds it to this browser, because following a link must not be enough.
+func (h *Handler) CancelPath(r *http.Request, id string) string {
+	return Path(id) + "/cancel?" + pages.FieldCSRF + "=" + url.QueryEscape(h.Session.Token(r, cancelPurpose+id))
+}
+
+const cancelPurpose = "cancel:"
+
+// cancelByLink tells the app that nobody signed in.
+func (h *Handler) cancelByLink(w http.ResponseWriter, r *http.Request) {
 	p, who, ok := h.load(w, r)
-	if !ok || !h.checked(w, r) {
+	if !ok {
 		return
 	}
+	if want := h.Session.Token(r, cancelPurpose+p.ID); want == "" || !ids.Equal(want, r.URL.Query().Get(pages.FieldCSRF)) {
+		h.Page(w, r, errs.New(errs.Forbidden, "form-token", "The form was open too long or belongs to another session."))
+		return
+	}
+	h.deny(w, r, p, who)
+}
+
+// deny ends the request and leads back to the app.
+func (h *Handler) deny(w http.ResponseWriter, r *http.Request, p oauth.Pending, who flow.Visitor) {
 	to, err := h.Flow.Deny(r.Context(), p, who)
 	if err != nil {
 		h.Page(w, r, err)
 		return
 	}
 	seeOther(w, r, to)
+}
+
+// Waiting tells the log-in pages about the request that waits for them.
+func (h *Handler) Waiting(r *http.Request, id string) (signin.Waiting, bool) {
+	who := h.Visitor(r)
+	p, err := h.Flow.Load(r.Context(), h.Session.Tenant(r), id, who)
+	if err != nil {
+		return signin.Waiting{}, false
+	}
+	return signin.Waiting{
+		AppName: h.Flow.AppName(r.Context(), p), Next: Path(p.ID),
+		Cancel: h.CancelPath(r, p.ID), AppRedirect: p.Request.RedirectURI,
+	}, true
 }
 
 // checked verifies the form token.

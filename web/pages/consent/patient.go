@@ -53,7 +53,7 @@ func (h *Handler) takePatient(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.PostFormValue("answer") == "cancel" {
-		h.cancel(w, r)
+		h.deny(w, r, p, who)
 		return
 	}
 	p, err := h.Flow.Choose(r.Context(), p, who, r.PostFormValue("patient"), r.FormValue("q"))

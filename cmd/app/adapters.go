@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/authority"
+	"github.com/mandate-health/mandate/oauth/engine"
+	"github.com/mandate-health/mandate/oauth/flow"
+	"github.com/mandate-health/mandate/store"
+	"github.com/mandate-health/mandate/web"
+	"github.com/mandate-health/mandate/web/pages"
+	"github.com/mandate-health/mandate/web/session"
+)
+
+// standing tells oauth whether people and sessions still stand.
+type standing struct {
+	store *store.Store
+	clock clock.Clock
+}
+
+// Enabled reports whether an account exists and is not disabled.
+func (s standing) Enabled(ctx context.Context, tenant, personID string) (bool, error) {
+	p, err := s.store.PersonByID(ctx, tenant, personID)
+	if errs.Is(err, errs.NotFound) {
+		return false, nil
+	}
+	return err == nil && !p.Disabled, err
+}
+
+// Live reports whether a log-in session lives.
+func (s standing) Live(ctx context.Context, tenant, hash string) (bool, error) {
+	sess, err := s.store.SessionByHash(ctx, tenant, hash)
+	if errs.Is(err, errs.NotFound) {
+		return false, nil
+	}
+	// An app at work in the background keeps its log-in alive up to the
+	// absolute end: only signing out or that end stops it (SCP-21).
+	now := s.clock.Now()
+	return err == nil && sess.Ended.IsZero() && now.Before(sess.Ends), err
+}
+
+// redecider hands oauth/engine the one decision about a grant.
+type redecider struct{ loader *authority.Loader }
+
+// Redecide judges a grant anew.
+func (r redecider) Redecide(ctx context.Context, g oauth.Grant, requested string) (engine.Redecision, error) {
+	d, err := r.loader.Redecide(ctx, g, requested)
+	return engine.Redecision{Scopes: d.Scopes, ValidUntil: d.ValidUntil}, err
+}
+
+// issuer makes codes for oauth/flow.
+type issuer struct {
+	engine *engine.Engine
+	clock  clock.Clock
+}
+
+// IssueCode makes a code inside the flow's transaction.
+func (i issuer) IssueCode(ctx context.Context, tx oauth.TokenStore, c oauth.Client, req oauth.AuthorizeRequest, g oauth.Grant) (string, error) {
+	return i.engine.IssueCode(ctx, tx, engine.IssueInput{Client: c, Request: req, Grant: g, Now: i.clock.Now()})
+}
+
+// visitor tells who is in front of the browser.
+func (a *App) visitor(r *http.Request) flow.Visitor {
+	v := flow.Visitor{Network: a.session.Address(r), RequestID: web.RequestID(r)}
+	if secret := session.FlowSecret(r); secret != "" {
+		v.Browser = a.hasher.Hash("browser", secret)
+	}
+	if id, ok := session.From(r); ok {
+		v.Session, v.Person = id.Session, id.Person
+	}
+	return v
+}
+
+// errorPage shows an error as a page a person can act on.
+func (a *App) errorPage(w http.ResponseWriter, r *http.Request, status int, e *errs.Error) {
+	frame := pages.Frame{Lang: a.kit.Lang(r), Now: a.clock.Now()}
+	if id, ok := session.From(r); ok {
+		frame.SignedInAs, frame.Staff = id.Person.Name, id.Person.Role != identity.RolePatient && id.Person.Role != identity.RoleProxy
+		frame.CSRF = a.session.Token(r, session.PurposePage)
+	}
+	switch {
+	case e.Kind == errs.NotFound:
+		a.kit.Render(w, r, status, pages.NotFound{Frame: frame, SupportCode: web.RequestID(r)})
+	case e.Kind == errs.Unavailable || e.Kind == errs.Upstream:
+		a.kit.Render(w, r, status, pages.Outage{Frame: frame, SupportCode: web.RequestID(r)})
+	default:
+		a.kit.Render(w, r, status, pages.ErrorPage{Frame: frame, Cause: e.Code, Kind: string(e.Kind), SupportCode: web.RequestID(r)})
+	}
+}
+
+func (a *App) notFound(w http.ResponseWriter, r *http.Request) {
+	a.problem.HTML(w, r, errs.New(errs.NotFound, "page-not-found", "There is no such page."))
+}
+
+// siteOf gives the site that a request is for.
+func (a *App) siteOf(r *http.Request) (engine.Site, error) {
+	return a.Site(r.Context(), a.session.Tenant(r))
+}
+
+// origin gives what the audit log says about where a request came from.
+func (a *App) origin(r *http.Request) (network, requestID string) {
+	return a.session.Address(r), web.RequestID(r)
+}

@@ -1,0 +1,117 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/web/demo"
+)
+
+// ready gathers what drives a development server.
+func (d *development) ready(a *App, at reached, caFile string) ready {
+	r := ready{
+		Tenant: tenant, CAFile: caFile, DemoApp: d.demoURL + "/app/", EHRSimulator: d.demoURL + "/ehr/",
+		LaunchAPI: launchAPI{URL: a.site.Issuer + "/launch", ClientID: "demo-ehr"},
+		Issuer:    a.site.Issuer, FHIRBase: a.site.FHIRBase,
+		SMARTConfiguration: a.site.FHIRBase + "/.well-known/smart-configuration",
+		UpstreamFHIRBase:   at.upstream, Console: a.site.Issuer + "/staff",
+		Clock: a.site.Issuer + "/dev/clock", Outbox: a.site.Issuer + "/dev/outbox",
+		AdminAPI: adminAPI{URL: a.site.Issuer + "/admin", Token: d.token},
+		People:   readyPeople(),
+	}
+	for _, c := range d.clients {
+		reg := c.client(tenant, a.hasher, a.clock.Now())
+		r.Clients = append(r.Clients, readyClient{
+			ClientID: c.ClientID, Kind: string(c.Kind), ClientSecret: c.ClientSecret, PrivateJWKS: c.PrivateJWKS,
+			RedirectURIs: list(c.RedirectURIs), LaunchURIs: list(c.LaunchURIs), Scopes: reg.Scopes,
+		})
+	}
+	return r
+}
+
+func list(v []string) []string {
+	if v == nil {
+		return []string{}
+	}
+	return v
+}
+
+// announce tells a human what runs where and what to try first.
+func (d *development) announce(w io.Writer, r ready, at reached) {
+	p := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+	p("")
+	p("Mandate is running (development: demo passwords, no encryption at rest)")
+	p("")
+	p("  Log-in and pages     %s", r.Issuer)
+	p("  FHIR, protected      %s", r.FHIRBase)
+	p("  FHIR, unprotected    %s", at.upstream)
+	p("  Demo app             %s", r.DemoApp)
+	p("  EHR simulator        %s", r.EHRSimulator)
+	p("  All screens          %s/dev/screens/", r.Issuer)
+	if r.CAFile != "" {
+		p("  Certificate authority %s", r.CAFile)
+	}
+	p("")
+	p("Try this first")
+	p("  1. Open the demo app and choose \"Connect my record\". Sign in as rosa.")
+	p("  2. See what it got, then end it under %s/apps: the app is refused at once.", r.Issuer)
+	p("  3. Connect again as elena, Rosa's daughter: she gets less.")
+	p("  4. Who looked at Rosa's record? %s/activity (as rosa)", r.Issuer)
+	p("  5. Launch the app from the EHR simulator and sign in as hale.")
+	p("")
+	p("Log-ins (a code is the current one of the secret; the ready file has all of them)")
+	for _, person := range r.People {
+		secret := "password alone"
+		if person.TOTPSecret != "" {
+			secret = "code secret " + person.TOTPSecret
+		}
+		p("  %-8s %-9s  password %-24s %s", person.Username, person.Role, person.Password, secret)
+	}
+	p("")
+}
+
+// demoConfig joins the demo app and the EHR simulator to this server.
+func (d *development) demoConfig(a *App, client *http.Client) demo.Config {
+	cfg := demo.Config{
+		Base: d.demoURL, Issuer: a.site.Issuer, FHIRBase: a.site.FHIRBase, LaunchURL: a.site.Issuer + "/launch",
+		EHRClientID: "demo-ehr", AppClientID: "demo-app", HTTP: client, Now: a.clock.Now,
+		Patients: func(ctx context.Context) ([]demo.Patient, error) { return a.demoPatients(ctx) },
+	}
+	for _, c := range d.clients {
+		if c.ClientID == cfg.EHRClientID {
+			cfg.EHRSecret = c.ClientSecret
+		}
+		if c.Kind != oauth.ClientBackend && len(c.LaunchURIs) > 0 {
+			cfg.Apps = append(cfg.Apps, demo.App{ClientID: c.ClientID, Name: c.Name, LaunchURL: c.LaunchURIs[0]})
+		}
+	}
+	for _, p := range demoPeople() {
+		if p.fhirUser() != "" && isPractitioner(p) {
+			cfg.Users = append(cfg.Users, demo.User{Reference: p.fhirUser(), Name: p.name})
+		}
+	}
+	return cfg
+}
+
+func isPractitioner(p demoPerson) bool { return p.identities[0].Resource.Type == "Practitioner" }
+
+// demoPatients lists patients for the simulator, as the EHR itself would know
+// them.
+func (a *App) demoPatients(ctx context.Context) ([]demo.Patient, error) {
+	found, _, err := a.record.FindPatients(ctx, "", 100)
+	if err != nil {
+		return nil, err
+	}
+	var out []demo.Patient
+	for _, p := range found {
+		enc, err := a.record.CurrentEncounter(ctx, p.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, demo.Patient{ID: p.ID, Name: p.Name, Encounter: enc})
+	}
+	return out, nil
+}

@@ -1,0 +1,193 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/fhir/sandbox"
+	"github.com/mandate-health/mandate/fhir/sandbox/dataset"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys/selfsigned"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/web/demo"
+)
+
+// development is what `mandate dev` adds: the sandbox, the demo origin, demo
+// people and clients.
+type development struct {
+	demo    net.Listener
+	demoURL string
+	token   string
+	clients []clientFile
+	servers *group
+}
+
+// startDevelopment opens the further listeners and starts the sandbox, which
+// the gateway reaches only over its TCP port.
+func (a *App) startDevelopment(ctx context.Context, main net.Addr, at *reached, servers *group) (*development, error) {
+	d := &development{servers: servers, token: a.ids.Secret()}
+	var err error
+	if d.demo, err = beside(main, 2); err != nil {
+		return nil, err
+	}
+	d.demoURL = publicURL("http", d.demo.Addr())
+	if at.upstream != "" {
+		return d, nil
+	}
+	l, err := beside(main, 1)
+	if err != nil {
+		return nil, err
+	}
+	at.upstream = publicURL("http", l.Addr()) + "/fhir"
+	var seed []sandbox.Resource
+	for _, r := range dataset.Generate(a.clock.Now()) {
+		seed = append(seed, sandbox.Resource(r))
+	}
+	h, err := sandbox.New(sandbox.Config{BaseURL: at.upstream, Now: a.clock.Now, Seed: seed, Log: a.log})
+	if err != nil {
+		return nil, err
+	}
+	servers.start(l, h, nil)
+	return d, nil
+}
+
+// beside listens on the main address's port plus offset, or on any free port
+// when that one is taken.
+func beside(main net.Addr, offset int) (net.Listener, error) {
+	host, port, err := net.SplitHostPort(main.String())
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, err
+	}
+	if l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(n+offset))); err == nil {
+		return l, nil
+	}
+	return net.Listen("tcp", net.JoinHostPort(host, "0"))
+}
+
+// devCertificate makes the certificate of --tls for the names by which the
+// server is reached.
+func devCertificate(dir, public string, addr net.Addr, now time.Time) (tls.Certificate, string, error) {
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	hosts := []string{"localhost", "127.0.0.1", "::1"}
+	if u, err := url.Parse(public); err == nil && u.Hostname() != "" {
+		hosts = append(hosts, u.Hostname())
+	}
+	if h, _, err := net.SplitHostPort(addr.String()); err == nil && h != "" {
+		hosts = append(hosts, h)
+	}
+	return selfsigned.Make(dir, hosts, now)
+}
+
+// open seeds the store, starts the demo origin, tells people and programs.
+func (d *development) open(ctx context.Context, a *App, at reached, caFile string) error {
+	var err error
+	if d.clients, err = demoClients(ctx, a.store, tenant, d.demoURL, a.ids); err != nil {
+		return err
+	}
+	for _, path := range a.cfg.ClientFiles {
+		more, err := readClientFile(path)
+		if err != nil {
+			return err
+		}
+		d.clients = append(d.clients, more...)
+	}
+	if err := d.seed(ctx, a); err != nil {
+		return err
+	}
+	client, err := trusting(caFile)
+	if err != nil {
+		return err
+	}
+	h, err := demo.New(d.demoConfig(a, client))
+	if err != nil {
+		return err
+	}
+	d.servers.start(d.demo, h, nil)
+	r := d.ready(a, at, caFile)
+	d.announce(a.cfg.Out, r, at)
+	if a.cfg.ReadyFile != "" {
+		return r.write(a.cfg.ReadyFile)
+	}
+	return nil
+}
+
+// seed registers clients, makes the demo people and files their relations and
+// consents, each only once per store.
+func (d *development) seed(ctx context.Context, a *App) error {
+	var clients []oauth.Client
+	for _, c := range d.clients {
+		clients = append(clients, c.client(tenant, a.hasher, a.clock.Now()))
+	}
+	if err := register(ctx, a.store, clients); err != nil {
+		return err
+	}
+	if err := seedPeople(ctx, a.identity, tenant); err != nil {
+		return err
+	}
+	a.devToken = d.token
+	if a.cfg.Upstream != "" {
+		return nil
+	}
+	return a.seedConsents(ctx)
+}
+
+// seedConsents files the relations and consents of the palliative-care story.
+// The hospital's own RelatedPersons are imported as a real one's would be
+// (D14).
+func (a *App) seedConsents(ctx context.Context) error {
+	now := a.clock.Now()
+	origin := audit.Event{Tenant: tenant, Time: now}
+	if _, err := a.store.RelatedPersonByID(ctx, tenant, "rosa-elena"); err == nil {
+		return nil
+	}
+	var relations [][]byte
+	for _, r := range dataset.RelatedPersons(now) {
+		relations = append(relations, r.JSON)
+	}
+	if err := a.proxies.Import(ctx, tenant, relations, origin); err != nil {
+		return err
+	}
+	for _, r := range dataset.Consents(now) {
+		_, err := a.consents.File(ctx, consent.Filing{Tenant: tenant, ID: r.ID, Raw: r.JSON, Origin: origin})
+		if err != nil && !errs.Is(err, errs.Conflict) && !errs.Is(err, errs.Unprocessable) {
+			return fmt.Errorf("demo consent %s: %w", r.ID, err)
+		}
+		if errs.Is(err, errs.Unprocessable) {
+			a.log.Warn("demo consent not filed", "id", r.ID, "why", errs.As(err).Msg)
+		}
+	}
+	return nil
+}
+
+// trusting gives an HTTP client that trusts the self-made authority, if there
+// is one.
+func trusting(caFile string) (*http.Client, error) {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = nil
+	if caFile != "" {
+		pem, err := os.ReadFile(caFile)
+		if err != nil {
+			return nil, err
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(pem)
+		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
+	}
+	return &http.Client{Transport: t, Timeout: 30 * time.Second}, nil
+}

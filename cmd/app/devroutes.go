@@ -1,0 +1,92 @@
+package app
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/web/demo/screens"
+	"github.com/mandate-health/mandate/web/route"
+)
+
+const ownerDev = "cmd/app"
+
+// outboxLimit is how many notices the development outbox shows.
+const outboxLimit = 200
+
+// devRoutes exist only in development: they move the clock, show what would
+// have been sent, and list every screen.
+func (a *App) devRoutes() []route.Route {
+	on := func(method, path string, h http.Handler) route.Route {
+		return route.Route{Method: method, Path: path, Auth: route.Dev, PHI: route.Identifiers, Owner: ownerDev, Handler: h}
+	}
+	all := http.StripPrefix("/dev/screens", screens.New(a.kit))
+	return []route.Route{
+		on("POST", "/dev/clock", http.HandlerFunc(a.moveClock)),
+		on("GET", "/dev/outbox", http.HandlerFunc(a.showOutbox)),
+		on("GET", "/dev/screens", http.RedirectHandler("/dev/screens/", http.StatusSeeOther)),
+		on("GET", "/dev/screens/{path:.*}", all),
+	}
+}
+
+// moveClock takes {"advance":"24h"} or {"now":"2027-01-01T00:00:00Z"} and
+// answers with the new time.
+func (a *App) moveClock(w http.ResponseWriter, r *http.Request) {
+	m, ok := a.clock.(*clock.Movable)
+	if !ok {
+		a.notFound(w, r)
+		return
+	}
+	var body struct {
+		Advance string     `json:"advance"`
+		Now     *time.Time `json:"now"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&body); err != nil {
+		a.problem.JSON(w, r, errs.Wrap(err, errs.Invalid, "clock-malformed", "Send {\"advance\":\"24h\"} or {\"now\":\"2027-01-01T00:00:00Z\"}."))
+		return
+	}
+	switch {
+	case body.Now != nil:
+		m.Set(*body.Now)
+	default:
+		d, err := time.ParseDuration(body.Advance)
+		if err != nil {
+			a.problem.JSON(w, r, errs.Wrap(err, errs.Invalid, "clock-malformed", "advance is not a duration such as 24h."))
+			return
+		}
+		m.Advance(d)
+	}
+	a.log.Warn("development: the clock was moved", "now", a.clock.Now())
+	a.writeJSON(w, map[string]time.Time{"now": a.clock.Now()})
+}
+
+func (a *App) showOutbox(w http.ResponseWriter, r *http.Request) {
+	notices, err := a.store.Notices(r.Context(), tenant, outboxLimit)
+	if err != nil {
+		a.problem.JSON(w, r, err)
+		return
+	}
+	a.writeJSON(w, map[string]any{"notices": notices})
+}
+
+func (a *App) writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// devBearer guards the administration API of a development server with the
+// token of the ready file.
+func (a *App) devBearer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || a.devToken == "" || !constantEqual(got, a.devToken) {
+			a.problem.JSON(w, r, errs.New(errs.Unauthenticated, "admin-token", "The administration API needs its bearer token."))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

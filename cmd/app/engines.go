@@ -1,0 +1,55 @@
+package app
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/store"
+	"github.com/mandate-health/mandate/store/embedded"
+	"github.com/mandate-health/mandate/store/postgres"
+)
+
+// openStore opens the configured engine and brings its schema up to date.
+func openStore(ctx context.Context, cfg Config, c clock.Clock, src ids.Source) (*store.Store, error) {
+	engine, err := openEngine(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	st := store.New(engine, store.Options{IDs: src, Clock: c})
+	if err := st.Migrate(ctx); err != nil {
+		_ = st.Close()
+		return nil, err
+	}
+	return st, nil
+}
+
+func openEngine(ctx context.Context, cfg Config) (store.Engine, error) {
+	if cfg.Database != "" {
+		return postgres.Open(ctx, postgres.Options{DSN: cfg.Database})
+	}
+	if cfg.Reset {
+		if err := emptyData(cfg.Data); err != nil {
+			return nil, errs.Wrap(err, errs.Unavailable, "data-folder-unwritable", "The data folder "+cfg.Data+" cannot be emptied: check its owner and permissions.")
+		}
+	}
+	return embedded.Open(ctx, embedded.Config{Dir: cfg.Data})
+}
+
+// emptyData removes the embedded store from the data folder, and nothing that
+// is not Mandate's own.
+func emptyData(dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "mandate.db*"))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := os.Remove(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package app
+
+import (
+	"encoding/json"
+	"os"
+)
+
+// ready is what the ready file tells programs that drive a development server.
+type ready struct {
+	Tenant             string        `json:"tenant"`
+	CAFile             string        `json:"ca_file,omitempty"`
+	DemoApp            string        `json:"demo_app"`
+	EHRSimulator       string        `json:"ehr_simulator"`
+	LaunchAPI          launchAPI     `json:"launch_api"`
+	Issuer             string        `json:"issuer"`
+	FHIRBase           string        `json:"fhir_base"`
+	SMARTConfiguration string        `json:"smart_configuration"`
+	UpstreamFHIRBase   string        `json:"upstream_fhir_base"`
+	Console            string        `json:"console"`
+	Clock              string        `json:"clock"`
+	Outbox             string        `json:"outbox"`
+	AdminAPI           adminAPI      `json:"admin_api"`
+	Clients            []readyClient `json:"clients"`
+	People             []readyPerson `json:"people"`
+}
+
+type launchAPI struct {
+	URL      string `json:"url"`
+	ClientID string `json:"client_id"`
+}
+
+type adminAPI struct {
+	URL   string `json:"url"`
+	Token string `json:"token"`
+}
+
+type readyClient struct {
+	ClientID     string          `json:"client_id"`
+	Kind         string          `json:"kind"`
+	ClientSecret string          `json:"client_secret,omitempty"`
+	PrivateJWKS  json.RawMessage `json:"private_jwks,omitempty"`
+	RedirectURIs []string        `json:"redirect_uris"`
+	LaunchURIs   []string        `json:"launch_uris"`
+	Scopes       string          `json:"scopes"`
+}
+
+type readyPerson struct {
+	Username   string   `json:"username"`
+	Password   string   `json:"password"`
+	TOTPSecret string   `json:"totp_secret,omitempty"`
+	Role       string   `json:"role"`
+	FHIRUser   string   `json:"fhir_user"`
+	Patients   []string `json:"patients"`
+}
+
+func readyPeople() []readyPerson {
+	var out []readyPerson
+	for _, p := range demoPeople() {
+		out = append(out, readyPerson{
+			Username: p.username, Password: p.password(), TOTPSecret: p.totpSecret(),
+			Role: string(p.role), FHIRUser: p.fhirUser(), Patients: p.patients(),
+		})
+	}
+	return out
+}
+
+// write puts the file in place in one step, so that who waits for it never
+// reads half of it.
+func (r ready) write(path string) error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	tmp := path + ".tmp"
+	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}

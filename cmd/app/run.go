@@ -1,0 +1,263 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// Limits of the HTTP servers.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 60 * time.Second
+	writeTimeout      = 120 * time.Second
+	idleTimeout       = 120 * time.Second
+	maxHeaderBytes    = 64 << 10
+	drainTimeout      = 20 * time.Second
+)
+
+// Run starts the server and serves until ctx ends, then drains. Errors: every
+// fault of the configuration at once; a sentence a person can act on when the
+// address, the data folder or the database cannot be used.
+func Run(ctx context.Context, cfg Config) error {
+	if cfg.Out == nil {
+		cfg.Out = io.Discard
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	a := &App{cfg: cfg, log: cfg.Log, ids: ids.Source{}}
+	if err := a.startClock(ctx); err != nil {
+		return err
+	}
+	main, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w. Is another program using it? Choose another with --listen", cfg.Listen, err)
+	}
+	defer main.Close()
+	if a.store, err = openStore(ctx, cfg, a.clock, a.ids); err != nil {
+		return explain(err)
+	}
+	defer a.store.Close()
+	return a.serve(ctx, main)
+}
+
+// explain gives the sentence of an error in place of its code.
+func explain(err error) error {
+	e := errs.As(err)
+	if e.Kind == errs.Internal {
+		return err
+	}
+	return errors.New(e.Msg)
+}
+
+// startClock chooses the clock: movable in development, wrong by a file's
+// content where a test asks for it (D16).
+func (a *App) startClock(ctx context.Context) error {
+	if !a.cfg.Dev && a.cfg.ClockOffset == "" {
+		a.clock = clock.System{}
+		return nil
+	}
+	m := &clock.Movable{}
+	a.clock = m
+	if a.cfg.ClockOffset == "" {
+		return nil
+	}
+	a.log.Warn("UNSAFE: the clock is shifted by a file; never do this in production", "file", a.cfg.ClockOffset)
+	if err := readOffset(m, a.cfg.ClockOffset); err != nil {
+		return err
+	}
+	go func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if err := readOffset(m, a.cfg.ClockOffset); err != nil {
+					a.log.Error("clock offset not read", "err", err)
+				}
+			}
+		}
+	}()
+	return nil
+}
+
+func readOffset(m *clock.Movable, path string) error {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("the clock offset file %s cannot be read: %w", path, err)
+	}
+	d, err := time.ParseDuration(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return fmt.Errorf("the clock offset file %s does not hold a duration such as 90m: %w", path, err)
+	}
+	m.SetOffset(d)
+	return nil
+}
+
+// serve builds the rooms behind the open listener and answers until ctx ends.
+func (a *App) serve(ctx context.Context, main net.Listener) error {
+	scheme, tlsConfig, caFile, err := a.transport(main)
+	if err != nil {
+		return err
+	}
+	at := reached{public: strings.TrimSuffix(a.cfg.PublicURL, "/"), upstream: a.cfg.Upstream}
+	if at.public == "" {
+		at.public = publicURL(scheme, main.Addr())
+	}
+	servers := &group{log: a.log}
+	defer servers.stop()
+	var dev *development
+	if a.cfg.Dev {
+		if dev, err = a.startDevelopment(ctx, main.Addr(), &at, servers); err != nil {
+			return err
+		}
+	}
+	if err := a.build(ctx, at); err != nil {
+		return explain(err)
+	}
+	defer a.drain()
+	servers.start(main, a.handler, tlsConfig)
+	if dev != nil {
+		if err := dev.open(ctx, a, at, caFile); err != nil {
+			return explain(err)
+		}
+	} else if err := a.registerFiles(ctx); err != nil {
+		return explain(err)
+	}
+	go a.housekeep(ctx)
+	return servers.wait(ctx)
+}
+
+// transport decides between plain HTTP, given certificates and a self-made
+// authority.
+func (a *App) transport(main net.Listener) (scheme string, cfg *tls.Config, caFile string, err error) {
+	switch {
+	case a.cfg.CertFile != "":
+		cert, err := tls.LoadX509KeyPair(a.cfg.CertFile, a.cfg.KeyFile)
+		if err != nil {
+			return "", nil, "", fmt.Errorf("the certificate or key cannot be read: %w", err)
+		}
+		return "https", tlsWith(cert), "", nil
+	case a.cfg.TLS:
+		cert, ca, err := devCertificate(a.cfg.Data, a.cfg.PublicURL, main.Addr(), a.clock.Now())
+		if err != nil {
+			return "", nil, "", err
+		}
+		return "https", tlsWith(cert), ca, nil
+	default:
+		return "http", nil, "", nil
+	}
+}
+
+func tlsWith(cert tls.Certificate) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
+}
+
+// drain waits until every event that was handed in is durable.
+func (a *App) drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := a.queue.Close(ctx); err != nil {
+		a.log.Error("audit queue not drained", "err", err)
+	}
+}
+
+// registerFiles registers the clients of --client files.
+func (a *App) registerFiles(ctx context.Context) error {
+	var clients []oauth.Client
+	for _, path := range a.cfg.ClientFiles {
+		list, err := readClientFile(path)
+		if err != nil {
+			return err
+		}
+		for _, c := range list {
+			clients = append(clients, c.client(tenant, a.hasher, a.clock.Now()))
+		}
+	}
+	return register(ctx, a.store, clients)
+}
+
+// housekeep removes rows past their end, outside any request.
+func (a *App) housekeep(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if _, err := a.store.Housekeep(ctx, a.clock.Now()); err != nil && ctx.Err() == nil {
+				a.log.Error("housekeeping failed", "err", err)
+			}
+		}
+	}
+}
+
+// group is the HTTP servers of one process.
+type group struct {
+	log     *slog.Logger
+	servers []*http.Server
+	failed  chan error
+}
+
+// start serves a listener until stop.
+func (g *group) start(l net.Listener, h http.Handler, cfg *tls.Config) {
+	if g.failed == nil {
+		g.failed = make(chan error, 8)
+	}
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelWarn),
+	}
+	if cfg != nil {
+		l = tls.NewListener(l, cfg)
+	}
+	g.servers = append(g.servers, s)
+	go func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			g.failed <- err
+		}
+	}()
+}
+
+// wait returns when ctx ends or a server fails.
+func (g *group) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-g.failed:
+		return err
+	}
+}
+
+// stop lets requests in flight finish, the newest server last to be asked.
+func (g *group) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	for i := len(g.servers) - 1; i >= 0; i-- {
+		if err := g.servers[i].Shutdown(ctx); err != nil {
+			_ = g.servers[i].Close()
+		}
+	}
+}

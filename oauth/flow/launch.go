@@ -1,0 +1,119 @@
+package flow
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// launchLife is how long a launch handle may be redeemed (SMART LAU-02).
+const launchLife = 5 * time.Minute
+
+// LaunchRequest is a launch context that an EHR registers for one app.
+type LaunchRequest struct {
+	Tenant string
+	// EHR is the authenticated EHR client.
+	EHR oauth.Client
+	// ClientID names the app that will be launched.
+	ClientID string
+	// User is the EHR's user as a FHIR reference; zero when not told.
+	User      fhir.Reference
+	Context   oauth.Context
+	Network   string
+	RequestID string
+}
+
+// LaunchTicket is what the EHR opens the app with.
+type LaunchTicket struct {
+	// Handle is the value of the launch parameter; it is told only here.
+	Handle string
+	// URL is the app's first registered launch URL with iss and launch
+	// (LAU-01); empty when the app registered none.
+	URL     string
+	Expires time.Time
+}
+
+// RegisterLaunch stores a launch context and gives its single-use handle.
+// Errors: errs.Forbidden when the client may not register launches,
+// errs.Invalid naming the member at fault, errs.Unavailable.
+func (s *Service) RegisterLaunch(ctx context.Context, r LaunchRequest) (LaunchTicket, error) {
+	if !r.EHR.RegisterLaunch {
+		return LaunchTicket{}, errs.New(errs.Forbidden, "launch-not-allowed", "This client may not register launch contexts.")
+	}
+	app, err := s.Read.ClientByID(ctx, r.Tenant, r.ClientID)
+	if errs.Is(err, errs.NotFound) || (err == nil && app.Disabled) {
+		return LaunchTicket{}, errs.New(errs.Invalid, "launch-client-unknown", "client_id names no registered app.")
+	}
+	if err != nil {
+		return LaunchTicket{}, err
+	}
+	if err := checkContext(r.Context, r.User); err != nil {
+		return LaunchTicket{}, err
+	}
+	now := s.Clock.Now()
+	t := LaunchTicket{Handle: s.IDs.Secret(), Expires: now.Add(launchLife)}
+	l := oauth.Launch{
+		Tenant: r.Tenant, Hash: s.Hasher.Hash("launch", t.Handle), EHRClient: r.EHR.ID, ClientID: app.ID,
+		User: r.User, Aud: s.Base, Context: r.Context, Created: now, Expires: t.Expires,
+	}
+	err = s.Tx.InTx(ctx, func(tx Tx) error {
+		if err := tx.CreateLaunch(ctx, l); err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, audit.Event{
+			Tenant: r.Tenant, Time: now, Kind: audit.LaunchRegistered, Action: "C", Outcome: audit.Success,
+			ClientID: r.EHR.ID, Patient: r.Context.Patient, Network: r.Network, RequestID: r.RequestID,
+			Detail: map[string]string{"app": app.ID, "user": r.User.String()},
+		})
+	})
+	if err != nil {
+		return LaunchTicket{}, err
+	}
+	if len(app.LaunchURIs) > 0 {
+		t.URL = launchURL(app.LaunchURIs[0], s.Base, t.Handle)
+	}
+	return t, nil
+}
+
+func launchURL(to, iss, handle string) string {
+	u, err := url.Parse(to)
+	if err != nil {
+		return ""
+	}
+	q := u.Query()
+	q.Set("iss", iss)
+	q.Set("launch", handle)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// checkContext wants ids and references that mean something (CTX-01, CTX-05,
+// CTX-07, CTX-08).
+func checkContext(c oauth.Context, user fhir.Reference) error {
+	bad := func(member string) error {
+		return errs.New(errs.Invalid, "launch-context-malformed", "The member "+member+" of the launch context is not valid.")
+	}
+	if c.Patient != "" && !fhir.ValidID(c.Patient) {
+		return bad("patient")
+	}
+	if c.Encounter != "" && (!fhir.ValidID(c.Encounter) || c.Patient == "") {
+		return bad("encounter")
+	}
+	if !user.IsZero() && user.Type != "Patient" && user.Type != "Practitioner" && user.Type != "RelatedPerson" && user.Type != "PractitionerRole" && user.Type != "Person" {
+		return bad("user")
+	}
+	for _, item := range c.FHIRContext {
+		ref, local := fhir.ParseReference(item.Reference)
+		empty := item.Reference == "" && item.Canonical == "" && len(item.Identifier) == 0
+		topLevel := (ref.Type == "Patient" || ref.Type == "Encounter") && (item.Role == "" || item.Role == "launch")
+		if empty || (item.Reference != "" && !local) || topLevel {
+			return bad("fhirContext")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package adminapi
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/txn"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/proxy"
+	"github.com/mandate-health/mandate/web/problem"
+	"github.com/mandate-health/mandate/web/route"
+)
+
+// Reader is what the API reads.
+type Reader interface {
+	Clients(ctx context.Context, tenant string) ([]oauth.Client, error)
+	GrantsOfPatient(ctx context.Context, tenant, patient string) ([]oauth.Grant, error)
+	GrantByID(ctx context.Context, tenant, id string) (oauth.Grant, error)
+	Audits(ctx context.Context, f audit.Filter) ([]audit.Event, error)
+}
+
+// Deps is what the API works with.
+type Deps struct {
+	Tenant   string
+	Read     Reader
+	Tx       txn.Runner[oauth.ConnectionsTx]
+	Consents *consent.Service
+	Proxies  *proxy.Service
+	Problem  *problem.Writer
+	// Guard lets only operators through.
+	Guard  func(http.Handler) http.Handler
+	Origin func(r *http.Request) (network, requestID string)
+	Clock  clock.Clock
+}
+
+// API serves /admin.
+type API struct{ Deps }
+
+// New makes the API.
+func New(d Deps) *API { return &API{Deps: d} }
+
+// maxBody is the greatest size of a resource that is filed, in bytes.
+const maxBody = 1 << 20
+
+// Routes lists what the package serves.
+func (a *API) Routes() []route.Route {
+	on := func(method, path string, phi route.Class, serve func(http.ResponseWriter, *http.Request) (any, error)) route.Route {
+		return route.Route{
+			Method: method, Path: path, Auth: route.Bearer, Scopes: "operator", PHI: phi, Limit: "admin",
+			Owner: "web/adminapi", Handler: a.Guard(a.answer(serve)),
+		}
+	}
+	return []route.Route{
+		on("GET", "/admin/clients", route.NoPHI, a.clients),
+		on("GET", "/admin/grants", route.Identifiers, a.grants),
+		on("POST", "/admin/grants/{id}/revoke", route.Identifiers, a.revoke),
+		on("GET", "/admin/audit", route.Identifiers, a.audit),
+		on("GET", "/admin/consents", route.Record, a.consents),
+		on("PUT", "/admin/consents/{id}", route.Record, a.fileConsent),
+		on("POST", "/admin/consents/{id}/withdraw", route.Record, a.withdraw),
+		on("PUT", "/admin/related-persons/{id}", route.Record, a.saveRelatedPerson),
+	}
+}
+
+// answer writes the value as JSON, or the error as problem+json.
+func (a *API) answer(serve func(http.ResponseWriter, *http.Request) (any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, err := serve(w, r)
+		if err != nil {
+			a.Problem.JSON(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		_ = json.NewEncoder(w).Encode(v)
+	})
+}
+
+func (a *API) origin(r *http.Request) audit.Event {
+	network, requestID := a.Origin(r)
+	return audit.Event{Tenant: a.Tenant, Time: a.Clock.Now(), Network: network, RequestID: requestID}
+}
+
+func (a *API) clients(_ http.ResponseWriter, r *http.Request) (any, error) {
+	list, err := a.Read.Clients(r.Context(), a.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		// Hashes of secrets help nobody who may see this list.
+		list[i].SecretHashes = nil
+	}
+	return map[string]any{"clients": list}, nil
+}
+
+// grantView is a grant as operators see it.
+type grantView struct {
+	ID        string    `json:"id"`
+	ClientID  string    `json:"client_id"`
+	PersonID  string    `json:"person_id"`
+	Capacity  string    `json:"capacity"`
+	Acting    string    `json:"acting"`
+	Patient   string    `json:"patient,omitempty"`
+	Scopes    string    `json:"scope"`
+	Topics    []string  `json:"topics,omitempty"`
+	Consent   string    `json:"consent,omitempty"`
+	Consents  []string  `json:"proxy_consents,omitempty"`
+	Created   time.Time `json:"created"`
+	Ends      time.Time `json:"ends"`
+	Revoked   time.Time `json:"revoked,omitzero"`
+	Reason    string    `json:"reason,omitempty"`
+	IsOffline bool      `json:"offline"`
+}
+
+func viewOf(g oauth.Grant) grantView {
+	return grantView{
+		ID: g.ID, ClientID: g.ClientID, PersonID: g.PersonID, Capacity: string(g.Capacity.Kind), Acting: g.Capacity.Acting.String(),
+		Patient: g.Context.Patient, Scopes: g.Scopes, Topics: g.Topics, Consent: g.ConsentID, Consents: g.Consents,
+		Created: g.Created, Ends: g.Ends, Revoked: g.Revoked, Reason: g.Reason, IsOffline: g.Offline,
+	}
+}
+
+func (a *API) grants(_ http.ResponseWriter, r *http.Request) (any, error) {
+	patient := r.URL.Query().Get("patient")
+	if patient == "" {
+		return nil, errs.New(errs.Invalid, "patient-missing", "Name the patient: ?patient=ID.")
+	}
+	list, err := a.Read.GrantsOfPatient(r.Context(), a.Tenant, patient)
+	if err != nil {
+		return nil, err
+	}
+	out := []grantView{}
+	for _, g := range list {
+		out = append(out, viewOf(g))
+	}
+	return map[string]any{"grants": out}, nil
+}
+
+// revoke ends a grant with its tokens and the Consent that recorded it.
+func (a *API) revoke(_ http.ResponseWriter, r *http.Request) (any, error) {
+	g, err := a.Read.GrantByID(r.Context(), a.Tenant, mux.Vars(r)["id"])
+	if err != nil {
+		return nil, err
+	}
+	e := a.origin(r)
+	e.Kind, e.Action, e.Outcome = audit.GrantRevoked, "U", audit.Success
+	e.GrantID, e.ClientID, e.Patient = g.ID, g.ClientID, g.Context.Patient
+	err = a.Tx.InTx(r.Context(), func(tx oauth.ConnectionsTx) error {
+		ended, err := tx.RevokeGrant(r.Context(), g.Tenant, g.ID, "ended-by-operator", e.Time)
+		if err != nil || !ended {
+			return err
+		}
+		if g.Context.Patient != "" {
+			if _, err := a.Consents.WithdrawTx(r.Context(), tx, g.Tenant, g.ConsentID, e); err != nil {
+				return err
+			}
+		}
+		return tx.AppendAudit(r.Context(), e)
+	})
+	if err != nil {
+		return nil, err
+	}
+	g, err = a.Read.GrantByID(r.Context(), a.Tenant, g.ID)
+	return viewOf(g), err
+}
+
+// auditLimit is the greatest number of events one answer holds.
+const auditLimit = 1000
+
+func (a *API) audit(_ http.ResponseWriter, r *http.Request) (any, error) {
+	q := r.URL.Query()
+	events, err := a.Read.Audits(r.Context(), audit.Filter{
+		Tenant: a.Tenant, Patient: q.Get("patient"), GrantID: q.Get("grant"), PersonID: q.Get("person"),
+		ClientID: q.Get("client_id"), Limit: auditLimit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"events": events}, nil
+}
+
+func (a *API) consents(_ http.ResponseWriter, r *http.Request) (any, error) {
+	records, err := a.Consents.Search(r.Context(), consent.Filter{Tenant: a.Tenant, Patient: r.URL.Query().Get("patient")})
+	if err != nil {
+		return nil, err
+	}
+	out := []json.RawMessage{}
+	for _, rec := range slices.Clone(records) {
+		out = append(out, rec.JSON)
+	}
+	return map[string]any{"consents": out}, nil
+}
+
+func (a *API) fileConsent(w http.ResponseWriter, r *http.Request) (any, error) {
+	raw, version, err := readResource(w, r)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := a.Consents.File(r.Context(), consent.Filing{
+		Tenant: a.Tenant, ID: mux.Vars(r)["id"], IfVersion: version, Raw: raw, Origin: a.origin(r),
+	})
+	return json.RawMessage(rec.JSON), err
+}
+
+func (a *API) withdraw(_ http.ResponseWriter, r *http.Request) (any, error) {
+	rec, err := a.Consents.Withdraw(r.Context(), a.Tenant, mux.Vars(r)["id"], a.origin(r))
+	return json.RawMessage(rec.JSON), err
+}
+
+func (a *API) saveRelatedPerson(w http.ResponseWriter, r *http.Request) (any, error) {
+	raw, version, err := readResource(w, r)
+	if err != nil {
+		return nil, err
+	}
+	rp, err := a.Proxies.Save(r.Context(), proxy.Saving{
+		Tenant: a.Tenant, ID: mux.Vars(r)["id"], IfVersion: version, Raw: raw, Origin: a.origin(r),
+	})
+	return json.RawMessage(rp.JSON), err
+}
+
+// readResource reads a body and the version of If-Match (W/"3"); 0 without.
+func readResource(w http.ResponseWriter, r *http.Request) ([]byte, int, error) {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, 0, errs.Wrap(err, errs.TooLarge, "body-too-large", "The resource is larger than is accepted.")
+	}
+	version := 0
+	for _, c := range r.Header.Get("If-Match") {
+		if c >= '0' && c <= '9' && version < 1<<20 {
+			version = version*10 + int(c-'0')
+		}
+	}
+	return raw, version, nil
+}

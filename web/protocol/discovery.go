@@ -1,0 +1,125 @@
+package protocol
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+)
+
+// Endpoints are the absolute URLs that discovery documents name. Issuer and
+// FHIRBase have no trailing slash.
+type Endpoints struct {
+	Issuer     string
+	FHIRBase   string
+	Authorize  string
+	Token      string
+	Introspect string
+	Revoke     string
+	JWKS       string
+	// Management is the page on which people see and end app access.
+	Management string
+}
+
+// capabilities are the SMART capabilities that work (CAP-01…CAP-17, US-05).
+var capabilities = []string{
+	"launch-ehr", "launch-standalone", "authorize-post",
+	"client-public", "client-confidential-symmetric", "client-confidential-asymmetric",
+	"sso-openid-connect", "context-banner", "context-style",
+	"context-ehr-patient", "context-ehr-encounter", "context-standalone-patient", "context-standalone-encounter",
+	"permission-offline", "permission-online", "permission-patient", "permission-user", "permission-v1", "permission-v2",
+}
+
+type smartConfiguration struct {
+	Issuer                string   `json:"issuer"`
+	JWKSURI               string   `json:"jwks_uri"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	ManagementEndpoint    string   `json:"management_endpoint"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	Scopes                []string `json:"scopes_supported"`
+	CodeChallengeMethods  []string `json:"code_challenge_methods_supported"`
+	TokenEndpointAuth     []string `json:"token_endpoint_auth_methods_supported"`
+	TokenEndpointAuthAlgs []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	Capabilities          []string `json:"capabilities,omitempty"`
+	SubjectTypes          []string `json:"subject_types_supported,omitempty"`
+	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported,omitempty"`
+	ResponseModes         []string `json:"response_modes_supported,omitempty"`
+	Claims                []string `json:"claims_supported,omitempty"`
+	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
+	RequestParameter      *bool    `json:"request_parameter_supported,omitempty"`
+	RequestURIParameter   *bool    `json:"request_uri_parameter_supported,omitempty"`
+	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
+	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+}
+
+func configuration(e Endpoints, scopes []string) smartConfiguration {
+	return smartConfiguration{
+		Issuer: e.Issuer, JWKSURI: e.JWKS,
+		AuthorizationEndpoint: e.Authorize, TokenEndpoint: e.Token,
+		IntrospectionEndpoint: e.Introspect, RevocationEndpoint: e.Revoke, ManagementEndpoint: e.Management,
+		GrantTypes:            []string{"authorization_code", "refresh_token", "client_credentials"},
+		ResponseTypes:         []string{"code"},
+		Scopes:                scopes,
+		CodeChallengeMethods:  []string{"S256"},
+		TokenEndpointAuth:     []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
+		TokenEndpointAuthAlgs: []string{"RS384", "ES384"},
+		IssParameter:          true,
+	}
+}
+
+// SMARTConfiguration serves {fhir_base}/.well-known/smart-configuration
+// (SMART DISC-01…DISC-20).
+func SMARTConfiguration(e Endpoints, scopes []string) http.Handler {
+	c := configuration(e, scopes)
+	c.Capabilities = capabilities
+	return document(c)
+}
+
+// OpenIDConfiguration serves {issuer}/.well-known/openid-configuration
+// (OIDC Discovery §3, SMART OID-10).
+func OpenIDConfiguration(e Endpoints, scopes []string) http.Handler {
+	c := configuration(e, scopes)
+	no := false
+	c.SubjectTypes = []string{"public"}
+	c.IDTokenAlgs = []string{"RS256"}
+	c.ResponseModes = []string{"query"}
+	c.Claims = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "fhirUser"}
+	c.RequestParameter, c.RequestURIParameter = &no, &no
+	c.IntrospectionAuth = []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
+	c.RevocationAuth = c.TokenEndpointAuth
+	return document(c)
+}
+
+// document serves bytes that were prepared once, to any origin, whatever the
+// Accept header says (DISC-03, CORS-01).
+func document(v any) http.Handler {
+	body, err := json.Marshal(v)
+	sum := sha256.Sum256(body)
+	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err != nil {
+			http.Error(w, "", http.StatusInternalServerError)
+			return
+		}
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		if r.Method == http.MethodOptions {
+			h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+			h.Set("Access-Control-Allow-Headers", "*")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		h.Set("Content-Type", "application/json")
+		h.Set("Cache-Control", "public, max-age=300")
+		h.Set("ETag", etag)
+		if r.Header.Get("If-None-Match") == etag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Write(body)
+	})
+}

@@ -1,0 +1,121 @@
+package protocol
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/engine/clientauth"
+	"github.com/mandate-health/mandate/oauth/flow"
+	"github.com/mandate-health/mandate/web/problem"
+)
+
+// Launches registers launch contexts; oauth/flow is one.
+type Launches interface {
+	RegisterLaunch(ctx context.Context, r flow.LaunchRequest) (flow.LaunchTicket, error)
+}
+
+// maxLaunch is the greatest size of a launch registration in bytes.
+const maxLaunch = 64 << 10
+
+// launchBody is the JSON of a launch registration. The client authenticates
+// with HTTP Basic, or with an assertion among the members.
+type launchBody struct {
+	ClientID            string             `json:"client_id"`
+	User                string             `json:"user"`
+	Patient             string             `json:"patient"`
+	Encounter           string             `json:"encounter"`
+	Intent              string             `json:"intent"`
+	StyleURL            string             `json:"smart_style_url"`
+	NeedPatientBanner   *bool              `json:"need_patient_banner"`
+	FHIRContext         []oauth.ContextRef `json:"fhirContext"`
+	ClientAssertion     string             `json:"client_assertion"`
+	ClientAssertionType string             `json:"client_assertion_type"`
+}
+
+type launchAnswer struct {
+	Launch    string    `json:"launch"`
+	LaunchURL string    `json:"launch_url,omitempty"`
+	Issuer    string    `json:"iss"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// RegisterLaunch takes a launch context from an authenticated EHR client and
+// gives the handle with which it opens the app (SMART LAU-01, LAU-02).
+func RegisterLaunch(d Deps, launches Launches, launchURL string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site, err := d.Site(r)
+		if err != nil {
+			d.Problem.JSON(w, r, err)
+			return
+		}
+		var body launchBody
+		if body, err = readLaunch(w, r); err != nil {
+			d.Problem.JSON(w, r, err)
+			return
+		}
+		form := url.Values{}
+		if body.ClientAssertion != "" {
+			form.Set("client_assertion", body.ClientAssertion)
+			form.Set("client_assertion_type", body.ClientAssertionType)
+		}
+		who, err := d.Auth.Authenticate(r.Context(), clientauth.Request{
+			Tenant: site.Tenant, Audiences: []string{launchURL, site.TokenURL},
+			Authorization: r.Header.Values("Authorization"), Form: form,
+		})
+		if err == nil {
+			err = d.Engine.Spend(r.Context(), site.Tenant, who.Assertion)
+		}
+		if err != nil {
+			d.Problem.OAuth(w, r, err)
+			return
+		}
+		d.register(w, r, launches, who.Client, body, site.FHIRBase)
+	})
+}
+
+func (d Deps) register(w http.ResponseWriter, r *http.Request, launches Launches, ehr oauth.Client, b launchBody, base string) {
+	network, requestID := d.origin(r)
+	var user fhir.Reference
+	if b.User != "" {
+		ref, ok := fhir.ParseReference(b.User)
+		if !ok {
+			d.Problem.JSON(w, r, errs.New(errs.Invalid, "launch-context-malformed", "The member user of the launch context is not valid."))
+			return
+		}
+		user = ref
+	}
+	t, err := launches.RegisterLaunch(r.Context(), flow.LaunchRequest{
+		Tenant: ehr.Tenant, EHR: ehr, ClientID: b.ClientID, User: user, Network: network, RequestID: requestID,
+		Context: oauth.Context{
+			Patient: b.Patient, Encounter: b.Encounter, FHIRContext: b.FHIRContext, Intent: b.Intent,
+			StyleURL: b.StyleURL, NeedPatientBanner: b.NeedPatientBanner,
+		},
+	})
+	if err != nil {
+		d.Problem.JSON(w, r, err)
+		return
+	}
+	problem.NoStore(w)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(launchAnswer{Launch: t.Handle, LaunchURL: t.URL, Issuer: base, ExpiresAt: t.Expires})
+}
+
+func readLaunch(w http.ResponseWriter, r *http.Request) (launchBody, error) {
+	var body launchBody
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxLaunch))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&body); err != nil {
+		return body, errs.Wrap(err, errs.Invalid, "launch-malformed", "The body is not a launch registration in JSON.")
+	}
+	if dec.More() {
+		return body, errs.New(errs.Invalid, "launch-malformed", "The body holds more than one JSON value.")
+	}
+	return body, nil
+}

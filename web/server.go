@@ -1,0 +1,111 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/web/route"
+)
+
+// Deps is what the handler is made of.
+type Deps struct {
+	Routes []route.Route
+	// FHIRBasePath is the path of the FHIR base; everything below it goes to
+	// the gateway, with the raw path kept as the client sent it (TRP-22).
+	FHIRBasePath string
+	Gateway      http.Handler
+	// NotFound and Failed answer for addresses that lead nowhere and for
+	// faults of our own.
+	NotFound http.Handler
+	Failed   func(http.ResponseWriter, *http.Request, error)
+	IDs      ids.Source
+	Log      *slog.Logger
+	// HSTS says that the public URL is https.
+	HSTS bool
+}
+
+// New validates the routes and joins them. Errors: every fault of every
+// route.
+func New(d Deps) (http.Handler, error) {
+	router := mux.NewRouter().SkipClean(true)
+	var faults []error
+	for _, rt := range d.Routes {
+		if err := rt.Validate(); err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		// A HEAD is answered where a GET is.
+		methods := []string{rt.Method}
+		if rt.Method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+		router.Handle(rt.Path, rt.Handler).Methods(methods...)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	router.NotFoundHandler = d.NotFound
+	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.Failed(w, r, errs.New(errs.NotSupported, "method-not-allowed", "This address does not take that method."))
+	})
+	return d.wrap(d.split(router)), nil
+}
+
+// split sends requests below the FHIR base to the gateway before the router
+// could clean or decode their path. Routes that are registered below the base
+// win: the discovery document lives there.
+func (d *Deps) split(router *mux.Router) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.EscapedPath()
+		under := path == d.FHIRBasePath || strings.HasPrefix(path, d.FHIRBasePath+"/")
+		if under && !router.Match(r, &mux.RouteMatch{}) {
+			d.Gateway.ServeHTTP(w, r)
+			return
+		}
+		router.ServeHTTP(w, r)
+	})
+}
+
+type requestIDKey struct{}
+
+// RequestID gives the id that joins everything recorded about a request
+// (AR-02).
+func RequestID(r *http.Request) string {
+	id, _ := r.Context().Value(requestIDKey{}).(string)
+	return id
+}
+
+// wrap gives each request an id and turns a panic into an error page: one
+// request's fault must not take the others with it.
+func (d *Deps) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := d.IDs.ID()
+		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		h := w.Header()
+		h.Set("X-Request-Id", id)
+		h.Set("X-Content-Type-Options", "nosniff")
+		if d.HSTS {
+			h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+		}
+		defer func() {
+			fault := recover()
+			if fault == nil || fault == http.ErrAbortHandler {
+				if fault != nil {
+					panic(fault)
+				}
+				return
+			}
+			d.Log.ErrorContext(r.Context(), "request failed", "request_id", id, "fault", fault, "stack", string(debug.Stack()))
+			d.Failed(w, r, errs.New(errs.Internal, "unexpected", "An unexpected error occurred."))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
