@@ -71,12 +71,12 @@ func (r *Ring) open(ctx context.Context, tenant string) (*tenantRing, error) {
 		r.tenants[tenant] = t
 	}
 	r.mu.Unlock()
-	if !t.stale(time.Time{}) {
+	if t.known() {
 		return t, nil
 	}
 	t.load.Lock()
 	defer t.load.Unlock()
-	if !t.stale(time.Time{}) {
+	if t.known() {
 		return t, nil
 	}
 	secret, err := r.store.Secret(ctx, tenant, HashSecret, func() []byte { return r.ids.Bytes(32) })
@@ -160,8 +160,7 @@ func (r *Ring) read(ctx context.Context, tenant string, t *tenantRing) error {
 	return nil
 }
 
-// refresh reads the ring again when it is older than reloadAfter, or when the
-// clock was turned back.
+// refresh reads the ring again when it is stale.
 func (r *Ring) refresh(ctx context.Context, tenant string, t *tenantRing) error {
 	now := r.clock.Now()
 	if !t.stale(now) {
@@ -175,16 +174,20 @@ func (r *Ring) refresh(ctx context.Context, tenant string, t *tenantRing) error 
 	return r.read(ctx, tenant, t)
 }
 
-// stale reports whether the keys were never read or, for a non-zero now, are
-// too old.
+// known reports whether the keys were read once.
+func (t *tenantRing) known() bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return !t.loaded.IsZero()
+}
+
+// stale reports whether the keys were read too long ago, or the clock was
+// turned back since.
 func (t *tenantRing) stale(now time.Time) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if t.loaded.IsZero() {
-		return true
-	}
 	age := now.Sub(t.loaded)
-	return !now.IsZero() && (age >= reloadAfter || age < 0)
+	return age >= reloadAfter || age < 0
 }
 
 // newest gives the key that signs at now, nil when there is none for the use.

@@ -79,6 +79,7 @@ type Deps struct {
 	Reader    Reader
 	Runner    txn.Runner[oauth.Tx]
 	Redecider Redecider
+	Sessions  Sessions
 	Verifier  *Verifier
 	Recorder  audit.Recorder
 }

@@ -93,8 +93,8 @@ func (e *Engine) load(ctx context.Context, site Site, caller oauth.Client, token
 	return u, nil
 }
 
-// refresh gives a refresh token whose client and grant stand; a zero row when
-// there is none.
+// refresh gives a refresh token whose client, grant and, where it needs one,
+// log-in session stand; a zero row when there is none.
 func (e *Engine) refresh(ctx context.Context, tenant, hash string) (oauth.RefreshToken, oauth.Grant, error) {
 	none := oauth.RefreshToken{}
 	row, err := e.Reader.RefreshByHash(ctx, tenant, hash)
@@ -115,7 +115,14 @@ func (e *Engine) refresh(ctx context.Context, tenant, hash string) (oauth.Refres
 	if errs.Is(err, errs.Unauthenticated) {
 		return none, oauth.Grant{}, nil
 	}
-	return row, g, err
+	if err != nil || !g.Online || g.Offline {
+		return row, g, err
+	}
+	live, err := e.Sessions.Live(ctx, tenant, g.SessionHash)
+	if err != nil || !live {
+		return none, oauth.Grant{}, err
+	}
+	return row, g, nil
 }
 
 // describe fills the answer about an active token. A proxy's token is decided

@@ -213,7 +213,7 @@ func TestAsymmetricClient(t *testing.T) {
 
 // oneKey cuts the EC key out of a key set.
 func oneKey(set string) string {
-	i := strings.Index(set, `{"kty":"EC"`)
+	i := strings.Index(set, `{"crv":`)
 	return set[i : i+strings.Index(set[i:], "}")+1]
 }
 

@@ -1,12 +1,16 @@
 package protocol
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
@@ -82,6 +86,18 @@ func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.
 	return a, err, true
 }
 
+func (a asked) call() grant.Call {
+	return grant.Call{
+		Site: a.site, Form: a.form, Authorization: a.auth.Authorization,
+		Network: a.network, RequestID: a.requestID,
+	}
+}
+
+// refuse records and answers a request whose form or client was refused.
+func (d Deps) refuse(w http.ResponseWriter, r *http.Request, a asked, err error) {
+	d.Problem.OAuth(w, r, d.Endpoint.Refuse(r.Context(), a.call(), err))
+}
+
 // Token answers token requests (RFC 6749 §3.2).
 func Token(d Deps) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -89,15 +105,11 @@ func Token(d Deps) http.Handler {
 		if !open {
 			return
 		}
-		call := grant.Call{
-			Site: a.site, Form: a.form, Authorization: a.auth.Authorization,
-			Network: a.network, RequestID: a.requestID,
-		}
 		if err != nil {
-			d.Problem.OAuth(w, r, d.Endpoint.Refuse(r.Context(), call, err))
+			d.refuse(w, r, a, err)
 			return
 		}
-		answer, err := d.Endpoint.Token(r.Context(), call)
+		answer, err := d.Endpoint.Token(r.Context(), a.call())
 		if err != nil {
 			d.Problem.OAuth(w, r, err)
 			return
@@ -122,13 +134,14 @@ func Introspect(d Deps) http.Handler {
 		if err == nil {
 			caller, err = d.introspector(r.Context(), a)
 		}
-		var answer engine.Introspection
-		if err == nil {
-			answer, err = d.Engine.Introspect(r.Context(), engine.IntrospectInput{
-				Site: a.site, Caller: caller, Token: a.form.Get("token"), Hint: a.form.Get("token_type_hint"),
-				Network: a.network, RequestID: a.requestID,
-			})
+		if err != nil {
+			d.refuse(w, r, a, err)
+			return
 		}
+		answer, err := d.Engine.Introspect(r.Context(), engine.IntrospectInput{
+			Site: a.site, Caller: caller, Token: a.form.Get("token"), Hint: a.form.Get("token_type_hint"),
+			Network: a.network, RequestID: a.requestID,
+		})
 		if err != nil {
 			d.Problem.OAuth(w, r, err)
 			return
@@ -182,12 +195,14 @@ func Revoke(d Deps) http.Handler {
 		if err == nil {
 			result, err = d.Auth.Authenticate(r.Context(), a.auth)
 		}
-		if err == nil {
-			err = d.Engine.Revoke(r.Context(), engine.RevokeInput{
-				Site: a.site, Caller: result.Client, Token: a.form.Get("token"), Hint: a.form.Get("token_type_hint"),
-				Assertion: result.Assertion, Network: a.network, RequestID: a.requestID,
-			})
+		if err != nil {
+			d.refuse(w, r, a, err)
+			return
 		}
+		err = d.Engine.Revoke(r.Context(), engine.RevokeInput{
+			Site: a.site, Caller: result.Client, Token: a.form.Get("token"), Hint: a.form.Get("token_type_hint"),
+			Assertion: result.Assertion, Network: a.network, RequestID: a.requestID,
+		})
 		if err != nil {
 			d.Problem.OAuth(w, r, err)
 			return
@@ -222,7 +237,9 @@ func JWKS(d Deps) http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "public, max-age=300")
-		_, _ = w.Write(set)
+		sum := sha256.Sum256(set)
+		w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(set))
 	})
 }
 

@@ -118,6 +118,9 @@ func TestIntrospectionAccess(t *testing.T) {
 		t.Errorf("by assertion: %s", first.raw)
 	}
 	w.expect("assertion again", w.request("/introspect", asserted(with(form), assertion)), 401, "invalid_client")
+	if n := len(w.events(audit.TokenRefused)); n != 7 {
+		t.Errorf("%d refused callers were recorded", n)
+	}
 	// D8: an introspection that cannot be recorded is refused.
 	w.store.fail = errs.New(errs.Unavailable, "store", "Down.")
 	w.expect("no audit", w.request("/introspect", form, basic("web", secretA)), 503, "temporarily_unavailable")
@@ -226,6 +229,11 @@ func TestKeySet(t *testing.T) {
 	raw, _ := io.ReadAll(resp.Body)
 	if resp.Header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(string(raw), `"kty":"RSA"`) || !strings.Contains(string(raw), `"kty":"EC"`) || strings.Contains(string(raw), `"d":`) {
 		t.Errorf("%v %s", resp.Header, raw)
+	}
+	r, _ := http.NewRequest(http.MethodGet, w.url+"/jwks", nil)
+	r.Header.Set("If-None-Match", resp.Header.Get("ETag"))
+	if again, err := http.DefaultClient.Do(r); err != nil || again.StatusCode != http.StatusNotModified {
+		t.Errorf("not modified: %v %v", again, err)
 	}
 	w.expect("POST", w.request("/jwks", url.Values{"a": {"b"}}), 405, "invalid_request")
 }

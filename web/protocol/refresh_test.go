@@ -93,6 +93,11 @@ func TestRefreshReplay(t *testing.T) {
 	first, g := w.exchange(nil)
 	second = w.refresh(first.str("refresh_token"))
 	w.clock.Advance(31 * time.Second)
+	// SMART REF-02
+	w.expect("by a stranger", w.request("/token", refreshForm(first.str("refresh_token")), basic("other", secretB)), 400, "invalid_grant")
+	if !w.active(second.str("access_token")) {
+		t.Error("a stranger ended the grant")
+	}
 	w.expect("after the grace", w.refresh(first.str("refresh_token")), 400, "invalid_grant")
 	w.expect("newest after replay", w.refresh(second.str("refresh_token")), 400, "invalid_grant")
 	events := w.events(audit.TokenReplayed)
@@ -126,6 +131,9 @@ func TestRefreshIsDecidedAnew(t *testing.T) {
 			t.Fatalf("%s: %s", name, a.raw)
 		}
 		c.end(g)
+		if name != "consent withdrawn" && w.active(a.str("refresh_token")) {
+			t.Errorf("%s: the refresh token is active", name)
+		}
 		w.expect(name, w.refresh(a.str("refresh_token")), 400, "invalid_grant")
 		if c.undo != nil {
 			c.undo()

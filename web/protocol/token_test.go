@@ -151,6 +151,11 @@ func TestCodeReplayEndsGrant(t *testing.T) {
 	if !w.active(first.str("access_token")) || !w.active(first.str("refresh_token")) {
 		t.Fatal("the tokens are not active")
 	}
+	stranger := with(codeForm(form.Get("code")), "client_id", "")
+	w.expect("by a stranger", w.request("/token", stranger, basic("other", secretB)), 400, "invalid_grant")
+	if !w.active(first.str("access_token")) {
+		t.Error("a stranger ended the grant")
+	}
 	w.expect("replay", w.request("/token", form), 400, "invalid_grant")
 	for _, token := range []string{first.str("access_token"), first.str("refresh_token")} {
 		if a := w.introspect(token); strings.TrimSpace(a.raw) != `{"active":false}` {
@@ -259,5 +264,29 @@ func TestStoreDown(t *testing.T) {
 	w.store.fail = nil
 	if a := w.request("/token", form); a.status != 200 {
 		t.Errorf("the code was lost: %s", a.raw)
+	}
+}
+
+// D1, D16: only our clock decides; a server whose clock is years away from the
+// machine's works alike.
+func TestOnlyOurClockCounts(t *testing.T) {
+	for _, years := range []int{-20, 20} {
+		w := newWorld(t)
+		w.clock.Advance(time.Duration(years) * 365 * 24 * time.Hour)
+		a, _ := w.exchange(nil)
+		if a.body["expires_in"] != 3600.0 || a.str("id_token") == "" || !w.active(a.str("access_token")) {
+			t.Fatalf("%d years: %s", years, a.raw)
+		}
+		_, at := claims(t, a.str("access_token"))
+		if at["iat"] != float64(w.clock.Now().Unix()) && at["iat"] != float64(w.clock.Now().Unix()-1) {
+			t.Errorf("%d years: issued at %v", years, at["iat"])
+		}
+		if b := w.refresh(a.str("refresh_token")); b.status != 200 {
+			t.Errorf("%d years: %s", years, b.raw)
+		}
+		w.clock.Advance(time.Hour)
+		if w.active(a.str("access_token")) {
+			t.Errorf("%d years: the token outlives its hour", years)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -19,8 +20,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/fhir"
@@ -117,7 +116,7 @@ func newWorld(t *testing.T) *world {
 	v := &engine.Verifier{Ring: w.ring, Sites: w, Reader: w.store, People: w, Clock: w.clock}
 	w.engine = engine.New(engine.Deps{
 		Ring: w.ring, Clock: w.clock, Reader: w.store, Runner: w.store,
-		Redecider: w, Verifier: v, Recorder: w.store,
+		Redecider: w, Sessions: w, Verifier: v, Recorder: w.store,
 	})
 	auth := &clientauth.Authenticator{
 		Clients: w.store, Hashers: w.ring, Clock: w.clock,
@@ -174,11 +173,16 @@ func (w *world) change(id string, edit func(c *oauth.Client)) {
 
 func publicSet(t *testing.T) json.RawMessage {
 	t.Helper()
-	set := jose.JSONWebKeySet{}
-	for kid, k := range clientKeys() {
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.Public(), KeyID: kid})
+	b64 := base64.RawURLEncoding.EncodeToString
+	rs, es := clientKeys()["rs"].Public().(*rsa.PublicKey), clientKeys()["es"].Public().(*ecdsa.PublicKey)
+	point, err := es.Bytes()
+	if err != nil {
+		t.Fatal(err)
 	}
-	raw, err := json.Marshal(set)
+	raw, err := json.Marshal(map[string]any{"keys": []any{
+		map[string]any{"kty": "RSA", "kid": "rs", "n": b64(rs.N.Bytes()), "e": "AQAB", "key_ops": []string{"verify"}},
+		map[string]any{"kty": "EC", "kid": "es", "crv": "P-384", "x": b64(point[1:49]), "y": b64(point[49:])},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,11 +309,7 @@ func (w *world) expect(name string, a answer, status int, code string) {
 // assertion signs a client assertion; edit may change header and claims.
 func (w *world) assertion(id, kid string, edit func(h map[string]any, c map[string]any)) string {
 	w.t.Helper()
-	alg := jose.ES384
-	if kid == "rs" {
-		alg = jose.RS384
-	}
-	h := map[string]any{"typ": "JWT", "kid": kid}
+	h := map[string]any{"typ": "JWT", "kid": kid, "alg": map[string]string{"rs": "RS384", "es": "ES384"}[kid]}
 	c := map[string]any{
 		"iss": id, "sub": id, "aud": w.site.TokenURL, "jti": ids.Source{}.ID(),
 		"exp": w.clock.Now().Add(5 * time.Minute).Unix(),
@@ -317,21 +317,23 @@ func (w *world) assertion(id, kid string, edit func(h map[string]any, c map[stri
 	if edit != nil {
 		edit(h, c)
 	}
-	opts := &jose.SignerOptions{ExtraHeaders: map[jose.HeaderKey]any{}}
-	for k, v := range h {
-		opts.ExtraHeaders[jose.HeaderKey(k)] = v
+	head, _ := json.Marshal(h)
+	body, _ := json.Marshal(c)
+	text := base64.RawURLEncoding.EncodeToString(head) + "." + base64.RawURLEncoding.EncodeToString(body)
+	digest := sha512.Sum384([]byte(text))
+	var sig []byte
+	var err error
+	switch k := clientKeys()[kid].(type) {
+	case *rsa.PrivateKey:
+		sig, err = rsa.SignPKCS1v15(rand.Reader, k, crypto.SHA384, digest[:])
+	case *ecdsa.PrivateKey:
+		r, s, e := ecdsa.Sign(rand.Reader, k, digest[:])
+		sig, err = append(r.FillBytes(make([]byte, 48)), s.FillBytes(make([]byte, 48))...), e
 	}
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: clientKeys()[kid]}, opts)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	payload, _ := json.Marshal(c)
-	jws, err := s.Sign(payload)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	raw, _ := jws.CompactSerialize()
-	return raw
+	return text + "." + base64.RawURLEncoding.EncodeToString(sig)
 }
 
 func asserted(form url.Values, jwt string) url.Values {

@@ -1,0 +1,90 @@
+package grant
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// house.md: one file and one line per grant type.
+func TestNames(t *testing.T) {
+	if got := Names(); !slices.Equal(got, []string{"authorization_code", "refresh_token", "client_credentials"}) {
+		t.Errorf("%v", got)
+	}
+}
+
+// SMART REF-04, SCP-32, D11
+func TestSubset(t *testing.T) {
+	const granted = "launch/patient openid fhirUser patient/Observation.rs patient/Condition.read patient/Foo.rs"
+	for asked, want := range map[string]string{
+		"patient/Observation.r":                             "patient/Observation.r",
+		"patient/Observation.rs?category=laboratory openid": "patient/Observation.rs?category=laboratory openid",
+		"patient/Condition.rs":                              "patient/Condition.rs",
+		"patient/Condition.read patient/Foo.rs":             "patient/Condition.read patient/Foo.rs",
+		"openid openid offline_access other":                "openid",
+		"patient/Observation.cruds":                         "",
+		"patient/*.r":                                       "",
+		"patient/Patient.r openid":                          "",
+		"user/Observation.rs":                               "",
+		"patient/observation.rs":                            "",
+		"unknown":                                           "",
+	} {
+		got, err := subset(granted, asked)
+		if got != want || (want == "") != errs.Is(err, errs.InvalidScope) {
+			t.Errorf("%s: %q %v", asked, got, err)
+		}
+	}
+}
+
+// SMART BKS-02: whatever is asked, nothing outside the registration is
+// granted, and nothing that was not asked for.
+func TestPreauthorisedNeverWidens(t *testing.T) {
+	token := rapid.SampledFrom([]string{
+		"system/*.rs", "system/*.read", "system/Patient.r", "system/Patient.cruds", "system/Observation.rs", "system/Observation.rs?category=laboratory",
+		"system/Observation.s?category=laboratory,survey", "system/Observation.rs?code:in=x", "user/Patient.rs", "patient/*.rs", "openid", "junk",
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		registered := join(rapid.SliceOfN(token, 1, 4).Draw(t, "registered"))
+		requested := join(rapid.SliceOfN(token, 1, 4).Draw(t, "requested"))
+		granted, err := preauthorised(registered, requested)
+		if err != nil {
+			return
+		}
+		g, _ := scope.Parse(granted, scope.Limits{})
+		a, _ := scope.Parse(requested, scope.Limits{})
+		c, _ := scope.Parse(registered, scope.Limits{})
+		if len(g.Clinical) == 0 || len(g.Others) != 0 || !g.Clinical.Subset(a.Clinical) || !g.Clinical.Subset(c.Clinical) {
+			t.Errorf("registered %q, requested %q, granted %q", registered, requested, granted)
+		}
+		for _, s := range g.Clinical {
+			if s.Level != scope.System || !s.Supported() {
+				t.Errorf("granted %s", s)
+			}
+		}
+	})
+}
+
+func join(tokens []string) string {
+	out := ""
+	for _, t := range tokens {
+		out += t + " "
+	}
+	return out
+}
+
+// SMART PKCE-05
+func TestVerifierForm(t *testing.T) {
+	long := "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+	for s, want := range map[string]bool{
+		long[:43]: true, long: true, long + long[:62]: true, long[:42]: false, long + long[:63]: false,
+		long[:42] + "=": false, long[:42] + "+": false, long[:42] + "é": false, long[:42] + " ": false, "": false,
+	} {
+		if verifier(s) != want {
+			t.Errorf("%q: not %v", s, want)
+		}
+	}
+}
