@@ -179,6 +179,13 @@ func (a Act) ByApp() bool {
 // Template names the page.
 func (Activity) Template() string { return "activity" }
 
+func (p Activity) titleKey(*words.Catalogue, string) (string, words.Args) {
+	if p.Self {
+		return "activity.title", nil
+	}
+	return "activity.heading.other", words.Args{"name": p.Patient}
+}
+
 // People is "People with access": who can see the record, as sentences.
 type People struct {
 	Frame
