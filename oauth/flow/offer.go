@@ -8,6 +8,7 @@ import (
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/access/preview"
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/compartment"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/fhir/upstream"
 	"github.com/mandate-health/mandate/oauth"
@@ -165,12 +166,13 @@ func (s *Service) count(ctx context.Context, p oauth.Pending, st authority.Stand
 	return nil
 }
 
+// addCounts fills in the numbers of one kind. Types that cannot be searched by
+// patient, such as Practitioner, have none.
 func addCounts(k *Kind, counts preview.Counts) {
-	if n, ok := counts.Ordinary[k.Type]; ok {
-		k.Count = n
-	} else if k.Type != scope.AnyType {
-		k.Count = 0
+	if _, ok := compartment.SearchByPatient(k.Type); !ok {
+		return
 	}
+	k.Count = counts.Ordinary[k.Type]
 	for i := range k.Categories {
 		k.Categories[i].Count = counts.Categories[k.Type][k.Categories[i].Coding]
 	}

@@ -57,7 +57,11 @@ func (h *Handler) page(r *http.Request, p oauth.Pending, who flow.Visitor, o flo
 		Technical: pages.Technical{ClientID: o.Client.ID, RedirectURI: p.Request.RedirectURI, Scopes: o.Answer.Texts},
 	}
 	for _, k := range o.Kinds {
-		c.Kinds = append(c.Kinds, kindRow(k, f))
+		row := kindRow(k, f)
+		if k.Type == scope.AnyType {
+			row.Label = h.Kit.Words().T(c.Lang, "consent.rest", nil)
+		}
+		c.Kinds = append(c.Kinds, row)
 	}
 	for _, t := range o.Topics {
 		c.Kinds = append(c.Kinds, pages.ConsentKind{
