@@ -142,7 +142,8 @@ func (a *App) buildOAuth(context.Context, reached) error {
 		Keys: clientauth.NewFetcher(clientauth.FetcherConfig{Clock: a.clock, Dev: a.cfg.Dev}),
 	}
 	a.flow = flow.New(flow.Deps{
-		Tx: on(a.store, func(tx store.Tx) flow.Tx { return tx }), Read: a.store, Authority: a.loader, Record: a.record,
+		Tx: on(a.store, func(tx store.Tx) flow.Tx { return tx }), Read: a.store, Authority: a.loader,
+		Record: record{a.record, a.store, a.consents},
 		Issuer: issuer{a.engine, a.clock}, Clock: a.clock, IDs: a.ids, Hasher: a.hasher,
 		IssuerURL: a.site.Issuer, Base: a.site.FHIRBase,
 		Organization: fhir.Reference{Type: "Organization", ID: "lakeside-palliative"},
