@@ -32,7 +32,7 @@ func (p ErrorPage) titleKey(c *words.Catalogue, lang string) (string, words.Args
 
 // errorKey gives the most exact key that has sentences.
 func errorKey(c *words.Catalogue, cause, kind string) string {
-	for _, name := range []string{cause, kind} {
+	for _, name := range []string{cause, sameWords(cause), kind} {
 		if name != "" && c.Has("error."+name+".what") {
 			return "error." + name
 		}
@@ -85,13 +85,29 @@ func (p Message) titleKey(*words.Catalogue, string) (string, words.Args) {
 	return "message." + p.Key + ".title", p.Args
 }
 
+// sameWords gives the cause or kind whose sentences serve another cause too.
+func sameWords(cause string) string {
+	switch cause {
+	case "client-unknown":
+		return "invalid_client"
+	case "redirect-uri":
+		return "redirect-uri-unregistered"
+	case "request-not-found":
+		return "gone"
+	case "cross-site-request":
+		return "form-token"
+	}
+	return ""
+}
+
 // ErrorNames gives the kinds and causes that have sentences of their own, and
 // "general", in a fixed order.
 func ErrorNames() []string {
 	return []string{
 		"general", "server_error", "invalid_request", "invalid_client", "invalid_scope", "access_denied",
 		"forbidden", "unauthenticated", "gone", "conflict", "rate_limited", "upstream",
-		"redirect-uri", "launch-for-other-person", "no-record-to-share", "offer-changed", "request-answered",
+		"temporarily_unavailable",
+		"redirect-uri-unregistered", "launch-invalid", "launch-for-other-person", "no-own-record", "no-record-to-share", "offer-changed", "request-answered",
 		"form-token", "grant-ended",
 	}
 }

@@ -45,8 +45,20 @@ func All() []Screen {
 	return all
 }
 
-// New makes the handler of Prefix and of the kit's assets.
+// New makes the handler of Prefix and of the kit's assets. It also works behind
+// http.StripPrefix(Prefix, …).
 func New(kit *pages.Kit) http.Handler {
+	mux := routes(kit)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, Prefix) && !strings.HasPrefix(r.URL.Path, pages.AssetPrefix) {
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = Prefix+r.URL.Path, ""
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func routes(kit *pages.Kit) *http.ServeMux {
 	screens := map[string]Screen{}
 	for _, s := range All() {
 		screens[s.Name] = s

@@ -357,6 +357,10 @@ func TestTheListShowsEveryPageAndUnknownOnesAreNotFound(t *testing.T) {
 			t.Errorf("%s: %d", target, w.Code)
 		}
 	}
+	if w := get(http.StripPrefix(Prefix, h), Prefix+"/consent/normal"); w.Code != http.StatusOK ||
+		!strings.Contains(w.Body.String(), `href="`+Prefix+`/consent/normal?lang=es"`) {
+		t.Errorf("behind StripPrefix: %d", w.Code)
+	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, Prefix+"/consent/normal", nil))
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != Prefix+"/consent/normal" {
