@@ -18,11 +18,13 @@ type client struct {
 	refresh bool
 }
 
+// GetID gives the client_id.
 func (c client) GetID() string { return c.ID }
 
 // GetHashedSecret gives nothing: fosite never sees a secret.
 func (c client) GetHashedSecret() []byte { return nil }
 
+// GetRedirectURIs gives the registered ones.
 func (c client) GetRedirectURIs() []string { return c.RedirectURIs }
 
 // GetGrantTypes gives the grant types of the client's kind. Refresh tokens
@@ -37,13 +39,16 @@ func (c client) GetGrantTypes() fosite.Arguments {
 	return fosite.Arguments{"authorization_code"}
 }
 
+// GetResponseTypes gives code alone.
 func (c client) GetResponseTypes() fosite.Arguments { return fosite.Arguments{"code"} }
 
 // GetScopes gives the scopes judged for this request.
 func (c client) GetScopes() fosite.Arguments { return c.scopes }
 
+// IsPublic reports whether the client has no credential.
 func (c client) IsPublic() bool { return !c.Confidential() }
 
+// GetAudience gives nothing: the audience is the FHIR base, always.
 func (c client) GetAudience() fosite.Arguments { return nil }
 
 // words splits a scope string.

@@ -130,7 +130,8 @@ func (e *Engine) refresh(ctx context.Context, tenant, hash string) (oauth.Refres
 func (e *Engine) describe(ctx context.Context, u *unit, use fosite.TokenUse) (Introspection, error) {
 	if u.grant.ID != "" && u.grant.Capacity.IsProxy() {
 		d, err := e.Redecider.Redecide(ctx, u.grant, u.scopes)
-		if errs.Is(err, errs.AccessDenied) || err == nil && (d.Scopes == "" || !d.ValidUntil.IsZero() && !u.now.Before(d.ValidUntil)) {
+		over := err == nil && (d.Scopes == "" || !d.ValidUntil.IsZero() && !u.now.Before(d.ValidUntil))
+		if over || errs.Is(err, errs.AccessDenied) || errs.Is(err, errs.InvalidScope) {
 			return Introspection{}, nil
 		}
 		if err != nil {

@@ -53,10 +53,12 @@ func Successor(h ids.Hasher, grantID, presented string) string {
 	return base64.RawURLEncoding.EncodeToString(family.Sum("refresh-successor", presented))
 }
 
+// AuthorizeCodeSignature gives the stored form of a code.
 func (s *strategy) AuthorizeCodeSignature(_ context.Context, code string) string {
 	return CodeHash(s.unit.hasher, code)
 }
 
+// GenerateAuthorizeCode makes a code at random.
 func (s *strategy) GenerateAuthorizeCode(context.Context, fosite.Requester) (string, string, error) {
 	code := s.engine.IDs.Secret()
 	return code, CodeHash(s.unit.hasher, code), nil
@@ -71,6 +73,7 @@ func (s *strategy) ValidateAuthorizeCode(context.Context, fosite.Requester, stri
 	return nil
 }
 
+// RefreshTokenSignature gives the stored form of a refresh token.
 func (s *strategy) RefreshTokenSignature(_ context.Context, token string) string {
 	return RefreshHash(s.unit.hasher, token)
 }
@@ -85,6 +88,7 @@ func (s *strategy) GenerateRefreshToken(_ context.Context, r fosite.Requester) (
 	return token, RefreshHash(s.unit.hasher, token), nil
 }
 
+// ValidateRefreshToken judges the life of the token by our clock.
 func (s *strategy) ValidateRefreshToken(context.Context, fosite.Requester, string) error {
 	if !s.unit.now.Before(s.unit.refresh.Expires) {
 		return s.unit.refuse(errRefresh("refresh-expired", "it has expired"), fosite.ErrTokenExpired)

@@ -259,5 +259,9 @@ func (u *unit) GetPKCERequestSession(_ context.Context, hash string, _ fosite.Se
 	}), nil
 }
 
-// DeletePKCERequestSession writes nothing.
-func (u *unit) DeletePKCERequestSession(context.Context, string) error { return nil }
+// DeletePKCERequestSession writes nothing. It is called before the verifier,
+// whose form was judged in front, is compared: if that refuses, this is why.
+func (u *unit) DeletePKCERequestSession(context.Context, string) error {
+	u.cause = errs.New(errs.InvalidGrant, "verifier-mismatch", "code_verifier does not fit the code_challenge.")
+	return nil
+}

@@ -11,11 +11,12 @@ import (
 // authorizationCode redeems a code (RFC 6749 §4.1.3, RFC 7636).
 type authorizationCode struct{}
 
+// Name gives "authorization_code".
 func (authorizationCode) Name() string { return "authorization_code" }
 
 // Fill finds the code and its grant. A code of another client is told as
-// unknown and stays as it is. Single use, expiry, redirect_uri and the
-// verifier's hash are judged by the engine.
+// unknown and stays as it is. Single use, expiry and the verifier's hash are
+// judged by the engine.
 func (authorizationCode) Fill(ctx context.Context, in Asked) (Blanks, error) {
 	if in.Client.Kind == oauth.ClientBackend {
 		return Blanks{}, errUnauthorized()
@@ -47,8 +48,13 @@ func (authorizationCode) Fill(ctx context.Context, in Asked) (Blanks, error) {
 		return Blanks{}, err
 	}
 	b := Blanks{Grant: g, Code: code, Scopes: g.Scopes}
-	if code.Used.IsZero() && !g.Live(in.Now) {
+	switch {
+	case !code.Used.IsZero():
+		// A replay is the engine's to refuse, because it ends the grant.
+	case !g.Live(in.Now):
 		return b, errEnded()
+	case in.Form.Get("redirect_uri") != code.RedirectURI:
+		return b, errs.New(errs.InvalidGrant, "redirect-uri-mismatch", "redirect_uri is not that of the authorization request.")
 	}
 	return b, nil
 }

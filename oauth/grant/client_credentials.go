@@ -13,6 +13,7 @@ import (
 // Services, BKS-*).
 type clientCredentials struct{}
 
+// Name gives "client_credentials".
 func (clientCredentials) Name() string { return "client_credentials" }
 
 // Fill grants what was asked for and pre-authorised. Secrets do not serve

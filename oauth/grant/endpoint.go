@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/txn"
@@ -208,9 +209,13 @@ func (a *attempt) event(kind audit.Kind, outcome audit.Outcome, reason string) a
 	if id == "" {
 		id = clientauth.Named(a.call.auth())
 	}
+	capacity := g.Capacity
+	if a.auth.Client.Kind == oauth.ClientBackend {
+		capacity.Kind = fhir.CapacitySystem
+	}
 	return audit.Event{
 		Tenant: a.call.Site.Tenant, Time: a.now, Kind: kind, Action: "E", Outcome: outcome, Reason: reason,
-		PersonID: g.PersonID, Capacity: g.Capacity, ClientID: id, SessionID: g.SessionHash,
+		PersonID: g.PersonID, Capacity: capacity, ClientID: id, SessionID: g.SessionHash,
 		Patient: g.Context.Patient, GrantID: g.ID, Consents: g.Consents,
 		Network: a.call.Network, RequestID: a.call.RequestID,
 		Detail: a.detail(),

@@ -14,6 +14,7 @@ import (
 // refreshToken rotates a refresh token (RFC 6749 §6, SMART REF-*).
 type refreshToken struct{}
 
+// Name gives "refresh_token".
 func (refreshToken) Name() string { return "refresh_token" }
 
 // Fill finds the refresh token and its grant. A token of another client is

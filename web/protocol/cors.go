@@ -5,21 +5,23 @@ import (
 	"slices"
 
 	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 )
 
 // allow lets the browser of the named client read the answer: the origin is
 // reflected only when that client registered it (SMART CORS-02). A failed
 // look-up allows nothing.
-func (d Deps) allow(w http.ResponseWriter, r *http.Request, tenant, clientID string) {
+func (d Deps) allow(w http.ResponseWriter, r *http.Request, who clientauth.Request) {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		return
 	}
 	w.Header().Add("Vary", "Origin")
-	if clientID == "" {
+	id := clientauth.Named(who)
+	if id == "" {
 		return
 	}
-	c, err := d.Clients.ClientByID(r.Context(), tenant, clientID)
+	c, err := d.Clients.ClientByID(r.Context(), who.Tenant, id)
 	if err == nil && !c.Disabled && slices.Contains(c.Origins(), origin) {
 		w.Header().Set("Access-Control-Allow-Origin", origin)
 	}

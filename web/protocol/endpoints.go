@@ -82,7 +82,7 @@ func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.
 		Tenant: site.Tenant, Audiences: []string{site.TokenURL, endpoint(site)},
 		Authorization: r.Header.Values("Authorization"), Form: a.form,
 	}
-	d.allow(w, r, site.Tenant, clientauth.Named(a.auth))
+	d.allow(w, r, a.auth)
 	return a, err, true
 }
 
@@ -248,5 +248,8 @@ func send(w http.ResponseWriter, body any) {
 	problem.NoStore(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_ = json.NewEncoder(w).Encode(body)
+	out := json.NewEncoder(w)
+	// Scopes may hold an ampersand; it goes out as it is.
+	out.SetEscapeHTML(false)
+	_ = out.Encode(body)
 }
