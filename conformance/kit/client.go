@@ -1,0 +1,272 @@
+package kit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// AssertionType is the value of client_assertion_type (RFC 7523 §2.2).
+const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// Assertion is a client assertion before it is signed. NewAssertion fills it;
+// rows bend it.
+type Assertion struct {
+	Algorithm string
+	// Header holds further header members; a nil value removes kid or typ.
+	Header map[string]any
+	Claims map[string]any
+}
+
+// NewAssertion makes a valid assertion of a client for the token endpoint.
+func (t *Target) NewAssertion(c Client, algorithm string) Assertion {
+	now := t.Now()
+	return Assertion{Algorithm: algorithm, Claims: map[string]any{
+		"iss": c.ID, "sub": c.ID, "aud": t.Config.Token, "jti": t.Random(),
+		"exp": now.Add(4 * time.Minute).Unix(), "iat": now.Unix(),
+	}}
+}
+
+// Sign signs an assertion with the client's key of that algorithm. Errors: the
+// client has no such key.
+func (c Client) Sign(a Assertion) (string, error) {
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(c.PrivateJWKS, &set); err != nil {
+		return "", fmt.Errorf("the private keys of %s cannot be read", c.ID)
+	}
+	at := slices.IndexFunc(set.Keys, func(k jose.JSONWebKey) bool { return k.Algorithm == a.Algorithm })
+	if at < 0 {
+		return "", fmt.Errorf("%s has no key for %s", c.ID, a.Algorithm)
+	}
+	return a.SignWith(set.Keys[at].Key, set.Keys[at].KeyID)
+}
+
+// SignWith signs an assertion with a key of the row's own.
+func (a Assertion) SignWith(key any, kid string) (string, error) {
+	opts := &jose.SignerOptions{}
+	for name, value := range map[string]any{"kid": kid, "typ": "JWT"} {
+		if bent, ok := a.Header[name]; ok {
+			value = bent
+		}
+		if value != nil {
+			opts = opts.WithHeader(jose.HeaderKey(name), value)
+		}
+	}
+	for name, value := range a.Header {
+		if name != "kid" && name != "typ" && value != nil {
+			opts = opts.WithHeader(jose.HeaderKey(name), value)
+		}
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(a.Algorithm), Key: key}, opts)
+	if err != nil {
+		return "", err
+	}
+	payload, err := json.Marshal(a.Claims)
+	if err != nil {
+		return "", err
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		return "", err
+	}
+	return signed.CompactSerialize()
+}
+
+// As adds the client's own way of authentication to a request with a form.
+func (t *Target) As(c Client, r Request) (Request, error) {
+	form := url.Values{}
+	for name, values := range r.Form {
+		form[name] = values
+	}
+	r.Form = form
+	switch c.Kind {
+	case "symmetric":
+		r.Basic = &[2]string{c.ID, c.Secret}
+	case "asymmetric", "backend":
+		signed, err := c.Sign(t.NewAssertion(c, "ES384"))
+		if err != nil {
+			return r, err
+		}
+		form.Set("client_assertion_type", AssertionType)
+		form.Set("client_assertion", signed)
+	default:
+		form.Set("client_id", c.ID)
+	}
+	return r, nil
+}
+
+// Call sends a form to an endpoint as a client.
+func (t *Target) Call(ctx context.Context, endpoint string, c Client, form url.Values) (*Response, error) {
+	r, err := t.As(c, Request{URL: endpoint, Form: form})
+	if err != nil {
+		return nil, err
+	}
+	return t.Do(ctx, r)
+}
+
+// CodeForm gives the form that redeems a code.
+func CodeForm(code, redirect, verifier string) url.Values {
+	return url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirect}, "code_verifier": {verifier}}
+}
+
+// Refresh asks for new tokens; scope may be empty.
+func (t *Target) Refresh(ctx context.Context, c Client, token, scope string) (*Response, error) {
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
+	if scope != "" {
+		form.Set("scope", scope)
+	}
+	return t.Call(ctx, t.Config.Token, c, form)
+}
+
+// ClientCredentials asks for a token of a backend service.
+func (t *Target) ClientCredentials(ctx context.Context, c Client, scope string) (*Response, error) {
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if scope != "" {
+		form.Set("scope", scope)
+	}
+	return t.Call(ctx, t.Config.Token, c, form)
+}
+
+// Introspect asks about a token as a client.
+func (t *Target) Introspect(ctx context.Context, c Client, token string) (*Response, error) {
+	return t.Call(ctx, t.Config.Introspect, c, url.Values{"token": {token}})
+}
+
+// RevokeToken revokes a token as a client.
+func (t *Target) RevokeToken(ctx context.Context, c Client, token string) (*Response, error) {
+	return t.Call(ctx, t.Config.Revoke, c, url.Values{"token": {token}})
+}
+
+// Launch is what an app asks for and what the person does.
+type Launch struct {
+	Client Client
+	Scope  string
+	Visit  Visit
+	// Handle is the launch value of an EHR launch.
+	Handle string
+	// Nonce is sent when not empty.
+	Nonce string
+}
+
+// Grant is the outcome of a whole launch.
+type Grant struct {
+	*Response
+	Client   Client
+	Code     string
+	Verifier string
+	Redirect string
+	Answer   *Answer
+}
+
+// Access gives the access token.
+func (g *Grant) Access() string { return g.Text("access_token") }
+
+// RefreshToken gives the refresh token, "" without one.
+func (g *Grant) RefreshToken() string { return g.Text("refresh_token") }
+
+// Patient gives the patient in context.
+func (g *Grant) Patient() string { return g.Text("patient") }
+
+// Scopes gives the granted scopes.
+func (g *Grant) Scopes() []string { return strings.Fields(g.Text("scope")) }
+
+// errNoCode says that a launch gave no code.
+var errNoCode = errors.New("no authorization code")
+
+// Code walks a launch up to the code. Errors: no code was given.
+func (t *Target) Code(ctx context.Context, l Launch) (*Grant, error) {
+	verifier := t.NewVerifier()
+	req := t.AuthorizeRequest(l.Client, l.Scope, verifier)
+	if l.Handle != "" {
+		req.Set("launch", l.Handle)
+	}
+	if l.Nonce != "" {
+		req.Set("nonce", l.Nonce)
+	}
+	a, err := t.Authorize(ctx, req, l.Visit)
+	if err != nil {
+		return nil, err
+	}
+	if a.Code() == "" {
+		return nil, fmt.Errorf("%w: %s", errNoCode, a)
+	}
+	return &Grant{Client: l.Client, Code: a.Code(), Verifier: verifier, Redirect: req.Get("redirect_uri"), Answer: a}, nil
+}
+
+// Launch walks a launch and redeems the code. Errors: no code, or no token.
+func (t *Target) Launch(ctx context.Context, l Launch) (*Grant, error) {
+	g, err := t.Code(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	if g.Response, err = t.Call(ctx, t.Config.Token, l.Client, CodeForm(g.Code, g.Redirect, g.Verifier)); err != nil {
+		return nil, err
+	}
+	if g.Status != http.StatusOK || g.Access() == "" {
+		return g, fmt.Errorf("the code was not redeemed: %s", g.Response)
+	}
+	return g, nil
+}
+
+// Standard gives a grant of a launch that several rows may share: they must
+// not use up or end it.
+func (t *Target) Standard(ctx context.Context, kind, person, scope string) (*Grant, error) {
+	key := kind + " " + person + " " + scope
+	t.mu.Lock()
+	g := t.tokens[key]
+	t.mu.Unlock()
+	if g != nil {
+		return g, nil
+	}
+	g, err := t.Launch(ctx, Launch{Client: t.Client(kind), Scope: scope, Visit: Visit{Person: person}})
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tokens[key] = g
+	return g, nil
+}
+
+// RegisterLaunch registers an EHR launch context for an app and gives the
+// answer.
+func (t *Target) RegisterLaunch(ctx context.Context, context map[string]any) (*Response, error) {
+	ehr, ok := t.ClientByID(t.LaunchAPI.ClientID)
+	if !ok {
+		return nil, fmt.Errorf("the ready file has no client %s", t.LaunchAPI.ClientID)
+	}
+	return t.RegisterLaunchAs(ctx, ehr, context)
+}
+
+// RegisterLaunchAs does so as a client of the row's choice.
+func (t *Target) RegisterLaunchAs(ctx context.Context, ehr Client, context map[string]any) (*Response, error) {
+	raw, err := json.Marshal(context)
+	if err != nil {
+		return nil, err
+	}
+	return t.Do(ctx, Request{
+		Method: http.MethodPost, URL: t.LaunchAPI.URL, Type: "application/json",
+		Body: strings.NewReader(string(raw)), Basic: &[2]string{ehr.ID, ehr.Secret},
+	})
+}
+
+// EHRLaunch registers a context and walks the app's launch with it.
+func (t *Target) EHRLaunch(ctx context.Context, context map[string]any, l Launch) (*Grant, error) {
+	context["client_id"] = l.Client.ID
+	res, err := t.RegisterLaunch(ctx, context)
+	if err != nil {
+		return nil, err
+	}
+	if l.Handle = res.Text("launch"); l.Handle == "" {
+		return nil, fmt.Errorf("no launch handle: %s", res)
+	}
+	return t.Launch(ctx, l)
+}

@@ -1,0 +1,91 @@
+package kit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Need is what a row asks of its target beyond a FHIR base URL.
+type Need uint
+
+// The means of a target. A row that needs one which the target lacks is
+// reported as not tested.
+const (
+	// Login: people with passwords and an app with a redirect URI.
+	Login Need = 1 << iota
+	// Backend: a client of kind backend with its private key.
+	Backend
+	// Asymmetric: an app that authenticates with a private key.
+	Asymmetric
+	// Symmetric: an app that authenticates with a secret.
+	Symmetric
+	// Launcher: an EHR client that may register launch contexts.
+	Launcher
+	// Proxies: the people of the palliative-care story (Rosa, Elena, Victor).
+	Proxies
+	// Upstream: the FHIR server behind, reachable for comparison.
+	Upstream
+	// Clock: a route that moves the server's time.
+	Clock
+	// Admin: the administration API of a development server.
+	Admin
+)
+
+var needTexts = []string{
+	"a log-in", "a backend client", "an asymmetric client", "a client with a secret",
+	"a client that may register launches", "people who act for others", "the FHIR server behind", "a clock that can be moved",
+	"the administration API",
+}
+
+// String names the means in words.
+func (n Need) String() string {
+	var out []string
+	for i, text := range needTexts {
+		if n&(1<<i) != 0 {
+			out = append(out, text)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// Row is one check.
+type Row struct {
+	// ID cites the requirement, such as "SMART AZ-07".
+	ID string
+	// Title says in one line what must hold.
+	Title string
+	Needs Need
+	// Run gives nil when the target keeps the requirement, and otherwise what
+	// it did instead. The error names no token and no secret.
+	Run func(ctx context.Context, t *Target) error
+}
+
+// Section is a group of rows.
+type Section struct {
+	Name string
+	Rows []Row
+}
+
+// Check collects what did not hold, so that one row tells all at once.
+type Check struct{ faults []error }
+
+// That notes a fault when ok is false and gives ok back.
+func (c *Check) That(ok bool, format string, args ...any) bool {
+	if !ok {
+		c.faults = append(c.faults, fmt.Errorf(format, args...))
+	}
+	return ok
+}
+
+// Note adds an error, if it is one.
+func (c *Check) Note(err error) bool {
+	if err != nil {
+		c.faults = append(c.faults, err)
+	}
+	return err == nil
+}
+
+// Err gives all faults, nil when there are none.
+func (c *Check) Err() error { return errors.Join(c.faults...) }

@@ -1,0 +1,292 @@
+package kit
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/ids"
+)
+
+// Ready is what the ready file of a development server tells. All but FHIRBase
+// may be empty.
+type Ready struct {
+	CAFile       string `json:"ca_file"`
+	DemoApp      string `json:"demo_app"`
+	EHRSimulator string `json:"ehr_simulator"`
+	LaunchAPI    struct {
+		URL      string `json:"url"`
+		ClientID string `json:"client_id"`
+	} `json:"launch_api"`
+	Issuer   string `json:"issuer"`
+	FHIRBase string `json:"fhir_base"`
+	Upstream string `json:"upstream_fhir_base"`
+	Console  string `json:"console"`
+	Clock    string `json:"clock"`
+	Outbox   string `json:"outbox"`
+	AdminAPI struct {
+		URL   string `json:"url"`
+		Token string `json:"token"`
+	} `json:"admin_api"`
+	Clients []Client `json:"clients"`
+	People  []Person `json:"people"`
+}
+
+// Client is one registered client with its credentials.
+type Client struct {
+	ID           string          `json:"client_id"`
+	Kind         string          `json:"kind"`
+	Secret       string          `json:"client_secret"`
+	PrivateJWKS  json.RawMessage `json:"private_jwks"`
+	RedirectURIs []string        `json:"redirect_uris"`
+	LaunchURIs   []string        `json:"launch_uris"`
+	Scopes       string          `json:"scopes"`
+}
+
+// Person is one account with its credentials.
+type Person struct {
+	Username   string   `json:"username"`
+	Password   string   `json:"password"`
+	TOTPSecret string   `json:"totp_secret"`
+	Role       string   `json:"role"`
+	FHIRUser   string   `json:"fhir_user"`
+	Patients   []string `json:"patients"`
+}
+
+// Target is the server under test. It is safe for concurrent use, but rows
+// that move the clock disturb others.
+type Target struct {
+	Ready
+	HTTP *http.Client
+	// Config is the SMART configuration, read once.
+	Config Configuration
+	ids    ids.Source
+	clock  clock.Clock
+
+	mu       sync.Mutex
+	offset   time.Duration
+	browsers map[string]*Browser
+	tokens   map[string]*Grant
+}
+
+// Configuration is a smart-configuration document.
+type Configuration struct {
+	Issuer               string   `json:"issuer"`
+	JWKSURI              string   `json:"jwks_uri"`
+	Authorize            string   `json:"authorization_endpoint"`
+	Token                string   `json:"token_endpoint"`
+	Introspect           string   `json:"introspection_endpoint"`
+	Revoke               string   `json:"revocation_endpoint"`
+	Management           string   `json:"management_endpoint"`
+	GrantTypes           []string `json:"grant_types_supported"`
+	ResponseTypes        []string `json:"response_types_supported"`
+	Scopes               []string `json:"scopes_supported"`
+	ChallengeMethods     []string `json:"code_challenge_methods_supported"`
+	TokenAuthMethods     []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgorithms  []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	Capabilities         []string `json:"capabilities"`
+	IssParameter         bool     `json:"authorization_response_iss_parameter_supported"`
+	SubjectTypes         []string `json:"subject_types_supported"`
+	IDTokenAlgorithms    []string `json:"id_token_signing_alg_values_supported"`
+	AssociatedEndpoints  []any    `json:"associated_endpoints"`
+	UserAccessBrandsFile string   `json:"user_access_brand_bundle"`
+}
+
+// Claims reports whether a capability is claimed.
+func (c Configuration) Claims(capability string) bool {
+	return slices.Contains(c.Capabilities, capability)
+}
+
+// ReadReady reads a ready file. Errors name the file.
+func ReadReady(path string) (Ready, error) {
+	var r Ready
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return r, fmt.Errorf("the ready file cannot be read: %w", err)
+	}
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return r, fmt.Errorf("the ready file %s is not JSON: %w", path, err)
+	}
+	return r, nil
+}
+
+// NewTarget makes a target and reads its SMART configuration.
+func NewTarget(ctx context.Context, r Ready) (*Target, error) {
+	r.FHIRBase = strings.TrimSuffix(r.FHIRBase, "/")
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 32
+	if r.CAFile != "" {
+		pem, err := os.ReadFile(r.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("the certificate of the server's authority cannot be read: %w", err)
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(pem)
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
+	}
+	t := &Target{
+		Ready: r, clock: clock.System{}, browsers: map[string]*Browser{}, tokens: map[string]*Grant{},
+		HTTP: &http.Client{
+			Transport: transport, Timeout: 60 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+	res, err := t.Do(ctx, Request{URL: t.FHIRBase + "/.well-known/smart-configuration"})
+	if err != nil {
+		return nil, fmt.Errorf("the server does not answer: %w", err)
+	}
+	if res.Status != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %d", res.URL, res.Status)
+	}
+	if err := json.Unmarshal(res.Body, &t.Config); err != nil {
+		return nil, fmt.Errorf("the SMART configuration is not JSON: %w", err)
+	}
+	return t, nil
+}
+
+// Has gives the means that the target offers.
+func (t *Target) Has() Need {
+	var n Need
+	set := func(need Need, has bool) {
+		if has {
+			n |= need
+		}
+	}
+	set(Login, len(t.People) > 0 && t.find("public") != nil)
+	set(Backend, t.find("backend") != nil)
+	set(Asymmetric, t.find("asymmetric") != nil)
+	set(Symmetric, t.find("symmetric") != nil)
+	set(Launcher, t.LaunchAPI.URL != "")
+	_, rosa := t.person("rosa")
+	_, elena := t.person("elena")
+	set(Proxies, rosa && elena)
+	set(Upstream, t.Upstream != "")
+	set(Clock, t.Ready.Clock != "")
+	set(Admin, t.AdminAPI.URL != "" && t.AdminAPI.Token != "")
+	return n
+}
+
+// find gives the first client of a kind that has a redirect URI, or, for
+// backend clients, a key.
+func (t *Target) find(kind string) *Client {
+	for i, c := range t.Clients {
+		if c.Kind == kind && (len(c.RedirectURIs) > 0 || kind == "backend" && len(c.PrivateJWKS) > 0) {
+			return &t.Clients[i]
+		}
+	}
+	return nil
+}
+
+// Client gives the first usable client of a kind: public, symmetric,
+// asymmetric or backend. The row's Needs must have asked for it.
+func (t *Target) Client(kind string) Client {
+	if c := t.find(kind); c != nil {
+		return *c
+	}
+	return Client{Kind: kind}
+}
+
+// ClientByID gives a client of the ready file.
+func (t *Target) ClientByID(id string) (Client, bool) {
+	for _, c := range t.Clients {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Client{}, false
+}
+
+func (t *Target) person(username string) (Person, bool) {
+	for _, p := range t.People {
+		if p.Username == username {
+			return p, true
+		}
+	}
+	return Person{}, false
+}
+
+// Person gives the account of that name. An unknown name gives an account
+// that nobody has.
+func (t *Target) Person(username string) Person {
+	if p, ok := t.person(username); ok {
+		return p
+	}
+	return Person{Username: username, Password: t.Random()}
+}
+
+// Patient gives the username of a patient of the ready file: rosa where she is
+// one, and the first patient otherwise.
+func (t *Target) Patient() string {
+	if _, ok := t.person("rosa"); ok {
+		return "rosa"
+	}
+	for _, p := range t.People {
+		if p.Role == "patient" {
+			return p.Username
+		}
+	}
+	return ""
+}
+
+// OtherPatient gives the id of a patient other than the one named.
+func (t *Target) OtherPatient(id string) string {
+	for _, p := range t.People {
+		for _, other := range p.Patients {
+			if p.Role == "patient" && other != id {
+				return other
+			}
+		}
+	}
+	return ""
+}
+
+// Random gives an unguessable string.
+func (t *Target) Random() string { return t.ids.Secret() }
+
+// Now is the server's time as far as the target knows it.
+func (t *Target) Now() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.clock.Now().Add(t.offset)
+}
+
+// Advance moves the server's clock.
+func (t *Target) Advance(ctx context.Context, d time.Duration) error {
+	return t.moveClock(ctx, map[string]string{"advance": d.String()})
+}
+
+// SetClock sets the server's clock.
+func (t *Target) SetClock(ctx context.Context, now time.Time) error {
+	return t.moveClock(ctx, map[string]string{"now": now.UTC().Format(time.RFC3339Nano)})
+}
+
+func (t *Target) moveClock(ctx context.Context, body map[string]string) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	res, err := t.Do(ctx, Request{Method: http.MethodPost, URL: t.Ready.Clock, Type: "application/json", Body: bytes.NewReader(raw)})
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Now time.Time `json:"now"`
+	}
+	if err := json.Unmarshal(res.Body, &answer); err != nil || answer.Now.IsZero() {
+		return fmt.Errorf("the clock route answers %d", res.Status)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.offset = answer.Now.Sub(t.clock.Now())
+	return nil
+}

@@ -1,0 +1,159 @@
+package conformance
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Status is how a row ended.
+type Status string
+
+// The ends of a row.
+const (
+	Pass      Status = "pass"
+	Fail      Status = "fail"
+	NotTested Status = "not tested"
+)
+
+// Result is one row's end.
+type Result struct {
+	ID      string `json:"id"`
+	Section string `json:"section"`
+	Title   string `json:"title"`
+	Status  Status `json:"status"`
+	// Detail tells what the server did instead, or what was missing.
+	Detail string `json:"detail,omitempty"`
+	// Seconds the row took.
+	Seconds float64 `json:"seconds"`
+}
+
+// Report collects results in the order of the rows. It is safe for concurrent
+// use.
+type Report struct {
+	// Each, when set, is told of every result at once.
+	Each func(Result)
+
+	mu      sync.Mutex
+	results []Result
+}
+
+// Add appends a result.
+func (r *Report) Add(x Result) {
+	r.mu.Lock()
+	r.results = append(r.results, x)
+	r.mu.Unlock()
+	if r.Each != nil {
+		r.Each(x)
+	}
+}
+
+// Results gives what was reported so far.
+func (r *Report) Results() []Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]Result(nil), r.results...)
+}
+
+// Count gives how many rows ended in a status.
+func (r *Report) Count(s Status) int {
+	n := 0
+	for _, x := range r.Results() {
+		if x.Status == s {
+			n++
+		}
+	}
+	return n
+}
+
+// OK reports whether no row failed and at least one was tested.
+func (r *Report) OK() bool { return r.Count(Fail) == 0 && r.Count(Pass) > 0 }
+
+// Write prints the report: human, json or junit. Errors: an unknown format, or
+// those of out.
+func (r *Report) Write(out io.Writer, format string) error {
+	switch format {
+	case "", "human":
+		return r.human(out)
+	case "json":
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(map[string]any{
+			"pass": r.Count(Pass), "fail": r.Count(Fail), "not_tested": r.Count(NotTested), "rows": r.Results(),
+		})
+	case "junit":
+		return r.junit(out)
+	default:
+		return fmt.Errorf("the format %q is not human, json or junit", format)
+	}
+}
+
+func (r *Report) human(out io.Writer) error {
+	var b strings.Builder
+	section := ""
+	for _, x := range r.Results() {
+		if x.Section != section {
+			section = x.Section
+			fmt.Fprintf(&b, "\n%s\n", section)
+		}
+		fmt.Fprintf(&b, "  %-10s  %-15s  %s\n", x.Status, x.ID, x.Title)
+		for line := range strings.Lines(x.Detail) {
+			fmt.Fprintf(&b, "  %-10s  %-15s    %s\n", "", "", strings.TrimSpace(line))
+		}
+	}
+	fmt.Fprintf(&b, "\n%d passed, %d failed, %d not tested\n", r.Count(Pass), r.Count(Fail), r.Count(NotTested))
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+type junitSuite struct {
+	XMLName  xml.Name    `xml:"testsuite"`
+	Name     string      `xml:"name,attr"`
+	Tests    int         `xml:"tests,attr"`
+	Failures int         `xml:"failures,attr"`
+	Skipped  int         `xml:"skipped,attr"`
+	Cases    []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Class   string      `xml:"classname,attr"`
+	Name    string      `xml:"name,attr"`
+	Time    float64     `xml:"time,attr"`
+	Failure *junitEvent `xml:"failure,omitempty"`
+	Skipped *junitEvent `xml:"skipped,omitempty"`
+}
+
+type junitEvent struct {
+	Message string `xml:"message,attr"`
+}
+
+func (r *Report) junit(out io.Writer) error {
+	s := junitSuite{Name: "mandate conformance", Failures: r.Count(Fail), Skipped: r.Count(NotTested)}
+	for _, x := range r.Results() {
+		c := junitCase{Class: x.Section, Name: x.ID + " " + x.Title, Time: x.Seconds}
+		switch x.Status {
+		case Fail:
+			c.Failure = &junitEvent{x.Detail}
+		case NotTested:
+			c.Skipped = &junitEvent{x.Detail}
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	s.Tests = len(s.Cases)
+	if _, err := io.WriteString(out, xml.Header); err != nil {
+		return err
+	}
+	enc := xml.NewEncoder(out)
+	enc.Indent("", "  ")
+	if err := enc.Encode(s); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, "\n")
+	return err
+}
+
+func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }

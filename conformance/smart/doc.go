@@ -1,0 +1,7 @@
+// Package smart holds conformance rows; see Sections.
+package smart
+
+import "github.com/mandate-health/mandate/conformance/kit"
+
+// Sections gives the rows of this package.
+func Sections() []kit.Section { return nil }
