@@ -4,7 +4,6 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -38,7 +37,7 @@ type Language struct {
 // Languages gives the languages in the order of the language switch.
 func Languages() []Language {
 	return []Language{
-		{Code: "en", Name: "English", Dir: "ltr"},
+		{Code: "en", Name: "English", Dir: "ltr", Checked: true},
 		{Code: "es", Name: "Español", Dir: "ltr"},
 	}
 }
@@ -201,19 +200,6 @@ func (c *Catalogue) Negotiate(acceptLanguage, chosen string) string {
 		return Fallback
 	}
 	return c.order[i]
-}
-
-// Lang is Negotiate on a request: the query parameter "lang", then the cookie,
-// then the header.
-func (c *Catalogue) Lang(r *http.Request, cookie string) string {
-	if q := r.URL.Query().Get("lang"); slices.Contains(c.order, q) {
-		return q
-	}
-	chosen := ""
-	if ck, err := r.Cookie(cookie); err == nil {
-		chosen = ck.Value
-	}
-	return c.Negotiate(r.Header.Get("Accept-Language"), chosen)
 }
 
 func (c *Catalogue) known(lang string) string {

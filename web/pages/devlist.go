@@ -3,7 +3,9 @@ package pages
 // ScreenList is the list of all pages with canned data; development only.
 type ScreenList struct {
 	Frame
-	Screens []ScreenLinks
+	// Unchecked names the languages that no fluent reader has checked.
+	Unchecked []string
+	Screens   []ScreenLinks
 }
 
 // ScreenLinks are the links to one page in each state.

@@ -17,7 +17,7 @@ var templateFiles embed.FS
 // parse builds one template set per page: the base and components, and the
 // page's own "content".
 func (k *Kit) parse(lang string) (map[string]*template.Template, error) {
-	base, err := template.New("base").Funcs(k.funcs(lang)).
+	base, err := template.New("base").Funcs(k.wording(lang)).Funcs(k.markup()).
 		ParseFS(templateFiles, "templates/_*.html")
 	if err != nil {
 		return nil, err
@@ -41,8 +41,8 @@ func (k *Kit) parse(lang string) (map[string]*template.Template, error) {
 	return sets, nil
 }
 
-// funcs are the template functions, bound to one language.
-func (k *Kit) funcs(lang string) template.FuncMap {
+// wording are the template functions that give words, bound to one language.
+func (k *Kit) wording(lang string) template.FuncMap {
 	c := k.deps.Words
 	kind := func(r KindRef) string {
 		return c.Kind(lang, words.Kind{Type: r.Type, Category: r.Category, Topic: r.Topic, Query: r.Query})
@@ -50,54 +50,52 @@ func (k *Kit) funcs(lang string) template.FuncMap {
 	return template.FuncMap{
 		"t":        func(key string, pairs ...any) (string, error) { return translate(c, lang, key, pairs) },
 		"targs":    func(key string, args words.Args) string { return c.T(lang, key, args) },
-		"has":      c.Has,
-		"icon":     func() string { return k.assets.icon.URL },
 		"date":     func(t time.Time) string { return c.Date(lang, k.local(t)) },
 		"stamp":    func(t time.Time) string { return c.DateTime(lang, k.local(t)) },
-		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"born":     func(d string) string { return c.PartialDate(lang, d) },
-		"number":   func(n int) string { return c.Number(lang, n) },
 		"as":       func(code, gender string) string { return c.As(lang, code, gender) },
-		"label":    func(l Labelled) string { return l.label(c, lang) },
-		"why":      func(topic string) string { return c.TopicWhy(lang, topic) },
-		"initial":  initial,
 		"relation": func(code string) string { return c.Relation(lang, code) },
-		"nb":       func(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") },
-		"kinds": func(refs []KindRef, acts []ActionRef) string {
-			var items []string
-			for _, r := range refs {
-				items = append(items, words.Inline(kind(r)))
-			}
-			for _, a := range acts {
-				items = append(items, words.Inline(c.Action(lang, a.Type, a.Verb)))
-			}
-			return c.List(lang, items)
-		},
-		"kindlist": func(refs []KindRef) []string {
-			out := make([]string, len(refs))
-			for i, r := range refs {
-				out[i] = kind(r)
-			}
-			return out
-		},
+		"why":      func(topic string) string { return c.TopicWhy(lang, topic) },
+		"act":      func(a ActionRef) string { return c.Action(lang, a.Type, a.Verb) },
+		"label":    func(l Labelled) string { return l.label(c, lang) },
 		"labels": func(rows []ConsentKind) string {
-			items := make([]string, len(rows))
-			for i, r := range rows {
-				items[i] = words.Inline(r.label(c, lang))
-			}
-			return c.List(lang, items)
+			return c.List(lang, each(rows, func(r ConsentKind) string { return words.Inline(r.label(c, lang)) }))
 		},
-		"sentence": words.Capital,
+		"kindlist": func(refs []KindRef) []string { return each(refs, kind) },
+		"kinds": func(refs []KindRef, acts []ActionRef) string {
+			items := each(refs, func(r KindRef) string { return words.Inline(kind(r)) })
+			return c.List(lang, append(items, each(acts, func(a ActionRef) string {
+				return words.Inline(c.Action(lang, a.Type, a.Verb))
+			})...))
+		},
+		"errkey": func(cause, kind string) string { return errorKey(c, cause, kind) },
+	}
+}
+
+// markup are the template functions that build HTML values.
+func (k *Kit) markup() template.FuncMap {
+	return template.FuncMap{
+		"icon":     func() string { return k.assets.icon.URL },
+		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"nb":       func(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") },
 		"texts":    func(s ...string) []string { return s },
-		"choiceid": func(name string, i int) string { return choiceID(name, i) },
+		"error":    func(f Frame, field string) *FieldError { return f.errorOf(field) },
+		"initial":  initial,
+		"sentence": words.Capital,
+		"choiceid": choiceID,
 		"tel":      telephone,
 		"safehref": safeHref,
-		"errkey":   func(cause, kind string) string { return errorKey(c, cause, kind) },
-		"act":      func(a ActionRef) string { return c.Action(lang, a.Type, a.Verb) },
 		"dict":     dict,
-		"error":    func(f Frame, field string) *FieldError { return f.errorOf(field) },
 		"id":       fieldID,
 	}
+}
+
+func each[T any](items []T, f func(T) string) []string {
+	out := make([]string, len(items))
+	for i, item := range items {
+		out[i] = f(item)
+	}
+	return out
 }
 
 // local moves a time into the zone of the pages; a zero time stays zero.

@@ -88,7 +88,16 @@ func New(d Deps) (*Kit, error) {
 
 // Lang gives the language for a request: the query parameter "lang", then the
 // cookie, then Accept-Language.
-func (k *Kit) Lang(r *http.Request) string { return k.deps.Words.Lang(r, LangCookie) }
+func (k *Kit) Lang(r *http.Request) string {
+	if q := r.URL.Query().Get("lang"); k.sets[q] != nil {
+		return q
+	}
+	chosen := ""
+	if c, err := r.Cookie(LangCookie); err == nil {
+		chosen = c.Value
+	}
+	return k.deps.Words.Negotiate(r.Header.Get("Accept-Language"), chosen)
+}
 
 // Words gives the catalogue, for handlers that need a sentence of their own.
 func (k *Kit) Words() *words.Catalogue { return k.deps.Words }

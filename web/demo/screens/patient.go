@@ -14,7 +14,7 @@ func patientScreens() []Screen {
 			n := names(s)
 			p := pages.ConnectedApps{Patient: n.Patient, Self: true, Frame: in(s, n.Patient, general())}
 			if s != Empty {
-				p.Apps, p.Ended = entries(s), ended(s)
+				p.Apps, p.Ended = entries(s), ended()
 				p.Notice = &pages.Notice{Tone: pages.Good, Key: pages.NoticeEnded, Args: map[string]any{"app": "Pill Box"}}
 			}
 			return p
@@ -26,18 +26,7 @@ func patientScreens() []Screen {
 			}
 			return p
 		}},
-		{"connected-app", groupPatient, func(s State) pages.Page {
-			n := names(s)
-			p := pages.ConnectedApp{
-				Patient: n.Patient, Self: true, Entry: entries(s)[1], Technical: technical(),
-				Frame: in(s, n.Patient, general()),
-			}
-			p.BackURL = "/apps"
-			if s != Empty {
-				p.Recent, p.ActivityURL = activity(s)[:2], "/activity"
-			}
-			return p
-		}},
+		{"connected-app", groupPatient, appScreen},
 		{"end-app", groupPatient, func(s State) pages.Page {
 			n := names(s)
 			p := pages.EndApp{Patient: n.Patient, Self: true, Entry: entries(s)[0], Frame: in(s, n.Patient, general())}
@@ -54,6 +43,19 @@ func patientScreens() []Screen {
 		}},
 		{"people", groupPatient, peopleScreen},
 	}
+}
+
+func appScreen(s State) pages.Page {
+	n := names(s)
+	p := pages.ConnectedApp{
+		Patient: n.Patient, Self: true, Entry: entries(s)[1], Technical: technical(),
+		Frame: in(s, n.Patient, general()),
+	}
+	p.BackURL = "/apps"
+	if s != Empty {
+		p.Recent, p.ActivityURL = activity(s)[:2], "/activity"
+	}
+	return p
 }
 
 func entries(s State) []pages.AppEntry {
@@ -79,7 +81,7 @@ func entries(s State) []pages.AppEntry {
 	}
 }
 
-func ended(s State) []pages.AppEntry {
+func ended() []pages.AppEntry {
 	return []pages.AppEntry{{App: pages.AppInfo{Name: "Pill Box"}, EndedOn: ago(0)}}
 }
 

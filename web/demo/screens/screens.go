@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/mandate-health/mandate/internal/words"
 	"github.com/mandate-health/mandate/web/pages"
 )
 
@@ -104,7 +105,12 @@ func known(s State) bool {
 }
 
 func index() pages.Page {
-	p := pages.ScreenList{Frame: pages.Frame{}}
+	var p pages.ScreenList
+	for _, l := range words.Languages() {
+		if !l.Checked {
+			p.Unchecked = append(p.Unchecked, l.Name)
+		}
+	}
 	for _, s := range All() {
 		entry := pages.ScreenLinks{Name: s.Name, Group: s.Group}
 		for _, st := range States() {
