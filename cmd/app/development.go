@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -119,6 +120,9 @@ func (d *development) open(ctx context.Context, a *App, at reached, caFile strin
 		return err
 	}
 	d.servers.start(d.demo, h, nil)
+	// Making the synthetic records left garbage that a small machine would
+	// rather have back at once.
+	debug.FreeOSMemory()
 	r := d.ready(a, at, caFile)
 	d.announce(a.cfg.Out, r, at)
 	if a.cfg.ReadyFile != "" {
@@ -160,7 +164,8 @@ func (a *App) seedConsents(ctx context.Context) error {
 	for _, r := range dataset.RelatedPersons(now) {
 		relations = append(relations, r.JSON)
 	}
-	if err := a.proxies.Import(ctx, tenant, relations, origin); err != nil {
+	// Another node on the same database may be importing at this moment.
+	if err := a.proxies.Import(ctx, tenant, relations, origin); err != nil && !errs.Is(err, errs.Conflict) {
 		return err
 	}
 	for _, r := range dataset.Consents(now) {

@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/keys/devkeys"
 	"github.com/mandate-health/mandate/oauth"
@@ -159,10 +161,19 @@ func demoKeys(ctx context.Context, st *store.Store, tenant, name string) (devkey
 	return p, err
 }
 
-// register stores clients with an audit event each.
+// register stores clients with an audit event each. A client that is there
+// keeps its epoch, and the addresses that another node gave it: two
+// development servers on one database have one registration.
 func register(ctx context.Context, st *store.Store, clients []oauth.Client) error {
 	return st.InTx(ctx, func(tx store.Tx) error {
 		for _, c := range clients {
+			have, err := tx.ClientByID(ctx, c.Tenant, c.ID)
+			if err != nil && !errs.Is(err, errs.NotFound) {
+				return err
+			}
+			c.Epoch = have.Epoch
+			c.RedirectURIs = union(c.RedirectURIs, have.RedirectURIs)
+			c.LaunchURIs = union(c.LaunchURIs, have.LaunchURIs)
 			if err := tx.PutClient(ctx, c); err != nil {
 				return err
 			}
@@ -176,4 +187,15 @@ func register(ctx context.Context, st *store.Store, clients []oauth.Client) erro
 		}
 		return nil
 	})
+}
+
+// union appends what is missing.
+func union(a, b []string) []string {
+	a = slices.Clone(a)
+	for _, v := range b {
+		if !slices.Contains(a, v) {
+			a = append(a, v)
+		}
+	}
+	return a
 }
