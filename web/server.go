@@ -66,7 +66,8 @@ func (d *Deps) split(router *mux.Router) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
 		under := path == d.FHIRBasePath || strings.HasPrefix(path, d.FHIRBasePath+"/")
-		if under && !router.Match(r, &mux.RouteMatch{}) {
+		var match mux.RouteMatch
+		if under && (!router.Match(r, &match) || match.MatchErr != nil) {
 			d.Gateway.ServeHTTP(w, r)
 			return
 		}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
@@ -144,27 +143,30 @@ func byPath(x, y route.Route) int {
 	return 1
 }
 
-// RouteList gives the facts about every route as JSON, without handlers.
-func (a *App) RouteList(w io.Writer) error {
+// routeLine is the facts about one route.
+type routeLine struct {
+	Method string      `json:"method"`
+	Path   string      `json:"path"`
+	Auth   route.Auth  `json:"auth"`
+	Scopes string      `json:"scopes,omitempty"`
+	PHI    route.Class `json:"phi"`
+	Limit  string      `json:"limit,omitempty"`
+	Owner  string      `json:"owner"`
+	Reason string      `json:"reason,omitempty"`
+}
+
+// routeLines gives the facts about every route, those below the FHIR base
+// included, by path.
+func (a *App) routeLines() ([]routeLine, error) {
 	routes, err := a.routes()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	type line struct {
-		Method string      `json:"method"`
-		Path   string      `json:"path"`
-		Auth   route.Auth  `json:"auth"`
-		Scopes string      `json:"scopes,omitempty"`
-		PHI    route.Class `json:"phi"`
-		Limit  string      `json:"limit,omitempty"`
-		Owner  string      `json:"owner"`
-		Reason string      `json:"reason,omitempty"`
+	routes = append(routes, gatewayRoutes()...)
+	slices.SortFunc(routes, byPath)
+	var out []routeLine
+	for _, r := range routes {
+		out = append(out, routeLine{r.Method, r.Path, r.Auth, r.Scopes, r.PHI, r.Limit, r.Owner, r.Reason})
 	}
-	var out []line
-	for _, r := range append(routes, gatewayRoutes()...) {
-		out = append(out, line{r.Method, r.Path, r.Auth, r.Scopes, r.PHI, r.Limit, r.Owner, r.Reason})
-	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	return out, nil
 }

@@ -57,8 +57,13 @@ func readForm(r *http.Request, o flow.Offer) (form, []pages.FieldError) {
 				kf.categories = append(kf.categories, c.Value())
 			}
 		}
-		if kf.on && kf.only && len(kf.categories) == 0 {
+		switch {
+		case kf.on && kf.only && len(kf.categories) == 0:
 			faults = append(faults, pages.FieldError{Field: field, Key: pages.ErrNoCategory})
+		case kf.on && !kf.only && len(kf.categories) > 0:
+			// Without scripts both can be chosen; the wider one must not win
+			// unasked.
+			faults = append(faults, pages.FieldError{Field: field, Key: pages.ErrAllOrOnly})
 		}
 		f.kinds[k.Type] = kf
 	}

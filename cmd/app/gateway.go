@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/oauth/engine"
+	"github.com/mandate-health/mandate/web"
+	"github.com/mandate-health/mandate/web/fhirapi"
+	"github.com/mandate-health/mandate/web/gateway"
+	"github.com/mandate-health/mandate/web/route"
+)
+
+// verifier hands the gateway what an access token stands for.
+type verifier struct{ engine *engine.Engine }
+
+// VerifyAccessToken checks a bearer token.
+func (v verifier) VerifyAccessToken(ctx context.Context, tenant, raw string) (gateway.Bearer, error) {
+	c, err := v.engine.Verifier.VerifyAccessToken(ctx, tenant, raw)
+	if err != nil {
+		return gateway.Bearer{}, err
+	}
+	return gateway.Bearer{Client: c.Client, Grant: c.Grant, Scopes: c.Scope, JTI: c.TokenID, System: c.Grant.ID == ""}, nil
+}
+
+// origins tells from where registered apps run.
+type origins struct{ app *App }
+
+// Registered reports whether some enabled client may call from the origin.
+func (o origins) Registered(ctx context.Context, tenant, origin string) (bool, error) {
+	clients, err := o.app.store.Clients(ctx, tenant)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range clients {
+		if !c.Disabled && slices.Contains(c.Origins(), origin) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// gateway stands below the FHIR base.
+func (a *App) gateway() http.Handler {
+	return gateway.New(gateway.Deps{
+		Tenant: tenant, Base: a.site.FHIRBase, BasePath: fhirPath, Verifier: verifier{a.engine}, Authority: a.loader,
+		Upstream: a.record, Owned: &fhirapi.Service{File: a.consents, Consents: a.store, Relations: a.store}, Validator: a.codec, Recorder: a.queue, Origins: origins{a}, Problems: a.problem,
+		Clock: a.clock, IDs: a.ids, Hasher: a.hasher, RequestID: web.RequestID, Address: a.session.Address, Log: a.log,
+	})
+}
+
+// gatewayRoutes describe the FHIR base, which is one handler: the path below
+// it is read by fhir/rest, not by the router.
+func gatewayRoutes() []route.Route {
+	fhir := func(method, path string, auth route.Auth, scopes, why string, phi route.Class) route.Route {
+		return route.Route{Method: method, Path: fhirPath + path, Auth: auth, Scopes: scopes, PHI: phi, Limit: "fhir", Owner: "web/gateway", Reason: why}
+	}
+	out := []route.Route{fhir("GET", "/metadata", route.None, "", "a CapabilityStatement is public (SMART CST-01)", route.NoPHI)}
+	for _, m := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+		out = append(out, fhir(m, "/{path:.*}", route.Bearer, "by resource type and operation (access)", "", route.Record))
+	}
+	return out
+}
+
+// printRoutes lists the routes without starting anything: it builds the rooms
+// on an empty store that is thrown away.
+func printRoutes(ctx context.Context, w io.Writer, asJSON bool) error {
+	dir, err := tempDir()
+	if err != nil {
+		return err
+	}
+	defer dir.remove()
+	a := &App{cfg: Config{Dev: true, Data: dir.path, Out: io.Discard, Log: discard()}, log: discard(), ids: ids.Source{}, clock: clock.System{}}
+	if a.store, err = openStore(ctx, a.cfg, a.clock, a.ids); err != nil {
+		return explain(err)
+	}
+	defer a.store.Close()
+	if err := a.build(ctx, reached{public: "http://localhost:8080", upstream: "http://localhost:8081/fhir"}); err != nil {
+		return explain(err)
+	}
+	defer a.drain()
+	lines, err := a.routeLines()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(lines)
+	}
+	for _, l := range lines {
+		fmt.Fprintf(w, "%-8s %-42s %-8s %-12s %s\n", l.Method, l.Path, l.Auth, l.PHI, l.Owner)
+	}
+	return nil
+}
