@@ -34,8 +34,13 @@ func aboutSomebody(typ string) bool {
 // resolved, is out of everybody's reach but a system's (CMP-11, GW-24).
 func (in *Input) levelReaches(level scope.Level, res *fhir.Resource) bool {
 	patient := in.boundTo(level)
-	if patient == "" || !aboutSomebody(res.Type) {
+	if patient == "" {
 		return true
+	}
+	if !aboutSomebody(res.Type) {
+		// Whoever is bound to one patient may look at the organisation's
+		// directory, and changes only what is about that patient (SCP-12).
+		return in.Op&reads != 0
 	}
 	if res.ForeignSubject || len(res.Subjects) == 0 {
 		return false
@@ -74,7 +79,7 @@ func judgeRequestCompartment(in *Input, _ *Decision) verdict {
 			return deny("interaction-not-offered", r.Compartment.Type)
 		}
 		named = r.Compartment.ID
-	case r.Interaction == rest.Operation && r.Operation == "everything":
+	case r.Interaction == rest.Operation && r.Operation == operationEverything:
 		named = r.ID
 	default:
 		return pass
@@ -92,6 +97,12 @@ func judgeRequestCompartment(in *Input, _ *Decision) verdict {
 func narrowSearch(in *Input, d *Decision) verdict {
 	r := in.Request
 	d.Filter = r.Interaction != rest.Capabilities
+	if r.Interaction == rest.Operation && r.Operation == operationExport && len(namedTypes(r)) == 0 {
+		if types := in.Grant.typesWith(reads); !slices.Contains(types, scope.AnyType) {
+			d.Rewrite = []Narrowing{{{Name: "_type", Values: types}}}
+		}
+		return pass
+	}
 	if r.Interaction != rest.SearchType && r.Interaction != rest.HistoryType {
 		return pass
 	}

@@ -59,16 +59,30 @@ func judgeInteraction(in *Input, _ *Decision) verdict {
 	return pass
 }
 
+// The operations that are offered.
+const (
+	operationEverything = "everything"
+	operationExport     = "export"
+)
+
+// exportable reports whether the request is one of the three exports of Bulk
+// Data Access: of the system, of all patients, of a group.
+func exportable(r *rest.Request) bool {
+	return r.ID == "" && slices.Contains([]string{"", "Patient"}, r.Type) || r.ID != "" && r.Type == "Group"
+}
+
 // judgeOperation knows the operations that are offered; all others are
 // refused (M-20).
 func judgeOperation(in *Input) verdict {
 	r := in.Request
 	proxy := in.Grant.Capacity.IsProxy()
 	switch {
-	case r.Operation == "everything" && r.Type == "Patient" && r.ID != "" && !proxy:
+	case len(r.Body) > 0:
+		// Parameters in a body could say what the judged address does not.
+	case r.Operation == operationEverything && r.Type == "Patient" && r.ID != "" && !proxy:
 		return pass
-	case r.Operation == "export" && in.Grant.Capacity.Kind == fhir.CapacitySystem && slices.Contains([]string{"", "Patient", "Group"}, r.Type):
+	case r.Operation == operationExport && in.Grant.Capacity.Kind == fhir.CapacitySystem && exportable(r):
 		return pass
 	}
-	return deny("operation-not-offered", r.Operation)
+	return deny("operation-not-offered", "$"+r.Operation)
 }

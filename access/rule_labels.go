@@ -141,6 +141,9 @@ func judgeConsent(in *Input, d *Decision) verdict {
 	}
 	d.Consents = append(d.Consents, res.Consents...)
 	d.ValidUntil = res.ValidUntil
+	if in.Op&(scope.Create|scope.Update) != 0 {
+		d.Obligations = append(d.Obligations, ForceAuthor)
+	}
 	d.Reasons = append(d.Reasons, Reason{Rule: "consent", Code: "permit", Subject: res.Reason})
 	return pass
 }

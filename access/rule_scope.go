@@ -1,6 +1,8 @@
 package access
 
 import (
+	"slices"
+
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/fhir/scope"
@@ -51,6 +53,10 @@ func judgeRequestScope(in *Input, _ *Decision) verdict {
 		return judgeOperationScope(in)
 	}
 	ops, _ := need(r)
+	if r.Type == rest.AnyType && len(in.Grant.typesWith(ops)) > 0 {
+		// A compartment search over all types gives those granted (M-15).
+		return pass
+	}
 	if in.Grant.hasOps(r.Type, ops) {
 		return pass
 	}
@@ -69,7 +75,7 @@ func ownedByDocument(in *Input, typ string) bool {
 
 func judgeOperationScope(in *Input) verdict {
 	r := in.Request
-	if r.Operation == "everything" {
+	if r.Operation == operationEverything {
 		if in.Grant.hasOp("Patient", scope.Read) {
 			return pass
 		}
@@ -78,17 +84,17 @@ func judgeOperationScope(in *Input) verdict {
 	if r.Type == "Group" && !in.Grant.hasOps("Group", scope.Read|scope.Search) {
 		return deny("no-scope", "Group.rs")
 	}
-	asked := false
-	for _, p := range r.Find("_type") {
-		for _, typ := range p.Values {
-			asked = true
-			if !in.Grant.hasOps(typ, reads) {
-				return deny("no-scope", typ+".rs")
-			}
-		}
+	types := namedTypes(r)
+	if len(types) == 0 {
+		types = in.Grant.typesWith(reads)
 	}
-	if !asked && !in.Grant.readsAnything() {
+	if len(types) == 0 {
 		return deny("no-scope", "*.rs")
+	}
+	for _, typ := range types {
+		if !in.Grant.hasOps(typ, reads) {
+			return deny("no-scope", typ+".rs")
+		}
 	}
 	return pass
 }
@@ -96,15 +102,31 @@ func judgeOperationScope(in *Input) verdict {
 // reads are the operations by which data leaves.
 const reads = scope.Read | scope.Search
 
-// readsAnything reports whether some type may be read and searched, so that an
-// operation over all types has something to give.
-func (g *GrantView) readsAnything() bool {
-	for _, s := range g.Scopes {
-		if s.Ops.Has(reads) && g.hasOps(s.Type, reads) {
-			return true
+// namedTypes gives the types that the _type parameter of an operation names.
+func namedTypes(r *rest.Request) []string {
+	var out []string
+	for _, p := range r.Find("_type") {
+		out = append(out, p.Values...)
+	}
+	return out
+}
+
+// typesWith gives the named types for which each of ops is granted, or the
+// wildcard alone where that is granted.
+func (g *GrantView) typesWith(ops scope.Ops) []string {
+	var out []string
+	for _, level := range g.levels() {
+		types, wild := g.Scopes.Types(level, ops)
+		if wild {
+			return []string{scope.AnyType}
+		}
+		for _, typ := range types {
+			if !slices.Contains(out, typ) {
+				out = append(out, typ)
+			}
 		}
 	}
-	return false
+	return out
 }
 
 // judgeResourceScope asks whether one scope covers this very resource: level,

@@ -1,6 +1,10 @@
 package access
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/mandate-health/mandate/fhir"
+)
 
 // rule is one ground on which a request or a resource is judged. It answers
 // pass to let the next rule judge, or refuses; it may add consequences to the
@@ -86,6 +90,7 @@ func Decide(in Input) Decision {
 	if (in.Request == nil) == (in.Resource == nil) {
 		return Decision{Reasons: []Reason{{Rule: "input", Code: "nothing-to-judge"}}}
 	}
+	in.Resource = withContained(in.Resource)
 	for _, r := range list {
 		v := r.judge(&in, &d)
 		if v.refused {
@@ -97,4 +102,24 @@ func Decide(in Input) Decision {
 	}
 	d.Allow = true
 	return d
+}
+
+// withContained counts the labels of contained resources as the container's
+// own: what is inside leaves with it (SMART TRP-13).
+func withContained(res *fhir.Resource) *fhir.Resource {
+	if res == nil || len(res.Contained) == 0 {
+		return res
+	}
+	whole := *res
+	whole.Labels = LabelsOf(res)
+	return &whole
+}
+
+// LabelsOf gives the labels of a resource and of all that it contains.
+func LabelsOf(res *fhir.Resource) []fhir.Coding {
+	out := slices.Clone(res.Labels)
+	for i := range res.Contained {
+		out = append(out, LabelsOf(&res.Contained[i])...)
+	}
+	return out
 }

@@ -1,0 +1,124 @@
+package gateway
+
+import (
+	"github.com/mandate-health/mandate/access"
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/rest"
+	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/web/fhirapi"
+)
+
+// act is one interaction: a request, or one entry of a batch.
+type act struct {
+	x   *exchange
+	req rest.Request
+	// version is the version read or written, for the audit log.
+	version   string
+	delivered []delivery
+	consents  []string
+	// reason is why it was refused, most decisive first.
+	reason access.Reason
+}
+
+// delivery is one resource that leaves in the answer.
+type delivery struct {
+	ref      fhir.Reference
+	patients []string
+}
+
+// serve answers one interaction and records it: without a durable event
+// nothing leaves (D8).
+func (x *exchange) serve(req rest.Request) (answer, error) {
+	if req.Interaction == rest.Batch || req.Interaction == rest.Transaction {
+		return x.bundle(req)
+	}
+	a := &act{x: x, req: req}
+	ans, err := a.run()
+	if err = a.conclude(err); err != nil {
+		return answer{}, err
+	}
+	return ans, nil
+}
+
+func (a *act) run() (answer, error) {
+	if len(a.req.Find(pageParam)) > 0 {
+		return a.resume()
+	}
+	d, err := a.permit()
+	if err != nil {
+		return answer{}, err
+	}
+	if fhirapi.Owns(a.req.Type) {
+		return a.owned(d, place{})
+	}
+	switch a.req.Interaction {
+	case rest.Read:
+		return a.read()
+	case rest.VRead:
+		return a.readVersion()
+	case rest.HistoryInstance:
+		return a.history(place{})
+	case rest.SearchType, rest.SearchCompartment, rest.HistoryType:
+		return a.list(d, place{})
+	case rest.Operation:
+		return a.operation(d)
+	default:
+		return a.write()
+	}
+}
+
+// neverForApps are types that would tell an app about other people's access,
+// or hold evidence of Mandate's own (D14).
+var neverForApps = map[string]bool{"AuditEvent": true, "Person": true, "Task": true}
+
+// permit judges the request. Types that Mandate keeps from apps are refused
+// before anything is asked.
+func (a *act) permit() (access.Decision, error) {
+	if neverForApps[a.req.Type] || neverForApps[a.req.Compartment.Type] {
+		a.reason = access.Reason{Rule: "type", Code: "type-not-offered", Subject: a.req.Type}
+		return access.Decision{}, errs.New(errs.Forbidden, "type-not-offered", "Apps have no access to this type.")
+	}
+	return a.decide(a.req)
+}
+
+// decide judges a request value: the interaction itself, or a search that it
+// implies.
+func (a *act) decide(r rest.Request) (access.Decision, error) {
+	in := a.x.in
+	in.Request = &r
+	d := access.Decide(in)
+	if d.Allow {
+		return d, nil
+	}
+	return d, a.refuse(d)
+}
+
+// standing are causes that speak about the person rather than the request;
+// the app is not told which it was (SC-10).
+var standing = map[string]bool{"relation-not-in-force": true, "safety-hold": true, "consents-unknown": true, "grant-ended": true}
+
+// refuse turns a denial of a request into an error.
+func (a *act) refuse(d access.Decision) error {
+	if len(d.Reasons) > 0 {
+		a.reason = d.Reasons[0]
+	}
+	switch {
+	case d.Hidden:
+		return errAbsent
+	case standing[a.reason.Code]:
+		return errs.New(errs.Forbidden, "not-permitted-now", "The access token permits nothing at the moment.")
+	case a.reason.Code == "no-scope":
+		return errs.New(errs.Forbidden, "no-scope", "The access token has no scope for "+a.reason.Subject+".")
+	case a.reason.Code == "parameter-not-allowed":
+		return errs.New(errs.Forbidden, "parameter-not-allowed", "The search parameter "+a.reason.Subject+" is not allowed.")
+	}
+	return errs.New(errs.Forbidden, a.reason.Code, "The access token does not permit this.")
+}
+
+// judge decides about one resource under one operation.
+func (a *act) judge(res *fhir.Resource, op scope.Ops) access.Decision {
+	in := a.x.in
+	in.Resource, in.Op = res, op
+	return access.Decide(in)
+}

@@ -1,0 +1,131 @@
+package gateway
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/view"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+const mediaFHIR = "application/fhir+json"
+
+// The one text for what is absent and what is hidden (GW-14).
+var errAbsent = errs.New(errs.NotFound, "resource-not-found", "There is no such resource.")
+
+// answer is the result of one interaction.
+type answer struct {
+	status int
+	// media is "" for FHIR JSON.
+	media string
+	body  []byte
+	// version and updated are those of the resource that the answer is about.
+	version string
+	updated time.Time
+	// location is set where something was created.
+	location string
+}
+
+// etag gives the version as a weak entity tag (R4 §3.1.0.1).
+func (a answer) etag() string {
+	if a.version == "" {
+		return ""
+	}
+	return `W/"` + a.version + `"`
+}
+
+func (a answer) write(w http.ResponseWriter, _ *http.Request) {
+	h := w.Header()
+	set := func(name, value string) {
+		if value != "" {
+			h.Set(name, value)
+		}
+	}
+	set("ETag", a.etag())
+	set("Location", a.location)
+	if !a.updated.IsZero() {
+		h.Set("Last-Modified", a.updated.UTC().Format(http.TimeFormat))
+	}
+	if len(a.body) > 0 {
+		media := a.media
+		if media == "" {
+			media = mediaFHIR + "; charset=utf-8"
+		}
+		h.Set("Content-Type", media)
+	}
+	w.WriteHeader(a.status)
+	// The client may be gone; there is nobody to tell.
+	_, _ = w.Write(a.body)
+}
+
+// of gives the answer that shows one resource.
+func of(status int, s sight) answer {
+	return answer{status: status, body: s.raw, version: s.res.VersionID, updated: s.res.LastUpdated}
+}
+
+// upstreamFault turns a refusal of the upstream into one of ours: its texts
+// could name what is hidden (SMART TRP-27).
+func upstreamFault(status int) error {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return errs.New(errs.Unprocessable, "upstream-not-accepted", "The FHIR server behind Mandate did not accept the request.")
+	case http.StatusNotFound, http.StatusGone:
+		return errAbsent
+	case http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusUnsupportedMediaType:
+		return errs.New(errs.NotSupported, "upstream-not-offered", "The FHIR server behind Mandate does not offer this.")
+	case http.StatusConflict:
+		return errs.New(errs.Conflict, "write-conflict", "The change conflicts with the state of the record.")
+	case http.StatusPreconditionFailed:
+		return errChanged
+	case http.StatusRequestEntityTooLarge:
+		return errs.New(errs.TooLarge, "upstream-too-large", "The FHIR server behind Mandate takes no body of that size.")
+	case http.StatusTooManyRequests:
+		return errs.New(errs.Unavailable, "upstream-busy", "The FHIR server behind Mandate is busy.")
+	default:
+		return errs.New(errs.Upstream, "upstream-refused", "The FHIR server behind Mandate answered with an error.")
+	}
+}
+
+var errChanged = errs.New(errs.PreconditionFailed, "version-changed", "The resource was changed in the meantime.")
+
+// localise makes absolute literal references below one base relative, where
+// what follows is a reference to a resource: only then does the base say that
+// it is ours (SMART TRP-23). Any other address below the base gets the other
+// base, unless that is empty.
+func localise(raw []byte, base, other string) []byte {
+	if base == "" || !bytes.Contains(raw, []byte(base+"/")) {
+		return raw
+	}
+	text := string(raw)
+	var out strings.Builder
+	for {
+		before, after, found := strings.Cut(text, `"`+base+"/")
+		out.WriteString(before)
+		if !found {
+			return []byte(out.String())
+		}
+		value, _, _ := strings.Cut(after, `"`)
+		_, isReference := fhir.ParseReference(value)
+		switch {
+		case isReference:
+			out.WriteByte('"')
+		case other != "":
+			out.WriteString(`"` + other + "/")
+		default:
+			out.WriteString(`"` + base + "/")
+		}
+		text = after
+	}
+}
+
+// entry gives the bundle entry that shows a resource.
+func (g *Gateway) entry(s sight, mode string) view.Entry {
+	e := view.Entry{FullURL: g.d.Base + "/" + s.ref().String(), Resource: s.raw}
+	if mode != "" {
+		e.Search = []byte(`{"mode":"` + mode + `"}`)
+	}
+	return e
+}

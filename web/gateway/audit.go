@@ -1,0 +1,148 @@
+package gateway
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/fhir/compartment"
+	"github.com/mandate-health/mandate/fhir/rest"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// maxDelivered is how many references one event lists.
+const maxDelivered = 1000
+
+// conclude records the interaction and gives the error to answer with: the
+// interaction's own, or errs.Unavailable when the event could not be made
+// durable.
+func (a *act) conclude(failure error) error {
+	if err := a.record(failure); err != nil {
+		return errs.Wrap(err, errs.Unavailable, "audit-unavailable", "The access could not be recorded and is refused.")
+	}
+	return failure
+}
+
+// record writes one event for each patient whose data left, one in all when
+// that is nobody's or one patient's.
+func (a *act) record(failure error) error {
+	e := a.event(failure)
+	patients := a.patients()
+	if len(patients) < 2 {
+		if len(patients) == 1 && e.Patient == "" {
+			e.Patient = patients[0]
+		}
+		e.Delivered, e.Count = a.listDelivered("")
+		return a.x.g.d.Recorder.Record(a.x.ctx, e)
+	}
+	for _, p := range patients {
+		one := e
+		one.Patient = p
+		one.Delivered, one.Count = a.listDelivered(p)
+		if err := a.x.g.d.Recorder.Record(a.x.ctx, one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *act) event(failure error) audit.Event {
+	e := a.x.origin
+	e.Time = a.x.g.d.Clock.Now()
+	e.Kind, e.Action = kindOf(a.req)
+	e.Outcome = audit.Success
+	e.Resource = a.req.Target()
+	if e.Resource.IsZero() && a.req.Type != "" && a.req.Type != rest.AnyType {
+		e.Resource.Type = a.req.Type
+	}
+	e.ResourceVersion, e.Query, e.Consents = a.version, blanked(a.req), a.consents
+	if failure == nil {
+		return e
+	}
+	e.Outcome, e.Reason = audit.MinorFailure, errs.As(failure).Code
+	if a.reason.Code != "" {
+		e.Reason = a.reason.Code
+	}
+	switch errs.KindOf(failure) {
+	case errs.Forbidden, errs.NotFound, errs.Unauthenticated:
+		e.Kind = audit.FHIRRefused
+	case errs.Internal, errs.Upstream, errs.Unavailable:
+		e.Outcome = audit.SeriousFailure
+	}
+	a.delivered = nil
+	return e
+}
+
+func kindOf(r rest.Request) (audit.Kind, string) {
+	switch r.Interaction {
+	case rest.Read, rest.VRead, rest.HistoryInstance:
+		return audit.FHIRRead, "R"
+	case rest.SearchType, rest.SearchCompartment, rest.SearchSystem, rest.HistoryType, rest.HistorySystem:
+		return audit.FHIRSearch, "E"
+	case rest.Create:
+		return audit.FHIRWrite, "C"
+	case rest.Delete, rest.ConditionalDelete:
+		return audit.FHIRWrite, "D"
+	case rest.Update, rest.Patch, rest.ConditionalUpdate, rest.ConditionalPatch:
+		return audit.FHIRWrite, "U"
+	}
+	return audit.FHIROperation, "E"
+}
+
+// patients lists whom the delivered resources are about, each once.
+func (a *act) patients() []string {
+	var out []string
+	for _, d := range a.delivered {
+		for _, p := range d.patients {
+			if !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+// listDelivered gives what left about one patient, or all when it is "".
+// What is about nobody is told to everybody.
+func (a *act) listDelivered(patient string) (refs []string, count int) {
+	for _, d := range a.delivered {
+		if patient != "" && len(d.patients) > 0 && !slices.Contains(d.patients, patient) {
+			continue
+		}
+		count++
+		if len(refs) < maxDelivered {
+			refs = append(refs, d.ref.String())
+		}
+	}
+	return refs, count
+}
+
+// blanked gives the search with the values of free text and identifiers left
+// out: the log holds no names (AR-05).
+func blanked(r rest.Request) string {
+	var parts []string
+	for _, p := range r.Query {
+		name := p.Name
+		if p.Modifier != "" {
+			name += ":" + p.Modifier
+		}
+		value := "***"
+		if loggable(r.Type, p.Name) {
+			value = strings.Join(p.Values, ",")
+		}
+		parts = append(parts, url.QueryEscape(name)+"="+url.QueryEscape(value))
+	}
+	return strings.Join(parts, "&")
+}
+
+func loggable(typ, name string) bool {
+	switch name {
+	case "_id", "_count", "_sort", "_include", "_revinclude", "_summary", "_total", "_elements", "_lastUpdated", "_type", "_since", "_profile", "_tag":
+		return true
+	case "identifier", "birthdate", "death-date", "telecom", "phone", "email":
+		return false
+	}
+	_, known := compartment.Find(typ, name)
+	return known
+}

@@ -1,0 +1,127 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/mandate-health/mandate/fhir/rest"
+	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/fhir/view"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// pageAt gives the upstream page that a place stands on.
+func (a *act) pageAt(l listing, at place) (view.Bundle, error) {
+	if at.Next != "" {
+		return a.nextPage(at.Next)
+	}
+	return a.firstPage(l, l.count)
+}
+
+// firstPage sends the rewritten request.
+func (a *act) firstPage(l listing, count int) (view.Bundle, error) {
+	method, address, header, body := l.first.With(rest.Param{Name: "_count", Values: []string{strconv.Itoa(count)}}).Upstream()
+	res, err := a.x.g.d.Upstream.Do(a.x.ctx, method, address, header, body)
+	if err != nil {
+		return view.Bundle{}, err
+	}
+	if res.Status != http.StatusOK {
+		return view.Bundle{}, upstreamFault(res.Status)
+	}
+	return bundleOf(res.Body)
+}
+
+// nextPage follows a link of the upstream, which never leads outside its
+// base.
+func (a *act) nextPage(address string) (view.Bundle, error) {
+	raw, err := a.x.fetch(address)
+	if err != nil {
+		return view.Bundle{}, err
+	}
+	return bundleOf(raw)
+}
+
+func bundleOf(raw []byte) (view.Bundle, error) {
+	b, err := view.Entries(raw)
+	if err != nil {
+		return view.Bundle{}, errs.Wrap(err, errs.Upstream, "upstream-malformed", "The FHIR server's answer is not a valid Bundle.")
+	}
+	return b, nil
+}
+
+// link gives the address of the bundle's link of that relation.
+func link(b view.Bundle, relation string) string {
+	for _, l := range b.Links {
+		if l.Relation == relation {
+			return l.URL
+		}
+	}
+	return ""
+}
+
+// history answers the history of one resource. The current version is judged
+// first, then each version by itself; deletions are left out, because they
+// tell of versions that may have been hidden (SMART TRP-11).
+func (a *act) history(at place) (answer, error) {
+	count, onlyCount, err := a.wants()
+	if err != nil {
+		return answer{}, err
+	}
+	if _, err := a.current(a.req.Target(), scope.Read); err != nil {
+		return answer{}, err
+	}
+	first := a.req
+	first.Query = nil
+	for _, p := range a.req.Query {
+		if p.Name == "_since" || p.Name == "_at" || p.Name == "_sort" {
+			first.Query = append(first.Query, p)
+		}
+	}
+	l := listing{first: first, count: count, ops: []scope.Ops{scope.Read}, kind: "history", check: func(s sight) (bool, error) {
+		return s.ref() == a.req.Target(), nil
+	}}
+	if onlyCount {
+		return a.countOnly(l)
+	}
+	return a.page(l, at)
+}
+
+// stillVisible judges the current version of what a type's history shows
+// (GW-01).
+func (a *act) stillVisible(s sight) (bool, error) {
+	_, err := a.current(s.ref(), scope.Read, scope.Search)
+	if errs.Is(err, errs.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// historyEntry gives the entry of one version. How it came about is told as
+// an update: the upstream's own words are not passed on.
+func (g *Gateway) historyEntry(s sight) view.Entry {
+	e := g.entry(s, "")
+	e.Request, _ = json.Marshal(struct {
+		Method string `json:"method"`
+		URL    string `json:"url"`
+	}{http.MethodPut, s.ref().String()})
+	e.Response = entryResponse(answer{status: http.StatusOK, version: s.res.VersionID, updated: s.res.LastUpdated}, nil)
+	return e
+}
+
+// entryResponse gives Bundle.entry.response.
+func entryResponse(a answer, outcome any) json.RawMessage {
+	modified := ""
+	if !a.updated.IsZero() {
+		modified = a.updated.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	}
+	// Plain strings and an outcome made of them always marshal.
+	raw, _ := json.Marshal(struct {
+		Status       string `json:"status"`
+		Location     string `json:"location,omitempty"`
+		ETag         string `json:"etag,omitempty"`
+		LastModified string `json:"lastModified,omitempty"`
+		Outcome      any    `json:"outcome,omitempty"`
+	}{strconv.Itoa(a.status) + " " + http.StatusText(a.status), a.location, a.etag(), modified, outcome})
+	return raw
+}

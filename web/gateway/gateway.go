@@ -1,0 +1,188 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/mandate-health/mandate/access"
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/fhir/rest"
+	"github.com/mandate-health/mandate/fhir/upstream"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/authority"
+	"github.com/mandate-health/mandate/web/fhirapi"
+)
+
+// Bearer is what an access token stands for, as of now.
+type Bearer struct {
+	Client oauth.Client
+	// Grant is zero for a client that acts for itself.
+	Grant oauth.Grant
+	// Scopes is the scope string of this very token, at most the grant's.
+	Scopes string
+	// JTI names the token in the audit log.
+	JTI string
+	// System says that the client acts for itself.
+	System bool
+}
+
+// Verifier checks access tokens.
+type Verifier interface {
+	// VerifyAccessToken returns errs.Unauthenticated for a token that is not
+	// or no longer good, errs.Unavailable.
+	VerifyAccessToken(ctx context.Context, tenant, raw string) (Bearer, error)
+}
+
+// Origins knows from where registered apps run.
+type Origins interface {
+	// Registered reports whether some client may call from the origin.
+	Registered(ctx context.Context, tenant, origin string) (bool, error)
+}
+
+// Validator checks a resource against FHIR R4; fhir/codec is one.
+type Validator interface {
+	// ValidateType returns errs.Invalid naming the elements at fault.
+	ValidateType(raw []byte, typ string) error
+}
+
+// Problems writes refusals; problem.Writer is one.
+type Problems interface {
+	FHIR(w http.ResponseWriter, r *http.Request, err error)
+	Outcome(err error) any
+	Status(err error) int
+}
+
+// Owned serves the types that Mandate keeps itself; fhirapi.Service is one.
+type Owned interface {
+	Do(ctx context.Context, c fhirapi.Call) (fhirapi.Answer, error)
+}
+
+// Deps is what the gateway is made of. All fields are required but Log,
+// RequestID and Address.
+type Deps struct {
+	Tenant string
+	// Base is the public FHIR base URL, without a trailing slash; BasePath is
+	// its path, which requests arrive with.
+	Base, BasePath string
+	Verifier       Verifier
+	Authority      *authority.Loader
+	Upstream       *upstream.Client
+	Owned          Owned
+	Validator      Validator
+	// Recorder takes the event of every interaction.
+	Recorder audit.Recorder
+	Origins  Origins
+	Problems Problems
+	Clock    clock.Clock
+	IDs      ids.Source
+	// Hasher keys the handles in page and export links.
+	Hasher ids.Hasher
+	// RequestID and Address tell the request's id and the client's network
+	// address.
+	RequestID func(*http.Request) string
+	Address   func(*http.Request) string
+	Log       *slog.Logger
+}
+
+// Gateway serves everything below the FHIR base. It is safe for concurrent
+// use.
+type Gateway struct {
+	d          Deps
+	capability capability
+}
+
+// New makes a gateway.
+func New(d Deps) *Gateway {
+	none := func(*http.Request) string { return "" }
+	if d.RequestID == nil {
+		d.RequestID = none
+	}
+	if d.Address == nil {
+		d.Address = none
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Gateway{d: d}
+}
+
+// maxBody is the largest request body that is read, in bytes; what parses may
+// be smaller.
+const maxBody = 16<<20 + 1
+
+// ServeHTTP answers one request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	path, ok := strings.CutPrefix(r.URL.EscapedPath(), g.d.BasePath)
+	if !ok || path != "" && path[0] != '/' {
+		g.d.Problems.FHIR(w, r, errAbsent)
+		return
+	}
+	if g.cors(w, r, path) {
+		return
+	}
+	if path == "/metadata" {
+		g.metadata(w, r)
+		return
+	}
+	x, err := g.authenticate(r)
+	if err != nil {
+		g.d.Problems.FHIR(w, r, err)
+		return
+	}
+	g.allowOrigin(w, r, x.bearer.Client)
+	if handle, ok := strings.CutPrefix(path, exportPath); ok {
+		x.export(w, r, handle)
+		return
+	}
+	ans, err := x.handle(r, path)
+	if err != nil {
+		g.d.Problems.FHIR(w, r, err)
+		return
+	}
+	ans.write(w, r)
+}
+
+// exchange is one HTTP request with what stands behind its token. What it
+// remembers about resources never outlives it.
+type exchange struct {
+	g      *Gateway
+	ctx    context.Context
+	token  string
+	bearer Bearer
+	// in holds grant and standing; request or resource are added for each
+	// decision.
+	in     access.Input
+	origin audit.Event
+	memory memory
+}
+
+// handle parses the request and answers it.
+func (x *exchange) handle(r *http.Request, path string) (answer, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	if err != nil {
+		return answer{}, errs.Wrap(err, errs.Invalid, "body-unreadable", "The body could not be read.")
+	}
+	req, err := rest.Parse(x.incoming(r, path, body))
+	if err != nil {
+		a := &act{x: x, req: rest.Request{}}
+		return answer{}, a.conclude(err)
+	}
+	localQuery(req.Query, x.g.d.Base)
+	return x.serve(req)
+}
+
+// incoming gives the request as it arrived, with absolute references to our
+// own base made relative.
+func (x *exchange) incoming(r *http.Request, path string, body []byte) rest.Incoming {
+	return rest.Incoming{
+		Method: r.Method, Path: path, RawQuery: r.URL.RawQuery, Header: r.Header,
+		Body: localise(body, x.g.d.Base, ""),
+	}
+}

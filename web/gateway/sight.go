@@ -1,0 +1,175 @@
+package gateway
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/mandate-health/mandate/access"
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/fhir/view"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/web/fhirapi"
+)
+
+// sight is a resource that was judged visible, as it may leave.
+type sight struct {
+	raw []byte
+	res fhir.Resource
+}
+
+func (s sight) ref() fhir.Reference { return fhir.Reference{Type: s.res.Type, ID: s.res.ID} }
+
+// memory is what an exchange knows about resources judged before: the owner
+// of a Binary, and whether a reference may be seen.
+type memory struct {
+	owners map[string]owner
+	seen   map[fhir.Reference]seen
+	// lookups counts reads made only to judge others.
+	lookups int
+}
+
+type seen struct {
+	visible bool
+	res     fhir.Resource
+}
+
+// eitherOf lets a resource leave when it may be read or found: what arrives
+// by way of another (M-16, M-18).
+var eitherOf = []scope.Ops{scope.Read, scope.Search}
+
+// see judges a resource of the upstream. ok is false for what must not leave;
+// what cannot be read strictly never does. Errors are those of the upstream
+// when another resource had to be asked for.
+func (a *act) see(raw []byte, ops ...scope.Ops) (s sight, ok bool, err error) {
+	raw = localise(raw, a.x.g.d.Upstream.Base(), a.x.g.d.Base)
+	res, scanErr := view.Scan(raw)
+	if scanErr != nil || fhirapi.Owns(res.Type) || neverForApps[res.Type] {
+		return sight{}, false, nil
+	}
+	ok, err = a.adopt(&res)
+	if err != nil {
+		return sight{}, false, err
+	}
+	var d access.Decision
+	if ok {
+		d, ok = a.judgeAny(&res, ops)
+	}
+	a.x.remember(res, ok)
+	if !ok {
+		return sight{}, false, nil
+	}
+	return a.release(raw, res, d)
+}
+
+func (a *act) judgeAny(res *fhir.Resource, ops []scope.Ops) (access.Decision, bool) {
+	var d access.Decision
+	for _, op := range ops {
+		if d = a.judge(res, op); d.Allow {
+			return d, true
+		}
+	}
+	if len(d.Reasons) > 0 {
+		a.reason = d.Reasons[0]
+	}
+	return d, false
+}
+
+// adopt gives resources that stand for others what they are judged by;
+// reachable is false when there is nothing that may be seen.
+func (a *act) adopt(res *fhir.Resource) (reachable bool, err error) {
+	switch res.Type {
+	case "Binary":
+		return a.adoptBinary(res)
+	case "Provenance":
+		return a.adoptProvenance(res)
+	}
+	return true, nil
+}
+
+// release applies the obligations and notes what leaves.
+func (a *act) release(raw []byte, res fhir.Resource, d access.Decision) (sight, bool, error) {
+	out, err := a.strip(raw, d)
+	if err != nil {
+		return sight{}, false, nil
+	}
+	for _, c := range d.Consents {
+		if !slices.Contains(a.consents, c) {
+			a.consents = append(a.consents, c)
+		}
+	}
+	return sight{raw: out, res: res}, true, nil
+}
+
+// strip removes security labels: all of them for a proxy, the topics for
+// everybody but a system client, because a label tells what the text leaves
+// out (LB-17, GW-18).
+func (a *act) strip(raw []byte, d access.Decision) ([]byte, error) {
+	if a.x.system() || !slices.Contains(d.Obligations, access.StripLabels) {
+		return raw, nil
+	}
+	proxy := a.x.in.Grant.Capacity.IsProxy()
+	return view.StripLabels(raw, func(c fhir.Coding) bool {
+		return !proxy && c.System == fhir.SystemConfidentiality
+	})
+}
+
+// deliver notes that a resource leaves in the answer.
+func (a *act) deliver(s sight) {
+	a.delivered = append(a.delivered, delivery{ref: s.ref(), patients: s.res.Subjects})
+}
+
+func (x *exchange) remember(res fhir.Resource, visible bool) {
+	if res.ID == "" {
+		return
+	}
+	if x.memory.seen == nil {
+		x.memory.seen = map[fhir.Reference]seen{}
+	}
+	ref := fhir.Reference{Type: res.Type, ID: res.ID}
+	if !x.memory.seen[ref].visible {
+		x.memory.seen[ref] = seen{visible: visible, res: res}
+	}
+}
+
+// maxLookups bounds, for one exchange, the reads that only serve to judge
+// other resources; what is not judged is hidden.
+const maxLookups = 200
+
+// fetch asks the upstream for one address. Errors: errAbsent, upstreamFault,
+// errs.Upstream.
+func (x *exchange) fetch(address string) ([]byte, error) {
+	res, err := x.g.d.Upstream.Do(x.ctx, http.MethodGet, address, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	if res.Status != http.StatusOK {
+		return nil, upstreamFault(res.Status)
+	}
+	return res.Body, nil
+}
+
+// current reads a resource as it is now and judges it.
+func (a *act) current(ref fhir.Reference, ops ...scope.Ops) (sight, error) {
+	raw, err := a.x.fetch("/" + ref.String())
+	if err != nil {
+		return sight{}, err
+	}
+	return a.only(raw, ref, ops...)
+}
+
+// only judges the one resource that was asked for; errAbsent when it is
+// hidden, or when the upstream gave another one.
+func (a *act) only(raw []byte, ref fhir.Reference, ops ...scope.Ops) (sight, error) {
+	s, ok, err := a.see(raw, ops...)
+	if err != nil {
+		return sight{}, err
+	}
+	if !ok {
+		return sight{}, errAbsent
+	}
+	if s.ref() != ref {
+		return sight{}, errs.New(errs.Upstream, "upstream-other-resource", "The FHIR server behind Mandate gave another resource than asked for.")
+	}
+	return s, nil
+}

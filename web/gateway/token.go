@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/mandate-health/mandate/access"
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+var errNoToken = errs.New(errs.Unauthenticated, "token-missing", "An access token is needed, in the Authorization header.")
+
+// bearerToken takes the token from the one Authorization header; never from
+// the address or a body (RFC 6750 §5.3).
+func bearerToken(r *http.Request) (string, error) {
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return "", errNoToken
+	}
+	scheme, token, ok := strings.Cut(values[0], " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " ,\t") {
+		return "", errNoToken
+	}
+	return token, nil
+}
+
+// authenticate gives the exchange of a good token. Errors:
+// errs.Unauthenticated, errs.Unavailable.
+func (g *Gateway) authenticate(r *http.Request) (*exchange, error) {
+	raw, err := bearerToken(r)
+	if err != nil {
+		return nil, err
+	}
+	x := &exchange{g: g, ctx: r.Context(), token: raw}
+	x.origin = audit.Event{Tenant: g.d.Tenant, Network: g.d.Address(r), RequestID: g.d.RequestID(r)}
+	return x, x.stand()
+}
+
+// stand verifies the token and loads what backs it now. It is asked again
+// between fetching and releasing, so that a revocation in between counts
+// (GW-26).
+func (x *exchange) stand() error {
+	g := x.g
+	b, err := g.d.Verifier.VerifyAccessToken(x.ctx, g.d.Tenant, x.token)
+	if err != nil {
+		return err
+	}
+	now := g.d.Clock.Now()
+	grant := b.Grant
+	if b.System {
+		grant = oauth.Grant{ClientID: b.Client.ID, Capacity: fhir.Capacity{Kind: fhir.CapacitySystem}}
+	}
+	grant.Tenant, grant.Scopes = g.d.Tenant, b.Scopes
+	in, err := g.d.Authority.Input(x.ctx, grant, now)
+	if err != nil {
+		return err
+	}
+	x.bearer, x.in = b, in
+	o := &x.origin
+	o.PersonID, o.ClientID, o.Capacity = grant.PersonID, grant.ClientID, grant.Capacity
+	o.SessionID, o.GrantID, o.TokenID, o.Patient = grant.SessionHash, grant.ID, b.JTI, bound(in)
+	return nil
+}
+
+// maxTries is how often a filtered answer is made anew because a consent
+// changed meanwhile.
+const maxTries = 3
+
+// steady runs a filtering and then asks again what backs the token. When that
+// changed, the filtering is done anew: nothing leaves on a consent that ended
+// while it was fetched (GW-26).
+func (x *exchange) steady(filter func() error) error {
+	for range maxTries {
+		before := x.in
+		if err := filter(); err != nil {
+			return err
+		}
+		if err := x.stand(); err != nil {
+			return err
+		}
+		if before.Policy == x.in.Policy && before.ProxyInForce == x.in.ProxyInForce && before.SafetyHold == x.in.SafetyHold {
+			return nil
+		}
+		x.memory = memory{}
+	}
+	return errs.New(errs.Unavailable, "standing-unsteady", "Consents are being changed at this moment; try again.")
+}
+
+// bound gives the patient on whose record the grant acts, "" when it is not
+// bound to one.
+func bound(in access.Input) string {
+	if in.Grant.Patient != "" {
+		return in.Grant.Patient
+	}
+	return in.Grant.Capacity.Patient
+}
+
+// holder names whom a handle in a link is for: the grant, or the client that
+// acts for itself (SMART TRP-07).
+func (x *exchange) holder() string {
+	if x.bearer.System {
+		return "client:" + x.bearer.Client.ID
+	}
+	return "grant:" + x.bearer.Grant.ID
+}
+
+// system reports whether the client acts for itself.
+func (x *exchange) system() bool { return x.in.Grant.Capacity.Kind == fhir.CapacitySystem }
