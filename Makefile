@@ -1,0 +1,54 @@
+# The commands of the house. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Two packages at a time: several tests run a browser or a PostgreSQL beside Go.
+PARALLEL ?= 2
+TIMEOUT ?= 20m
+FUZZTIME ?= 10s
+PACKAGES ?= ./...
+
+export MANDATE_ARTEFACTS := $(CURDIR)/artefacts
+
+.PHONY: help dev build test test-tools bench fuzz lint generate verify clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+dev: ## run everything for development: server, sandbox, demo app
+	go run ./cmd/mandate dev $(ARGS)
+
+build: ## build the static binary ./mandate
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o mandate ./cmd/mandate
+
+test: test-tools ## run every test; a skipped one fails
+	go vet $(PACKAGES)
+	mkdir -p "$$MANDATE_ARTEFACTS"
+	go run ./internal/arch/testsum -count=1 -timeout=$(TIMEOUT) -p=$(PARALLEL) $(PACKAGES)
+
+test-tools: ## install what the tests need and is missing
+	@scripts/test-tools.sh
+
+bench: ## run the benchmarks
+	go test -run='^$$' -bench=. -benchmem -p=1 $(PACKAGES)
+
+fuzz: ## run each fuzz target for FUZZTIME
+	@scripts/fuzz.sh $(FUZZTIME)
+
+lint: ## run the linters, installing them into .tools/ if missing
+	@scripts/lint.sh
+
+generate: ## make the generated files again; R4=FOLDER adds the FHIR tables
+	go run ./internal/arch/picture
+	$(if $(R4),go run ./fhir/compartment/gen $(R4) fhir/compartment/tables.tsv)
+
+verify: ## fail when a generated or badly formatted file is found
+	go mod verify
+	go run ./internal/arch/picture -check
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:" $$unformatted; exit 1; fi
+	go test -count=1 ./internal/arch
+
+clean: ## remove what was built; tools and demo data stay
+	rm -rf mandate artefacts
+	go clean -testcache
