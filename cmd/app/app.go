@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/consent"
@@ -28,6 +29,7 @@ import (
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/pages"
 	"github.com/mandate-health/mandate/web/problem"
+	"github.com/mandate-health/mandate/web/protocol"
 	"github.com/mandate-health/mandate/web/session"
 )
 
@@ -81,7 +83,7 @@ func (a *App) build(ctx context.Context, at reached) error {
 		IntrospectURL: at.public + "/introspect", RevokeURL: at.public + "/revoke",
 	}
 	for _, step := range []func(context.Context, reached) error{
-		a.buildKeys, a.buildRooms, a.buildOAuth, a.buildWeb,
+		a.buildKeys, a.buildRooms, a.buildPages, a.buildOAuth, a.buildWeb,
 	} {
 		if err := step(ctx, at); err != nil {
 			return err
@@ -112,12 +114,17 @@ func on[T any](st *store.Store, view func(store.Tx) T) txn.Runner[T] {
 	})
 }
 
+// newIdentity gives the use-cases of accounts and sessions.
+func newIdentity(st *store.Store, clk clock.Clock, src ids.Source, hasher ids.Hasher) *identity.Service {
+	return identity.New(identity.Deps{
+		Tx:    on(st, func(tx store.Tx) identity.Tx { return tx }),
+		Store: st, Passwords: passwords(src), Codes: codes(), Clock: clk, IDs: src, Hasher: hasher,
+	})
+}
+
 func (a *App) buildRooms(context.Context, reached) error {
 	a.queue = audit.NewQueue(a.store, audit.QueueConfig{})
-	a.identity = identity.New(identity.Deps{
-		Tx:    on(a.store, func(tx store.Tx) identity.Tx { return tx }),
-		Store: a.store, Passwords: passwords(a.ids), Codes: codes(), Clock: a.clock, IDs: a.ids, Hasher: a.hasher,
-	})
+	a.identity = newIdentity(a.store, a.clock, a.ids, a.hasher)
 	a.consents = consent.NewService(consent.Deps{
 		Store: a.store, Tx: on(a.store, func(tx store.Tx) consent.Tx { return tx }),
 		Validator: a.codec, Clock: a.clock, IDs: a.ids,
@@ -131,6 +138,8 @@ func (a *App) buildRooms(context.Context, reached) error {
 }
 
 func (a *App) buildOAuth(context.Context, reached) error {
+	// Validate has read it before; none is the zero reference.
+	custodian, _ := fhir.ParseReference(a.cfg.OrganizationRef)
 	people := standing{a.store, a.clock}
 	verifier := &engine.Verifier{Ring: a.ring, Sites: a, Reader: a.store, People: people, Clock: a.clock}
 	a.engine = engine.New(engine.Deps{
@@ -145,8 +154,8 @@ func (a *App) buildOAuth(context.Context, reached) error {
 		Tx: on(a.store, func(tx store.Tx) flow.Tx { return tx }), Read: a.store, Authority: a.loader,
 		Record: record{a.record, a.store, a.consents},
 		Issuer: issuer{a.engine, a.clock}, Clock: a.clock, IDs: a.ids, Hasher: a.hasher,
-		IssuerURL: a.site.Issuer, Base: a.site.FHIRBase,
-		Organization: fhir.Reference{Type: "Organization", ID: "lakeside-palliative"},
+		IssuerURL: a.site.Issuer, Base: a.site.FHIRBase, StyleURL: a.site.Issuer + protocol.StylePath(a.kit.SMARTStyle()),
+		Organization: custodian,
 	})
 	return nil
 }
@@ -160,15 +169,18 @@ func (a *App) endpoint() *grant.Endpoint {
 	})
 }
 
-func (a *App) buildWeb(_ context.Context, at reached) error {
+func (a *App) buildPages(context.Context, reached) error {
 	catalogue, err := words.New()
 	if err != nil {
 		return err
 	}
-	a.kit, err = pages.New(pages.Deps{Words: catalogue, Log: a.log, HelpPhone: a.cfg.HelpPhone, Organisation: "Lakeside Palliative Care"})
-	if err != nil {
-		return err
-	}
+	a.kit, err = pages.New(pages.Deps{
+		Words: catalogue, Log: a.log, HelpPhone: a.cfg.HelpPhone, Organisation: a.cfg.Organization,
+	})
+	return err
+}
+
+func (a *App) buildWeb(_ context.Context, at reached) (err error) {
 	a.problem = problem.New(problem.Config{Issuer: a.site.Issuer, Log: a.log, Page: a.errorPage})
 	a.session, err = session.New(session.Deps{
 		PublicURL: at.public, Sessions: a.identity, IDs: a.ids, Hasher: a.hasher,
@@ -183,7 +195,7 @@ func (a *App) buildWeb(_ context.Context, at reached) error {
 	}
 	a.handler, err = web.New(web.Deps{
 		Routes: routes, FHIRBasePath: fhirPath, Gateway: a.gateway(), IDs: a.ids, Log: a.log,
-		NotFound: http.HandlerFunc(a.notFound), Failed: a.problem.HTML, HSTS: a.cfg.TLS || a.cfg.CertFile != "",
+		NotFound: http.HandlerFunc(a.notFound), Failed: a.problem.HTML, HSTS: strings.HasPrefix(at.public, "https://"),
 	})
 	return err
 }

@@ -21,6 +21,7 @@ const Version = "0.1.0-dev"
 type commands struct {
 	Dev      devCommand      `cmd:"" help:"Run everything on this machine: demo people, demo apps, a sandbox FHIR server."`
 	Serve    serveCommand    `cmd:"" help:"Run in front of a real FHIR server."`
+	Account  accountCommand  `cmd:"" help:"Manage the accounts of people."`
 	Routes   routesCommand   `cmd:"" help:"List every route with its authentication, data class and owner."`
 	Selftest selftestCommand `cmd:"" help:"Run the conformance suite against a running server."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
@@ -34,6 +35,8 @@ type common struct {
 	Database     string   `help:"PostgreSQL URL to use in place of the embedded store." placeholder:"URL"`
 	Client       []string `help:"JSON file with clients to register at start; may be repeated." placeholder:"FILE" type:"existingfile"`
 	HelpPhone    string   `name:"help-phone" default:"+1 555 0100" help:"Telephone number printed on every page."`
+	Organization string   `help:"Name of the organization that runs this server, as people know it." placeholder:"NAME"`
+	OrgRef       string   `name:"organization-ref" help:"FHIR reference of that organization, named as custodian in consents." placeholder:"Organization/ID"`
 	TrustedProxy []string `name:"trusted-proxy" help:"Network whose X-Forwarded-For is believed; may be repeated." placeholder:"CIDR"`
 	Offset       string   `name:"unsafe-clock-offset" help:"File with a duration by which the clock is shifted. For tests only." placeholder:"FILE" type:"existingfile"`
 }
@@ -110,6 +113,9 @@ func (c *devCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Organization == "" {
+		cfg.Organization, cfg.OrganizationRef = "Lakeside Palliative Care", "Organization/lakeside-palliative"
+	}
 	cfg.Dev, cfg.Reset, cfg.TLS, cfg.Upstream, cfg.ReadyFile = true, c.Reset, c.TLS, c.Upstream, c.ReadyFile
 	return Run(s.ctx, cfg)
 }
@@ -127,7 +133,7 @@ func (c *serveCommand) Run(s *streams) error {
 func (c *common) config(s *streams) (Config, error) {
 	cfg := Config{
 		Listen: c.Listen, PublicURL: c.PublicURL, Data: c.Data, Database: c.Database, ClientFiles: c.Client,
-		HelpPhone: c.HelpPhone, ClockOffset: c.Offset, Out: s.out,
+		HelpPhone: c.HelpPhone, Organization: c.Organization, OrganizationRef: c.OrgRef, ClockOffset: c.Offset, Out: s.out,
 		Log: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}
 	for _, text := range c.TrustedProxy {

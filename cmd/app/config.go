@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/mandate-health/mandate/fhir"
 )
 
 // Config says how one process runs. Its zero value is not valid; Validate
@@ -43,6 +45,11 @@ type Config struct {
 	ClockOffset string
 	// HelpPhone is printed on every page.
 	HelpPhone string
+	// Organization is the name of who runs this server, as people know it;
+	// OrganizationRef its FHIR reference, such as Organization/1, which
+	// consents name as custodian.
+	Organization    string
+	OrganizationRef string
 	// TrustedProxies are networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	// Dev adds the sandbox, demo people and clients, and the test routes.
@@ -69,6 +76,9 @@ func (c *Config) Validate() error {
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		fault("--cert and --key belong together")
+	}
+	if _, ok := fhir.ParseReference(c.OrganizationRef); c.OrganizationRef != "" && !ok {
+		fault("--organization-ref %q is not a reference such as Organization/1", c.OrganizationRef)
 	}
 	if !c.Dev {
 		c.validateServe(fault)

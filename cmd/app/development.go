@@ -145,9 +145,6 @@ func (d *development) seed(ctx context.Context, a *App) error {
 		return err
 	}
 	a.devToken = d.token
-	if a.cfg.Upstream != "" {
-		return nil
-	}
 	return a.seedConsents(ctx)
 }
 

@@ -79,6 +79,7 @@ func (a *App) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	}
 	for path, h := range map[string]http.Handler{
 		fhirPath + "/.well-known/smart-configuration": smart, "/.well-known/openid-configuration": oidc, "/jwks": jwks,
+		protocol.StylePath(a.kit.SMARTStyle()): protocol.Style(a.kit.SMARTStyle()),
 	} {
 		out = append(out, open("GET", path, public, h), open("OPTIONS", path, "CORS preflight", h))
 	}

@@ -64,6 +64,8 @@ type Deps struct {
 	// IssuerURL is the issuer identifier, Base the FHIR base URL.
 	IssuerURL string
 	Base      string
+	// StyleURL is told to apps launched by an EHR that gave no style.
+	StyleURL string
 	// Organization is the FHIR reference of the custodian in consents.
 	Organization fhir.Reference
 }
@@ -157,7 +159,7 @@ func (s *Service) store(ctx context.Context, p *oauth.Pending, client oauth.Clie
 			return err
 		}
 		p.Request.Launch = launch.Hash
-		p.Context = launch.Context
+		p.Context = s.embedded(launch.Context)
 		p.LaunchUser = launch.User
 	}
 	return s.Tx.InTx(ctx, func(tx Tx) error {
@@ -182,6 +184,19 @@ func (s *Service) store(ctx context.Context, p *oauth.Pending, client oauth.Clie
 		e.ClientID = client.ID
 		return tx.AppendAudit(ctx, e)
 	})
+}
+
+// embedded fills in what an EHR left out: an app that is not told otherwise
+// shows who the patient is (CTX-10, CTX-12).
+func (s *Service) embedded(c oauth.Context) oauth.Context {
+	if c.NeedPatientBanner == nil {
+		show := true
+		c.NeedPatientBanner = &show
+	}
+	if c.StyleURL == "" {
+		c.StyleURL = s.StyleURL
+	}
+	return c
 }
 
 // errLaunch is the one answer to every launch handle that does not fit, so

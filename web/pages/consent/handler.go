@@ -189,6 +189,7 @@ func (h *Handler) frame(r *http.Request, p oauth.Pending, who flow.Visitor) page
 	return pages.Frame{
 		Lang: h.Kit.Lang(r), SignedInAs: who.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
 		AppRedirect: p.Request.RedirectURI, Now: h.Clock.Now(),
+		SessionEnds: who.Session.IdleEnds, StayURL: signin.StayPath,
 		Staff: who.Person.Role == identity.RoleClinician || who.Person.Role == identity.RoleAdmin,
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/mandate-health/mandate/oauth/authority"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/web/pages"
+	"github.com/mandate-health/mandate/web/pages/signin"
 	"github.com/mandate-health/mandate/web/route"
 	"github.com/mandate-health/mandate/web/session"
 )
@@ -84,6 +85,7 @@ func (h *Handler) frame(r *http.Request, id session.Identity, back string) pages
 	return pages.Frame{
 		Lang: h.Kit.Lang(r), SignedInAs: id.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
 		BackURL: back, Now: h.Clock.Now(), Staff: isStaff(id.Person),
+		SessionEnds: id.Session.IdleEnds, StayURL: signin.StayPath,
 	}
 }
 

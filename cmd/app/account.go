@@ -1,0 +1,87 @@
+package app
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/identity/factor/totp"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/keys"
+)
+
+// accountCommand manages accounts from the command line.
+type accountCommand struct {
+	Add accountAdd `cmd:"" help:"Make an account. The password is read from standard input."`
+}
+
+type accountAdd struct {
+	Data     string   `default:"./mandate-data" help:"Folder of the embedded store; the server must be stopped." placeholder:"DIR"`
+	Database string   `help:"PostgreSQL URL to use in place of the embedded store." placeholder:"URL"`
+	Username string   `required:"" help:"Name to sign in with."`
+	Name     string   `required:"" help:"Name by which pages call the person."`
+	Role     string   `required:"" enum:"patient,proxy,clinician,admin" help:"patient, proxy, clinician or admin."`
+	Identity []string `help:"FHIR resource that stands for the person, such as Patient/1 or Practitioner/7; for a proxy RelatedPerson/ID@PATIENT. May be repeated." placeholder:"TYPE/ID"`
+	Language string   `help:"Language of the pages, such as es." placeholder:"TAG"`
+}
+
+// Run makes the account, and prints the secret of the second factor once where
+// the role needs one.
+func (c *accountAdd) Run(s *streams) error {
+	p := identity.Person{Tenant: tenant, Username: c.Username, Name: c.Name, Role: identity.Role(c.Role), Language: c.Language}
+	for _, text := range c.Identity {
+		id, err := readIdentity(text)
+		if err != nil {
+			return err
+		}
+		p.Identities = append(p.Identities, id)
+	}
+	password, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if password = strings.TrimRight(password, "\r\n"); password == "" {
+		return fmt.Errorf("no password on standard input: %w", err)
+	}
+	clk, src := clock.System{}, ids.Source{}
+	st, err := openStore(s.ctx, Config{Data: c.Data, Database: c.Database}, clk, src)
+	if err != nil {
+		return explain(err)
+	}
+	defer st.Close()
+	hasher, err := keys.NewRing(st, clk).Hasher(s.ctx, tenant)
+	if err != nil {
+		return explain(err)
+	}
+	secret := ""
+	if p.Role.NeedsSecondFactor() {
+		secret = totp.NewSecret(src)
+	}
+	p, err = newIdentity(st, clk, src, hasher).CreateAccount(s.ctx, identity.NewAccount{Person: p, Password: password, TOTPSecret: secret})
+	if err != nil {
+		return explain(err)
+	}
+	fmt.Fprintf(s.out, "account %s made for %s\n", p.ID, p.Username)
+	if secret != "" {
+		fmt.Fprintf(s.out, "second factor, shown once: %s\n%s\n", secret, totp.URI("Mandate", p.Username, secret))
+	}
+	return nil
+}
+
+// readIdentity reads TYPE/ID, or RelatedPerson/ID@PATIENT.
+func readIdentity(text string) (identity.Identity, error) {
+	refText, patient, _ := strings.Cut(text, "@")
+	ref, ok := fhir.ParseReference(refText)
+	id := identity.Identity{Resource: ref, Patient: patient, Verified: true}
+	switch {
+	case !ok:
+	case ref.Type == "Patient" && patient == "":
+		id.Patient = ref.ID
+		return id, nil
+	case ref.Type == "Practitioner" && patient == "", ref.Type == "RelatedPerson" && fhir.ValidID(patient):
+		return id, nil
+	}
+	return id, errs.New(errs.Invalid, "identity-malformed", fmt.Sprintf("--identity %q is not Patient/ID, Practitioner/ID or RelatedPerson/ID@PATIENT.", text))
+}
