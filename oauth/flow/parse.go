@@ -100,7 +100,7 @@ func ParseAuthorize(v url.Values, base string) (req oauth.AuthorizeRequest, laun
 		Prompt: strings.Fields(v.Get("prompt")), ACR: strings.Fields(v.Get("acr_values")), MaxAge: -1,
 	}
 	for _, check := range []func(url.Values, *oauth.AuthorizeRequest) error{
-		checkOnce, checkResponse, checkState, checkChallenge, checkScope, checkMaxAge,
+		checkOnce, checkResponse, checkState, checkChallenge, checkScope, checkMaxAge, checkPrompt,
 	} {
 		if err := check(v, &req); err != nil {
 			return req, "", err
@@ -180,18 +180,27 @@ func checkMaxAge(v url.Values, req *oauth.AuthorizeRequest) error {
 	return nil
 }
 
-// checkAud accepts the FHIR base with at most one trailing slash (AZ-06,
-// AZ-08), under its SMART name or as an RFC 8707 resource.
-func checkAud(v url.Values, base string) (string, error) {
-	aud := v.Get("aud")
-	if aud == "" {
-		aud = v.Get("resource")
+// checkPrompt refuses none beside anything that would show a page (OIDC Core
+// §3.1.2.1).
+func checkPrompt(_ url.Values, req *oauth.AuthorizeRequest) error {
+	if len(req.Prompt) > 1 && slices.Contains(req.Prompt, "none") {
+		return errs.New(errs.InvalidRequest, "prompt-contradictory", "The prompt none excludes every other.")
 	}
-	if aud == "" {
+	return nil
+}
+
+// checkAud accepts the FHIR base with at most one trailing slash (AZ-06,
+// AZ-08), under its SMART name or as an RFC 8707 resource. Where both are given
+// both must name it.
+func checkAud(v url.Values, base string) (string, error) {
+	aud, resource := v.Get("aud"), v.Get("resource")
+	if aud == "" && resource == "" {
 		return "", errs.New(errs.InvalidRequest, "aud-missing", "The parameter aud is missing; it must be the FHIR base URL.")
 	}
-	if strings.TrimSuffix(aud, "/") != base || strings.HasSuffix(aud, "//") {
-		return "", errs.New(errs.InvalidRequest, "aud-unknown", "The parameter aud does not name this server's FHIR base URL.")
+	for _, named := range []string{aud, resource} {
+		if named != "" && named != base && named != base+"/" {
+			return "", errs.New(errs.InvalidRequest, "aud-unknown", "The parameter aud does not name this server's FHIR base URL.")
+		}
 	}
 	return base, nil
 }
