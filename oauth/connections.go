@@ -65,7 +65,7 @@ func (c *Connections) One(ctx context.Context, p identity.Person, id string) (Gr
 	if err != nil {
 		return Grant{}, err
 	}
-	if g.PersonID != p.ID && !slices.Contains(ownRecords(p), g.Context.Patient) {
+	if g.PersonID != p.ID && !slices.Contains(ownRecords(p), g.Record()) {
 		return Grant{}, errs.New(errs.NotFound, "grant-not-found", "There is no such grant.")
 	}
 	return g, nil
@@ -81,13 +81,13 @@ func (c *Connections) End(ctx context.Context, p identity.Person, id string, ori
 	}
 	now := c.Clock.Now()
 	origin.Tenant, origin.Time, origin.PersonID = p.Tenant, now, p.ID
-	origin.ClientID, origin.GrantID, origin.Patient = g.ClientID, g.ID, g.Context.Patient
+	origin.ClientID, origin.GrantID, origin.Patient = g.ClientID, g.ID, g.Record()
 	return c.Tx.InTx(ctx, func(tx ConnectionsTx) error {
 		ended, err := tx.RevokeGrant(ctx, g.Tenant, g.ID, "ended-by-person", now)
 		if err != nil || !ended {
 			return err
 		}
-		if g.Context.Patient != "" {
+		if g.ConsentID != "" {
 			if _, err := c.Consents.WithdrawTx(ctx, tx, g.Tenant, g.ConsentID, origin); err != nil {
 				return err
 			}

@@ -24,7 +24,7 @@ type Grant struct {
 	// hidden from the app.
 	Topics []string
 	// ConsentID and ConsentVersion name the FHIR Consent that records the
-	// approval (D14).
+	// approval (D14); empty for a grant over many records.
 	ConsentID      string
 	ConsentVersion int
 	// Consents are the proxy consents on which the grant rested when made.
@@ -53,6 +53,22 @@ type Grant struct {
 
 // Live reports whether the grant stands at t.
 func (g Grant) Live(t time.Time) bool { return g.Revoked.IsZero() && t.Before(g.Ends) }
+
+// Record gives the patient whose record the grant is about: the one in launch
+// context, or the one whom the capacity is bound to. "" for a grant over many
+// records.
+func (g Grant) Record() string { return RecordOf(g.Context, g.Capacity) }
+
+// RecordOf gives the patient whose record a context and a capacity are about.
+func RecordOf(c Context, capacity fhir.Capacity) string {
+	if c.Patient != "" {
+		return c.Patient
+	}
+	if capacity.Kind == fhir.CapacitySelf || capacity.IsProxy() {
+		return capacity.Patient
+	}
+	return ""
+}
 
 // Context is the launch context of a grant (SMART CTX-*): it belongs to the
 // grant, never to the browser's session.

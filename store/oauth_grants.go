@@ -26,7 +26,7 @@ func grantPatient(v oauth.Grant) string {
 	if v.Capacity.Patient != "" {
 		return v.Capacity.Patient
 	}
-	return v.Context.Patient
+	return v.Record()
 }
 
 // CreateGrant implements oauth.GrantStore.

@@ -175,9 +175,11 @@ func (s *Service) grant(p oauth.Pending, who Visitor, a access.ScopeAnswer, t Ti
 	g := oauth.Grant{
 		Tenant: p.Tenant, ID: s.IDs.ID(), PersonID: p.PersonID, ClientID: p.Request.ClientID,
 		Capacity: p.Capacity, Context: p.Context, Scopes: joinTexts(a.Texts), Consents: a.Consents,
-		ConsentID: s.IDs.ID(), ConsentVersion: 1,
 		SessionHash: who.Session.Hash, AuthTime: who.Session.AuthTime, AMR: who.Session.AMR, ACR: string(who.Session.Level()),
 		Created: now, Ends: now.Add(visit),
+	}
+	if g.Record() != "" {
+		g.ConsentID, g.ConsentVersion = s.IDs.ID(), 1
 	}
 	if p.Capacity.Kind == fhir.CapacitySelf {
 		g.Topics = t.Topics
@@ -220,7 +222,7 @@ func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visito
 	if err := tx.CreateGrant(ctx, g); err != nil {
 		return "", err
 	}
-	if g.Context.Patient != "" {
+	if g.ConsentID != "" {
 		approval, err := s.approval(g, o, a.Texts)
 		if err != nil {
 			return "", err
@@ -242,7 +244,7 @@ func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visito
 // app (D14).
 func (s *Service) approval(g oauth.Grant, o Offer, scopes []string) (consent.Record, error) {
 	raw, err := consent.AppApproval(consent.Approval{
-		ID: g.ConsentID, Patient: g.Context.Patient, Performer: g.Capacity.Acting,
+		ID: g.ConsentID, Patient: g.Record(), Performer: g.Capacity.Acting,
 		ClientID: g.ClientID, ClientName: o.Client.Name, Organization: s.Organization,
 		Scopes: scopes, At: g.Created, End: g.Ends,
 	})
@@ -258,7 +260,7 @@ func (s *Service) tellPatient(ctx context.Context, tx Tx, g oauth.Grant) error {
 	if !g.Capacity.IsProxy() {
 		return nil
 	}
-	person, err := s.Read.PersonByIdentity(ctx, g.Tenant, fhir.Reference{Type: "Patient", ID: g.Context.Patient})
+	person, err := s.Read.PersonByIdentity(ctx, g.Tenant, fhir.Reference{Type: "Patient", ID: g.Record()})
 	if errs.Is(err, errs.NotFound) {
 		return nil
 	}
@@ -273,7 +275,10 @@ func (s *Service) tellPatient(ctx context.Context, tx Tx, g oauth.Grant) error {
 func (s *Service) grantedEvent(p oauth.Pending, who Visitor, a access.ScopeAnswer, g oauth.Grant) audit.Event {
 	e := s.event(p, who, audit.GrantCreated)
 	e.Action, e.GrantID = "C", g.ID
-	e.Consents = append(slices.Clone(a.Consents), "Consent/"+g.ConsentID+"/_history/1")
+	e.Patient, e.Consents = g.Record(), slices.Clone(a.Consents)
+	if g.ConsentID != "" {
+		e.Consents = append(e.Consents, "Consent/"+g.ConsentID+"/_history/1")
+	}
 	e.Detail = map[string]string{"scopes": g.Scopes}
 	if len(a.Explained) > 0 {
 		if b, err := json.Marshal(a.Explained); err == nil {

@@ -134,11 +134,12 @@ func (s *Service) handle(p oauth.Pending, o Offer) string {
 
 // count runs the production decision over the live record.
 func (s *Service) count(ctx context.Context, p oauth.Pending, st authority.Standing, o *Offer) error {
-	if p.Context.Patient == "" {
+	patient := oauth.RecordOf(p.Context, p.Capacity)
+	if patient == "" {
 		return nil
 	}
 	var err error
-	if o.Patient, err = s.Record.Patient(ctx, p.Context.Patient); err != nil {
+	if o.Patient, err = s.Record.Patient(ctx, patient); err != nil {
 		return err
 	}
 	in := access.Input{
@@ -148,7 +149,7 @@ func (s *Service) count(ctx context.Context, p oauth.Pending, st authority.Stand
 		},
 		Policy: st.Policy, ProxyInForce: st.ProxyInForce, SafetyHold: st.SafetyHold, Now: s.Clock.Now(),
 	}
-	in.Grant.Capacity.Patient = p.Context.Patient
+	in.Grant.Capacity.Patient = patient
 	counts, err := preview.Count(ctx, s.Record, in, typesOf(o.Answer.Clinical, reads))
 	if err != nil {
 		return err

@@ -125,7 +125,7 @@ type grantView struct {
 func viewOf(g oauth.Grant) grantView {
 	return grantView{
 		ID: g.ID, ClientID: g.ClientID, PersonID: g.PersonID, Capacity: string(g.Capacity.Kind), Acting: g.Capacity.Acting.String(),
-		Patient: g.Context.Patient, Scopes: g.Scopes, Topics: g.Topics, Consent: g.ConsentID, Consents: g.Consents,
+		Patient: g.Record(), Scopes: g.Scopes, Topics: g.Topics, Consent: g.ConsentID, Consents: g.Consents,
 		Created: g.Created, Ends: g.Ends, Revoked: g.Revoked, Reason: g.Reason, IsOffline: g.Offline,
 	}
 }
@@ -154,13 +154,13 @@ func (a *API) revoke(_ http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	e := a.origin(r)
 	e.Kind, e.Action, e.Outcome = audit.GrantRevoked, "U", audit.Success
-	e.GrantID, e.ClientID, e.Patient = g.ID, g.ClientID, g.Context.Patient
+	e.GrantID, e.ClientID, e.Patient = g.ID, g.ClientID, g.Record()
 	err = a.Tx.InTx(r.Context(), func(tx oauth.ConnectionsTx) error {
 		ended, err := tx.RevokeGrant(r.Context(), g.Tenant, g.ID, "ended-by-operator", e.Time)
 		if err != nil || !ended {
 			return err
 		}
-		if g.Context.Patient != "" {
+		if g.ConsentID != "" {
 			if _, err := a.Consents.WithdrawTx(r.Context(), tx, g.Tenant, g.ConsentID, e); err != nil {
 				return err
 			}

@@ -168,8 +168,8 @@ func (h *Handler) app(w http.ResponseWriter, r *http.Request, id session.Identit
 		return
 	}
 	page := pages.ConnectedApp{
-		Frame: h.frame(r, id, "/apps"), Patient: h.patientName(r.Context(), g.Context.Patient),
-		Self: g.Context.Patient == ownPatient(id.Person), Entry: entry,
+		Frame: h.frame(r, id, "/apps"), Patient: h.patientName(r.Context(), g.Record()),
+		Self: g.Record() == ownPatient(id.Person), Entry: entry,
 		Recent: h.entries(r.Context(), id, recent), ActivityURL: "/activity?app=" + g.ClientID,
 		Technical: pages.Technical{ClientID: g.ClientID, Scopes: []string{g.Scopes}},
 	}
@@ -197,8 +197,8 @@ func (h *Handler) askEnd(w http.ResponseWriter, r *http.Request, id session.Iden
 		return
 	}
 	h.Kit.Render(w, r, http.StatusOK, pages.EndApp{
-		Frame: h.frame(r, id, "/apps"), Patient: h.patientName(r.Context(), g.Context.Patient),
-		Self: g.Context.Patient == ownPatient(id.Person), Entry: entry, Version: g.ConsentID,
+		Frame: h.frame(r, id, "/apps"), Patient: h.patientName(r.Context(), g.Record()),
+		Self: g.Record() == ownPatient(id.Person), Entry: entry, Version: g.ConsentID,
 	})
 }
 
