@@ -20,15 +20,6 @@ func scanGrant(r Row) (v oauth.Grant, err error) {
 	return v, err
 }
 
-// grantPatient is whose record a grant is on: the patient of the capacity, or
-// the one in context when the capacity is not bound to one.
-func grantPatient(v oauth.Grant) string {
-	if v.Capacity.Patient != "" {
-		return v.Capacity.Patient
-	}
-	return v.Record()
-}
-
 // CreateGrant implements oauth.GrantStore.
 func (p *ports) CreateGrant(ctx context.Context, v oauth.Grant) error {
 	return p.write(ctx, `INSERT INTO app_grant (`+grantColumns+`, patient)
@@ -36,7 +27,7 @@ func (p *ports) CreateGrant(ctx context.Context, v oauth.Grant) error {
 		v.Tenant, v.ID, v.PersonID, v.ClientID, doc(v.Capacity), doc(v.Context), v.Scopes, doc(v.Topics),
 		v.ConsentID, v.ConsentVersion, doc(v.Consents), v.Offline, v.Online, v.SessionHash, micros(v.AuthTime),
 		doc(v.AMR), v.ACR, micros(v.Created), micros(v.Ends), v.RenewFor.Microseconds(), micros(v.Revoked), v.Reason,
-		grantPatient(v))
+		v.Record())
 }
 
 // GrantByID implements oauth.GrantStore.
