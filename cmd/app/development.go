@@ -102,7 +102,7 @@ func (d *development) open(ctx context.Context, a *App, at reached, caFile strin
 		return err
 	}
 	for _, path := range a.cfg.ClientFiles {
-		more, err := readClientFile(path)
+		more, err := readClientFile(path, a.log)
 		if err != nil {
 			return err
 		}

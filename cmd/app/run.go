@@ -187,7 +187,7 @@ func (a *App) drain() {
 func (a *App) registerFiles(ctx context.Context) error {
 	var clients []oauth.Client
 	for _, path := range a.cfg.ClientFiles {
-		list, err := readClientFile(path)
+		list, err := readClientFile(path, a.log)
 		if err != nil {
 			return err
 		}

@@ -6,8 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
@@ -34,7 +36,7 @@ type clientFile struct {
 	JWKSURI        string            `json:"jwks_uri"`
 	RedirectURIs   []string          `json:"redirect_uris"`
 	LaunchURIs     []string          `json:"launch_uris"`
-	Scopes         string            `json:"scopes"`
+	Scopes         scopeText         `json:"scopes"`
 	Name           string            `json:"client_name"`
 	Publisher      string            `json:"publisher"`
 	PolicyURI      string            `json:"policy_uri"`
@@ -47,18 +49,37 @@ type clientFile struct {
 	PrivateJWKS json.RawMessage `json:"private_jwks"`
 }
 
-// readClientFile reads a JSON list of clients. Errors name the file and the
-// fault.
-func readClientFile(path string) ([]clientFile, error) {
+// scopeText is a scope string; a JSON list of scopes is joined to one.
+type scopeText string
+
+// UnmarshalJSON reads a string or a list of strings.
+func (s *scopeText) UnmarshalJSON(raw []byte) error {
+	var list []string
+	if json.Unmarshal(raw, &list) == nil {
+		*s = scopeText(strings.Join(list, " "))
+		return nil
+	}
+	var text string
+	err := json.Unmarshal(raw, &text)
+	*s = scopeText(text)
+	return err
+}
+
+// readClientFile reads a JSON list of clients. A member that is not known is
+// told in the log and left out; errors name the file and the fault.
+func readClientFile(path string, log *slog.Logger) ([]clientFile, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("the client file %s cannot be read: %w", path, err)
 	}
 	var out []clientFile
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&out); err != nil {
+	if err := json.Unmarshal(raw, &out); err != nil {
 		return nil, fmt.Errorf("the client file %s is not a JSON list of clients: %w", path, err)
+	}
+	strict := json.NewDecoder(bytes.NewReader(raw))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(new([]clientFile)); err != nil {
+		log.Warn("a member of the client file is not known and was left out", "file", path, "why", err)
 	}
 	for i, c := range out {
 		if err := c.validate(); err != nil {
@@ -92,7 +113,7 @@ func (c clientFile) client(tenant string, h ids.Hasher, now time.Time) oauth.Cli
 	out := oauth.Client{
 		Tenant: tenant, ID: c.ClientID, Kind: c.Kind, Name: c.Name, Publisher: c.Publisher, PolicyURI: c.PolicyURI,
 		JWKS: c.JWKS, JWKSURI: c.JWKSURI, RedirectURIs: c.RedirectURIs, LaunchURIs: c.LaunchURIs,
-		Scopes: c.Scopes, AllowedOrigins: c.AllowedOrigins, RequiredScopes: c.RequiredScopes,
+		Scopes: string(c.Scopes), AllowedOrigins: c.AllowedOrigins, RequiredScopes: c.RequiredScopes,
 		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken, Created: now,
 	}
 	if c.ClientSecret != "" {
