@@ -33,7 +33,31 @@ func Sections() []kit.Section {
 	for _, part := range [][]kit.Section{smart.Sections(), oauth.Sections(), security.Sections(), consent.Sections()} {
 		out = append(out, part...)
 	}
-	return out
+	return lateLast(out)
+}
+
+// lateLast moves the rows that move the clock into sections of their own at
+// the end, because they age what the other rows share.
+func lateLast(all []kit.Section) []kit.Section {
+	var now, later []kit.Section
+	for _, s := range all {
+		early, late := s, kit.Section{Name: s.Name + ", with time passing"}
+		early.Rows = nil
+		for _, row := range s.Rows {
+			if row.Needs&kit.Clock != 0 {
+				late.Rows = append(late.Rows, row)
+			} else {
+				early.Rows = append(early.Rows, row)
+			}
+		}
+		if len(early.Rows) > 0 {
+			now = append(now, early)
+		}
+		if len(late.Rows) > 0 {
+			later = append(later, late)
+		}
+	}
+	return append(now, later...)
 }
 
 // Open makes the target of the options. Errors: neither a base nor a ready
@@ -79,6 +103,9 @@ func RunRow(ctx context.Context, t *Target, row kit.Row) Result {
 	if missing := row.Needs &^ t.Has(); missing != 0 {
 		x.Status, x.Detail = NotTested, "needs "+missing.String()
 		return x
+	}
+	if row.Needs&kit.Clock != 0 {
+		defer t.Forget()
 	}
 	if err := row.Run(ctx, t); err != nil {
 		x.Status, x.Detail = Fail, err.Error()

@@ -164,6 +164,8 @@ type Grant struct {
 	Verifier string
 	Redirect string
 	Answer   *Answer
+	// stale is when a shared grant must not be used any more.
+	stale time.Time
 }
 
 // Access gives the access token.
@@ -223,13 +225,15 @@ func (t *Target) Standard(ctx context.Context, kind, person, scope string) (*Gra
 	t.mu.Lock()
 	g := t.tokens[key]
 	t.mu.Unlock()
-	if g != nil {
+	if g != nil && t.Now().Before(g.stale) {
 		return g, nil
 	}
 	g, err := t.Launch(ctx, Launch{Client: t.Client(kind), Scope: scope, Visit: Visit{Person: person}})
 	if err != nil {
 		return nil, err
 	}
+	life, _ := g.JSON()["expires_in"].(float64)
+	g.stale = t.Now().Add(time.Duration(life/2) * time.Second)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.tokens[key] = g

@@ -1,7 +1,27 @@
-// Package smart holds conformance rows; see Sections.
+// Package smart holds the rows of SMART App Launch 2.2: discovery,
+// capabilities, launch, authorization, PKCE, tokens, context, scopes, OpenID
+// Connect and refresh.
+//
+// Neighbours: conformance/kit does the talking, conformance runs the rows. It
+// owns no row about client authentication (conformance/oauth) or FHIR
+// enforcement (conformance/security).
 package smart
 
 import "github.com/mandate-health/mandate/conformance/kit"
 
 // Sections gives the rows of this package.
-func Sections() []kit.Section { return nil }
+func Sections() []kit.Section {
+	return []kit.Section{
+		{Name: "SMART discovery", Rows: discovery()},
+		{Name: "SMART capabilities", Rows: capabilities()},
+		{Name: "SMART authorization", Rows: authorize()},
+		{Name: "SMART authorization, consent answers", Rows: answers()},
+		{Name: "SMART PKCE", Rows: pkce()},
+		{Name: "SMART EHR launch", Rows: ehrLaunch()},
+		{Name: "SMART tokens", Rows: tokens()},
+		{Name: "SMART launch context", Rows: launchContext()},
+		{Name: "SMART scopes", Rows: scopes()},
+		{Name: "SMART OpenID Connect", Rows: openID()},
+		{Name: "SMART refresh", Rows: refresh()},
+	}
+}

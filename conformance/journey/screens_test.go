@@ -1,0 +1,83 @@
+package journey
+
+import (
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// WC-05, WC-07, WC-09, WC-15: every page in every state and language passes
+// the checker and fits a small window.
+func TestEveryScreenCanBeUsedByEverybody(t *testing.T) {
+	w := newWorld(t)
+	for _, lang := range []string{"en", "es"} {
+		t.Run(lang, func(t *testing.T) {
+			t.Parallel()
+			b := (&world{t: t, ready: w.ready}).newBrowser()
+			b.visit("/dev/screens/?lang=" + lang)
+			b.until("the list of screens", "document.querySelector('main a')")
+			b.inspect("screens-index-" + lang)
+			links := eval[[]string](b, `[...document.querySelectorAll('main a')].map((a) => a.href)`)
+			if len(links) < 50 {
+				t.Fatalf("only %d screens are listed", len(links))
+			}
+			titles := map[string]string{}
+			for _, link := range links {
+				b.screen(link, lang, titles)
+			}
+		})
+	}
+}
+
+// screen looks at one canned page; its first state is photographed.
+func (b *tab) screen(link, lang string, titles map[string]string) {
+	b.t.Helper()
+	u, err := url.Parse(link)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	name, state := path.Base(path.Dir(u.Path)), path.Base(u.Path)
+	what := name + " (" + state + ", " + lang + ")"
+	u.RawQuery = url.Values{"lang": {lang}}.Encode()
+	b.visit(u.String())
+	if !b.has("main h1") {
+		b.t.Errorf("%s is not there", what)
+		return
+	}
+	b.audit(what)
+	b.fits(what)
+	if got := eval[string](b, "document.documentElement.lang"); got != lang {
+		b.t.Errorf("%s: the page's language is %q", what, got)
+	}
+	if state != "normal" {
+		return
+	}
+	b.shots("screen-" + name + "-" + lang)
+	b.dark(true)
+	b.audit(what + " in the dark")
+	if lang == "en" {
+		b.shot("screen-" + name + "-dark")
+	}
+	b.dark(false)
+	b.title(name, titles)
+}
+
+// twins may share a title: the same page for another reader.
+var twins = [][]string{{"consent", "consent-proxy", "staff-consent"}}
+
+// title wants the title to belong to this page alone (WC-09).
+func (b *tab) title(name string, titles map[string]string) {
+	b.t.Helper()
+	title := eval[string](b, "document.title")
+	if !strings.HasSuffix(title, " – Mandate") {
+		b.t.Errorf("%s: the title %q does not name the product", name, title)
+	}
+	if other, taken := titles[title]; taken && !slices.ContainsFunc(twins, func(s []string) bool {
+		return slices.Contains(s, name) && slices.Contains(s, other)
+	}) {
+		b.t.Errorf("%s and %s share the title %q", name, other, title)
+	}
+	titles[title] = name
+}
