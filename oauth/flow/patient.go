@@ -35,6 +35,10 @@ func (s *Service) Choices(ctx context.Context, p oauth.Pending, who Visitor, nam
 	if !p.LaunchUser.IsZero() && !hasIdentity(who.Person, p.LaunchUser) {
 		return nil, false, s.refusePending(ctx, p, who, errs.New(errs.AccessDenied, "launch-for-other-person", "The launch was made for another person than the one who signed in."))
 	}
+	// Only the launch fixes the patient: a choice made before may be changed.
+	if p.Context, err = s.launched(ctx, p); err != nil {
+		return nil, false, err
+	}
 	for _, id := range who.Person.Identities {
 		if !id.Verified {
 			continue

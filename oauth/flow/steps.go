@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -22,20 +23,38 @@ const (
 	StepConsent      Step = "consent"
 )
 
+// silent gives the error of each step that prompt=none forbids to show (OIDC
+// Core §3.1.2.6).
+var silent = map[Step]*errs.Error{
+	StepSignIn:       errs.New(errs.LoginRequired, "login-required", "Nobody is signed in and prompt=none was asked."),
+	StepPatient:      errs.New(errs.InteractionRequired, "choice-required", "The record must be chosen and prompt=none was asked."),
+	StepSecondFactor: errs.New(errs.InteractionRequired, "second-factor-required", "A second factor is needed and prompt=none was asked."),
+	StepConsent:      errs.New(errs.InteractionRequired, "consent-required", "Consent is needed and prompt=none was asked."),
+}
+
 // Next names the step a request needs now and stores what became known on the
 // way: who signed in, and the acting capacity when there is only one. A
 // request that cannot go on is a *Refusal.
 func (s *Service) Next(ctx context.Context, p oauth.Pending, who Visitor) (Step, oauth.Pending, error) {
+	step, p, err := s.next(ctx, p, who)
+	if err == nil && slices.Contains(p.Request.Prompt, "none") {
+		return "", p, s.refusePending(ctx, p, who, silent[step])
+	}
+	return step, p, err
+}
+
+func (s *Service) next(ctx context.Context, p oauth.Pending, who Visitor) (Step, oauth.Pending, error) {
 	if !signedInFor(p, who, s.Clock.Now()) {
-		if slices.Contains(p.Request.Prompt, "none") {
-			return "", p, s.refusePending(ctx, p, who, errs.New(errs.LoginRequired, "login-required", "Nobody is signed in and prompt=none was asked."))
-		}
 		return StepSignIn, p, nil
 	}
 	if p.PersonID != who.Person.ID {
 		// Another person took over this browser: whatever was chosen before
 		// was chosen by somebody else.
-		p.PersonID, p.SessionHash, p.Capacity.Kind = who.Person.ID, who.Session.Hash, ""
+		launched, err := s.launched(ctx, p)
+		if err != nil {
+			return "", p, err
+		}
+		p.PersonID, p.SessionHash, p.Capacity, p.Context = who.Person.ID, who.Session.Hash, fhir.Capacity{}, launched
 		if err := s.save(ctx, p); err != nil {
 			return "", p, err
 		}
@@ -48,9 +67,6 @@ func (s *Service) Next(ctx context.Context, p oauth.Pending, who Visitor) (Step,
 	}
 	if !identity.Sufficient(who.Person, p.Capacity, who.Session) {
 		return StepSecondFactor, p, nil
-	}
-	if slices.Contains(p.Request.Prompt, "none") {
-		return "", p, s.refusePending(ctx, p, who, errs.New(errs.InteractionRequired, "consent-required", "Consent is needed and prompt=none was asked."))
 	}
 	return StepConsent, p, nil
 }
@@ -86,9 +102,24 @@ func (s *Service) settleCapacity(ctx context.Context, p *oauth.Pending, who Visi
 	return true, s.adopt(ctx, p, choices[0])
 }
 
-// adopt fixes the acting capacity and with it the launch context.
+// launched gives the context that the EHR registered for the request, without
+// what a person chose since; empty for a standalone launch.
+func (s *Service) launched(ctx context.Context, p oauth.Pending) (oauth.Context, error) {
+	if p.Request.Launch == "" {
+		return oauth.Context{}, nil
+	}
+	l, err := s.Read.LaunchByHash(ctx, p.Tenant, p.Request.Launch)
+	return l.Context, err
+}
+
+// adopt fixes the acting capacity and with it the launch context, which
+// replaces that of an earlier choice.
 func (s *Service) adopt(ctx context.Context, p *oauth.Pending, c Choice) error {
-	p.Capacity = c.Capacity
+	launched, err := s.launched(ctx, *p)
+	if err != nil {
+		return err
+	}
+	p.Capacity, p.Context = c.Capacity, launched
 	if needsPatient(asked(*p)) || p.Context.Patient != "" {
 		p.Context.Patient = c.Capacity.Patient
 	}
