@@ -13,8 +13,11 @@ import (
 type act struct {
 	x   *exchange
 	req rest.Request
-	// version is the version read or written, for the audit log.
+	// made and version are the resource written and the version read or
+	// written, subjects whom a write is about, for the audit log.
+	made      fhir.Reference
 	version   string
+	subjects  []string
 	delivered []delivery
 	consents  []string
 	// reason is why it was refused, most decisive first.

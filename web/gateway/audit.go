@@ -53,6 +53,9 @@ func (a *act) event(failure error) audit.Event {
 	e.Kind, e.Action = kindOf(a.req)
 	e.Outcome = audit.Success
 	e.Resource = a.req.Target()
+	if !a.made.IsZero() {
+		e.Resource = a.made
+	}
 	if e.Resource.IsZero() && a.req.Type != "" && a.req.Type != rest.AnyType {
 		e.Resource.Type = a.req.Type
 	}
@@ -61,12 +64,12 @@ func (a *act) event(failure error) audit.Event {
 		return e
 	}
 	e.Outcome, e.Reason = audit.MinorFailure, errs.As(failure).Code
-	if a.reason.Code != "" {
-		e.Reason = a.reason.Code
-	}
 	switch errs.KindOf(failure) {
 	case errs.Forbidden, errs.NotFound, errs.Unauthenticated:
 		e.Kind = audit.FHIRRefused
+		if a.reason.Code != "" {
+			e.Reason = a.reason.Code
+		}
 	case errs.Internal, errs.Upstream, errs.Unavailable:
 		e.Outcome = audit.SeriousFailure
 	}
@@ -92,7 +95,7 @@ func kindOf(r rest.Request) (audit.Kind, string) {
 
 // patients lists whom the delivered resources are about, each once.
 func (a *act) patients() []string {
-	var out []string
+	out := slices.Clone(a.subjects)
 	for _, d := range a.delivered {
 		for _, p := range d.patients {
 			if !slices.Contains(out, p) {

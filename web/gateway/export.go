@@ -15,7 +15,7 @@ func (x *exchange) export(w http.ResponseWriter, r *http.Request, handle string)
 
 func (a *act) operation(d access.Decision) (answer, error) {
 	if a.req.Operation == "everything" {
-		return a.list(d, place{})
+		return a.everything(place{})
 	}
 	return answer{}, errs.New(errs.NotSupported, "operation-not-offered", "This operation is not offered.")
 }

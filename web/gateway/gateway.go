@@ -11,6 +11,7 @@ import (
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/fhir/upstream"
+	"github.com/mandate-health/mandate/fhir/view"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
@@ -169,20 +170,34 @@ func (x *exchange) handle(r *http.Request, path string) (answer, error) {
 	if err != nil {
 		return answer{}, errs.Wrap(err, errs.Invalid, "body-unreadable", "The body could not be read.")
 	}
-	req, err := rest.Parse(x.incoming(r, path, body))
+	req, err := rest.Parse(rest.Incoming{Method: r.Method, Path: path, RawQuery: r.URL.RawQuery, Header: r.Header, Body: body})
+	if err == nil {
+		err = localRequest(&req, x.g.d.Base)
+	}
 	if err != nil {
 		a := &act{x: x, req: rest.Request{}}
 		return answer{}, a.conclude(err)
 	}
-	localQuery(req.Query, x.g.d.Base)
 	return x.serve(req)
 }
 
-// incoming gives the request as it arrived, with absolute references to our
-// own base made relative.
-func (x *exchange) incoming(r *http.Request, path string, body []byte) rest.Incoming {
-	return rest.Incoming{
-		Method: r.Method, Path: path, RawQuery: r.URL.RawQuery, Header: r.Header,
-		Body: localise(body, x.g.d.Base, ""),
+// localRequest makes references to our own base relative, in search values
+// and in resources; what was judged on reading is read again. Foreign ones
+// stay what they are (SMART TRP-23).
+func localRequest(r *rest.Request, base string) error {
+	localQuery(r.Query, base)
+	localQuery(r.IfNoneExist, base)
+	if local := localise(r.Body, base, ""); len(local) != len(r.Body) {
+		res, err := view.Scan(local)
+		if err != nil {
+			return err
+		}
+		r.Body, r.Resource = local, &res
 	}
+	for i := range r.Entries {
+		if err := localRequest(&r.Entries[i].Request, base); err != nil {
+			return err
+		}
+	}
+	return nil
 }

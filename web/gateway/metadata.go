@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -165,6 +167,10 @@ func filtered(r resource) resource {
 		}
 	}
 	r.Operation = operations
+	r.SearchRevInclude = slices.DeleteFunc(r.SearchRevInclude, func(v string) bool {
+		typ, _, _ := strings.Cut(v, ":")
+		return neverForApps[typ] || fhirapi.Owns(typ)
+	})
 	return r
 }
 

@@ -68,6 +68,8 @@ func (a *act) resume() (answer, error) {
 		return a.owned(d, p)
 	case a.req.Interaction == rest.HistoryInstance:
 		return a.history(p)
+	case a.req.Interaction == rest.Operation:
+		return a.everything(p)
 	}
 	return a.list(d, p)
 }

@@ -25,7 +25,7 @@ const (
 	maxCounted = 100
 )
 
-// listing is a search, history or operation whose answer is a bundle.
+// listing is a search or history whose answer is a bundle.
 type listing struct {
 	// first is the upstream request of the first page.
 	first rest.Request
@@ -43,8 +43,7 @@ type listing struct {
 // hidden ones.
 var ours = []string{"_summary", "_elements", "_total", "_count", pageParam}
 
-// list answers a search of a type or compartment, a type's history, or an
-// operation that gives a bundle.
+// list answers a search of a type or compartment, or a type's history.
 func (a *act) list(d access.Decision, at place) (answer, error) {
 	count, onlyCount, err := a.wants()
 	if err != nil {
@@ -56,10 +55,7 @@ func (a *act) list(d access.Decision, at place) (answer, error) {
 		first = first.With(d.Rewrite[0]...)
 	}
 	l := listing{first: first, count: count, ops: []scope.Ops{scope.Search}, kind: "searchset"}
-	switch a.req.Interaction {
-	case rest.Operation:
-		l.ops = eitherOf
-	case rest.HistoryType:
+	if a.req.Interaction == rest.HistoryType {
 		l.kind, l.check = "history", a.stillVisible
 	}
 	if onlyCount {
@@ -240,8 +236,7 @@ func (a *act) take(l listing, b view.Bundle, skip int, matches *[]sight) (full i
 
 // match judges an entry as a match of the listing.
 func (a *act) match(l listing, e view.Entry) (sight, bool, error) {
-	isMatch := e.Mode == "" || e.Mode == "match" || l.first.Interaction == rest.Operation && e.Mode == "include"
-	if e.Resource == nil || !isMatch {
+	if e.Resource == nil || e.Mode != "" && e.Mode != "match" {
 		return sight{}, false, nil
 	}
 	s, ok, err := a.see(e.Resource, l.ops...)
@@ -259,10 +254,7 @@ func (a *act) match(l listing, e view.Entry) (sight, bool, error) {
 func (a *act) takeIncluded(b view.Bundle, included *[]sight) error {
 	for _, provenance := range []bool{false, true} {
 		for _, e := range b.Entries {
-			if e.Mode != "include" || e.Resource == nil {
-				continue
-			}
-			if res, err := view.Scan(e.Resource); err != nil || (res.Type == "Provenance") != provenance {
+			if e.Mode != "include" || e.Resource == nil || isProvenance(e.Resource) != provenance {
 				continue
 			}
 			s, ok, err := a.see(e.Resource, eitherOf...)
