@@ -195,7 +195,7 @@ type frame struct {
 
 func ehrFrame(title, here string) frame {
 	f := frame{Title: title, Product: "Lakeside EHR simulator"}
-	for _, l := range []link{{URL: "/ehr/", Text: "Patients"}, {URL: "/ehr/faults", Text: "Make something go wrong"}, {URL: "/app/", Text: "Heart Diary"}} {
+	for _, l := range []link{{URL: "/ehr/", Text: "Patients"}, {URL: "/ehr/faults", Text: "Faults"}, {URL: "/app/", Text: "Heart Diary"}} {
 		l.Current = l.URL == here
 		f.Nav = append(f.Nav, l)
 	}

@@ -111,7 +111,7 @@ func groups() []group {
 		{Title: "When the app asks for access", Hint: "“Run” sends the request from here. “Open in the browser” shows what a person sees.", faults: authorizeFaults()},
 		{Title: "When the app is opened from here", Hint: "A launch handle works once, for one app, for a few minutes.", faults: launchFaults()},
 		{Title: "When the app exchanges something for a token", Hint: "Cases that need a fresh code send you through sign-in first.", faults: tokenFaults()},
-		{Title: "When the app reads the record", Hint: "Cases that need an access token take one here, or all run after one sign-in. Allow what is asked there, or the cases end another way.", faults: fhirFaults(), trip: fhirTrip, id: "fhir"},
+		{Title: "When the app reads the record", Hint: "Cases that need an access token take one here, or all run after one sign-in. Tick there that measurements may be added, too.", faults: fhirFaults(), trip: fhirTrip, id: "fhir"},
 	}
 }
 
@@ -140,7 +140,7 @@ type outcome struct {
 func (s *server) judge(f fault, x exchange) outcome {
 	return outcome{
 		ID: f.ID, Title: f.Title, Expected: f.Expect.Words, Source: f.Expect.Source,
-		Matched: f.Expect.met(x, s.callbackURL()), Exchange: x,
+		Matched: f.Expect.met(x, s.callbackURL()), Exchange: x.shown(),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 )
 
 // fhirTrip is what the cases need: reading the person, reading and writing
@@ -85,6 +86,7 @@ func (s *server) afterTrip(ctx context.Context, in input) []outcome {
 	var answer struct {
 		Token   string `json:"access_token"`
 		Patient string `json:"patient"`
+		Scope   string `json:"scope"`
 	}
 	if err := json.Unmarshal([]byte(x.Body), &answer); err != nil || answer.Token == "" {
 		return []outcome{{ID: "fhir", Title: "Getting a token", Expected: "200 with an access token", Source: "RFC 6749 §5.1", Exchange: x, Note: "There is no token to try the cases with."}}
@@ -92,9 +94,14 @@ func (s *server) afterTrip(ctx context.Context, in input) []outcome {
 	in.Value, in.Patient = answer.Token, answer.Patient
 	var out []outcome
 	for _, f := range fhirFaults() {
-		if f.ID != "expired-token" {
-			out = append(out, s.judge(f, f.run(ctx, s, in)))
+		if f.ID == "expired-token" {
+			continue
 		}
+		o := s.judge(f, f.run(ctx, s, in))
+		if f.ID == "malformed-body" && !strings.Contains(answer.Scope, "Observation.c") {
+			o.Note = "Adding measurements was not allowed, so the body was not looked at. Run the cases again and tick “Add measurements” on the page that asks."
+		}
+		out = append(out, o)
 	}
 	return out
 }

@@ -86,8 +86,14 @@ func TestFHIRFaultsAfterOneSignIn(t *testing.T) {
 		t.Errorf("%d cases ran", len(list))
 	}
 	for _, o := range list {
-		if !o.Matched {
+		if !o.Matched || o.Note != "" {
 			t.Errorf("%+v", o)
+		}
+	}
+	w.codes["second"], w.scope = true, "patient/Observation.rs"
+	for _, o := range w.outcomes(w.do(http.MethodGet, "/app/callback?code=second&state="+faultState+"fhir", "", "Accept", "application/json")) {
+		if (o.Note != "") != (o.ID == "malformed-body") {
+			t.Errorf("the note on what was not ticked: %+v", o)
 		}
 	}
 	again := w.outcomes(w.do(http.MethodGet, "/app/callback?code=fresh-code&state="+faultState+"fhir", "", "Accept", "application/json"))

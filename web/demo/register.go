@@ -10,8 +10,12 @@ import (
 	"strings"
 )
 
-// maxShown is how much of an answer is kept, in bytes.
-const maxShown = 8 << 10
+// maxRead is how much of an answer is read, maxShown how much is shown, in
+// bytes.
+const (
+	maxRead  = 1 << 20
+	maxShown = 8 << 10
+)
 
 // exchange is one request to Mandate and its answer as it came.
 type exchange struct {
@@ -27,6 +31,14 @@ type exchange struct {
 
 // ok reports a 2xx answer.
 func (x exchange) ok() bool { return x.Status >= 200 && x.Status < 300 }
+
+// shown cuts a long body for people.
+func (x exchange) shown() exchange {
+	if len(x.Body) > maxShown {
+		x.Body = strings.ToValidUTF8(x.Body[:maxShown], "") + " … (cut)"
+	}
+	return x
+}
 
 // call sends a request and keeps what came. Without an answer the status is 0
 // and the body says why.
@@ -49,7 +61,7 @@ func (s *server) call(ctx context.Context, method, to, kind, body string, header
 		return x
 	}
 	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxShown))
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxRead))
 	if err != nil {
 		raw = append(raw, err.Error()...)
 	}

@@ -26,15 +26,17 @@ type world struct {
 	used map[string]int
 	// lenient makes the fake accept what it should refuse.
 	lenient bool
-	codes   map[string]bool
-	down    bool
+	// scope is what every token is granted.
+	scope string
+	codes map[string]bool
+	down  bool
 }
 
 const base = "http://demo.test"
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, used: map[string]int{}, codes: map[string]bool{"fresh-code": true}}
+	w := &world{t: t, used: map[string]int{}, codes: map[string]bool{"fresh-code": true}, scope: fhirTrip}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /fhir/.well-known/smart-configuration", w.discovery)
 	mux.HandleFunc("POST /launch", w.register)
@@ -68,7 +70,11 @@ func (w *world) config() Config {
 }
 
 func (w *world) discovery(rw http.ResponseWriter, _ *http.Request) {
-	writeJSON(rw, http.StatusOK, map[string]string{"authorization_endpoint": w.mandate.URL + "/authorize", "token_endpoint": w.mandate.URL + "/token"})
+	writeJSON(rw, http.StatusOK, map[string]any{
+		// As long as a real one: the scopes fill many kilobytes.
+		"scopes_supported":       strings.Split(strings.Repeat("patient/Observation.rs ", 1000), " "),
+		"authorization_endpoint": w.mandate.URL + "/authorize", "token_endpoint": w.mandate.URL + "/token",
+	})
 }
 
 func (w *world) register(rw http.ResponseWriter, r *http.Request) {
@@ -130,7 +136,7 @@ func (w *world) token(rw http.ResponseWriter, r *http.Request) {
 		writeJSON(rw, http.StatusBadRequest, map[string]string{"error": "unsupported_grant_type"})
 	case w.lenient, fresh && challenge(r.PostForm.Get("code_verifier")) == challenge(faultVerifier) && r.PostForm.Get("redirect_uri") == base+"/app/callback":
 		delete(w.codes, code)
-		writeJSON(rw, http.StatusOK, map[string]string{"access_token": "good", "patient": "rosa"})
+		writeJSON(rw, http.StatusOK, map[string]string{"access_token": "good", "patient": "rosa", "scope": w.scope})
 	default:
 		writeJSON(rw, http.StatusBadRequest, map[string]string{"error": "invalid_grant"})
 	}

@@ -29,8 +29,9 @@ function name(resource) {
 }
 
 function title(r) {
-  const concept = [r.code, r.medicationCodeableConcept, r.vaccineCode, r.type, r.category, r.relationship].flat().map(text).find(Boolean);
-  return name(r) || r.title || (r.description?.text ?? r.description) || r.payload?.[0]?.contentString || concept || r.questionnaire || r.id;
+  const first = (...concepts) => concepts.flat().map(text).find(Boolean);
+  return name(r) || r.title || (r.description?.text ?? r.description) || r.payload?.[0]?.contentString || first(r.code, r.medicationCodeableConcept, r.vaccineCode) ||
+    r.medicationReference?.display || r.medicationReference?.reference || r.questionnaire?.split("/").pop() || first(r.type, r.category, r.relationship) || r.id;
 }
 
 function date(r) {
@@ -257,7 +258,7 @@ function place(tag, id) {
 
 async function readKind(kind) {
   const patient = connection.tokens.patient;
-  const path = kind === "Patient" && patient ? `Patient/${patient}` : `${kind}?${patient ? `patient=${patient}&` : ""}_count=5`;
+  const path = kind === "Patient" && patient ? `Patient/${patient}` : `${kind}?${patient ? `patient=${patient}&` : ""}_count=5&_total=accurate`;
   const answer = await fhir(path).catch((trouble) => ({ ok: false, status: 0, body: null, said: trouble.message }));
   if (kind === "Patient") byId("patient-name").textContent = answer.ok ? label(answer.body) : (patient ?? "No patient in the answer");
   if (!answer.ok) {
