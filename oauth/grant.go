@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/scope"
 )
 
 // Grant is what one person allowed one client for one patient in one acting
@@ -50,6 +51,11 @@ type Grant struct {
 	Revoked time.Time
 	Reason  string
 }
+
+// StoredScopes gives the limits for reading scope texts that Mandate wrote
+// itself: a wildcard that a person narrowed is spelt out kind by kind and is
+// longer than a request may be (SMART SCP-11, TOK-13).
+func StoredScopes() scope.Limits { return scope.Limits{Length: 64 << 10, Count: 2000, Values: 256} }
 
 // Live reports whether the grant stands at t.
 func (g Grant) Live(t time.Time) bool { return g.Revoked.IsZero() && t.Before(g.Ends) }

@@ -83,8 +83,8 @@ func (l *Loader) Input(ctx context.Context, g oauth.Grant, now time.Time) (acces
 
 // View gives what a decision needs to know about a stored grant.
 func View(g oauth.Grant) access.GrantView {
-	// The stored text was judged when it was granted; limits only guard input.
-	req, _ := scope.Parse(g.Scopes, scope.Limits{})
+	// The stored text was judged when it was granted.
+	req, _ := scope.Parse(g.Scopes, oauth.StoredScopes())
 	return access.GrantView{
 		ID: g.ID, ClientID: g.ClientID, PersonID: g.PersonID,
 		Capacity: g.Capacity, Patient: g.Context.Patient,
@@ -128,14 +128,14 @@ func (l *Loader) Redecide(ctx context.Context, g oauth.Grant, requested string) 
 // narrowTo checks that requested is within the granted text and gives what to
 // judge.
 func narrowTo(granted, requested string) (scope.Request, error) {
-	have, err := scope.Parse(granted, scope.Limits{})
+	have, err := scope.Parse(granted, oauth.StoredScopes())
 	if err != nil {
 		return scope.Request{}, err
 	}
 	if requested == "" {
 		return have, nil
 	}
-	want, err := scope.Parse(requested, scope.Limits{})
+	want, err := scope.Parse(requested, oauth.StoredScopes())
 	if err != nil {
 		return scope.Request{}, err
 	}
@@ -152,7 +152,7 @@ func (l *Loader) answer(g oauth.Grant, client oauth.Client, st Standing, asked s
 	if err != nil {
 		return Redecision{}, err
 	}
-	have, _ := scope.Parse(g.Scopes, scope.Limits{})
+	have, _ := scope.Parse(g.Scopes, oauth.StoredScopes())
 	a := access.GrantedScopes(access.ScopeQuestion{
 		Requested: asked, Registered: registered, Capacity: g.Capacity,
 		Policy: st.Policy, ProxyInForce: st.ProxyInForce, SafetyHold: st.SafetyHold,

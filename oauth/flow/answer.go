@@ -49,8 +49,9 @@ const visit = time.Hour
 const quarter = 92 * 24 * time.Hour
 
 var (
-	errDenied  = errs.New(errs.AccessDenied, "access-denied", "Access was not granted.")
-	errChanged = errs.New(errs.Conflict, "offer-changed", "What can be shared changed while the page was open.")
+	errDenied   = errs.New(errs.AccessDenied, "access-denied", "Access was not granted.")
+	errChanged  = errs.New(errs.Conflict, "offer-changed", "What can be shared changed while the page was open.")
+	errAnswered = errs.New(errs.Conflict, "request-answered", "This request was already answered.")
 )
 
 // Deny answers the app that the person does not allow it and gives the URL to
@@ -75,6 +76,7 @@ func (s *Service) Allow(ctx context.Context, p oauth.Pending, who Visitor, t Tic
 	if !equalHandle(o.Handle, t.Handle) {
 		return "", errChanged
 	}
+	t = t.within(o)
 	q := o.question
 	q.Ticked, q.KeepAccess = ticked(o, t), t.Keep != KeepVisit
 	a := access.GrantedScopes(q)
@@ -93,10 +95,40 @@ func (s *Service) Allow(ctx context.Context, p oauth.Pending, who Visitor, t Tic
 	return s.returnURL(p.Request.RedirectURI, url.Values{"code": {code}, "state": {p.Request.State}}), nil
 }
 
+// within leaves of the ticks what was offered (AZ-21).
+func (t Ticks) within(o Offer) Ticks {
+	out := Ticks{Kinds: map[string][]string{}, Handle: t.Handle}
+	for _, k := range o.Kinds {
+		chosen, ok := t.Kinds[k.Type]
+		switch {
+		case !ok:
+		case chosen == nil:
+			out.Kinds[k.Type] = nil
+		default:
+			out.Kinds[k.Type] = slices.DeleteFunc(slices.Clone(chosen), func(value string) bool {
+				return !slices.ContainsFunc(k.Categories, func(c Category) bool { return c.Value() == value })
+			})
+		}
+	}
+	for _, a := range o.Actions {
+		if slices.Contains(t.Actions, a.Type) {
+			out.Actions = append(out.Actions, a.Type)
+		}
+	}
+	for _, topic := range t.Topics {
+		if slices.Contains(access.Topics(), access.Topic(topic)) {
+			out.Topics = append(out.Topics, topic)
+		}
+	}
+	if slices.Contains([]Keep{KeepWeek, KeepQuarter, KeepYear}, t.Keep) {
+		out.Keep = t.Keep
+	}
+	return out
+}
+
 func equalHandle(want, got string) bool { return want != "" && want == got }
 
-// ticked turns the ticks into the scopes they allow. What was not offered
-// cannot be ticked: the result is intersected with the offer again.
+// ticked turns the ticks into the scopes they allow.
 func ticked(o Offer, t Ticks) scope.Set {
 	out := scope.Set{}
 	all := everyKindWhole(o, t)
@@ -217,7 +249,7 @@ func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visito
 		return "", err
 	}
 	if !first {
-		return "", errs.New(errs.Conflict, "request-answered", "This request was already answered.")
+		return "", errAnswered
 	}
 	if err := tx.CreateGrant(ctx, g); err != nil {
 		return "", err
@@ -289,11 +321,16 @@ func (s *Service) grantedEvent(p oauth.Pending, who Visitor, a access.ScopeAnswe
 }
 
 // refusePending ends a stored request with an error for the app and records
-// it. It always returns an error: the *Refusal, or errs.Unavailable.
+// it. It always returns an error: the *Refusal, errs.Conflict when the request
+// was answered before, or errs.Unavailable.
 func (s *Service) refusePending(ctx context.Context, p oauth.Pending, who Visitor, cause *errs.Error) error {
 	err := s.Tx.InTx(ctx, func(tx Tx) error {
-		if _, err := tx.FinishPending(ctx, p.Tenant, p.ID, s.Clock.Now()); err != nil {
+		first, err := tx.FinishPending(ctx, p.Tenant, p.ID, s.Clock.Now())
+		if err != nil {
 			return err
+		}
+		if !first {
+			return errAnswered
 		}
 		e := s.event(p, who, audit.AuthorizeRefused)
 		e.Outcome, e.Reason = audit.MinorFailure, cause.Code

@@ -75,11 +75,11 @@ func replayed(ctx context.Context, in Asked, row oauth.RefreshToken, presented s
 // are tolerated and left out when they were not granted: apps send what they
 // once sent to the authorization endpoint (D11). Errors: errs.InvalidScope.
 func subset(granted, requested string) (string, error) {
-	g, err := scope.Parse(granted, scope.Limits{})
+	g, err := scope.Parse(granted, oauth.StoredScopes())
 	if err != nil {
 		return "", errs.Wrap(err, errs.Internal, "grant-scopes", "The scopes of the grant cannot be read.")
 	}
-	r, err := scope.Parse(requested, scope.Limits{})
+	r, err := scope.Parse(requested, oauth.StoredScopes())
 	if err != nil {
 		return "", err
 	}

@@ -100,7 +100,7 @@ func (h *Handler) lastUse(ctx context.Context, g oauth.Grant) (time.Time, error)
 
 // describe turns granted scopes into kinds and actions, each named once.
 func describe(g oauth.Grant) (kinds []pages.KindRef, actions []pages.ActionRef) {
-	req, err := scope.Parse(g.Scopes, scope.Limits{})
+	req, err := scope.Parse(g.Scopes, oauth.StoredScopes())
 	if err != nil {
 		return nil, nil
 	}
