@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mandate-health/mandate/fhir"
@@ -124,13 +125,15 @@ func (w *wanted) matches(it Item) bool {
 	return !slices.ContainsFunc(w.texts, func(p rest.Param) bool { return !human.has(p) })
 }
 
-// textual lists the parameters on identifiers and names.
+// textual lists the parameters that are not among the hot fields: on
+// identifiers, names and booleans.
 func textual(typ, name string) bool {
-	return name == "identifier" || name == "name" && typ == "RelatedPerson"
+	return name == "identifier" || typ == "RelatedPerson" && (name == "name" || name == "active")
 }
 
 // named is what the textual parameters read.
 type named struct {
+	Active     bool `json:"active"`
 	Identifier []struct {
 		System string `json:"system"`
 		Value  string `json:"value"`
@@ -144,8 +147,11 @@ type named struct {
 
 func (n *named) has(p rest.Param) bool {
 	return slices.ContainsFunc(p.Values, func(v string) bool {
-		if p.Name == "name" {
+		switch p.Name {
+		case "name":
 			return n.startsWith(v)
+		case "active":
+			return v == strconv.FormatBool(n.Active)
 		}
 		return n.identifiedBy(v)
 	})

@@ -25,8 +25,11 @@ type answer struct {
 	// version and updated are those of the resource that the answer is about.
 	version string
 	updated time.Time
-	// location is set where something was created.
-	location string
+	// location is set where something was created, contentLocation where a
+	// job was started; retryAfter (seconds) and progress speak about a job.
+	location, contentLocation, retryAfter, progress string
+	// begun says that headers and a part of the body were sent before.
+	begun bool
 }
 
 // etag gives the version as a weak entity tag (R4 §3.1.0.1).
@@ -46,6 +49,9 @@ func (a answer) write(w http.ResponseWriter, _ *http.Request) {
 	}
 	set("ETag", a.etag())
 	set("Location", a.location)
+	set("Content-Location", a.contentLocation)
+	set("Retry-After", a.retryAfter)
+	set("X-Progress", a.progress)
 	if !a.updated.IsZero() {
 		h.Set("Last-Modified", a.updated.UTC().Format(http.TimeFormat))
 	}
@@ -56,7 +62,9 @@ func (a answer) write(w http.ResponseWriter, _ *http.Request) {
 		}
 		h.Set("Content-Type", media)
 	}
-	w.WriteHeader(a.status)
+	if !a.begun {
+		w.WriteHeader(a.status)
+	}
 	// The client may be gone; there is nobody to tell.
 	_, _ = w.Write(a.body)
 }

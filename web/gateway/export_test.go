@@ -1,0 +1,79 @@
+package gateway_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// exported runs an export to its manifest.
+func (w *world) exported(token, path string) []struct{ Type, URL string } {
+	w.t.Helper()
+	r := w.get(token, path, "Prefer: respond-async").want(202)
+	status := strings.TrimPrefix(r.header.Get("Content-Location"), base)
+	w.get(token, status).want(202)
+	r = w.get(token, status).want(200)
+	var m struct {
+		RequiresAccessToken bool
+		Output              []struct{ Type, URL string }
+	}
+	if err := json.Unmarshal([]byte(r.raw), &m); err != nil || !m.RequiresAccessToken || strings.Contains(r.raw, "count") {
+		w.t.Fatal(err, r.raw)
+	}
+	return m.Output
+}
+
+// SMART M-19, BLK-02, BLK-03, BLK-04, BLK-08.
+func TestExport(t *testing.T) {
+	w := newWorld(t)
+	w.system("lab", "system/Observation.rs?category="+obsCategory+"|laboratory")
+	w.system("other", "system/Observation.rs")
+	w.system("all", "system/*.rs")
+	files := w.exported("lab", "/Patient/$export")
+	if len(files) != 1 || files[0].Type != "Observation" {
+		t.Fatal(files)
+	}
+	path := strings.TrimPrefix(files[0].URL, base)
+	r := w.get("lab", path).want(200)
+	if r.header.Get("Content-Type") != "application/fhir+ndjson" || strings.Contains(r.raw, `"vital-signs"`) || strings.Count(r.raw, "\n") != 5 {
+		t.Error(r.header, r.raw)
+	}
+	if e := w.log.last(); e.Count == 0 || e.Patient == "" {
+		t.Errorf("%+v", e)
+	}
+	w.get("other", path).want(404)
+	w.get("", path).want(401)
+	w.get("lab", path+"x").want(404)
+	for _, refused := range []string{"/$export?_type=Patient", "/Group/ward/$export", "/$export?_typeFilter=Observation%3Fpatient.name%3Dx", "/$export?_typeFilter=Patient%3Fname%3Dx"} {
+		w.get("lab", refused, "Prefer: respond-async").want(403)
+	}
+	w.get("lab", "/$export").want(400)
+	w.get("lab", "/$export?patient=x", "Prefer: respond-async").want(400)
+	for _, f := range w.exported("all", "/$export") {
+		if f.Type == "Task" || f.Type == "AuditEvent" {
+			t.Error(f)
+		}
+		if f.Type == "RelatedPerson" && w.get("all", strings.TrimPrefix(f.URL, base)).raw != "" {
+			t.Error("a copy of a type that Mandate owns left")
+		}
+	}
+	status := strings.TrimPrefix(w.get("lab", "/$export", "Prefer: respond-async").want(202).header.Get("Content-Location"), base)
+	w.do("other", "DELETE", status, "").want(404)
+	w.do("lab", "DELETE", status, "").want(202)
+	w.get("lab", status).want(404)
+}
+
+// SMART BLK-07: a group's export keeps to its members, and needs the scope.
+func TestGroupExport(t *testing.T) {
+	w := newWorld(t)
+	w.upstream("PUT", "/Group/ward", `{"resourceType":"Group","id":"ward","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/rosa"}}]}`)
+	w.system("group", "system/Group.rs system/Observation.rs")
+	files := w.exported("group", "/Group/ward/$export?_type=Observation")
+	if len(files) != 1 {
+		t.Fatal(files)
+	}
+	r := w.get("group", strings.TrimPrefix(files[0].URL, base)).want(200)
+	if strings.Contains(r.raw, "Patient/ines") || !strings.Contains(r.raw, "Patient/rosa") {
+		t.Error(r.raw)
+	}
+}

@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"net/http"
+	"slices"
+
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// maxLine is the longest line of an export file, in bytes.
+const maxLine = 16 << 20
+
+// flushLines is after how many lines the standing of the token is asked again
+// and what was gathered is sent.
+const flushLines = 500
+
+// file streams one file of an export, each line judged like any resource that
+// leaves (SMART BLK-08). What was not recorded is not sent: each batch of
+// lines has its event before it goes.
+func (a *act) file(w http.ResponseWriter, t ticket) (answer, error) {
+	if !a.exportable(t.Type) {
+		return answer{}, errs.New(errs.Forbidden, "no-scope", "The access token has no scope for "+t.Type+".rs.")
+	}
+	a.req.Type = t.Type
+	members, err := a.members(t.Group)
+	if err != nil {
+		return answer{}, err
+	}
+	from, err := a.x.g.d.Upstream.Stream(a.x.ctx, t.Address, mediaNDJSON)
+	if err != nil {
+		return answer{}, err
+	}
+	defer from.Close()
+	lines := bufio.NewScanner(from)
+	lines.Buffer(make([]byte, 64<<10), maxLine)
+	var batch bytes.Buffer
+	sent := false
+	for n := 1; lines.Scan(); n++ {
+		if err := a.line(lines.Bytes(), t.Type, members, &batch); err != nil {
+			return a.broken(err, sent)
+		}
+		if n%flushLines == 0 {
+			if err := a.flush(w, &batch, &sent); err != nil {
+				return a.broken(err, sent)
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return a.broken(errs.Wrap(err, errs.Upstream, "upstream-unreachable", "The FHIR server behind Mandate broke off."), sent)
+	}
+	return answer{status: http.StatusOK, media: mediaNDJSON, body: batch.Bytes(), begun: sent}, nil
+}
+
+// members gives the patients of a group, nil for an export of no group.
+func (a *act) members(group string) ([]string, error) {
+	if group == "" {
+		return nil, nil
+	}
+	s, err := a.current(fhir.Reference{Type: "Group", ID: group}, scope.Read)
+	return append([]string{""}, s.res.Subjects...), err
+}
+
+// outsider reports whether a resource is about somebody outside the group
+// (SMART BLK-07).
+func outsider(res *fhir.Resource, members []string) bool {
+	return members != nil && slices.ContainsFunc(res.Subjects, func(p string) bool { return !slices.Contains(members, p) })
+}
+
+// line adds one resource if it may leave.
+func (a *act) line(raw []byte, typ string, members []string, to *bytes.Buffer) error {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil
+	}
+	s, ok, err := a.see(raw, eitherOf...)
+	if err != nil || !ok || s.res.Type != typ || outsider(&s.res, members) {
+		return err
+	}
+	a.deliver(s)
+	to.Write(s.raw)
+	to.WriteByte('\n')
+	return nil
+}
+
+// flush records what is about to leave, asks whether the token still stands,
+// and sends it.
+func (a *act) flush(w http.ResponseWriter, batch *bytes.Buffer, sent *bool) error {
+	if err := a.x.stand(); err != nil {
+		return err
+	}
+	if err := a.record(nil); err != nil {
+		return err
+	}
+	a.delivered, a.x.memory = nil, memory{}
+	if !*sent {
+		w.Header().Set("Content-Type", mediaNDJSON)
+		*sent = true
+	}
+	if _, err := w.Write(batch.Bytes()); err != nil {
+		return errs.Wrap(err, errs.Unavailable, "client-gone", "The client is gone.")
+	}
+	batch.Reset()
+	return nil
+}
+
+// broken answers a failure; once lines have left, only breaking off the
+// connection tells the client that the file is not whole.
+func (a *act) broken(err error, sent bool) (answer, error) {
+	if !sent {
+		return answer{}, err
+	}
+	// The event is written before the connection breaks; its own failure
+	// changes nothing more.
+	_ = a.record(err)
+	panic(http.ErrAbortHandler)
+}
