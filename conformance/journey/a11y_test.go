@@ -22,8 +22,9 @@ const overflow = `(() => {
 	if (document.scrollingElement.scrollWidth > width) out.push('the page scrolls sideways: ' + document.scrollingElement.scrollWidth);
 	const scrolls = (e) => { for (; e; e = e.parentElement) if (/auto|scroll/.test(getComputedStyle(e).overflowX)) return true; return false; };
 	for (const e of document.body.querySelectorAll('*')) {
-		if (!e.checkVisibility({visibilityProperty: true}) || e.closest('.unseen, .skip')) continue;
+		if (!e.checkVisibility({visibilityProperty: true}) || e.closest('.unseen, .skip') || e.tagName === 'INPUT') continue;
 		const r = e.getBoundingClientRect(), style = getComputedStyle(e);
+		if (r.width <= 1) continue; // for screen readers only
 		const name = e.tagName.toLowerCase() + '.' + e.className + ' “' + e.textContent.trim().slice(0, 40) + '”';
 		if (r.width > 0 && r.right > width + 1 && !scrolls(e)) out.push('outside the window: ' + name);
 		if (/hidden|clip/.test(style.overflowX) && e.scrollWidth > e.clientWidth + 1) out.push('cut off: ' + name);

@@ -83,7 +83,7 @@ func checkElenasToken(a app, offered map[string]row) {
 		a.t.Errorf("fhirUser %q", ref)
 	}
 	refused := a.refused()
-	for _, kind := range []string{"Condition", "Observation", "AllergyIntolerance", "DocumentReference"} {
+	for _, kind := range []string{"Condition", "Observation", "DocumentReference", "Communication"} {
 		if !strings.Contains(refused[kind], "not allowed (403): ") {
 			a.t.Errorf("%s: %q", kind, refused[kind])
 		}
@@ -97,9 +97,9 @@ func checkElenasToken(a app, offered map[string]row) {
 func checkWithdrawal(a app) {
 	a.t.Helper()
 	w := a.world
-	a.pick("Joaquín Alvarez")
+	a.pick("Joaquin Alvarez")
 	a.consent()
-	a.says("You are acting for Joaquín Alvarez")
+	a.says("You are acting for Joaquin Alvarez, as his daughter.")
 	a.shots("elena-4-consent-joaquin")
 	if !a.has("input[name=keep]:checked") {
 		a.t.Error("access while she is away is not offered")

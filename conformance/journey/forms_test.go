@@ -79,7 +79,8 @@ func TestWithoutJavaScript(t *testing.T) {
 	if b.rows()["kind.AllergyIntolerance"].Checked {
 		t.Error("what was unticked came back ticked")
 	}
-	b.inspect("consent-error")
+	b.shots("consent-error")
+	b.fits("consent with an error")
 	b.tick("cat.Observation.laboratory", true)
 	b.click("button[value=allow]")
 	b.until("the app", "location.pathname === '/app/callback'")
@@ -91,10 +92,11 @@ func TestWithoutJavaScript(t *testing.T) {
 	b.click("td.do a")
 	b.heading("End the access of Heart Diary?")
 	b.click("button[value=end]")
+	b.heading("Connected apps")
 	b.says("Heart Diary can no longer see the record.")
 	b.click("header form button")
 	b.heading("You are signed out")
-	b.inspect("signed-out")
+	b.shots("signed-out")
 	b.visit("/apps")
 	if b.location().Path != "/signin" && !b.has("#f-username, main a[href*='/signin']") {
 		t.Error("after signing out there is no way to sign in again")
@@ -113,7 +115,7 @@ func TestSpanish(t *testing.T) {
 	b.inspect("es-signin")
 	b.signIn("rosa")
 	b.consent()
-	b.says("Permitir lo marcado", "No permitir", "Medicinas", "+1 555 0100")
+	b.says("Permitir lo marcado", "No permitir", "Medicamentos", "+1 555 0100")
 	if lang := eval[string](b, "document.documentElement.lang"); lang != "es" {
 		t.Errorf("the consent page's language is %q", lang)
 	}

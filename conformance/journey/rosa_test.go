@@ -13,19 +13,19 @@ func TestRosaConnectsAnAppAndEndsIt(t *testing.T) {
 	w := newWorld(t)
 	rosa := w.newBrowser()
 	a := rosa.openApp("all")
-	a.shots("rosa-1-app")
+	a.inspect("rosa-1-app")
 	a.click("#connect")
 	rosa.until("the sign-in page", "location.pathname === '/signin'")
 	rosa.says("Heart Diary")
-	rosa.shots("rosa-2-signin")
+	rosa.inspect("rosa-2-signin")
 	rosa.signIn("rosa")
 	offered := chooseForRosa(rosa)
-	rosa.shots("rosa-3-consent")
+	rosa.inspect("rosa-3-consent")
 	rosa.click("button[value=allow]")
 
 	a.stage("connected")
 	a.settled("Connected.")
-	a.shots("rosa-4-connected")
+	a.inspect("rosa-4-connected")
 	checkRosasData(a, offered)
 	checkLiveCount(a, offered)
 	endConnection(a)
@@ -153,18 +153,18 @@ func endConnection(a app) {
 	if used := list.text("td[data-label='Last used']"); used == "" || strings.Contains(used, "not used") {
 		a.t.Errorf("last used: %q", used)
 	}
-	list.shots("rosa-5-apps")
+	list.inspect("rosa-5-apps")
 	list.click("th[scope=row] a")
 	list.until("the page of the app", "/^.apps.[^/]+$/.test(location.pathname)")
-	list.shots("rosa-6-app")
+	list.inspect("rosa-6-app")
 	list.visit("/apps")
 	list.click("td.do a")
 	list.heading("End the access of Heart Diary?")
-	list.shots("rosa-7-end")
+	list.inspect("rosa-7-end")
 	list.click("button[value=end]")
 	list.heading("Connected apps")
 	list.says("Heart Diary can no longer see the record.")
-	list.shots("rosa-8-ended")
+	list.inspect("rosa-8-ended")
 
 	a.click("#reload")
 	a.settled("Read again.")
@@ -178,7 +178,7 @@ func endConnection(a app) {
 	}
 	a.click("#refresh")
 	a.settled("Refresh was refused: invalid_grant")
-	a.shots("rosa-9-refused")
+	a.inspect("rosa-9-refused")
 }
 
 // checkActivity reads “Who looked at my record” (AU-20).
@@ -188,7 +188,7 @@ func checkActivity(b *tab) {
 	list.visit("/activity")
 	list.heading("Who looked at my record")
 	list.says("Rosa Alvarez", "Heart Diary", "looked at", "let Heart Diary see", "ended the access of Heart Diary", "was not allowed")
-	list.shots("rosa-10-activity")
+	list.inspect("rosa-10-activity")
 }
 
 // SMART AZ-10: a refusal reaches the app, and the app says so kindly.
@@ -205,7 +205,7 @@ func TestRosaSaysNo(t *testing.T) {
 	if code := eval[string](rosa, "document.getElementById('error-code').textContent"); code != "access_denied" {
 		t.Errorf("error %q", code)
 	}
-	a.shots("denied-app")
+	a.inspect("denied-app")
 	list := rosa.another()
 	list.visit("/apps")
 	list.says("No app is connected.")

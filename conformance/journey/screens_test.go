@@ -16,6 +16,7 @@ func TestEveryScreenCanBeUsedByEverybody(t *testing.T) {
 		t.Run(lang, func(t *testing.T) {
 			t.Parallel()
 			b := (&world{t: t, ready: w.ready}).newBrowser()
+			b.preload(shared.axe)
 			b.visit("/dev/screens/?lang=" + lang)
 			b.until("the list of screens", "document.querySelector('main a')")
 			b.inspect("screens-index-" + lang)
@@ -64,8 +65,13 @@ func (b *tab) screen(link, lang string, titles map[string]string) {
 	b.title(name, titles)
 }
 
-// twins may share a title: the same page for another reader.
-var twins = [][]string{{"consent", "consent-proxy", "staff-consent"}}
+// twins may share a title: the same page for another reader or answer.
+func twins() [][]string {
+	return [][]string{
+		{"consent", "consent-proxy", "staff-consent"}, {"sign-in", "sign-in-for-app"}, {"done-allowed", "done-denied"},
+		{"connected-apps", "connected-apps-proxy"}, {"pick-patient", "staff-pick-patient"},
+	}
+}
 
 // title wants the title to belong to this page alone (WC-09).
 func (b *tab) title(name string, titles map[string]string) {
@@ -74,7 +80,7 @@ func (b *tab) title(name string, titles map[string]string) {
 	if !strings.HasSuffix(title, " – Mandate") {
 		b.t.Errorf("%s: the title %q does not name the product", name, title)
 	}
-	if other, taken := titles[title]; taken && !slices.ContainsFunc(twins, func(s []string) bool {
+	if other, taken := titles[title]; taken && !slices.ContainsFunc(twins(), func(s []string) bool {
 		return slices.Contains(s, name) && slices.Contains(s, other)
 	}) {
 		b.t.Errorf("%s and %s share the title %q", name, other, title)

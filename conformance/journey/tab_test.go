@@ -77,10 +77,8 @@ func open(w *world, profile cdp.BrowserContextID) *tab {
 	w.t.Cleanup(end)
 	b := &tab{t: w.t, world: w, ctx: ctx, profile: profile}
 	chromedp.ListenTarget(ctx, b.listen)
-	b.run(log.Enable(), runtime.Enable(), chromedp.ActionFunc(func(ctx context.Context) error {
-		_, err := page.AddScriptToEvaluateOnNewDocument(keepTokens).Do(ctx)
-		return err
-	}))
+	b.run(log.Enable(), runtime.Enable())
+	b.preload(keepTokens)
 	b.window(wide)
 	w.t.Cleanup(b.finish)
 	return b
@@ -133,6 +131,15 @@ func (b *tab) try(actions ...chromedp.Action) error {
 	ctx, cancel := context.WithTimeout(b.ctx, waitDeadline)
 	defer cancel()
 	return chromedp.Run(ctx, actions...)
+}
+
+// preload runs a script in each page that the tab opens from now on.
+func (b *tab) preload(script string) {
+	b.t.Helper()
+	b.run(chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(script).Do(ctx)
+		return err
+	}))
 }
 
 // visit opens an address: absolute, or a path of the issuer.

@@ -1,7 +1,20 @@
-// Package oauth holds conformance rows; see Sections.
+// Package oauth holds the rows about clients: symmetric and asymmetric
+// authentication, backend services, introspection, revocation and CORS.
+//
+// Neighbours: conformance/kit does the talking, conformance runs the rows. It
+// owns no row about people (conformance/smart, conformance/consent).
 package oauth
 
 import "github.com/mandate-health/mandate/conformance/kit"
 
 // Sections gives the rows of this package.
-func Sections() []kit.Section { return nil }
+func Sections() []kit.Section {
+	return []kit.Section{
+		{Name: "OAuth, clients with a secret", Rows: symmetric()},
+		{Name: "OAuth, clients with a key", Rows: asymmetric()},
+		{Name: "OAuth, backend services", Rows: backend()},
+		{Name: "OAuth, introspection", Rows: introspection()},
+		{Name: "OAuth, revocation", Rows: revocation()},
+		{Name: "OAuth, CORS", Rows: cors()},
+	}
+}
