@@ -24,8 +24,9 @@ var colourFiles = map[string]string{
 var (
 	hexColour   = regexp.MustCompile(`[\s:,("'=]#([0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3,4})\b`)
 	funcColour  = regexp.MustCompile(`\b(rgba?|hsla?|hwb|lab|lch|oklab|oklch)\(\s*[0-9.]`)
-	namedColour = regexp.MustCompile(`\b(color|background|background-color|border[a-z-]*|outline[a-z-]*|fill|stroke)\s*[:=]\s*"?[^;{}"]*\b(white|black|red|green|blue|yellow|orange|purple|gr[ae]y|silver|navy|teal|maroon)\b`)
-	linkTarget  = regexp.MustCompile(`(href|action|src|aria-[a-z]+)=("#[^"]*"|'#[^']*')|url\(#[^)]*\)|^\s*#[\w-]+[^;]*\{`)
+	namedColour = regexp.MustCompile(`\b(color|background|background-color|border[a-z-]*|outline[a-z-]*|fill|stroke)\s*[:=]\s*"?[^;{}"]*` +
+		`\b(white|black|red|green|blue|yellow|orange|purple|gr[ae]y|silver|navy|teal|maroon)\b`)
+	linkTarget = regexp.MustCompile(`(href|action|src|aria-[a-z]+)=("#[^"]*"|'#[^']*')|url\(#[^)]*\)|^\s*#[\w-]+[^;]*\{`)
 )
 
 // CheckColours looks for colours in the files a browser gets, below web/.
