@@ -30,6 +30,8 @@ type answer struct {
 	location, contentLocation, retryAfter, progress string
 	// begun says that headers and a part of the body were sent before.
 	begun bool
+	// content marks a body that is not FHIR but what somebody uploaded.
+	content bool
 }
 
 // etag gives the version as a weak entity tag (R4 §3.1.0.1).
@@ -46,6 +48,11 @@ func (a answer) write(w http.ResponseWriter, _ *http.Request) {
 		if value != "" {
 			h.Set(name, value)
 		}
+	}
+	if a.content {
+		h.Set("Content-Disposition", "attachment")
+		h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
 	}
 	set("ETag", a.etag())
 	set("Location", a.location)

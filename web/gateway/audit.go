@@ -30,7 +30,7 @@ func (a *act) record(failure error) error {
 	e := a.event(failure)
 	patients := a.patients()
 	if len(patients) < 2 {
-		if len(patients) == 1 && e.Patient == "" {
+		if len(patients) == 1 {
 			e.Patient = patients[0]
 		}
 		e.Delivered, e.Count = a.listDelivered("")

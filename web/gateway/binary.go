@@ -1,8 +1,12 @@
 package gateway
 
 import (
+	"encoding/json"
+	"mime"
+	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/scope"
@@ -46,24 +50,26 @@ func (a *act) adoptBinary(res *fhir.Resource) (reachable bool, err error) {
 	return true, nil
 }
 
-// findOwner looks for a document that names the Binary and may be read.
+// findOwner looks for a document that names the Binary and may be read: in the
+// record that the grant is bound to, or, for those who may reach several, by
+// the address of the attachment.
 func (a *act) findOwner(ref fhir.Reference) (owner, error) {
 	for _, typ := range owning {
 		if !a.reads(typ) {
 			continue
 		}
-		params := url.Values{"_count": {"500"}}
-		switch patient := bound(a.x.in); {
-		case patient != "":
-			params.Set("patient", "Patient/"+patient)
-		case typ == "DocumentReference":
-			params.Set("location", ref.String())
-		default:
-			continue
+		var ways []url.Values
+		if patient := bound(a.x.in); patient != "" {
+			ways = append(ways, url.Values{"patient": {"Patient/" + patient}, "_count": {"500"}})
 		}
-		own, err := a.ownerAmong(typ, params, ref)
-		if err != nil || own.found {
-			return own, err
+		if a.x.in.Grant.Capacity.Patient == "" && typ == "DocumentReference" {
+			ways = append(ways, url.Values{"location": {ref.String()}})
+		}
+		for _, params := range ways {
+			own, err := a.ownerAmong(typ, params, ref)
+			if err != nil || own.found {
+				return own, err
+			}
 		}
 	}
 	return owner{}, nil
@@ -94,6 +100,48 @@ var errFound = errs.New(errs.Internal, "found", "found")
 func (a *act) reads(typ string) bool {
 	for _, level := range []scope.Level{scope.Patient, scope.User, scope.System} {
 		if len(a.x.in.Grant.Scopes.For(level, typ, scope.Read)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// native reports whether a request wants the content of a Binary in its own
+// format (R4 §3.36.2), and not FHIR.
+func native(r *http.Request, path string) bool {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || !strings.HasPrefix(path, "/Binary/") || accept == "" || r.URL.RawQuery != "" {
+		return false
+	}
+	return !strings.Contains(accept, "json") && !strings.Contains(accept, "xml") && !strings.Contains(accept, "*/*") && !strings.Contains(accept, "application/*")
+}
+
+// asContent turns the answer that shows a Binary into its content, which a
+// browser must neither guess about nor run.
+func asContent(r *http.Request, ans answer) (answer, error) {
+	if ans.status != http.StatusOK {
+		return ans, nil
+	}
+	var b struct {
+		ContentType string `json:"contentType"`
+		Data        []byte `json:"data"`
+	}
+	if err := json.Unmarshal(ans.body, &b); err != nil {
+		return answer{}, errs.Wrap(err, errs.Upstream, "upstream-malformed", "The FHIR server's Binary cannot be read.")
+	}
+	media, _, err := mime.ParseMediaType(b.ContentType)
+	if err != nil || !accepts(r.Header.Values("Accept"), media) {
+		return answer{}, errs.New(errs.NotAcceptable, "not-acceptable", "The content has another format.")
+	}
+	ans.media, ans.body, ans.content = media, b.Data, true
+	return ans, nil
+}
+
+func accepts(headers []string, media string) bool {
+	kind, _, _ := strings.Cut(media, "/")
+	for item := range strings.SplitSeq(strings.Join(headers, ","), ",") {
+		want, params, err := mime.ParseMediaType(strings.TrimSpace(item))
+		if err == nil && params["q"] != "0" && (want == media || want == kind+"/*") {
 			return true
 		}
 	}

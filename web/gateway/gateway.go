@@ -170,7 +170,12 @@ func (x *exchange) handle(r *http.Request, path string) (answer, error) {
 	if err != nil {
 		return answer{}, errs.Wrap(err, errs.Invalid, "body-unreadable", "The body could not be read.")
 	}
-	req, err := rest.Parse(rest.Incoming{Method: r.Method, Path: path, RawQuery: r.URL.RawQuery, Header: r.Header, Body: body})
+	header, content := r.Header, native(r, path)
+	if content {
+		header = header.Clone()
+		header.Set("Accept", mediaFHIR)
+	}
+	req, err := rest.Parse(rest.Incoming{Method: r.Method, Path: path, RawQuery: r.URL.RawQuery, Header: header, Body: body})
 	if err == nil {
 		err = localRequest(&req, x.g.d.Base)
 	}
@@ -178,7 +183,11 @@ func (x *exchange) handle(r *http.Request, path string) (answer, error) {
 		a := &act{x: x, req: rest.Request{}}
 		return answer{}, a.conclude(err)
 	}
-	return x.serve(req)
+	ans, err := x.serve(req)
+	if err == nil && content {
+		return asContent(r, ans)
+	}
+	return ans, err
 }
 
 // localRequest makes references to our own base relative, in search values

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/scope"
@@ -41,16 +42,16 @@ func (a *act) file(w http.ResponseWriter, t ticket) (answer, error) {
 	sent := false
 	for n := 1; lines.Scan(); n++ {
 		if err := a.line(lines.Bytes(), t.Type, members, &batch); err != nil {
-			return a.broken(err, sent)
+			return a.broken(w, err, sent)
 		}
 		if n%flushLines == 0 {
 			if err := a.flush(w, &batch, &sent); err != nil {
-				return a.broken(err, sent)
+				return a.broken(w, err, sent)
 			}
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return a.broken(errs.Wrap(err, errs.Upstream, "upstream-unreachable", "The FHIR server behind Mandate broke off."), sent)
+		return a.broken(w, errs.Wrap(err, errs.Upstream, "upstream-unreachable", "The FHIR server behind Mandate broke off."), sent)
 	}
 	return answer{status: http.StatusOK, media: mediaNDJSON, body: batch.Bytes(), begun: sent}, nil
 }
@@ -106,14 +107,16 @@ func (a *act) flush(w http.ResponseWriter, batch *bytes.Buffer, sent *bool) erro
 	return nil
 }
 
-// broken answers a failure; once lines have left, only breaking off the
-// connection tells the client that the file is not whole.
-func (a *act) broken(err error, sent bool) (answer, error) {
+// broken answers a failure. Once lines have left, only a connection that
+// breaks off tells the client that the file is not whole: nothing more can be
+// written to it.
+func (a *act) broken(w http.ResponseWriter, err error, sent bool) (answer, error) {
 	if !sent {
 		return answer{}, err
 	}
-	// The event is written before the connection breaks; its own failure
-	// changes nothing more.
-	_ = a.record(err)
-	panic(http.ErrAbortHandler)
+	if fault := http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)); fault != nil {
+		a.x.g.d.Log.ErrorContext(a.x.ctx, "a broken export file could not be broken off", "error", fault)
+	}
+	// The event is written as the refusal that it is.
+	return answer{begun: true}, a.record(err)
 }

@@ -35,6 +35,10 @@ func (a *act) target(ref fhir.Reference) (seen, error) {
 		return seen{}, nil
 	}
 	if s, ok := a.x.memory.seen[ref]; ok {
+		if !s.visible {
+			// It was judged under another operation.
+			_, s.visible = a.judgeAny(&s.res, eitherOf)
+		}
 		return s, nil
 	}
 	if a.x.memory.lookups >= maxLookups {

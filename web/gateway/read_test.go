@@ -156,6 +156,12 @@ func TestBinaryThroughItsDocument(t *testing.T) {
 		}
 	}
 	w.get("binary", "/Binary/rosa-pdf").want(404)
+	raw := w.get("rosa", "/Binary/rosa-pdf", "Accept: text/plain").want(200)
+	if raw.raw != "hello" || raw.header.Get("Content-Type") != "text/plain" || raw.header.Get("Content-Disposition") != "attachment" || raw.header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Error(raw.header, raw.raw)
+	}
+	w.get("rosa", "/Binary/rosa-pdf", "Accept: application/pdf").want(406)
+	w.get("rosa", "/Binary/ines-pdf", "Accept: text/plain").want(404)
 	w.token("chen", "user/DocumentReference.rs", practitioner())
 	w.get("chen", "/Binary/ines-pdf").want(200)
 	w.get("chen", "/Binary/orphan").want(404)
