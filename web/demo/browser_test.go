@@ -31,6 +31,7 @@ type record struct {
 	calls      []string
 	revoked    string
 	refreshes  int
+	withdrawn  bool
 	// stay keeps the browser at the authorization endpoint.
 	stay bool
 	// state, issuer, nonce and signature spoil that part of the answer.
@@ -62,7 +63,7 @@ func (m *record) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{"keys": []any{map[string]string{
 			"kty": "RSA", "kid": "k", "alg": "RS256", "n": encode(m.key.N.Bytes()), "e": encode(big.NewInt(int64(m.key.E)).Bytes()),
 		}}})
-	case r.Header.Get("Authorization") != "Bearer t1" && r.Header.Get("Authorization") != "Bearer t2":
+	case m.withdrawn, r.Header.Get("Authorization") != "Bearer t1" && r.Header.Get("Authorization") != "Bearer t2":
 		writeJSON(w, http.StatusUnauthorized, map[string]any{"resourceType": "OperationOutcome"})
 	case r.URL.Path == "/fhir/Patient/rosa":
 		writeJSON(w, http.StatusOK, map[string]any{"resourceType": "Patient", "name": []any{map[string]string{"text": "Rosa <b>Alvarez"}}, "birthDate": "1947-06-19"})
@@ -145,6 +146,12 @@ func (m *record) query() url.Values {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.asked
+}
+
+func (m *record) withdraw() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.withdrawn = true
 }
 
 func (m *record) ended() string {
@@ -261,6 +268,10 @@ func wholeVisit(t *testing.T, browser context.Context) {
 	}
 	act(t, tab, chromedp.Click("#refresh", chromedp.ByQuery))
 	ends(t, tab, "#status", "Refresh was refused: invalid_grant. The access was withdrawn.")
+	m.withdraw()
+	act(t, tab, chromedp.Click("#reload", chromedp.ByQuery))
+	ends(t, tab, "#status", "Access has ended.")
+	ends(t, tab, "#refused-Patient", "access has ended (401)")
 	act(t, tab, chromedp.Click("#disconnect", chromedp.ByQuery))
 	ends(t, tab, "#status", "Disconnected.")
 	if left := value(t, tab, `document.querySelector("#record").textContent`); m.ended() != "r2" || strings.Contains(left, "Rosa") || strings.Contains(left, "Sodium") {

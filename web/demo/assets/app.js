@@ -169,8 +169,8 @@ async function finish(query) {
   }
   stage("connected");
   byId("connected").focus();
-  await Promise.all([showUser(claims), read()]);
-  say("Connected.");
+  const [, ended] = await Promise.all([showUser(claims), read()]);
+  say(ended || "Connected.");
 }
 
 function keep(tokens) {
@@ -235,19 +235,21 @@ async function showUser(claims) {
   if (answer?.ok) byId("user").textContent = label(answer.body);
 }
 
-// read fetches each kind, three at a time, and shows what came and what was
-// refused.
+// read fetches each kind, three at a time, shows what came and what was
+// refused, and gives the line for the status.
 async function read() {
   byId("data").replaceChildren(...kinds.map((k) => place("section", `slot-${k}`)));
   byId("refused").replaceChildren(...kinds.map((k) => place("li", `refused-${k}`)));
   const waiting = [...kinds];
+  const statuses = [];
   const worker = async () => {
-    for (let kind = waiting.shift(); kind; kind = waiting.shift()) await readKind(kind);
+    for (let kind = waiting.shift(); kind; kind = waiting.shift()) statuses.push(await readKind(kind));
   };
   await Promise.all([worker(), worker(), worker()]);
   for (const list of [byId("data"), byId("refused")]) for (const child of [...list.children]) if (!child.hasChildNodes()) child.remove();
   byId("refused-note").hidden = byId("refused").children.length > 0;
   byId("data-note").hidden = byId("data").children.length > 0;
+  return statuses.every((s) => s === 401) ? "Access has ended. Press “Ask again” to connect once more." : "";
 }
 
 function place(tag, id) {
@@ -264,9 +266,10 @@ async function readKind(kind) {
   if (!answer.ok) {
     byId(`refused-${kind}`).dataset.status = String(answer.status);
     byId(`refused-${kind}`).textContent = `${words[kind] ?? kind}: ${reason(answer)}`;
-    return;
+    return answer.status;
   }
   showKind(kind, answer.body);
+  return answer.status;
 }
 
 // reason puts an OperationOutcome into words.
@@ -352,8 +355,7 @@ on("connect", () => connect(byId("own-scopes").value.trim() || document.querySel
 on("refresh", refresh);
 on("reload", async () => {
   say("Reading again…");
-  await read();
-  say("Read again.");
+  say((await read()) || "Read again.");
 });
 on("again", () => connect(connection.asked.map((s) => (s === "launch" ? "launch/patient" : s)).join(" ")));
 on("disconnect", disconnect);
