@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,12 +62,14 @@ func (k *Kit) wording(lang string) template.FuncMap {
 		"labels": func(rows []ConsentKind) string {
 			return c.List(lang, each(rows, func(r ConsentKind) string { return words.Inline(r.label(c, lang)) }))
 		},
-		"kindlist": func(refs []KindRef) []string { return each(refs, kind) },
+		"kindlist": func(refs []KindRef) []string { return distinct(each(refs, kind), c.Kind(lang, words.Kind{})) },
 		"kinds": func(refs []KindRef, acts []ActionRef) string {
-			items := each(refs, func(r KindRef) string { return words.Inline(kind(r)) })
-			return c.List(lang, append(items, each(acts, func(a ActionRef) string {
-				return words.Inline(c.Action(lang, a.Type, a.Verb))
-			})...))
+			items := distinct(each(refs, kind), c.Kind(lang, words.Kind{}))
+			items = each(append(items, each(acts, func(a ActionRef) string { return c.Action(lang, a.Type, a.Verb) })...), words.Inline)
+			if more := len(items) - mostListed; more > 1 {
+				items = append(items[:mostListed], c.T(lang, "kinds.more", words.Args{"count": more}))
+			}
+			return c.List(lang, items)
 		},
 		"errkey": func(cause, kind string) string { return errorKey(c, cause, kind) },
 	}
@@ -94,6 +97,24 @@ func each[T any](items []T, f func(T) string) []string {
 	out := make([]string, len(items))
 	for i, item := range items {
 		out[i] = f(item)
+	}
+	return out
+}
+
+// mostListed is how many kinds a sentence names before it counts the rest.
+const mostListed = 8
+
+// distinct names each label once; the label of what has no words of its own
+// comes last.
+func distinct(labels []string, other string) []string {
+	out := make([]string, 0, len(labels))
+	for _, l := range labels {
+		if l != other && !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	if slices.Contains(labels, other) {
+		out = append(out, other)
 	}
 	return out
 }

@@ -187,3 +187,21 @@ func TestAssetsAreServedForEverUnderTheirHash(t *testing.T) {
 		t.Errorf("POST: %d", w.Code)
 	}
 }
+
+func TestASentenceNamesKindsOnceAndCountsTheRest(t *testing.T) {
+	var kinds []KindRef
+	for _, typ := range []string{"Basic", "Patient", "Condition", "Linkage", "MedicationRequest", "MedicationRequest", "AllergyIntolerance",
+		"Observation", "Immunization", "Procedure", "Encounter", "Goal"} {
+		kinds = append(kinds, KindRef{Type: typ})
+	}
+	entry := AppEntry{App: AppInfo{Name: "Heart Diary"}, Kinds: kinds, URL: "/apps/1", EndURL: "/apps/1/end"}
+	list := render(newKit(t), "/apps", ConnectedApps{Self: true, Apps: []AppEntry{entry}}).Body.String()
+	if !strings.Contains(list, "Name, address and birth date, conditions, medicines,") || !strings.Contains(list, " and 2 more kinds") {
+		t.Error(list)
+	}
+	one := render(newKit(t), "/apps/1", ConnectedApp{Self: true, Entry: entry}).Body.String()
+	if strings.Count(one, "<li>Other health data</li>") != 1 || strings.Count(one, "<li>Medicines</li>") != 1 ||
+		strings.Index(one, "<li>Goals of care</li>") > strings.Index(one, "<li>Other health data</li>") {
+		t.Error(one)
+	}
+}
