@@ -77,6 +77,14 @@ func TestBudgets(t *testing.T) {
 	}
 }
 
+// The rows of a test's table are data; the same literal in code counts.
+func TestRowsOfATestTableAreNoCode(t *testing.T) {
+	table := "package x\n\nfunc F() {\n\t_ = []int{\n" + strings.Repeat("\t\t1,\n", 70) + "\t}\n}\n"
+	doc := "// Package x is documented.\npackage x\n"
+	one(t, "test", source(t, "x", map[string]string{"doc.go": doc, "a_test.go": table}).CheckBudgets(), "")
+	one(t, "code", source(t, "x", map[string]string{"doc.go": doc, "a.go": table}).CheckBudgets(), "F has 74 lines")
+}
+
 func TestEveryPackageIsDocumented(t *testing.T) {
 	one(t, "no doc.go", source(t, "x", map[string]string{"a.go": "// Package x is here.\npackage x\n"}).CheckBudgets(), "no doc.go")
 	one(t, "empty doc.go", source(t, "x", map[string]string{"doc.go": "package x\n"}).CheckBudgets(), "no doc.go")
