@@ -89,7 +89,8 @@ type fault struct {
 	Wants              *want
 	// change makes a valid authorization request faulty; nil for others.
 	change func(url.Values)
-	// signIn: only the answer after signing in tells, so the browser must go.
+	// signIn: only the answer after signing in tells, so the browser must go;
+	// change then sets the state with which the answer comes back here.
 	signIn bool
 	// trip gives the scopes of the authorization request that fetches the
 	// code for the case; empty when it needs none.

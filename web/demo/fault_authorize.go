@@ -41,7 +41,11 @@ func authorizeFaults() []fault {
 		{
 			ID: "unknown-scope", Title: "Only scopes that nobody knows", Expect: toApp("SMART SCP-26, RFC 6749 §4.1.2.1", "invalid_scope", "access_denied"),
 			Explain: "Mandate drops what it does not know. That nothing is left shows after signing in.",
-			change:  setTo("scope", "patient/Nonsense.rs read-the-stars"), signIn: true,
+			signIn:  true,
+			change: func(v url.Values) {
+				v.Set("scope", "patient/Nonsense.rs read-the-stars")
+				v.Set("state", faultState+"unknown-scope")
+			},
 		},
 	}
 }

@@ -99,6 +99,12 @@ func (s *server) runFault(w http.ResponseWriter, r *http.Request) {
 func (s *server) faultReturn(w http.ResponseWriter, r *http.Request, id string) {
 	q := r.URL.Query()
 	f, ok := findFault(id)
+	if ok && f.signIn {
+		s.showOutcomes(w, r, []outcome{s.judge(f, exchange{
+			Method: http.MethodGet, URL: s.callbackURL(), Status: http.StatusSeeOther, Location: s.callbackURL() + "?" + r.URL.RawQuery,
+		})})
+		return
+	}
 	if (!ok || f.trip == "") && id != "fhir" {
 		s.trouble(w, r, http.StatusNotFound, "No such case", "There is no case of this name.", "Go back to the list of cases.")
 		return

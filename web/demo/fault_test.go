@@ -31,7 +31,9 @@ func TestFaultsMatchASoundServer(t *testing.T) {
 				w.check(f.ID, w.outcomes(w.do(http.MethodPost, "/ehr/faults/"+f.ID, "patient=rosa&value="+value, "Accept", "application/json")))
 			case f.trip != "":
 				w.check(f.ID, w.outcomes(w.do(http.MethodGet, "/app/callback?code=fresh-code&state="+faultState+f.ID, "", "Accept", "application/json")))
-			case !f.signIn:
+			case f.signIn:
+				w.check(f.ID, w.outcomes(w.do(http.MethodGet, "/app/callback?error=invalid_scope&state="+faultState+f.ID, "", "Accept", "application/json")))
+			default:
 				t.Errorf("%s can neither be run nor opened", f.ID)
 			}
 		}
@@ -72,7 +74,7 @@ func (w *world) runAnyhow(f fault) []outcome {
 	switch {
 	case f.runs():
 		return w.outcomes(w.do(http.MethodPost, "/ehr/faults/"+f.ID, "patient=rosa&value=good", "Accept", "application/json"))
-	case f.trip != "":
+	case f.trip != "", f.signIn:
 		return w.outcomes(w.do(http.MethodGet, "/app/callback?code=fresh-code&state="+faultState+f.ID, "", "Accept", "application/json"))
 	}
 	return nil
