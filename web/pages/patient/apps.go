@@ -18,10 +18,10 @@ import (
 // home is the start page after a log-in.
 func (h *Handler) home(w http.ResponseWriter, r *http.Request, id session.Identity) {
 	if isStaff(id.Person) {
-		h.Kit.Render(w, r, http.StatusOK, pages.StaffHome{Frame: h.frame(r, id, "")})
+		h.Kit.Render(w, r, http.StatusOK, pages.StaffHome{Frame: h.frame(r, id, ""), Name: id.Person.Name})
 		return
 	}
-	h.Kit.Render(w, r, http.StatusOK, pages.Home{Frame: h.frame(r, id, "")})
+	h.Kit.Render(w, r, http.StatusOK, pages.Home{Frame: h.frame(r, id, ""), Name: id.Person.Name})
 }
 
 // apps lists the connected apps.
