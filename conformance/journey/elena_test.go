@@ -62,6 +62,7 @@ func TestElenaActsForHerParents(t *testing.T) {
 	a.settled("Connected.")
 	a.inspect("elena-3-connected")
 	checkElenasToken(a, offered)
+	checkNotice(w, "rosa")
 
 	a = elena.openApp("all")
 	a.click("#connect")
@@ -90,6 +91,15 @@ func checkElenasToken(a app, offered map[string]row) {
 	}
 	a.click("#refresh")
 	a.settled("Refresh was not possible")
+}
+
+// checkNotice wants what the consent page promised: the patient is told.
+func checkNotice(w *world, patient string) {
+	w.t.Helper()
+	status, body := w.get(w.ready.Outbox, "")
+	if status != http.StatusOK || !strings.Contains(string(body), `"person_id":"demo-`+patient+`","template":"app-connected-by-proxy"`) {
+		w.t.Errorf("the page said that the patient is told, but the outbox has nothing for %s: %d %s", patient, status, body)
+	}
 }
 
 // checkWithdrawal connects for Joaquín, whose Consent permits keeping, and
@@ -122,7 +132,7 @@ func checkWithdrawal(a app) {
 		a.t.Errorf("after the withdrawal: %d %s", status, body)
 	}
 	a.click("#reload")
-	a.settled("Read again.")
+	a.settled("Read again.", "Access has ended.")
 	if left := a.data(); len(left) > 0 {
 		a.t.Errorf("the app still reads %v", left)
 	}
@@ -131,24 +141,26 @@ func checkWithdrawal(a app) {
 	a.shots("elena-5-withdrawn")
 }
 
-// consentOf finds the privacy Consent of a patient that names a person.
+// consentOf finds the Consent by which a patient permits a person to act. The
+// approvals of apps (D14) name the person too and are left aside.
 func (w *world) consentOf(patient, person string) string {
 	w.t.Helper()
 	status, body := w.get(w.ready.AdminAPI.URL+"/consents?patient="+patient, w.ready.AdminAPI.Token)
 	var list struct {
-		Consents []struct {
-			ID string `json:"id"`
-		} `json:"consents"`
-	}
-	var raw struct {
 		Consents []json.RawMessage `json:"consents"`
 	}
-	if err := json.Unmarshal(body, &list); err != nil || status != http.StatusOK || json.Unmarshal(body, &raw) != nil {
-		w.t.Fatalf("consents of %s: %d %s", patient, status, body)
+	if err := json.Unmarshal(body, &list); err != nil || status != http.StatusOK {
+		w.t.Fatalf("consents of %s: %d %s %v", patient, status, body, err)
 	}
-	for i, c := range raw.Consents {
-		if strings.Contains(string(c), person) {
-			return list.Consents[i].ID
+	for _, raw := range list.Consents {
+		var c struct {
+			ID string `json:"id"`
+		}
+		if err := json.Unmarshal(raw, &c); err != nil {
+			w.t.Fatal(err)
+		}
+		if text := string(raw); strings.Contains(text, person) && !strings.Contains(text, "app-approval") {
+			return c.ID
 		}
 	}
 	w.t.Fatalf("no consent of %s names %s: %s", patient, person, body)

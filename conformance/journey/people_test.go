@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"encoding/json"
 	"net/url"
 	"strings"
 )
@@ -82,10 +83,16 @@ func (a app) stage(name string) {
 	a.until("the app at “"+name+"”", "document.querySelector('[data-testid=demo-app]')?.dataset.stage === "+quote(name))
 }
 
-// settled waits until the app has read everything it wanted.
-func (a app) settled(said string) {
+// settled waits until the app has done what it was asked and says one of the
+// texts.
+func (a app) settled(said ...string) {
 	a.t.Helper()
-	a.until("the app saying “"+said+"”", "document.getElementById('status')?.innerText.includes("+quote(said)+")")
+	list, err := json.Marshal(said)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.until("the app saying “"+strings.Join(said, "” or “")+"”",
+		string(list)+".some((s) => document.getElementById('status')?.innerText.includes(s))")
 }
 
 // openApp opens the app's start page with a preset.

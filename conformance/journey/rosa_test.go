@@ -167,7 +167,7 @@ func endConnection(a app) {
 	list.inspect("rosa-8-ended")
 
 	a.click("#reload")
-	a.settled("Read again.")
+	a.settled("Access has ended.")
 	if left := a.data(); len(left) > 0 {
 		a.t.Errorf("the app still reads %v", left)
 	}
@@ -189,6 +189,18 @@ func checkActivity(b *tab) {
 	list.heading("Who looked at my record")
 	list.says("Rosa Alvarez", "Heart Diary", "looked at", "let Heart Diary see", "ended the access of Heart Diary", "was not allowed")
 	list.inspect("rosa-10-activity")
+	list.click("details.fold > summary")
+	list.choose("f-app", "demo-app")
+	list.click("form.filter button")
+	list.until("the filtered list", "location.search.includes('app=demo-app')")
+	list.says("Heart Diary")
+	for path, heading := range map[string]string{"/people": "People with access", "/home": "Hello, Rosa Alvarez"} {
+		list.visit(path)
+		list.heading(heading)
+		list.inspect("rosa-" + strings.TrimPrefix(path, "/"))
+	}
+	list.visit("/people")
+	list.says("Elena Alvarez can see your")
 }
 
 // SMART AZ-10: a refusal reaches the app, and the app says so kindly.

@@ -43,6 +43,7 @@ type ready struct {
 	EHRSimulator string `json:"ehr_simulator"`
 	Console      string `json:"console"`
 	Clock        string `json:"clock"`
+	Outbox       string `json:"outbox"`
 	AdminAPI     struct {
 		URL   string `json:"url"`
 		Token string `json:"token"`
