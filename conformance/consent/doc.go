@@ -1,7 +1,20 @@
-// Package consent holds conformance rows; see Sections.
+// Package consent holds the rows about people: what the consent page lets a
+// patient choose, what a proxy gets, and that a consent that ends ends
+// everything made from it.
+//
+// Neighbours: conformance/kit does the talking, conformance runs the rows. It
+// reads consents through the administration API of a development server and
+// owns no rule about what they permit.
 package consent
 
 import "github.com/mandate-health/mandate/conformance/kit"
 
-// Sections gives the rows of this package.
-func Sections() []kit.Section { return nil }
+// Sections gives the rows of this package. The last one withdraws consents.
+func Sections() []kit.Section {
+	return []kit.Section{
+		{Name: "Consent, the patient's choice", Rows: choice()},
+		{Name: "Consent, sign-in and pages", Rows: pages()},
+		{Name: "Consent, proxies", Rows: proxies()},
+		{Name: "Consent, endings", Rows: endings()},
+	}
+}

@@ -221,14 +221,20 @@ func (t *Target) Launch(ctx context.Context, l Launch) (*Grant, error) {
 // Standard gives a grant of a launch that several rows may share: they must
 // not use up or end it.
 func (t *Target) Standard(ctx context.Context, kind, person, scope string) (*Grant, error) {
-	key := kind + " " + person + " " + scope
+	return t.Shared(ctx, Launch{Client: t.Client(kind), Scope: scope, Visit: Visit{Person: person}})
+}
+
+// Shared is Standard for any launch; launches with the same client, person,
+// patient and scope share one.
+func (t *Target) Shared(ctx context.Context, l Launch) (*Grant, error) {
+	key := strings.Join([]string{l.Client.ID, l.Visit.Person, l.Visit.Patient, l.Scope}, " ")
 	t.mu.Lock()
 	g := t.tokens[key]
 	t.mu.Unlock()
 	if g != nil && t.Now().Before(g.stale) {
 		return g, nil
 	}
-	g, err := t.Launch(ctx, Launch{Client: t.Client(kind), Scope: scope, Visit: Visit{Person: person}})
+	g, err := t.Launch(ctx, l)
 	if err != nil {
 		return nil, err
 	}

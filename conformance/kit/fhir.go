@@ -14,8 +14,11 @@ func (t *Target) FHIR(ctx context.Context, token, path string) (*Response, error
 	return t.Do(ctx, Request{URL: t.FHIRBase + "/" + path, Bearer: token})
 }
 
-// Write sends a resource to a path below the FHIR base.
+// Write sends a resource to a path below the FHIR base; nil sends no body.
 func (t *Target) Write(ctx context.Context, token, method, path string, resource any, header http.Header) (*Response, error) {
+	if resource == nil {
+		return t.Do(ctx, Request{Method: method, URL: t.FHIRBase + "/" + path, Bearer: token, Header: header})
+	}
 	raw, err := json.Marshal(resource)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,19 @@
-// Package security holds conformance rows; see Sections.
+// Package security holds the rows about enforcement at the FHIR base: which
+// interaction needs which letters, and the traps by which other patients' or
+// ungranted data have leaked elsewhere.
+//
+// Neighbours: conformance/kit does the talking, conformance runs the rows. It
+// owns no row about consents of people for people (conformance/consent).
 package security
 
 import "github.com/mandate-health/mandate/conformance/kit"
 
 // Sections gives the rows of this package.
-func Sections() []kit.Section { return nil }
+func Sections() []kit.Section {
+	return []kit.Section{
+		{Name: "FHIR enforcement, interactions", Rows: interactions()},
+		{Name: "FHIR enforcement, traps of reading", Rows: reading()},
+		{Name: "FHIR enforcement, traps of writing", Rows: writing()},
+		{Name: "FHIR enforcement, form", Rows: form()},
+	}
+}
