@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -37,8 +38,15 @@ type Deps struct {
 func New(d Deps) (http.Handler, error) {
 	router := mux.NewRouter().SkipClean(true)
 	var faults []error
+	seen := map[string]bool{}
 	for _, rt := range d.Routes {
-		if err := rt.Validate(); err != nil {
+		err := rt.Validate()
+		if key := rt.Method + " " + rt.Path; seen[key] {
+			err = errors.Join(err, fmt.Errorf("route %s: registered twice", key))
+		} else {
+			seen[key] = true
+		}
+		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
@@ -54,9 +62,22 @@ func New(d Deps) (http.Handler, error) {
 	}
 	router.NotFoundHandler = d.NotFound
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", strings.Join(taken(router, *r), ", "))
 		d.Failed(w, r, errs.New(errs.NotSupported, "method-not-allowed", "This address does not take that method."))
 	})
 	return d.wrap(d.split(router)), nil
+}
+
+// taken lists the methods that an address takes (RFC 9110 §15.5.6).
+func taken(router *mux.Router, r http.Request) []string {
+	var out []string
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+		var match mux.RouteMatch
+		if r.Method = method; router.Match(&r, &match) && match.MatchErr == nil {
+			out = append(out, method)
+		}
+	}
+	return out
 }
 
 // split sends requests below the FHIR base to the gateway before the router
