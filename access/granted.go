@@ -43,7 +43,7 @@ func GrantedScopes(q ScopeQuestion) ScopeAnswer {
 	for _, text := range q.Requested.Texts {
 		a.judge(text)
 	}
-	a.Denied = len(q.Requested.Clinical) > 0 && len(a.Clinical) == 0
+	a.Denied = len(a.Texts) == 0 || len(q.Requested.Clinical) > 0 && len(a.Clinical) == 0
 	return a.ScopeAnswer
 }
 

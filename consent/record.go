@@ -1,10 +1,8 @@
 package consent
 
 import (
-	"context"
 	"time"
 
-	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/fhir"
 )
 
@@ -48,36 +46,3 @@ type Record struct {
 // Reference gives "Consent/id/_history/version", the form in which audit
 // events, decisions and grants name a version.
 func (r Record) Reference() string { return versioned(r.ID, r.Version) }
-
-// Store is the port of the room. Every method may return errs.Unavailable.
-type Store interface {
-	// ConsentByID gives the newest version. Errors: errs.NotFound.
-	ConsentByID(ctx context.Context, tenant, id string) (Record, error)
-	// ConsentVersion gives one version. Errors: errs.NotFound.
-	ConsentVersion(ctx context.Context, tenant, id string, version int) (Record, error)
-	// ConsentHistory gives all versions, newest first. Errors:
-	// errs.NotFound when there is none.
-	ConsentHistory(ctx context.Context, tenant, id string) ([]Record, error)
-	// ConsentsOfPatient gives the newest version of each Consent of the
-	// patient, of any status and kind, ordered by id.
-	ConsentsOfPatient(ctx context.Context, tenant, patient string) ([]Record, error)
-	// ConsentsOfActor gives the newest version of each Consent that names
-	// the actor at any level, ordered by id.
-	ConsentsOfActor(ctx context.Context, tenant string, actor fhir.Reference) ([]Record, error)
-	// PutConsent adds rec as a new version and raises the consent epoch of
-	// its patient, and of the patient of the version before it when that was
-	// another, with the same statements. ifVersion is the newest version the
-	// caller knows; 0 creates. rec.Version must be ifVersion+1. Errors:
-	// errs.Conflict when ifVersion is 0 and the id exists;
-	// errs.PreconditionFailed when the newest version is another one.
-	PutConsent(ctx context.Context, rec Record, ifVersion int) error
-	// ConsentEpoch gives the number of changes to the patient's Consents; 0
-	// when there was none (SC-18).
-	ConsentEpoch(ctx context.Context, tenant, patient string) (int64, error)
-}
-
-// Tx is what a use-case sees of the store inside one transaction.
-type Tx interface {
-	Store
-	audit.Appender
-}

@@ -160,7 +160,7 @@ func (s *Service) prepare(f Filing) (Record, error) {
 	if err := acceptable(&c, s.deps.Options); err != nil {
 		return Record{}, err
 	}
-	return NewRecord(f.Tenant, f.Raw, id, f.IfVersion+1, s.deps.Clock.Now(), "")
+	return NewRecord(f.Raw, Stamp{Tenant: f.Tenant, ID: id, Version: f.IfVersion + 1, At: s.deps.Clock.Now()})
 }
 
 // acceptable refuses what would be stored and then not do what it says.
@@ -186,11 +186,21 @@ func acceptable(c *Consent, o Options) error {
 	return nil
 }
 
+// Stamp says as which version a Consent is stored.
+type Stamp struct {
+	Tenant string
+	// ID is the logical id, Version the number of this version.
+	ID      string
+	Version int
+	At      time.Time
+	// Status replaces Consent.status unless empty.
+	Status string
+}
+
 // NewRecord gives the record of one version: the bytes stamped with id,
-// version and time, and the columns read from them. status replaces the
-// status unless empty. Errors: errs.Invalid.
-func NewRecord(tenant string, raw []byte, id string, version int, at time.Time, status string) (Record, error) {
-	stamped, err := stamp(raw, id, version, at, status)
+// version and time, and the columns read from them. Errors: errs.Invalid.
+func NewRecord(raw []byte, as Stamp) (Record, error) {
+	stamped, err := stamp(raw, as.ID, as.Version, as.At, as.Status)
 	if err != nil {
 		return Record{}, err
 	}
@@ -199,8 +209,8 @@ func NewRecord(tenant string, raw []byte, id string, version int, at time.Time, 
 		return Record{}, err
 	}
 	return Record{
-		Tenant: tenant, ID: id, Version: version, Patient: c.Patient, Status: c.Status,
-		Kind: c.Kind, Actors: c.ActorReferences(), JSON: stamped, Updated: at.UTC(),
+		Tenant: as.Tenant, ID: as.ID, Version: as.Version, Patient: c.Patient, Status: c.Status,
+		Kind: c.Kind, Actors: c.ActorReferences(), JSON: stamped, Updated: as.At.UTC(),
 	}, nil
 }
 
@@ -239,7 +249,7 @@ func (s *Service) WithdrawTx(ctx context.Context, tx Tx, tenant, id string, orig
 
 // Revoke gives the next version of a Consent with status inactive.
 func Revoke(last Record, at time.Time) (Record, error) {
-	return NewRecord(last.Tenant, last.JSON, last.ID, last.Version+1, at, "inactive")
+	return NewRecord(last.JSON, Stamp{Tenant: last.Tenant, ID: last.ID, Version: last.Version + 1, At: at, Status: "inactive"})
 }
 
 func event(origin audit.Event, kind audit.Kind, action string, rec Record) audit.Event {

@@ -13,12 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/fhir/go/fhirversion"
-	"github.com/google/fhir/go/jsonformat"
-
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/audit/fhirevent"
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/codec"
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
@@ -125,11 +123,11 @@ func mapped(t *testing.T, e audit.Event, n fhirevent.Names) event {
 	if err != nil {
 		t.Fatalf("%s: %v", e.Kind, err)
 	}
-	u, err := jsonformat.NewUnmarshaller("UTC", fhirversion.R4)
+	r4, err := codec.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := u.Unmarshal(raw); err != nil {
+	if err := r4.ValidateType(raw, "AuditEvent"); err != nil {
 		t.Fatalf("%s is no valid R4: %v\n%s", e.Kind, err, raw)
 	}
 	var out event

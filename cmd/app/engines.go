@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -29,7 +30,11 @@ func openStore(ctx context.Context, cfg Config, c clock.Clock, src ids.Source) (
 
 func openEngine(ctx context.Context, cfg Config) (store.Engine, error) {
 	if cfg.Database != "" {
-		return postgres.Open(ctx, postgres.Options{DSN: cfg.Database})
+		engine, err := postgres.Open(ctx, postgres.Options{DSN: cfg.Database})
+		if errs.Is(err, errs.Unavailable) {
+			err = errs.Wrap(err, errs.Unavailable, "database-unreachable", "The PostgreSQL"+hostOf(cfg.Database)+" cannot be reached: check that it runs and that --database is right.")
+		}
+		return engine, err
 	}
 	if cfg.Reset {
 		if err := emptyData(cfg.Data); err != nil {
@@ -37,6 +42,14 @@ func openEngine(ctx context.Context, cfg Config) (store.Engine, error) {
 		}
 	}
 	return embedded.Open(ctx, embedded.Config{Dir: cfg.Data})
+}
+
+// hostOf names the host of a database URL, which also holds a password.
+func hostOf(dsn string) string {
+	if u, err := url.Parse(dsn); err == nil && u.Host != "" {
+		return " at " + u.Host
+	}
+	return ""
 }
 
 // emptyData removes the embedded store from the data folder, and nothing that

@@ -2,15 +2,17 @@ package app
 
 import (
 	"net/http"
-
-	"github.com/gorilla/mux"
+	"strings"
 
 	"github.com/mandate-health/mandate/web/pages"
 )
 
+// errorDocs is where cause codes are explained.
+const errorDocs = "/docs/errors/"
+
 // errorDoc explains a cause code: the page that error_uri leads to.
 func (a *App) errorDoc(w http.ResponseWriter, r *http.Request) {
 	a.kit.Render(w, r, http.StatusOK, pages.ErrorPage{
-		Frame: pages.Frame{Lang: a.kit.Lang(r), Now: a.clock.Now()}, Cause: mux.Vars(r)["code"],
+		Frame: pages.Frame{Lang: a.kit.Lang(r), Now: a.clock.Now()}, Cause: strings.TrimPrefix(r.URL.Path, errorDocs),
 	})
 }

@@ -4,7 +4,10 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
+	"github.com/mandate-health/mandate/audit/fhirevent"
+	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/flow"
 	"github.com/mandate-health/mandate/store"
@@ -24,7 +27,7 @@ func (a *App) routes() ([]route.Route, error) {
 		Flow: a.flow, Kit: a.kit, Session: a.session, Visitor: a.visitor, Page: a.problem.HTML, Clock: a.clock,
 	})
 	patients := patientpages.New(patientpages.Deps{
-		Connections: a.connections(), Authority: a.loader, Read: a.store, Patients: a.record, Recorder: a.queue,
+		Connections: a.connections(), Authority: a.loader, Relations: a.store, Read: a.store, Patients: a.record, Recorder: a.queue,
 		Kit: a.kit, Session: a.session, Page: a.problem.HTML, RequestID: web.RequestID, Clock: a.clock,
 	})
 	logins := signin.New(signin.Deps{
@@ -96,8 +99,17 @@ func (a *App) adminRoutes() []route.Route {
 	return adminapi.New(adminapi.Deps{
 		Tenant: tenant, Read: a.store, Consents: a.consents, Proxies: a.proxies, Problem: a.problem,
 		Tx:    on(a.store, func(tx store.Tx) oauth.ConnectionsTx { return tx }),
-		Guard: a.devBearer, Origin: a.origin, Clock: a.clock,
+		Guard: a.devBearer, Origin: a.origin, Clock: a.clock, Names: a.auditNames(),
 	}).Routes()
+}
+
+// auditNames are what FHIR AuditEvents call this server.
+func (a *App) auditNames() fhirevent.Names {
+	custodian, _ := fhir.ParseReference(a.cfg.OrganizationRef)
+	return fhirevent.Names{
+		Issuer: a.site.Issuer, FHIRBase: a.site.FHIRBase, Custodian: custodian,
+		Site: strings.TrimPrefix(strings.TrimPrefix(a.site.Issuer, "https://"), "http://"),
+	}
 }
 
 // publicRoutes are what everybody may see.
@@ -113,7 +125,7 @@ func (a *App) publicRoutes() []route.Route {
 			a.kit.Render(w, r, http.StatusOK, pages.Help{Frame: pages.Frame{Lang: a.kit.Lang(r)}})
 		}),
 		open("/assets/{path:.*}", "style sheets and scripts", a.kit.Assets().ServeHTTP),
-		open("/docs/errors/{code}", "explains a cause code to a developer", a.errorDoc),
+		open(errorDocs+"{code}", "explains a cause code to a developer", a.errorDoc),
 		open("/healthz", "tells that the process lives", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Cache-Control", "no-store")
 			_, _ = io.WriteString(w, "ok\n")

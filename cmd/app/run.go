@@ -39,7 +39,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(cfg.Validate(), checkClientFiles(cfg.ClientFiles)); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -87,6 +88,17 @@ func readClientFile(path string, log *slog.Logger) ([]clientFile, error) {
 		}
 	}
 	return out, nil
+}
+
+// checkClientFiles reports the fault of each file before anything is opened.
+func checkClientFiles(paths []string) error {
+	var faults []error
+	for _, path := range paths {
+		if _, err := readClientFile(path, discard()); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
 }
 
 func (c clientFile) validate() error {

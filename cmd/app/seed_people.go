@@ -36,14 +36,14 @@ func practitioner(id string) identity.Identity {
 func demoPeople() []demoPerson {
 	return []demoPerson{
 		{"rosa", "Rosa Alvarez", identity.RolePatient, []identity.Identity{patientOf("rosa")}, "en"},
-		{"noah", "Noah Reyes", identity.RolePatient, []identity.Identity{patientOf("noah")}, "en"},
-		{"joaquin", "Joaquín Alvarez", identity.RolePatient, []identity.Identity{patientOf("joaquin")}, "es"},
+		{"noah", "Noah Whitfield", identity.RolePatient, []identity.Identity{patientOf("noah")}, "en"},
+		{"joaquin", "Joaquin Alvarez", identity.RolePatient, []identity.Identity{patientOf("joaquin")}, "es"},
 		{"elena", "Elena Alvarez", identity.RoleProxy, []identity.Identity{relatedTo("rosa", "rosa-elena"), relatedTo("joaquin", "joaquin-elena"), patientOf("elena-own")}, "en"},
 		{"tomas", "Tomas Alvarez", identity.RoleProxy, []identity.Identity{relatedTo("rosa", "rosa-tomas")}, "es"},
 		{"marcus", "Marcus Alvarez", identity.RoleProxy, []identity.Identity{relatedTo("rosa", "rosa-marcus")}, "en"},
 		{"victor", "Victor Brandt", identity.RoleProxy, []identity.Identity{relatedTo("rosa", "rosa-victor")}, "en"},
-		{"ines", "Ines Alvarez", identity.RoleProxy, []identity.Identity{relatedTo("rosa", "rosa-ines")}, "en"},
-		{"dana", "Dana Reyes", identity.RoleProxy, []identity.Identity{relatedTo("noah", "noah-dana")}, "en"},
+		{"ines", "Ines Moreno", identity.RoleProxy, []identity.Identity{relatedTo("rosa", "rosa-ines")}, "en"},
+		{"dana", "Dana Whitfield", identity.RoleProxy, []identity.Identity{relatedTo("noah", "noah-dana")}, "en"},
 		{"hale", "Dr. Hale", identity.RoleClinician, []identity.Identity{practitioner("dr-hale")}, "en"},
 		{"osei", "Dr. Osei", identity.RoleClinician, []identity.Identity{practitioner("dr-osei")}, "en"},
 		{"admin", "Ada Admin", identity.RoleAdmin, nil, "en"},

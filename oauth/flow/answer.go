@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"time"
@@ -58,7 +59,8 @@ var (
 // return to.
 func (s *Service) Deny(ctx context.Context, p oauth.Pending, who Visitor) (string, error) {
 	err := s.refusePending(ctx, p, who, errDenied)
-	if r, ok := err.(*Refusal); ok {
+	var r *Refusal
+	if errors.As(err, &r) {
 		return s.RefusalURL(r), nil
 	}
 	return "", err
@@ -283,7 +285,7 @@ func (s *Service) approval(g oauth.Grant, o Offer, scopes []string) (consent.Rec
 	if err != nil {
 		return consent.Record{}, err
 	}
-	return consent.NewRecord(g.Tenant, raw, g.ConsentID, 1, g.Created, "")
+	return consent.NewRecord(raw, consent.Stamp{Tenant: g.Tenant, ID: g.ConsentID, Version: 1, At: g.Created})
 }
 
 // tellPatient leaves a notice when somebody else connected an app to the

@@ -163,7 +163,10 @@ func checkScope(_ url.Values, req *oauth.AuthorizeRequest) error {
 	if strings.TrimSpace(req.Scope) == "" {
 		return errs.New(errs.InvalidScope, "scope-missing", "The parameter scope is missing.")
 	}
-	_, err := scope.Parse(req.Scope, scope.Limits{})
+	asked, err := scope.Parse(req.Scope, scope.Limits{})
+	if err == nil && len(asked.Others) == len(asked.Texts) {
+		err = errs.New(errs.InvalidScope, "scope-unknown", "None of the requested scopes is known.")
+	}
 	return err
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/upstream"
 	"github.com/mandate-health/mandate/identity"
@@ -96,46 +95,19 @@ func (s *Service) asProxy(ctx context.Context, tenant string, id identity.Identi
 	if err != nil {
 		return nil, err
 	}
-	now := s.Clock.Now()
-	st, err := s.Authority.Of(ctx, tenant, fhir.Capacity{Kind: fhir.CapacityDesignatedProxy, Acting: id.Resource, Patient: rp.Patient}, now)
-	if err != nil || !st.ProxyInForce || st.SafetyHold {
+	access, err := s.Authority.AccessOf(ctx, rp)
+	if err != nil || len(access) == 0 {
 		return nil, err
-	}
-	var out []Choice
-	for _, purpose := range consent.PurposesFor(st.Policy, id.Resource, now) {
-		g := consent.GrantableFor(st.Policy, []fhir.Reference{id.Resource}, purpose, now)
-		if g.Denied || len(g.Scopes) == 0 {
-			continue
-		}
-		kind := fhir.CapacityDesignatedProxy
-		if purpose == "PWATRNY" {
-			kind = fhir.CapacityRepresentative
-		}
-		out = append(out, Choice{Until: g.ValidUntil, Capacity: fhir.Capacity{
-			Kind: kind, Acting: id.Resource, Patient: rp.Patient, Purpose: purpose, Relationship: relationship(rp.Relationship),
-		}})
-	}
-	if len(out) == 0 {
-		return nil, nil
 	}
 	d, err := s.Record.Patient(ctx, rp.Patient)
 	if errs.Is(err, errs.NotFound) {
 		return nil, nil
 	}
-	for i := range out {
-		out[i].Patient = d
+	var out []Choice
+	for _, a := range access {
+		out = append(out, Choice{Capacity: a.Capacity, Patient: d, Until: a.Until})
 	}
 	return out, err
-}
-
-// relationship gives the first v3-RoleCode, by which pages say "as daughter".
-func relationship(codings []fhir.Coding) string {
-	for _, c := range codings {
-		if c.System == fhir.SystemRoleCode {
-			return c.Code
-		}
-	}
-	return ""
 }
 
 // asPractitioner gives the launch's patient, or the patients found by name.

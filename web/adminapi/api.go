@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/audit/fhirevent"
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -37,6 +38,8 @@ type Deps struct {
 	Consents *consent.Service
 	Proxies  *proxy.Service
 	Problem  *problem.Writer
+	// Names are what AuditEvents call this server.
+	Names fhirevent.Names
 	// Guard lets only operators through.
 	Guard  func(http.Handler) http.Handler
 	Origin func(r *http.Request) (network, requestID string)
@@ -177,6 +180,8 @@ func (a *API) revoke(_ http.ResponseWriter, r *http.Request) (any, error) {
 // auditLimit is the greatest number of events one answer holds.
 const auditLimit = 1000
 
+// audit gives events as they are stored, or with format=fhir as FHIR R4
+// AuditEvents (AR-08).
 func (a *API) audit(_ http.ResponseWriter, r *http.Request) (any, error) {
 	q := r.URL.Query()
 	events, err := a.Read.Audits(r.Context(), audit.Filter{
@@ -186,7 +191,16 @@ func (a *API) audit(_ http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"events": events}, nil
+	if q.Get("format") != "fhir" {
+		return map[string]any{"events": events}, nil
+	}
+	out := make([]json.RawMessage, len(events))
+	for i, e := range events {
+		if out[i], err = fhirevent.Map(e, a.Names); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]any{"events": out}, nil
 }
 
 func (a *API) consents(_ http.ResponseWriter, r *http.Request) (any, error) {

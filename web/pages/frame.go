@@ -53,6 +53,10 @@ type Frame struct {
 	Now time.Time
 }
 
+// StayPath answers 204 to a signed-in GET and so moves the session's end: the
+// StayURL of pages that warn before the end.
+const StayPath = "/signin/stay"
+
 // Head gives the frame itself, so that a struct which embeds Frame is half a
 // Page.
 func (f Frame) Head() Frame { return f }

@@ -93,3 +93,14 @@ type StaffTask struct {
 
 // Template names the page.
 func (StaffHome) Template() string { return "staff-home" }
+
+// Waiting is an authorization request that waits for a log-in.
+type Waiting struct {
+	// AppName is the app as people know it.
+	AppName string
+	// Next is the own path that goes on after the log-in, Cancel the one that
+	// tells the app that nobody signed in.
+	Next, Cancel string
+	// AppRedirect is the app's redirect URI, where the form may end up.
+	AppRedirect string
+}

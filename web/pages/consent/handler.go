@@ -14,7 +14,6 @@ import (
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/flow"
 	"github.com/mandate-health/mandate/web/pages"
-	"github.com/mandate-health/mandate/web/pages/signin"
 	"github.com/mandate-health/mandate/web/route"
 	"github.com/mandate-health/mandate/web/session"
 )
@@ -153,13 +152,13 @@ func (h *Handler) deny(w http.ResponseWriter, r *http.Request, p oauth.Pending, 
 }
 
 // Waiting tells the log-in pages about the request that waits for them.
-func (h *Handler) Waiting(r *http.Request, id string) (signin.Waiting, bool) {
+func (h *Handler) Waiting(r *http.Request, id string) (pages.Waiting, bool) {
 	who := h.Visitor(r)
 	p, err := h.Flow.Load(r.Context(), h.Session.Tenant(r), id, who)
 	if err != nil {
-		return signin.Waiting{}, false
+		return pages.Waiting{}, false
 	}
-	return signin.Waiting{
+	return pages.Waiting{
 		AppName: h.Flow.AppName(r.Context(), p), Next: Path(p.ID),
 		Cancel: h.CancelPath(r, p.ID), AppRedirect: p.Request.RedirectURI,
 	}, true
@@ -189,7 +188,7 @@ func (h *Handler) frame(r *http.Request, p oauth.Pending, who flow.Visitor) page
 	return pages.Frame{
 		Lang: h.Kit.Lang(r), SignedInAs: who.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
 		AppRedirect: p.Request.RedirectURI, Now: h.Clock.Now(),
-		SessionEnds: who.Session.IdleEnds, StayURL: signin.StayPath,
+		SessionEnds: who.Session.IdleEnds, StayURL: pages.StayPath,
 		Staff: who.Person.Role == identity.RoleClinician || who.Person.Role == identity.RoleAdmin,
 	}
 }

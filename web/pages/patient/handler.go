@@ -12,9 +12,7 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/authority"
-	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/web/pages"
-	"github.com/mandate-health/mandate/web/pages/signin"
 	"github.com/mandate-health/mandate/web/route"
 	"github.com/mandate-health/mandate/web/session"
 )
@@ -23,8 +21,6 @@ import (
 type Reader interface {
 	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
 	PersonByID(ctx context.Context, tenant, id string) (identity.Person, error)
-	RelatedPersonByID(ctx context.Context, tenant, id string) (proxy.RelatedPerson, error)
-	RelatedPersonsOfPatient(ctx context.Context, tenant, patient string) ([]proxy.RelatedPerson, error)
 	Audits(ctx context.Context, f audit.Filter) ([]audit.Event, error)
 }
 
@@ -37,6 +33,7 @@ type Patients interface {
 type Deps struct {
 	Connections *oauth.Connections
 	Authority   *authority.Loader
+	Relations   authority.Relations
 	Read        Reader
 	Patients    Patients
 	Recorder    audit.Recorder
@@ -85,7 +82,7 @@ func (h *Handler) frame(r *http.Request, id session.Identity, back string) pages
 	return pages.Frame{
 		Lang: h.Kit.Lang(r), SignedInAs: id.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
 		BackURL: back, Now: h.Clock.Now(), Staff: isStaff(id.Person),
-		SessionEnds: id.Session.IdleEnds, StayURL: signin.StayPath,
+		SessionEnds: id.Session.IdleEnds, StayURL: pages.StayPath,
 	}
 }
 

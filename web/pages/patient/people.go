@@ -8,11 +8,10 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
-	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/fhir/upstream"
-	"github.com/mandate-health/mandate/proxy"
+	"github.com/mandate-health/mandate/oauth/authority"
 	"github.com/mandate-health/mandate/web/pages"
 	"github.com/mandate-health/mandate/web/session"
 )
@@ -25,19 +24,19 @@ func (h *Handler) people(w http.ResponseWriter, r *http.Request, id session.Iden
 		h.Page(w, r, errNoRecord)
 		return
 	}
-	relations, err := h.Read.RelatedPersonsOfPatient(r.Context(), id.Person.Tenant, patient)
+	circle, err := h.Authority.Circle(r.Context(), h.Relations, id.Person.Tenant, patient)
 	if err != nil {
 		h.Page(w, r, err)
 		return
 	}
 	page := pages.People{Frame: h.frame(r, id, "/home"), Patient: h.patientName(r.Context(), patient), Self: true}
-	for _, rp := range relations {
-		access, err := h.accessOf(r.Context(), rp)
+	for _, a := range circle {
+		line, err := h.line(r.Context(), id.Person.Tenant, a)
 		if err != nil {
 			h.Page(w, r, err)
 			return
 		}
-		page.People = append(page.People, access...)
+		page.People = append(page.People, line)
 	}
 	if err := h.record(r, id, patient); err != nil {
 		h.Page(w, r, err)
@@ -46,35 +45,21 @@ func (h *Handler) people(w http.ResponseWriter, r *http.Request, id session.Iden
 	h.Kit.Render(w, r, http.StatusOK, page)
 }
 
-// accessOf gives one line per purpose under which a person has access now.
-func (h *Handler) accessOf(ctx context.Context, rp proxy.RelatedPerson) ([]pages.PersonAccess, error) {
-	now := h.Clock.Now()
-	ref := rp.Reference()
-	st, err := h.Authority.Of(ctx, rp.Tenant, fhir.Capacity{Kind: fhir.CapacityDesignatedProxy, Acting: ref, Patient: rp.Patient}, now)
-	if err != nil || !st.ProxyInForce {
-		return nil, err
-	}
-	person, err := upstream.ParseDemographics(rp.JSON)
+// line says what one person can see, and when they last looked.
+func (h *Handler) line(ctx context.Context, tenant string, a authority.Access) (pages.PersonAccess, error) {
+	person, err := upstream.ParseDemographics(a.JSON)
 	if err != nil {
-		return nil, err
+		return pages.PersonAccess{}, err
 	}
-	var out []pages.PersonAccess
-	for _, purpose := range consent.PurposesFor(st.Policy, ref, now) {
-		g := consent.GrantableFor(st.Policy, []fhir.Reference{ref}, purpose, now)
-		if g.Denied || len(g.Scopes) == 0 {
-			continue
-		}
-		seen, err := h.lastLook(ctx, rp)
-		if err != nil {
-			return nil, err
-		}
-		line := pages.PersonAccess{
-			Name: person.Name, Relation: relation(rp), Until: g.ValidUntil, LastSeen: seen, State: pages.AccessActive,
-		}
-		line.Kinds, line.Everything = readable(g.Scopes)
-		out = append(out, line)
+	seen, err := h.lastLook(ctx, tenant, a.Capacity)
+	if err != nil {
+		return pages.PersonAccess{}, err
 	}
-	return out, nil
+	line := pages.PersonAccess{
+		Name: person.Name, Relation: a.Capacity.Relationship, Until: a.Until, LastSeen: seen, State: pages.AccessActive,
+	}
+	line.Kinds, line.Everything = readable(a.Scopes)
+	return line, nil
 }
 
 // readable names the kinds that may be read; the whole chart is said as such.
@@ -94,26 +79,17 @@ func readable(set scope.Set) (kinds []pages.KindRef, everything bool) {
 	return kinds, len(kinds) > wholeChart
 }
 
-func relation(rp proxy.RelatedPerson) string {
-	for _, c := range rp.Relationship {
-		if c.System == fhir.SystemRoleCode {
-			return c.Code
-		}
-	}
-	return ""
-}
-
 // lastLook is when the person last read the record, through whichever app.
-func (h *Handler) lastLook(ctx context.Context, rp proxy.RelatedPerson) (time.Time, error) {
+func (h *Handler) lastLook(ctx context.Context, tenant string, c fhir.Capacity) (time.Time, error) {
 	events, err := h.Read.Audits(ctx, audit.Filter{
-		Tenant: rp.Tenant, Patient: rp.Patient, Limit: 500,
+		Tenant: tenant, Patient: c.Patient, Limit: 500,
 		Kinds: []audit.Kind{audit.FHIRRead, audit.FHIRSearch, audit.FHIROperation},
 	})
 	if err != nil {
 		return time.Time{}, err
 	}
 	for _, e := range events {
-		if e.Capacity.Acting == rp.Reference() {
+		if e.Capacity.Acting == c.Acting {
 			return e.Time, nil
 		}
 	}

@@ -154,8 +154,8 @@ func newBrowser(t *testing.T) *browser {
 	}
 	h := signin.New(signin.Deps{
 		Accounts: b.house, Sessions: m, Pages: b, Refuse: b.refuse,
-		Waiting: func(r *http.Request, flow string) (signin.Waiting, bool) {
-			return signin.Waiting{AppName: "Heart Diary", Next: "/authorize/flow-1", Cancel: "/authorize/flow-1/cancel", AppRedirect: "https://app.example/cb"},
+		Waiting: func(r *http.Request, flow string) (pages.Waiting, bool) {
+			return pages.Waiting{AppName: "Heart Diary", Next: "/authorize/flow-1", Cancel: "/authorize/flow-1/cancel", AppRedirect: "https://app.example/cb"},
 				flow == "flow-1" && session.FlowSecret(r) != ""
 		},
 		StaffTasks: func(identity.Person) []pages.StaffTask {

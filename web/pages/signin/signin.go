@@ -32,10 +32,6 @@ const (
 	limited = "signin"
 )
 
-// StayPath answers 204 to a signed-in GET and so moves the session's end: the
-// StayURL of pages that warn before the end.
-const StayPath = "/signin/stay"
-
 // Accounts is what the pages need of identity.Service.
 type Accounts interface {
 	SignIn(ctx context.Context, tenant, username, password string, m identity.Meta) (identity.SignInResult, error)
@@ -51,17 +47,6 @@ type Pages interface {
 	Render(w http.ResponseWriter, r *http.Request, status int, page pages.Page)
 }
 
-// Waiting is an authorization request that waits for a log-in.
-type Waiting struct {
-	// AppName is the app as people know it.
-	AppName string
-	// Next is the own path that goes on after the log-in, Cancel the one that
-	// tells the app that nobody signed in.
-	Next, Cancel string
-	// AppRedirect is the app's redirect URI, where the form may end up.
-	AppRedirect string
-}
-
 // Deps is what the pages work with. All fields are required but Waiting and
 // StaffTasks.
 type Deps struct {
@@ -72,7 +57,7 @@ type Deps struct {
 	Refuse func(http.ResponseWriter, *http.Request, error)
 	// Waiting gives the authorization request of a flow id that belongs to
 	// this browser; nil when there is no flow to wait for.
-	Waiting func(r *http.Request, flow string) (Waiting, bool)
+	Waiting func(r *http.Request, flow string) (pages.Waiting, bool)
 	// StaffTasks gives the links of the console's start page.
 	StaffTasks func(identity.Person) []pages.StaffTask
 }
@@ -85,7 +70,7 @@ type Handlers struct {
 // New makes the pages.
 func New(d Deps) *Handlers {
 	if d.Waiting == nil {
-		d.Waiting = func(*http.Request, string) (Waiting, bool) { return Waiting{}, false }
+		d.Waiting = func(*http.Request, string) (pages.Waiting, bool) { return pages.Waiting{}, false }
 	}
 	if d.StaffTasks == nil {
 		d.StaffTasks = func(identity.Person) []pages.StaffTask { return nil }
@@ -110,7 +95,7 @@ func (h *Handlers) Routes() []route.Route {
 		open("POST", leavePath, "", "ends the session of the cookie, if any; needs a form token", h.signOut),
 		open("GET", leftPath, "", "shown after the session has ended", h.signedOut),
 		open("POST", langPath, "", "the language can be chosen before the sign-in; needs a form token", h.language),
-		{Method: "GET", Path: StayPath, Auth: route.Session, PHI: route.NoPHI, Owner: owner,
+		{Method: "GET", Path: pages.StayPath, Auth: route.Session, PHI: route.NoPHI, Owner: owner,
 			Handler: h.d.Sessions.Load(h.d.Sessions.Require(identity.AAL1)(http.HandlerFunc(h.stay)))},
 	}
 }
@@ -130,7 +115,7 @@ func (h *Handlers) wrap(f http.HandlerFunc) http.Handler {
 type goal struct {
 	// value is what the form carries on: an own path or a flow id.
 	value string
-	Waiting
+	pages.Waiting
 }
 
 // goal reads next (an own path or a flow id) or flow. Anything else leads to
@@ -141,7 +126,7 @@ func (h *Handlers) goal(r *http.Request) goal {
 		v = r.Form.Get("flow")
 	}
 	if path := session.LocalPath(v, ""); path != "" {
-		return goal{value: path, Waiting: Waiting{Next: path}}
+		return goal{value: path, Waiting: pages.Waiting{Next: path}}
 	}
 	if v != "" && !strings.ContainsAny(v, "/\\:") {
 		if w, ok := h.d.Waiting(r, v); ok {

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/mandate-health/mandate/web/pages"
-	"github.com/mandate-health/mandate/web/pages/signin"
 	"github.com/mandate-health/mandate/web/session"
 )
 
@@ -31,7 +30,7 @@ func TestRosaSignsIn(t *testing.T) {
 	if p := open[pages.SignedOut](b, "/signed-out"); p.SignedInAs != "Rosa Alvarez" || p.Staff {
 		t.Errorf("the frame does not know her: %+v", p.Frame)
 	}
-	if resp := b.get(signin.StayPath); resp.StatusCode != http.StatusNoContent {
+	if resp := b.get(pages.StayPath); resp.StatusCode != http.StatusNoContent {
 		t.Errorf("stay signed in: %d", resp.StatusCode)
 	}
 }
@@ -135,7 +134,7 @@ func TestElenaNeedsHerCode(t *testing.T) {
 	b.wantRedirect(b.get("/signin/code?next=%2Fapps"), "/signin?next=%2Fapps")
 	open[pages.SignIn](b, "/signin")
 	b.wantRedirect(b.post("/signin", "username", "elena", "password", "right", "next", "/apps"), "/signin/code?next=%2Fapps")
-	if resp := b.get(signin.StayPath); resp.StatusCode != 401 {
+	if resp := b.get(pages.StayPath); resp.StatusCode != 401 {
 		t.Errorf("a half log-in opens a page for people signed in: %d", resp.StatusCode)
 	}
 	if p := open[pages.SignIn](b, "/signin"); p.Notice != nil {

@@ -1,0 +1,394 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/cmd/app"
+	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/testpg"
+)
+
+// Every fault of a configuration is told at once.
+func TestConfigFaults(t *testing.T) {
+	good := app.Config{Listen: "127.0.0.1:0", Data: "d", Dev: true}
+	tests := []struct {
+		name   string
+		change func(*app.Config)
+		faults []string
+	}{
+		{"development", func(*app.Config) {}, nil},
+		{"public URL", func(c *app.Config) { c.PublicURL = "https://ehr.example/" }, nil},
+		{"all at once", func(c *app.Config) {
+			c.Listen, c.PublicURL, c.Data, c.CertFile = "8080", "ehr.example", "", "c.pem"
+		}, []string{"--listen", "--public-url", "--data", "--cert"}},
+		{"a path in the URL", func(c *app.Config) { c.PublicURL = "https://ehr.example/mandate" }, []string{"--public-url"}},
+		{"another scheme", func(c *app.Config) { c.PublicURL = "ftp://ehr.example" }, []string{"--public-url"}},
+		{"serve", func(c *app.Config) { c.Dev, c.Upstream, c.PublicURL = false, "http://fhir", "https://ehr.example" }, nil},
+		{"serve bare", func(c *app.Config) { c.Dev = false }, []string{"--upstream", "--public-url"}},
+		{"serve over http", func(c *app.Config) { c.Dev, c.Upstream, c.PublicURL = false, "http://fhir", "http://ehr.example" }, []string{"--public-url"}},
+		{"serve as in development", func(c *app.Config) {
+			c.Dev, c.Upstream, c.PublicURL, c.Reset = false, "http://fhir", "https://ehr.example", true
+		}, []string{"--reset"}},
+	}
+	for _, test := range tests {
+		c := good
+		test.change(&c)
+		err := c.Validate()
+		if (err == nil) != (test.faults == nil) {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		for _, flag := range test.faults {
+			if !strings.Contains(err.Error(), flag) {
+				t.Errorf("%s: %v does not name %s", test.name, err, flag)
+			}
+		}
+		if err != nil && len(strings.Split(err.Error(), "\n")) != len(test.faults) {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}
+
+// cli runs a command line and gives its status, output and error output.
+func cli(t *testing.T, args ...string) (int, string, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startDeadline)
+	defer cancel()
+	var out, errOut bytes.Buffer
+	code := app.CLI(ctx, args, &out, &errOut)
+	return code, out.String(), errOut.String()
+}
+
+// A start that cannot succeed ends with one line that says what to do.
+func TestStartThatCannotSucceed(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	file := write("file", "x")
+	tests := []struct {
+		name string
+		args []string
+		says []string
+	}{
+		{"port taken", []string{"--listen", taken.Addr().String(), "--data", dir}, []string{taken.Addr().String(), "--listen"}},
+		{"folder is a file", []string{"--data", file}, []string{file}},
+		{"folder in use", []string{"--data", shared(t).data}, []string{shared(t).data, "in use"}},
+		{"no PostgreSQL", []string{"--database", "postgres://nobody:secret@127.0.0.1:1/none"}, []string{"PostgreSQL", "127.0.0.1:1", "--database"}},
+		{"clients without kind", []string{"--data", dir, "--client", write("c1", `[{"client_id":"a"}]`)}, []string{"c1", "client 1", "kind"}},
+		{"clients without list", []string{"--data", dir, "--client", write("c2", `{"client_id":"a"}`)}, []string{"c2", "list"}},
+		{"client without id", []string{"--data", dir, "--client", write("c3", `[{"client_id":"a","kind":"public"},{"kind":"public"}]`)}, []string{"c3", "client 2", "client_id"}},
+		{"symmetric without secret", []string{"--data", dir, "--client", write("c4", `[{"client_id":"a","kind":"symmetric"}]`)}, []string{"client_secret"}},
+		{"asymmetric without keys", []string{"--data", dir, "--client", write("c5", `[{"client_id":"a","kind":"backend"}]`)}, []string{"jwks"}},
+		{"both kinds of keys", []string{"--data", dir, "--client", write("c6", `[{"client_id":"a","kind":"backend","jwks":{"keys":[]},"jwks_uri":"https://a.example/jwks"}]`)}, []string{"jwks_uri"}},
+		{"network in words", []string{"--data", dir, "--trusted-proxy", "home"}, []string{"--trusted-proxy"}},
+	}
+	for _, test := range tests {
+		code, _, errOut := cli(t, append([]string{"dev", "--listen", "127.0.0.1:0"}, test.args...)...)
+		last := strings.TrimSpace(errOut)
+		if code != 1 || !strings.HasPrefix(last, "mandate: ") || strings.Contains(last, "\n") || strings.Contains(last, "secret@") {
+			t.Errorf("%s: status %d, %s", test.name, code, errOut)
+		}
+		for _, word := range test.says {
+			if !strings.Contains(last, word) {
+				t.Errorf("%s: %q does not say %q", test.name, last, word)
+			}
+		}
+	}
+}
+
+// The command line explains itself.
+func TestCommandLine(t *testing.T) {
+	for _, args := range [][]string{nil, {"--help"}} {
+		code, out, _ := cli(t, args...)
+		for _, command := range []string{"dev", "serve", "routes", "selftest", "version"} {
+			if code != 0 || !strings.Contains(out+" ", "\n  "+command) {
+				t.Errorf("%v: status %d, no %s in %s", args, code, command, out)
+			}
+		}
+	}
+	if code, out, _ := cli(t, "version"); code != 0 || !strings.HasPrefix(out, "mandate "+app.Version) {
+		t.Error(code, out)
+	}
+	for _, args := range [][]string{{"fly"}, {"dev", "--speed"}, {"serve"}, {"dev", "--client", "/no/such/file"}} {
+		if code, _, errOut := cli(t, args...); code != 2 || !strings.Contains(errOut, "mandate --help") {
+			t.Errorf("%v: status %d, %s", args, code, errOut)
+		}
+	}
+}
+
+// Item 1: every route is printed with its facts; a route without a credential
+// says why, and development routes say that they are.
+func TestRoutesAreListed(t *testing.T) {
+	code, out, errOut := cli(t, "routes", "--json")
+	var list []struct{ Method, Path, Auth, PHI, Owner, Reason string }
+	if err := json.Unmarshal([]byte(out), &list); code != 0 || err != nil {
+		t.Fatal(code, err, errOut)
+	}
+	seen := map[string]string{}
+	for _, r := range list {
+		if r.Method == "" || r.Auth == "" || r.PHI == "" || r.Owner == "" || r.Auth == "none" && r.Reason == "" {
+			t.Errorf("%+v", r)
+		}
+		if _, twice := seen[r.Method+" "+r.Path]; twice {
+			t.Errorf("%s %s is registered twice", r.Method, r.Path)
+		}
+		seen[r.Method+" "+r.Path] = r.Auth
+	}
+	for _, route := range []string{"GET /authorize", "POST /authorize", "POST /token", "POST /introspect", "POST /revoke", "POST /launch", "GET /fhir/.well-known/smart-configuration", "GET /fhir/metadata", "POST /apps/{id}/end"} {
+		if seen[route] == "" {
+			t.Errorf("%s is not listed", route)
+		}
+	}
+	if code, out, _ := cli(t, "routes"); code != 0 || len(strings.Split(strings.TrimSpace(out), "\n")) != len(list) {
+		t.Errorf("the table for people has other lines: %d", code)
+	}
+}
+
+// A server that starts again on its data folder knows people, clients, grants
+// and keys: what was issued before works after, with TOTP codes used once.
+func TestRestartKeepsEverything(t *testing.T) {
+	dir := t.TempDir()
+	address := freeAddress(t)
+	first := startIn(t, dir, func(c *app.Config) { c.Listen = address })
+	g := first.granted(t, kit.Launch{Client: first.Client("symmetric"), Scope: "launch/patient openid offline_access patient/Patient.rs", Visit: kit.Visit{Browser: first.browser("rosa")}})
+	b := first.browser("noah")
+	if _, err := b.SignIn(t.Context(), first.at("/home")); err != nil {
+		t.Fatal(err)
+	}
+	keys := first.get(t, first.Config.JWKSURI).Body
+	grants := first.grants(t, "rosa")
+	first.stop(t)
+	second := startIn(t, dir, func(c *app.Config) { c.Listen = address })
+	second.fetch(t, g.Access(), "Patient/rosa", http.StatusOK)
+	second.refreshed(t, g, g.RefreshToken(), http.StatusOK)
+	if !bytes.Equal(keys, second.get(t, second.Config.JWKSURI).Body) {
+		t.Error("the keys changed")
+	}
+	if after := second.grants(t, "rosa"); len(after) != len(grants) || after[0].ID != grants[0].ID {
+		t.Errorf("grants before %v, after %v", grants, after)
+	}
+	if c, _ := second.ClientByID(g.Client.ID); c.Secret != g.Client.Secret {
+		t.Error("the secrets of the demo clients changed")
+	}
+	if p, err := b.Open(t.Context(), second.at("/home"), ""); err != nil || p.Status != http.StatusOK || !strings.Contains(p.Text(), "Noah") {
+		t.Errorf("the log-in is gone: %s %v", p.Response, err)
+	}
+	second.stop(t)
+	third := startIn(t, dir, func(c *app.Config) { c.Listen, c.Reset = address, true })
+	third.fetch(t, g.Access(), "Patient/rosa", http.StatusUnauthorized)
+	if n := len(third.grants(t, "rosa")); n != 0 {
+		t.Errorf("%d grants after --reset", n)
+	}
+}
+
+// freeAddress gives an address on which nothing listens now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// hospital is a small FHIR server that can go down.
+type hospital struct {
+	*httptest.Server
+	down  atomic.Bool
+	asked atomic.Int64
+}
+
+func newHospital(t *testing.T) *hospital {
+	h := &hospital{}
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.asked.Add(1)
+		if h.down.Load() {
+			// The connection breaks in the middle.
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err == nil {
+				conn.Close()
+			}
+			return
+		}
+		w.Header().Set("Content-Type", "application/fhir+json")
+		switch strings.TrimPrefix(r.URL.Path, "/fhir/") {
+		case "Patient/rosa":
+			_, _ = w.Write([]byte(`{"resourceType":"Patient","id":"rosa","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"N"}]},"name":[{"given":["Rosa"],"family":"Elsewhere"}]}`))
+		default:
+			if r.Method == http.MethodGet && strings.Count(r.URL.Path, "/") == 2 {
+				_, _ = w.Write([]byte(`{"resourceType":"Bundle","type":"searchset","total":0}`))
+				return
+			}
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found"}]}`))
+		}
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+// Item 3, bad input: --upstream protects another FHIR server and starts no
+// sandbox; while that server is down apps get 502 with an OperationOutcome,
+// pages tell an outage, and all recovers by itself.
+func TestAnotherUpstream(t *testing.T) {
+	h := newHospital(t)
+	s := start(t, func(c *app.Config) { c.Upstream = h.URL + "/fhir" })
+	if s.Upstream != h.URL+"/fhir" {
+		t.Errorf("the ready file names %s", s.Upstream)
+	}
+	b := s.browser("rosa")
+	g := s.granted(t, kit.Launch{Client: s.Client("symmetric"), Scope: "launch/patient offline_access patient/Patient.rs", Visit: kit.Visit{Browser: b}})
+	if res := s.fetch(t, g.Access(), "Patient/rosa", http.StatusOK); !strings.Contains(string(res.Body), "Elsewhere") {
+		t.Errorf("not from the hospital: %s", res.Body)
+	}
+	h.down.Store(true)
+	if res := s.fetch(t, g.Access(), "Patient/rosa", http.StatusBadGateway); res.Text("resourceType") != "OperationOutcome" {
+		t.Errorf("%s %s", res, res.Body)
+	}
+	token := s.refreshed(t, g, g.RefreshToken(), http.StatusOK).Text("access_token")
+	if p, err := b.Open(t.Context(), s.at("/apps"), ""); err != nil || p.Status != http.StatusOK || !strings.Contains(p.Text(), "Care Planner") {
+		t.Errorf("apps cannot be seen while the upstream is down: %s %v", p.Response, err)
+	}
+	req := s.AuthorizeRequest(g.Client, "launch/patient patient/Patient.rs", s.NewVerifier())
+	if a := s.answered(t, req, kit.Visit{Browser: b}); a.Query != nil || a.Last.Status != http.StatusBadGateway {
+		t.Errorf("a launch while the upstream is down: %s", a)
+	}
+	h.down.Store(false)
+	s.fetch(t, token, "Patient/rosa", http.StatusOK)
+	if a := s.answered(t, req, kit.Visit{Browser: b}); a.Code() == "" {
+		t.Errorf("after the outage: %s", a)
+	}
+}
+
+// Item 3: --tls serves HTTPS under an authority whose file is in the ready
+// file; who does not know it does not connect.
+func TestTLS(t *testing.T) {
+	s := start(t, func(c *app.Config) { c.TLS = true })
+	if !strings.HasPrefix(s.Issuer, "https://") || s.CAFile == "" {
+		t.Fatalf("%s under %q", s.Issuer, s.CAFile)
+	}
+	g := s.granted(t, kit.Launch{Client: s.Client("public"), Scope: "launch/patient openid patient/Patient.rs", Visit: kit.Visit{Browser: s.browser("rosa")}})
+	res := s.fetch(t, g.Access(), "Patient/rosa", http.StatusOK)
+	if res.Header.Get("Strict-Transport-Security") == "" {
+		t.Error("no HSTS over HTTPS")
+	}
+	page := s.get(t, "/signin")
+	for _, c := range page.Header.Values("Set-Cookie") {
+		if !strings.Contains(c, "Secure") {
+			t.Errorf("cookie %q over HTTPS", c)
+		}
+	}
+	if _, err := http.Get(s.Issuer + "/healthz"); err == nil {
+		t.Error("a stranger trusts the certificate")
+	}
+	if plain := s.get(t, strings.Replace(shared(t).Issuer, "https", "http", 1)+"/healthz"); plain.Header.Get("Strict-Transport-Security") != "" {
+		t.Error("HSTS over HTTP (D15)")
+	}
+}
+
+// Item 3: two nodes on one PostgreSQL share log-ins, grants and revocation.
+func TestTwoNodesOnOneDatabase(t *testing.T) {
+	dsn := testpg.Start(t)
+	node := func() *server { return start(t, func(c *app.Config) { c.Database = dsn }) }
+	one, two := node(), node()
+	if one.Issuer == two.Issuer {
+		t.Fatal("one node")
+	}
+	b := one.browser("rosa")
+	g := one.granted(t, kit.Launch{Client: one.Client("symmetric"), Scope: "launch/patient offline_access patient/Patient.rs", Visit: kit.Visit{Browser: b}})
+	if ids := two.grants(t, "rosa"); len(ids) != 1 || ids[0].ID != one.newest(t, "rosa").ID {
+		t.Fatalf("the second node knows %v", ids)
+	}
+	// The log-in's cookies hold for every port of localhost.
+	if p, err := b.Open(t.Context(), two.at("/home"), ""); err != nil || p.Status != http.StatusOK || !strings.Contains(p.Text(), "Rosa") {
+		t.Errorf("not signed in at the second node: %s %v", p.Response, err)
+	}
+	other, _ := two.ClientByID(g.Client.ID)
+	res, err := two.Refresh(t.Context(), other, g.RefreshToken(), "")
+	if err != nil || res.Status != http.StatusOK {
+		t.Fatal(res, err)
+	}
+	two.admin(t, "POST", "/grants/"+two.newest(t, "rosa").ID+"/revoke", "", nil)
+	deadline := time.After(5 * time.Second)
+	for one.fhir(t, g.Access(), "Patient/rosa").Status != http.StatusUnauthorized {
+		select {
+		case <-deadline:
+			t.Fatal("the first node still answers five seconds after the revocation (D17)")
+		case <-time.After(pollEvery):
+		}
+	}
+	one.refreshed(t, g, res.Text("refresh_token"), http.StatusBadRequest)
+}
+
+// Item 3: the ready file and the start message tell who can log in where.
+func TestStartTellsWhatToTry(t *testing.T) {
+	s := shared(t)
+	for _, word := range []string{s.Issuer, s.FHIRBase, s.Upstream, s.DemoApp, s.EHRSimulator, "rosa", "elena", "hale"} {
+		if !strings.Contains(s.out.String(), word) {
+			t.Errorf("the message does not say %s", word)
+		}
+	}
+	info, err := os.Stat(s.file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the ready file holds secrets and has mode %v", info.Mode())
+	}
+	if !strings.HasPrefix(s.Issuer, "http://localhost:") || s.FHIRBase != s.Issuer+"/fhir" {
+		t.Errorf("%s %s", s.Issuer, s.FHIRBase)
+	}
+	roles := []string{}
+	for _, p := range s.People {
+		roles = append(roles, p.Role)
+		if (p.TOTPSecret == "") != (p.Role == "patient") {
+			t.Errorf("%s, a %s, has the secret %q", p.Username, p.Role, p.TOTPSecret)
+		}
+	}
+	for _, role := range []string{"patient", "proxy", "clinician", "admin"} {
+		if !slices.Contains(roles, role) {
+			t.Errorf("nobody is a %s", role)
+		}
+	}
+}
+
+// Item 3: --client registers more clients, which work at once.
+func TestClientFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "clients.json")
+	text := `[{"client_id":"mine","kind":"symmetric","client_secret":"a-long-secret-of-mine","redirect_uris":["https://mine.example/cb"],"scopes":"launch/patient patient/Patient.rs","client_name":"My App"}]`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, func(c *app.Config) { c.ClientFiles = []string{file} })
+	mine, ok := s.ClientByID("mine")
+	if !ok || mine.Secret != "a-long-secret-of-mine" {
+		t.Fatalf("%+v", mine)
+	}
+	g := s.granted(t, kit.Launch{Client: mine, Scope: "launch/patient offline_access patient/Patient.rs patient/Observation.rs", Visit: kit.Visit{Browser: s.browser("rosa")}})
+	if !slices.Equal(g.Scopes(), []string{"launch/patient", "patient/Patient.rs"}) || g.RefreshToken() != "" {
+		t.Errorf("beyond the registration: %v", g.Scopes())
+	}
+	if !strings.Contains(g.Answer.ConsentPage.Text(), "My App") {
+		t.Error("the consent page does not name the app")
+	}
+}
