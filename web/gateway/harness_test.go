@@ -85,6 +85,7 @@ func seed() []string {
 type world struct {
 	t        testing.TB
 	handler  http.Handler
+	deps     gateway.Deps
 	clock    *clock.Movable
 	verifier verifier
 	loader   *loader
@@ -123,15 +124,19 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.store = newRecords(t)
-	w.handler = gateway.New(gateway.Deps{
+	w.deps = gateway.Deps{
 		Tenant: "default", Base: base, BasePath: "/fhir", Verifier: w.verifier,
 		Authority: &authority.Loader{Policies: w.loader, Proxies: w.loader, Clock: w.clock},
 		Upstream:  client, Owned: &fhirapi.Service{File: w.store, Consents: w.store, Relations: w.store}, Validator: validator,
 		Recorder: w.log, Origins: origins{"https://app.example": true, "https://two.example": true}, Problems: problem.New(problem.Config{Issuer: "https://as.example"}),
 		Clock: w.clock, Hasher: ids.Hasher{Key: []byte("test")},
-	})
+	}
+	w.rebuild()
 	return w
 }
+
+// rebuild makes the gateway anew from its changed neighbours.
+func (w *world) rebuild() { w.handler = gateway.New(w.deps) }
 
 func resources(t testing.TB) []sandbox.Resource {
 	t.Helper()
