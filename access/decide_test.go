@@ -347,6 +347,26 @@ func TestProxyGates(t *testing.T) {
 	if d := access.Decide(in); len(d.Consents) != 1 || d.ValidUntil.IsZero() || !slices.Contains(d.Obligations, access.StripLabels) {
 		t.Errorf("%+v", d)
 	}
+	for name, c := range map[string]struct{ scopes, path, code string }{
+		"still permitted": {"patient/MedicationRequest.rs", "/MedicationRequest", ""},
+		"narrowed since":  {"patient/Observation.rs", "/Observation", "no-scope"},
+		"a letter less":   {"patient/MedicationRequest.cruds", "/MedicationRequest/x", "no-scope"},
+	} {
+		in := input(t, elena, c.scopes)
+		in.Policy, in.ProxyInForce = grant, true
+		method := "GET"
+		if c.path == "/MedicationRequest/x" {
+			method = "DELETE"
+		}
+		in.Request = request(t, method, c.path)
+		if d := access.Decide(in); d.Allow != (c.code == "") || c.code != "" && d.Reasons[0].Code != c.code {
+			t.Errorf("%s: %+v", name, d)
+		}
+		in.Policy = consent.Compile("rosa", 2, nil, consent.Options{})
+		if d := access.Decide(in); d.Allow || d.Reasons[0].Code != "consents-ended" {
+			t.Errorf("%s, then withdrawn: %+v", name, d)
+		}
+	}
 	for _, path := range []string{"/MedicationRequest?_security=x", "/MedicationRequest?code:in=x", "/MedicationRequest?code:not-in=x", "/MedicationRequest?code:above=x", "/Patient/rosa/$everything"} {
 		in := good
 		in.Request = request(t, "GET", path)

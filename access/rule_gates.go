@@ -3,7 +3,10 @@ package access
 import (
 	"slices"
 
+	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/rest"
+	"github.com/mandate-health/mandate/fhir/scope"
 )
 
 // judgeGrant refuses whatever is asked under a grant that has ended.
@@ -30,6 +33,38 @@ func judgeProxyGate(in *Input, _ *Decision) verdict {
 		return deny("consents-unknown", "")
 	}
 	return pass
+}
+
+// judgeRequestConsent refuses a proxy whose consents permit nothing any more,
+// and what they do not speak of: a token outlives neither a withdrawal nor a
+// narrowing (SC-17, EV-14). It follows from rules alone and tells nothing about
+// the record (SC-23).
+func judgeRequestConsent(in *Input, _ *Decision) verdict {
+	c := in.Grant.Capacity
+	r := in.Request
+	if !c.IsProxy() || r.Interaction == rest.Capabilities {
+		return pass
+	}
+	may := consent.GrantableFor(in.Policy, []fhir.Reference{c.Acting}, c.Purpose, in.Now)
+	if may.Denied || len(may.Scopes) == 0 {
+		return deny("consents-ended", "")
+	}
+	ops, known := need(r)
+	if !known || r.Type == rest.AnyType || in.isOwnIdentity(r.Target()) {
+		return pass
+	}
+	for op := scope.Create; op <= scope.Search; op <<= 1 {
+		if ops.Has(op) && len(may.Scopes.For(scope.Patient, r.Type, op)) == 0 && !documented(r.Type, op, may.Scopes) {
+			return deny("no-scope", r.Type+"."+ops.String())
+		}
+	}
+	return pass
+}
+
+// documented reports whether a Binary is reached by way of documents that the
+// scopes let be read.
+func documented(typ string, op scope.Ops, scopes scope.Set) bool {
+	return typ == "Binary" && op == scope.Read && len(scopes.For(scope.Patient, "DocumentReference", scope.Read)) > 0
 }
 
 // neverForProxies are the types that lie in or beside the patient compartment

@@ -43,6 +43,7 @@ func requestRules() []rule {
 		{"interaction", judgeInteraction},
 		{"type", judgeTypeForCapacity},
 		{"scope", judgeRequestScope},
+		{"consent", judgeRequestConsent},
 		{"parameter", judgeParameters},
 		{"compartment", judgeRequestCompartment},
 		{"rewrite", narrowSearch},

@@ -99,7 +99,7 @@ func (a *act) decide(r rest.Request) (access.Decision, error) {
 
 // standing are causes that speak about the person rather than the request;
 // the app is not told which it was (SC-10).
-var standing = map[string]bool{"relation-not-in-force": true, "safety-hold": true, "consents-unknown": true, "grant-ended": true}
+var standing = map[string]bool{"relation-not-in-force": true, "safety-hold": true, "consents-unknown": true, "consents-ended": true, "grant-ended": true}
 
 // refuse turns a denial of a request into an error.
 func (a *act) refuse(d access.Decision) error {

@@ -24,7 +24,7 @@ func (a *act) everything(at place) (answer, error) {
 	l := listing{first: a.req, ops: eitherOf}
 	l.first.Query = slices.DeleteFunc(slices.Clone(a.req.Query), func(p rest.Param) bool { return slices.Contains(ours, p.Name) })
 	var about, beside []sight
-	err = a.x.steady(func() (err error) {
+	err = a.steady(func() (err error) {
 		about, beside, err = a.gather(l)
 		return err
 	})

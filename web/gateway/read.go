@@ -15,7 +15,7 @@ func (a *act) read() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := a.x.stand(); err != nil {
+	if _, err := a.stands(); err != nil {
 		return answer{}, err
 	}
 	s, err := a.only(raw, a.req.Target(), scope.Read)
@@ -36,7 +36,7 @@ func (a *act) readVersion() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := a.x.stand(); err != nil {
+	if _, err := a.stands(); err != nil {
 		return answer{}, err
 	}
 	s, err := a.only(raw, a.req.Target(), scope.Read)

@@ -142,7 +142,7 @@ func (a *act) total(l listing) (*int, error) {
 func (a *act) page(l listing, at place) (answer, error) {
 	var matches, included []sight
 	var next *place
-	err := a.x.steady(func() (err error) {
+	err := a.steady(func() (err error) {
 		matches, included = nil, nil
 		next, err = a.walk(l, at, &matches, &included)
 		return err

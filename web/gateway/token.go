@@ -70,23 +70,35 @@ func (x *exchange) stand() error {
 const maxTries = 3
 
 // steady runs a filtering and then asks again what backs the token. When that
-// changed, the filtering is done anew: nothing leaves on a consent that ended
-// while it was fetched (GW-26).
-func (x *exchange) steady(filter func() error) error {
+// changed, the request is judged and the answer filtered anew: nothing leaves
+// on a consent that ended while it was fetched (GW-26).
+func (a *act) steady(filter func() error) error {
 	for range maxTries {
-		before := x.in
 		if err := filter(); err != nil {
 			return err
 		}
-		if err := x.stand(); err != nil {
+		changed, err := a.stands()
+		if err != nil || !changed {
 			return err
 		}
-		if before.Policy == x.in.Policy && before.ProxyInForce == x.in.ProxyInForce && before.SafetyHold == x.in.SafetyHold {
-			return nil
-		}
-		x.memory = memory{}
+		a.x.memory = memory{}
 	}
 	return errs.New(errs.Unavailable, "standing-unsteady", "Consents are being changed at this moment; try again.")
+}
+
+// stands asks again what backs the token; where that changed the request is
+// judged anew.
+func (a *act) stands() (changed bool, err error) {
+	before := a.x.in
+	if err := a.x.stand(); err != nil {
+		return false, err
+	}
+	now := a.x.in
+	if before.Policy == now.Policy && before.ProxyInForce == now.ProxyInForce && before.SafetyHold == now.SafetyHold {
+		return false, nil
+	}
+	_, err = a.permit()
+	return true, err
 }
 
 // bound gives the patient on whose record the grant acts, "" when it is not
