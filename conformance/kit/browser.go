@@ -93,6 +93,19 @@ func (b *Browser) Raw(ctx context.Context, r Request) (*Response, error) {
 	return exchange(b.client, req)
 }
 
+// Cookies gives the Cookie header that the browser would send to an address.
+func (b *Browser) Cookies(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	var out []string
+	for _, k := range b.client.Jar.Cookies(u) {
+		out = append(out, k.Name+"="+k.Value)
+	}
+	return strings.Join(out, "; ")
+}
+
 // navigate follows redirects until a page or the app at the URI app.
 func (b *Browser) navigate(ctx context.Context, r Request, app string) (*Page, error) {
 	p := &Page{}
