@@ -1,10 +1,12 @@
 package protocol
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"time"
 )
 
 // Endpoints are the absolute URLs that discovery documents name. Issuer and
@@ -116,10 +118,6 @@ func document(v any) http.Handler {
 		h.Set("Content-Type", "application/json")
 		h.Set("Cache-Control", "public, max-age=300")
 		h.Set("ETag", etag)
-		if r.Header.Get("If-None-Match") == etag {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
-		w.Write(body)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	})
 }
