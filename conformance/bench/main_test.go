@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/clock"
+)
+
+// The floor is this program started again, in a test too.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == floorCommand {
+		if err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestFlagsAreReadOrRefused(t *testing.T) {
+	o, err := readOptions(nil, io.Discard)
+	if err != nil || !slices.Equal(o.engines, []string{"postgres", "embedded"}) || !slices.Equal(o.connections, []int{1, 16, 64}) {
+		t.Errorf("without flags: %+v %v", o, err)
+	}
+	if o, err := readOptions([]string{"-quick", "-engines", "embedded"}, io.Discard); err != nil || o.duration != time.Second || !slices.Equal(o.connections, []int{16}) {
+		t.Errorf("-quick: %+v %v", o, err)
+	}
+	for _, bad := range []string{
+		"-engines oracle", "-engines postgres,,embedded", "-connections 0", "-connections x", "-connections 1,5000", "-duration 0s", "-requests 1", "-only (", "-settle -1s", "more",
+	} {
+		if _, err := readOptions(strings.Fields(bad), io.Discard); err == nil {
+			t.Errorf("%s was taken", bad)
+		}
+	}
+	var help strings.Builder
+	if _, err := readOptions([]string{"-h"}, &help); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("-h: %v", err)
+	}
+	if text := help.String(); !strings.Contains(text, "Usage: go run ./conformance/bench") || strings.Contains(text, floorCommand+" ") && !strings.Contains(text, "floor: a server") {
+		t.Errorf("the help says %q", text)
+	}
+}
+
+// Every workload runs against a started server and its floor, and none of its
+// requests fails. How fast it is says nothing here.
+func TestEveryWorkloadRuns(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "mandate")
+	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/mandate").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	o, err := readOptions([]string{"-binary", binary, "-engines", "embedded", "-connections", "2", "-duration", "200ms", "-warm", "0s", "-requests", "10", "-idle", "0s"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.drain = 0
+	rep := &report{Durability: map[string]map[string]string{}}
+	if err := rep.engine(t.Context(), o, engineEmbedded, filepath.Join(t.TempDir(), "embedded"), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if len(rep.Outcomes) != len(workloads()) {
+		t.Errorf("%d of %d workloads ran", len(rep.Outcomes), len(workloads()))
+	}
+	for _, out := range rep.Outcomes {
+		for _, x := range out.Rows {
+			for _, p := range []phase{x.Subject, x.Against} {
+				if p.Ops == 0 || p.Errors > 0 {
+					t.Errorf("%s, %s: %d answered, %d failed: %s", out.Workload, p.Server, p.Ops, p.Errors, p.FirstError)
+				}
+			}
+			if !(x.Ratio > 0) || x.Subject.Peak == 0 {
+				t.Errorf("%s: %+v", out.Workload, x)
+			}
+		}
+	}
+	for _, s := range rep.Starts {
+		if s.DevReady <= 0 || s.DevToken < s.DevReady || s.DevIdle == 0 || s.ServeReady <= 0 || s.ServeIdle == 0 {
+			t.Errorf("start figures: %+v", s)
+		}
+	}
+}
+
+// A server that does not start is told with what it said.
+func TestAServerThatEndsAtItsStartIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	r := &rig{options: options{binary: "/bin/false"}, engine: engineEmbedded, dir: dir, clock: clock.System{}}
+	_, err := r.open(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "ended at its start") {
+		t.Errorf("got %v", err)
+	}
+	if err := r.close(t.Context()); err == nil {
+		t.Error("an exit status other than 0 was not reported")
+	}
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"text/tabwriter"
+)
+
+// report is a whole run.
+type report struct {
+	// Machine is what ran it; figures of different machines do not compare.
+	Machine    string                       `json:"machine"`
+	Durability map[string]map[string]string `json:"durability"`
+	Starts     []startFigures               `json:"starts"`
+	Outcomes   []outcome                    `json:"workloads"`
+}
+
+func machine() string {
+	return fmt.Sprintf("%s, %d processors, %s/%s; servers, store and driver share it", runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+}
+
+// gateConnections is the row to which the goals apply.
+const gateConnections = 16
+
+func (n number) text(format string) string {
+	if math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
+		return "–"
+	}
+	return fmt.Sprintf(format, float64(n))
+}
+
+// judged adds what was asked for where a value misses it.
+func (n number) judged(format string, missed bool, bound float64, sign string) string {
+	text := n.text(format)
+	if !missed || bound == 0 {
+		return text
+	}
+	return fmt.Sprintf("%s (goal %s %g)", text, sign, bound)
+}
+
+// allowance is what counting may add: a connection that is opened or a
+// statement that is prepared is a transaction, and pages are written whole
+// once.
+const allowance = 1.05
+
+// heads of the table of one engine.
+const heads = "workload\tc\treq/s\tfloor\tratio\tp50 ms\tp99 ms\tCPU s/1k\t÷ floor\tpeak MB\tcommits\tfloor\tWAL B\tfloor\terrors\t"
+
+// table writes the outcomes of one engine.
+func (rep *report) table(w io.Writer, engine string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, heads)
+	for _, o := range rep.Outcomes {
+		if o.Engine != engine {
+			continue
+		}
+		for _, x := range o.Rows {
+			g := goal{}
+			if engine == enginePostgres && x.Connections == gateConnections {
+				g = o.goal
+			}
+			fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%d+%d\t\n",
+				o.Workload, x.Connections, x.Subject.Rate.text("%.0f"), x.Against.Rate.text("%.0f"),
+				x.Ratio.judged("%.2f", float64(x.Ratio) < g.rate, g.rate, "≥"), x.Subject.P50.text("%.2f"), x.Subject.P99.text("%.2f"),
+				x.Subject.CPU.text("%.3f"), x.CPURatio.judged("%.2f", float64(x.CPURatio) > g.cpu, g.cpu, "≤"),
+				x.Subject.Peak>>20,
+				o.Commits.judged("%.2f", float64(o.Commits) > g.commits*allowance, g.commits, "≤"), o.FloorCommits.text("%.2f"),
+				x.Subject.WAL.judged("%.0f", float64(x.Subject.WAL) > g.wal*allowance, g.wal, "≤"), x.Against.WAL.text("%.0f"),
+				x.Subject.Errors, x.Against.Errors)
+		}
+	}
+	return t.Flush()
+}
+
+// human writes the report of one engine for people.
+func (rep *report) human(w io.Writer, engine string) error {
+	fmt.Fprintf(w, "\n%s store. %s\n", engine, rep.Machine)
+	for _, side := range []string{"mandate", "floor"} {
+		fmt.Fprintf(w, "durability of %s: %s\n", side, rep.Durability[engine][side])
+	}
+	for _, s := range rep.Starts {
+		if s.Engine != engine {
+			continue
+		}
+		fmt.Fprintf(w, "dev: ready after %s ms, first token after %s ms, idle %d MB (%d anonymous)\n",
+			s.DevReady.text("%.0f"), s.DevToken.text("%.0f"), s.DevIdle>>20, s.DevIdleAnon>>20)
+		if s.ServeIdle > 0 {
+			fmt.Fprintf(w, "serve, migrated store: first 200 after %s ms, idle %d MB (%d anonymous)\n",
+				s.ServeReady.text("%.0f"), s.ServeIdle>>20, s.ServeIdleAnon>>20)
+		}
+	}
+	fmt.Fprintln(w, "CPU is the server's alone; in the FHIR rows server and upstream are one process, and the floor is that upstream asked directly.")
+	if err := rep.table(w, engine); err != nil {
+		return err
+	}
+	for _, o := range rep.Outcomes {
+		for _, x := range o.Rows {
+			for _, p := range []phase{x.Subject, x.Against} {
+				if o.Engine == engine && p.FirstError != "" {
+					fmt.Fprintf(w, "%s, %d connections, %s: %s\n", o.Workload, x.Connections, p.Server, p.FirstError)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// misses names the goals that the exact figures, commits and WAL, do not reach.
+func (rep *report) misses() []string {
+	var out []string
+	for _, o := range rep.Outcomes {
+		if o.Engine != enginePostgres {
+			continue
+		}
+		if o.goal.commits > 0 && float64(o.Commits) > o.goal.commits*allowance {
+			out = append(out, fmt.Sprintf("%s: %s commits per request, at most %g", o.Workload, o.Commits.text("%.2f"), o.goal.commits))
+		}
+		for _, x := range o.Rows {
+			if x.Connections == gateConnections && o.goal.wal > 0 && float64(x.Subject.WAL) > o.goal.wal*allowance {
+				out = append(out, fmt.Sprintf("%s: %s bytes of WAL per request, at most %g", o.Workload, x.Subject.WAL.text("%.0f"), o.goal.wal))
+			}
+		}
+	}
+	return out
+}
+
+// failures counts the requests that were not answered as wanted.
+func (rep *report) failures() int {
+	n := 0
+	for _, o := range rep.Outcomes {
+		for _, x := range o.Rows {
+			n += x.Subject.Errors + x.Against.Errors
+		}
+	}
+	return n
+}
+
+// save writes the report as JSON.
+func (rep *report) save(path string) error {
+	raw, err := json.MarshalIndent(rep, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(raw, '\n'), 0o644)
+}

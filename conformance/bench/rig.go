@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/mandate-health/mandate/conformance/bench/measure"
+	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/ids"
+)
+
+// The engines of the store.
+const (
+	engineEmbedded = "embedded"
+	enginePostgres = "postgres"
+)
+
+// drainAfter is how long what a server does after its answers is waited for,
+// such as the audit queue.
+const drainAfter = 300 * time.Millisecond
+
+// idleAfter is when the memory of a server without requests is read.
+const idleAfter = 5 * time.Second
+
+// rig is one engine with its servers.
+type rig struct {
+	options
+	engine   string
+	dir      string
+	clock    clock.Clock
+	ids      ids.Source
+	clients  *clients
+	pg       *postgres
+	mandate  *side
+	upstream *side
+	floor    *side
+	// sessions are the cookies of signed-in people.
+	sessions map[string]map[string]string
+	children []*child
+	// counted are the commits of both databases when all had been told, nil
+	// when something was sent since.
+	counted *[2]int64
+}
+
+// most gives the largest number of connections.
+func (r *rig) most() int { return slices.Max(r.connections) }
+
+// open starts everything and measures the start.
+func (r *rig) open(ctx context.Context) (startFigures, error) {
+	var err error
+	if r.clients, err = newClients(r.ids); err != nil {
+		return startFigures{}, err
+	}
+	if r.engine == enginePostgres {
+		if r.pg, err = openPostgres(ctx); err != nil {
+			return startFigures{}, err
+		}
+	}
+	figures, err := r.startMandate(ctx)
+	if err != nil {
+		return figures, err
+	}
+	return figures, r.startFloor(ctx)
+}
+
+// close ends what was started.
+func (r *rig) close(ctx context.Context) error {
+	var faults []error
+	for _, c := range r.children {
+		faults = append(faults, c.stop())
+	}
+	r.children = nil
+	if r.pg != nil {
+		faults = append(faults, r.pg.close(context.WithoutCancel(ctx)))
+		r.pg = nil
+	}
+	return errors.Join(faults...)
+}
+
+// storeFlags are the flags that choose the store.
+func (r *rig) storeFlags() ([]string, error) {
+	if r.pg == nil {
+		return []string{"--data", filepath.Join(r.dir, "data")}, nil
+	}
+	dsn, err := r.pg.dsn(subjectDB)
+	return []string{"--database", dsn, "--data", filepath.Join(r.dir, "data")}, err
+}
+
+func (r *rig) startMandate(ctx context.Context) (startFigures, error) {
+	figures := startFigures{Engine: r.engine}
+	registered, readyFile := filepath.Join(r.dir, "clients.json"), filepath.Join(r.dir, "ready.json")
+	if err := r.clients.write(registered); err != nil {
+		return figures, err
+	}
+	flags, err := r.storeFlags()
+	if err != nil {
+		return figures, err
+	}
+	begin := r.clock.Now()
+	c, err := startChild(ctx, r.binary, append([]string{"dev", "--listen", "127.0.0.1:0", "--ready-file", readyFile, "--client", registered}, flags...)...)
+	if err != nil {
+		return figures, err
+	}
+	r.children = append(r.children, c)
+	exists := func() bool {
+		_, err := os.Stat(readyFile)
+		return err == nil
+	}
+	if err := c.until(ctx, exists); err != nil {
+		return figures, err
+	}
+	figures.DevReady = millis(r.clock.Now().Sub(begin))
+	ready, err := kit.ReadReady(readyFile)
+	if err != nil {
+		return figures, err
+	}
+	if r.mandate, r.upstream, err = mandateSide(ctx, ready, c.pid()); err != nil {
+		return figures, err
+	}
+	if err := r.firstToken(); err != nil {
+		return figures, err
+	}
+	figures.DevToken = millis(r.clock.Now().Sub(begin))
+	if err := pause(ctx, r.idle); err != nil {
+		return figures, err
+	}
+	m, err := measure.ReadMemory(c.pid())
+	figures.DevIdle, figures.DevIdleAnon = m.Resident, m.Anonymous
+	return figures, err
+}
+
+func (r *rig) firstToken() error {
+	forms, err := r.clients.assertions(algES384, r.mandate.token, 1, r.clock, r.ids)
+	if err != nil {
+		return err
+	}
+	c := &conn{addr: r.mandate.addr, clock: r.clock}
+	defer c.close()
+	_, err = c.wantToken(request{method: http.MethodPost, path: r.mandate.tokenPath, host: r.mandate.host, form: forms[0]})
+	return err
+}
+
+// startFloor starts this program again as the floor, with the documents that
+// the server answers.
+func (r *rig) startFloor(ctx context.Context) error {
+	cfg, err := r.floorConfig()
+	if err != nil {
+		return err
+	}
+	raw, err := json.Marshal(cfg)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(r.dir, "floor.json")
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	c, addr, err := startFloorChild(ctx, self, path)
+	if err != nil {
+		return err
+	}
+	r.children = append(r.children, c)
+	r.floor = floorSide(addr, c.pid(), r.mandate)
+	return nil
+}
+
+func (r *rig) floorConfig() (floorConfig, error) {
+	cfg := floorConfig{File: filepath.Join(r.dir, "floor.log"), JWKS: r.clients.public, Secret: r.clients.secret, Documents: map[string]string{}}
+	if r.pg != nil {
+		dsn, err := r.pg.dsn(floorDB)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Database = dsn
+	}
+	c := &conn{addr: r.mandate.addr, clock: r.clock}
+	defer c.close()
+	for _, path := range r.mandate.documents {
+		got, err := c.send(request{method: http.MethodGet, path: path, host: r.mandate.host}.bytes())
+		if err != nil {
+			return cfg, err
+		}
+		if got.status != http.StatusOK {
+			return cfg, refused(path, got)
+		}
+		cfg.Documents[path] = string(got.body)
+	}
+	return cfg, nil
+}
+
+// serveStart measures `mandate serve` on the store that was just used: from the
+// start of the process to the first 200 on the discovery document.
+func (r *rig) serveStart(ctx context.Context, figures *startFigures) error {
+	for _, c := range r.children {
+		if err := c.stop(); err != nil {
+			return err
+		}
+	}
+	r.children = nil
+	addr, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	flags, err := r.storeFlags()
+	if err != nil {
+		return err
+	}
+	begin := r.clock.Now()
+	c, err := startChild(ctx, r.binary, append([]string{
+		"serve", "--listen", addr, "--public-url", "https://bench.example", "--upstream", "http://" + r.upstream.host + r.upstream.fhir,
+	}, flags...)...)
+	if err != nil {
+		return err
+	}
+	r.children = append(r.children, c)
+	ask := request{method: http.MethodGet, path: r.mandate.documents[0], host: "bench.example"}.bytes()
+	answers := &conn{addr: addr, clock: r.clock}
+	defer answers.close()
+	if err := c.until(ctx, func() bool { return answers.wantOK(ask) == nil }); err != nil {
+		return err
+	}
+	figures.ServeReady = millis(r.clock.Now().Sub(begin))
+	if err := pause(ctx, r.idle); err != nil {
+		return err
+	}
+	m, err := measure.ReadMemory(c.pid())
+	figures.ServeIdle, figures.ServeIdleAnon = m.Resident, m.Anonymous
+	return err
+}
+
+// freeAddress gives a loopback address that was free a moment ago.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// durability tells how a commit of either side is made safe.
+func (r *rig) durability() map[string]string {
+	if r.pg == nil {
+		return map[string]string{
+			"mandate": "SQLite, WAL, synchronous=FULL as store/embedded declares; not visible from outside",
+			"floor":   "one append and fsync, shared by those who arrive during one; reads nothing",
+		}
+	}
+	both := fmt.Sprint(r.pg.durability)
+	return map[string]string{"mandate": both, "floor": both}
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/mandate-health/mandate/conformance/bench/measure"
+)
+
+// number is a measured value. JSON has no NaN: what could not be measured is
+// null.
+type number float64
+
+// MarshalJSON writes a number or null.
+func (n number) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
+		return []byte("null"), nil
+	}
+	return strconv.AppendFloat(nil, float64(n), 'g', 6, 64), nil
+}
+
+func millis(d time.Duration) number { return number(d.Seconds() * 1000) }
+
+// startFigures are times from the start of a process, in milliseconds, and its
+// memory without requests, in bytes.
+type startFigures struct {
+	Engine        string `json:"engine"`
+	DevReady      number `json:"dev_ready_ms"`
+	DevToken      number `json:"dev_first_token_ms"`
+	DevIdle       int64  `json:"dev_idle_rss_bytes"`
+	DevIdleAnon   int64  `json:"dev_idle_anon_bytes"`
+	ServeReady    number `json:"serve_first_200_ms,omitempty"`
+	ServeIdle     int64  `json:"serve_idle_rss_bytes,omitempty"`
+	ServeIdleAnon int64  `json:"serve_idle_anon_bytes,omitempty"`
+}
+
+// phase is one side under one number of connections.
+type phase struct {
+	Server     string `json:"server"`
+	Ops        int    `json:"requests"`
+	Errors     int    `json:"errors"`
+	FirstError string `json:"first_error,omitempty"`
+	Seconds    number `json:"seconds"`
+	Rate       number `json:"requests_per_second"`
+	P50        number `json:"p50_ms"`
+	P99        number `json:"p99_ms"`
+	// CPU is seconds of processor time of the server per 1,000 requests.
+	CPU  number `json:"cpu_seconds_per_1000"`
+	Peak int64  `json:"peak_rss_bytes"`
+	// WAL is bytes of PostgreSQL's log per request.
+	WAL number `json:"wal_bytes_per_request"`
+	// total counts the warm-up too.
+	total int
+}
+
+// row is one workload under one number of connections.
+type row struct {
+	Connections int    `json:"connections"`
+	Subject     phase  `json:"mandate"`
+	Against     phase  `json:"against"`
+	Ratio       number `json:"rate_ratio"`
+	CPURatio    number `json:"cpu_ratio"`
+}
+
+// outcome is one workload on one engine.
+type outcome struct {
+	Engine   string `json:"engine"`
+	Workload string `json:"workload"`
+	Floor    string `json:"floor_does"`
+	Rows     []row  `json:"rows"`
+	// Commits are transactions per request, reads included, over all rows.
+	Commits      number `json:"commits_per_request"`
+	FloorCommits number `json:"floor_commits_per_request"`
+	goal         goal
+}
+
+// measureAll runs one workload under each number of connections, server and
+// floor in turn, so that both meet the same machine.
+func (r *rig) measureAll(ctx context.Context, w workload) (outcome, error) {
+	out := outcome{Engine: r.engine, Workload: w.name, Floor: w.work, goal: w.goal}
+	against := r.floor
+	if w.direct {
+		against = r.upstream
+	}
+	makers := map[*side]maker{}
+	for _, s := range []*side{r.mandate, against} {
+		m, err := w.prepare(r, s)
+		if err != nil {
+			return out, fmt.Errorf("%s, %s: %w", w.name, s.name, err)
+		}
+		makers[s] = m
+	}
+	if w.touches {
+		r.counted = nil
+	}
+	before, err := r.before(ctx)
+	if err != nil {
+		return out, err
+	}
+	var sent, sentFloor int
+	for _, n := range r.connections {
+		x := row{Connections: n}
+		if x.Subject, err = r.measure(ctx, r.mandate, makers[r.mandate], n); err != nil {
+			return out, err
+		}
+		if x.Against, err = r.measure(ctx, against, makers[against], n); err != nil {
+			return out, err
+		}
+		sent, sentFloor = sent+x.Subject.total, sentFloor+x.Against.total
+		x.Ratio = number(measure.Ratio(float64(x.Subject.Rate), float64(x.Against.Rate)))
+		x.CPURatio = number(measure.Ratio(float64(x.Subject.CPU), float64(x.Against.CPU)))
+		out.Rows = append(out.Rows, x)
+	}
+	after, err := r.settled(ctx)
+	if err != nil {
+		return out, err
+	}
+	out.Commits, out.FloorCommits = per(after[0]-before[0], sent), per(after[1]-before[1], sentFloor)
+	if r.pg == nil {
+		out.Commits, out.FloorCommits = number(math.NaN()), number(math.NaN())
+	}
+	return out, nil
+}
+
+// before gives the commits so far. Where nothing was sent since they were last
+// counted, that count is good.
+func (r *rig) before(ctx context.Context) ([2]int64, error) {
+	if r.counted != nil {
+		return *r.counted, nil
+	}
+	return r.settled(ctx)
+}
+
+func per(total int64, ops int) number { return number(measure.Per(float64(total), ops)) }
+
+// settled gives the commits of both databases, once the idle server has told
+// them all.
+func (r *rig) settled(ctx context.Context) (n [2]int64, err error) {
+	if r.pg == nil {
+		return n, nil
+	}
+	if err := pause(ctx, r.settle); err != nil {
+		return n, err
+	}
+	for i, database := range []string{subjectDB, floorDB} {
+		if n[i], err = r.pg.commits(ctx, database); err != nil {
+			return n, err
+		}
+	}
+	r.counted = &n
+	return n, nil
+}
+
+// measure runs one phase: sign ahead, warm up, measure.
+func (r *rig) measure(ctx context.Context, s *side, make maker, n int) (phase, error) {
+	ops, err := make(n, r.requests)
+	if err != nil {
+		return phase{}, err
+	}
+	warm := measure.Run(ctx, r.clock, measure.Limits{Duration: r.warm, Ops: r.requests / 5}, ops)
+	if err := pause(ctx, r.drain); err != nil {
+		return phase{}, err
+	}
+	if err := measure.ResetPeak(s.pid); err != nil {
+		return phase{}, err
+	}
+	cpu, err := measure.CPU(s.pid)
+	if err != nil {
+		return phase{}, err
+	}
+	wal, err := r.wal(ctx)
+	if err != nil {
+		return phase{}, err
+	}
+	got := measure.Run(ctx, r.clock, measure.Limits{Duration: r.duration, Ops: r.requests}, ops)
+	if err := pause(ctx, r.drain); err != nil {
+		return phase{}, err
+	}
+	walAfter, err := r.wal(ctx)
+	if err != nil {
+		return phase{}, err
+	}
+	cpuAfter, err := measure.CPU(s.pid)
+	if err != nil {
+		return phase{}, err
+	}
+	memory, err := measure.ReadMemory(s.pid)
+	if err != nil {
+		return phase{}, err
+	}
+	all := got.Ops + got.Errors
+	p := phase{
+		Server: s.name, Ops: got.Ops, Errors: got.Errors + warm.Errors, FirstError: got.FirstError,
+		Seconds: number(got.Elapsed.Seconds()), Rate: number(got.Rate()), P50: millis(got.P50), P99: millis(got.P99),
+		CPU: number(measure.Per((cpuAfter-cpu).Seconds()*1000, all)), Peak: memory.Peak, WAL: per(walAfter-wal, all),
+		total: all + warm.Ops + warm.Errors,
+	}
+	if p.FirstError == "" {
+		p.FirstError = warm.FirstError
+	}
+	if r.pg == nil {
+		p.WAL = number(math.NaN())
+	}
+	return p, ctx.Err()
+}
+
+func (r *rig) wal(ctx context.Context) (int64, error) {
+	if r.pg == nil {
+		return 0, nil
+	}
+	return r.pg.wal(ctx)
+}
