@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/fhir/compartment"
@@ -36,15 +38,25 @@ func (a *act) record(failure error) error {
 		e.Delivered, e.Count = a.listDelivered("")
 		return a.x.g.d.Recorder.Record(a.x.ctx, e)
 	}
-	for _, p := range patients {
-		one := e
-		one.Patient = p
-		one.Delivered, one.Count = a.listDelivered(p)
-		if err := a.x.g.d.Recorder.Record(a.x.ctx, one); err != nil {
-			return err
-		}
+	events := make([]audit.Event, len(patients))
+	for i, p := range patients {
+		events[i] = e
+		events[i].Patient = p
+		events[i].Delivered, events[i].Count = a.listDelivered(p)
 	}
-	return nil
+	return a.recordAll(events)
+}
+
+// recordAll hands the events over at once: the queue makes them durable
+// together.
+func (a *act) recordAll(events []audit.Event) error {
+	failures := make([]error, len(events))
+	var all sync.WaitGroup
+	for i := range events {
+		all.Go(func() { failures[i] = a.x.g.d.Recorder.Record(a.x.ctx, events[i]) })
+	}
+	all.Wait()
+	return errors.Join(failures...)
 }
 
 func (a *act) event(failure error) audit.Event {

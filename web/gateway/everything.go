@@ -58,6 +58,11 @@ func (a *act) gather(l listing) (about, beside []sight, err error) {
 			return nil, nil, err
 		}
 		for _, provenance := range []bool{false, true} {
+			if provenance {
+				if err := a.foresee(resourcesOf(b)); err != nil {
+					return nil, nil, err
+				}
+			}
 			for _, e := range b.Entries {
 				if e.Resource == nil || e.Mode == "outcome" || isProvenance(e.Resource) != provenance {
 					continue

@@ -9,6 +9,7 @@ import (
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/web/fhirapi"
 )
 
 // exportPath is where the jobs and files of bulk exports are reached; no
@@ -191,7 +192,7 @@ func (a *act) jobStatus(t ticket) (answer, error) {
 
 // exportable reports whether a type's file may be fetched by this token.
 func (a *act) exportable(typ string) bool {
-	if neverForApps[typ] {
+	if neverForApps[typ] || fhirapi.Owns(typ) {
 		return false
 	}
 	in := a.x.in

@@ -21,15 +21,7 @@ func (a *act) pageAt(l listing, at place) (view.Bundle, error) {
 
 // firstPage sends the rewritten request.
 func (a *act) firstPage(l listing, count int) (view.Bundle, error) {
-	method, address, header, body := l.first.With(rest.Param{Name: "_count", Values: []string{strconv.Itoa(count)}}).Upstream()
-	res, err := a.x.g.d.Upstream.Do(a.x.ctx, method, address, header, body)
-	if err != nil {
-		return view.Bundle{}, err
-	}
-	if res.Status != http.StatusOK {
-		return view.Bundle{}, upstreamFault(res.Status)
-	}
-	return bundleOf(res.Body)
+	return a.ask(l.first.With(rest.Param{Name: "_count", Values: []string{strconv.Itoa(count)}}))
 }
 
 // nextPage follows a link of the upstream, which never leads outside its

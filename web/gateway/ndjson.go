@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"time"
@@ -40,14 +41,18 @@ func (a *act) file(w http.ResponseWriter, t ticket) (answer, error) {
 	lines.Buffer(make([]byte, 64<<10), maxLine)
 	var batch bytes.Buffer
 	sent := false
-	for n := 1; lines.Scan(); n++ {
-		if err := a.line(lines.Bytes(), t.Type, members, &batch); err != nil {
-			return a.broken(w, err, sent)
+	for more := true; more; {
+		var chunk []json.RawMessage
+		for len(chunk) < flushLines && lines.Scan() {
+			chunk = append(chunk, bytes.Clone(lines.Bytes()))
 		}
-		if n%flushLines == 0 {
+		if more = len(chunk) == flushLines; more {
 			if err := a.flush(w, &batch, &sent); err != nil {
 				return a.broken(w, err, sent)
 			}
+		}
+		if err := a.lines(chunk, t.Type, members, &batch); err != nil {
+			return a.broken(w, err, sent)
 		}
 	}
 	if err := lines.Err(); err != nil {
@@ -71,24 +76,32 @@ func outsider(res *fhir.Resource, members []string) bool {
 	return members != nil && slices.ContainsFunc(res.Subjects, func(p string) bool { return !slices.Contains(members, p) })
 }
 
-// line adds one resource if it may leave.
-func (a *act) line(raw []byte, typ string, members []string, to *bytes.Buffer) error {
-	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil
-	}
-	s, ok, err := a.see(raw, eitherOf...)
-	if err != nil || !ok || s.res.Type != typ || outsider(&s.res, members) {
+// lines adds those resources that may leave.
+func (a *act) lines(chunk []json.RawMessage, typ string, members []string, to *bytes.Buffer) error {
+	if err := a.foresee(chunk); err != nil {
 		return err
 	}
-	a.deliver(s)
-	to.Write(s.raw)
-	to.WriteByte('\n')
+	for _, raw := range chunk {
+		s, ok, err := a.see(raw, eitherOf...)
+		if err != nil {
+			return err
+		}
+		if !ok || s.res.Type != typ || outsider(&s.res, members) {
+			continue
+		}
+		a.deliver(s)
+		to.Write(s.raw)
+		to.WriteByte('\n')
+	}
 	return nil
 }
 
 // flush records what is about to leave, asks whether the token still stands,
-// and sends it.
+// and sends it. Before anything was gathered it has nothing to do.
 func (a *act) flush(w http.ResponseWriter, batch *bytes.Buffer, sent *bool) error {
+	if batch.Len() == 0 {
+		return nil
+	}
 	if err := a.x.stand(); err != nil {
 		return err
 	}

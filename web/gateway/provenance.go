@@ -1,9 +1,13 @@
 package gateway
 
 import (
+	"encoding/json"
+	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/fhir/view"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/web/fhirapi"
@@ -13,11 +17,14 @@ import (
 // when each of them may be seen (SMART CMP-13, GW-20). One target that may
 // not, or that cannot be resolved, hides it.
 func (a *act) adoptProvenance(res *fhir.Resource) (reachable bool, err error) {
+	if err := a.lookUp(res.Targets); err != nil {
+		return false, err
+	}
 	var subjects []string
 	for _, ref := range res.Targets {
-		t, err := a.target(ref)
-		if err != nil || !t.visible {
-			return false, err
+		t := a.target(ref)
+		if !t.visible {
+			return false, nil
 		}
 		for _, s := range t.res.Subjects {
 			if !slices.Contains(subjects, s) {
@@ -29,40 +36,112 @@ func (a *act) adoptProvenance(res *fhir.Resource) (reachable bool, err error) {
 	return len(res.Targets) > 0, nil
 }
 
-// target judges what a Provenance is about, from memory or by reading it.
-func (a *act) target(ref fhir.Reference) (seen, error) {
-	if ref.IsZero() || ref.Type == "Provenance" || fhirapi.Owns(ref.Type) {
-		return seen{}, nil
+// target gives what is known about a target. What was not looked up is hidden.
+func (a *act) target(ref fhir.Reference) seen {
+	s := a.x.memory.seen[ref]
+	if s.reachable && !s.visible {
+		// It was judged under another operation.
+		_, s.visible = a.judgeAny(&s.res, eitherOf)
 	}
-	if s, ok := a.x.memory.seen[ref]; ok {
-		if !s.visible {
-			// It was judged under another operation.
-			_, s.visible = a.judgeAny(&s.res, eitherOf)
+	return s
+}
+
+// foresee looks up, in few requests, the targets of all Provenances among the
+// resources.
+func (a *act) foresee(raws []json.RawMessage) error {
+	var targets []fhir.Reference
+	for _, raw := range raws {
+		res, err := view.Scan(localise(raw, a.x.g.d.Upstream.Base(), ""))
+		if err == nil && res.Type == "Provenance" {
+			targets = append(targets, res.Targets...)
 		}
-		return s, nil
 	}
+	return a.lookUp(targets)
+}
+
+// foreseeMatches is foresee for a search on Provenance; in other searches most
+// targets are the matches themselves.
+func (a *act) foreseeMatches(l listing, b view.Bundle) error {
+	if l.first.Type != "Provenance" {
+		return nil
+	}
+	return a.foresee(resourcesOf(b))
+}
+
+func resourcesOf(b view.Bundle) []json.RawMessage {
+	var out []json.RawMessage
+	for _, e := range b.Entries {
+		if e.Resource != nil {
+			out = append(out, e.Resource)
+		}
+	}
+	return out
+}
+
+// lookupChunk is how many resources are asked for in one request.
+const lookupChunk = 100
+
+// lookUp reads and judges the resources that are not known yet.
+func (a *act) lookUp(refs []fhir.Reference) error {
+	missing := map[string][]string{}
+	for _, ref := range refs {
+		_, known := a.x.memory.seen[ref]
+		if !known && !ref.IsZero() && ref.Type != "Provenance" && !fhirapi.Owns(ref.Type) && !slices.Contains(missing[ref.Type], ref.ID) {
+			missing[ref.Type] = append(missing[ref.Type], ref.ID)
+		}
+	}
+	for typ, ids := range missing {
+		for chunk := range slices.Chunk(ids, lookupChunk) {
+			if err := a.lookUpSome(typ, chunk); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *act) lookUpSome(typ string, ids []string) error {
 	if a.x.memory.lookups >= maxLookups {
-		return seen{}, nil
+		return nil
 	}
 	a.x.memory.lookups++
-	raw, err := a.x.fetch("/" + ref.String())
-	if errs.Is(err, errs.NotFound) {
-		return seen{}, nil
+	b, err := a.ask(rest.Request{Interaction: rest.SearchType, Type: typ, Query: []rest.Param{
+		{Name: "_id", Values: ids}, {Name: "_count", Values: []string{strconv.Itoa(len(ids))}},
+	}})
+	if errs.Is(err, errs.NotFound) || errs.Is(err, errs.NotSupported) || errs.Is(err, errs.Unprocessable) {
+		// The upstream does not have the type: nothing to see.
+		return nil
 	}
 	if err != nil {
-		return seen{}, err
+		return err
 	}
-	res, scanErr := view.Scan(localise(raw, a.x.g.d.Upstream.Base(), ""))
-	if scanErr != nil || (fhir.Reference{Type: res.Type, ID: res.ID}) != ref {
-		return seen{}, nil
+	for _, e := range b.Entries {
+		res, err := view.Scan(localise(e.Resource, a.x.g.d.Upstream.Base(), ""))
+		if err != nil || res.Type != typ {
+			continue
+		}
+		reachable, err := a.adopt(&res)
+		if err != nil {
+			return err
+		}
+		visible := reachable
+		if reachable {
+			_, visible = a.judgeAny(&res, eitherOf)
+		}
+		a.x.remember(res, reachable, visible)
 	}
-	ok, err := a.adopt(&res)
+	return nil
+}
+
+// ask sends a request that gives a bundle.
+func (a *act) ask(r rest.Request) (view.Bundle, error) {
+	method, address, header, body := r.Upstream()
+	res, err := a.x.g.d.Upstream.Do(a.x.ctx, method, address, header, body)
 	if err != nil {
-		return seen{}, err
+		return view.Bundle{}, err
 	}
-	if ok {
-		_, ok = a.judgeAny(&res, eitherOf)
+	if res.Status != http.StatusOK {
+		return view.Bundle{}, upstreamFault(res.Status)
 	}
-	a.x.remember(res, ok)
-	return seen{visible: ok, res: res}, nil
+	return bundleOf(res.Body)
 }

@@ -119,6 +119,9 @@ func (a *act) total(l listing) (*int, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := a.foreseeMatches(l, b); err != nil {
+			return nil, err
+		}
 		for _, e := range b.Entries {
 			_, ok, err := a.match(l, e)
 			if err != nil {
@@ -215,6 +218,9 @@ func (a *act) walk(l listing, at place, matches, included *[]sight) (*place, err
 // take adds the visible matches of one upstream page. full is the index of
 // the first visible one that has no place any more, 0 when all had one.
 func (a *act) take(l listing, b view.Bundle, skip int, matches *[]sight) (full int, err error) {
+	if err := a.foreseeMatches(l, b); err != nil {
+		return 0, err
+	}
 	for i, e := range b.Entries {
 		if i < skip {
 			continue
@@ -252,6 +258,9 @@ func (a *act) match(l listing, e view.Entry) (sight, bool, error) {
 // takeIncluded judges what came beside the matches, each on its own (GW-05).
 // What stands for others comes last, when those were judged.
 func (a *act) takeIncluded(b view.Bundle, included *[]sight) error {
+	if err := a.foresee(resourcesOf(b)); err != nil {
+		return err
+	}
 	for _, provenance := range []bool{false, true} {
 		for _, e := range b.Entries {
 			if e.Mode != "include" || e.Resource == nil || isProvenance(e.Resource) != provenance {

@@ -25,13 +25,15 @@ func (s sight) ref() fhir.Reference { return fhir.Reference{Type: s.res.Type, ID
 type memory struct {
 	owners map[string]owner
 	seen   map[fhir.Reference]seen
-	// lookups counts reads made only to judge others.
+	// lookups counts requests made only to judge others.
 	lookups int
 }
 
+// seen is a resource as it was judged. Without being reachable it cannot be
+// visible under any operation.
 type seen struct {
-	visible bool
-	res     fhir.Resource
+	reachable, visible bool
+	res                fhir.Resource
 }
 
 // eitherOf lets a resource leave when it may be read or found: what arrives
@@ -47,15 +49,15 @@ func (a *act) see(raw []byte, ops ...scope.Ops) (s sight, ok bool, err error) {
 	if scanErr != nil || fhirapi.Owns(res.Type) || neverForApps[res.Type] {
 		return sight{}, false, nil
 	}
-	ok, err = a.adopt(&res)
+	reachable, err := a.adopt(&res)
 	if err != nil {
 		return sight{}, false, err
 	}
 	var d access.Decision
-	if ok {
+	if reachable {
 		d, ok = a.judgeAny(&res, ops)
 	}
-	a.x.remember(res, ok)
+	a.x.remember(res, reachable, ok)
 	if !ok {
 		return sight{}, false, nil
 	}
@@ -119,7 +121,7 @@ func (a *act) deliver(s sight) {
 	a.delivered = append(a.delivered, delivery{ref: s.ref(), patients: s.res.Subjects})
 }
 
-func (x *exchange) remember(res fhir.Resource, visible bool) {
+func (x *exchange) remember(res fhir.Resource, reachable, visible bool) {
 	if res.ID == "" {
 		return
 	}
@@ -128,11 +130,11 @@ func (x *exchange) remember(res fhir.Resource, visible bool) {
 	}
 	ref := fhir.Reference{Type: res.Type, ID: res.ID}
 	if !x.memory.seen[ref].visible {
-		x.memory.seen[ref] = seen{visible: visible, res: res}
+		x.memory.seen[ref] = seen{reachable, visible, res}
 	}
 }
 
-// maxLookups bounds, for one exchange, the reads that only serve to judge
+// maxLookups bounds, for one exchange, the requests that only serve to judge
 // other resources; what is not judged is hidden.
 const maxLookups = 200
 
