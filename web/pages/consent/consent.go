@@ -13,8 +13,12 @@ import (
 	"github.com/mandate-health/mandate/web/pages"
 )
 
-// visitMinutes is how long access lasts when the person does not keep it.
-const visitMinutes = 60
+// How long access lasts when the person does not keep it, in minutes: the life
+// of one access token.
+const (
+	visitMinutes      = 60
+	proxyVisitMinutes = 5
+)
 
 // askConsent shows what the app could see and do.
 func (h *Handler) askConsent(w http.ResponseWriter, r *http.Request) {
@@ -84,6 +88,7 @@ func (h *Handler) page(r *http.Request, p oauth.Pending, who flow.Visitor, o flo
 		c.NoKeep = "consent.nokeep.app"
 	}
 	if p.Capacity.IsProxy() {
+		c.VisitMinutes = proxyVisitMinutes
 		c.ActingFor = &pages.Acting{Name: o.Patient.Name, Relation: p.Capacity.Relationship, Gender: o.Patient.Gender}
 	}
 	return c
