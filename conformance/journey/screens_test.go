@@ -32,7 +32,7 @@ func TestEveryScreenCanBeUsedByEverybody(t *testing.T) {
 	}
 }
 
-// screen looks at one canned page; its first state is photographed.
+// screen looks at one canned page; its ordinary state is photographed.
 func (b *tab) screen(link, lang string, titles map[string]string) {
 	b.t.Helper()
 	u, err := url.Parse(link)
@@ -55,13 +55,14 @@ func (b *tab) screen(link, lang string, titles map[string]string) {
 	if state != "normal" {
 		return
 	}
-	b.shots("screen-" + name + "-" + lang)
-	b.dark(true)
-	b.audit(what + " in the dark")
+	b.shotAt("screen-"+name+"-"+lang, phone)
 	if lang == "en" {
+		b.shotAt("screen-"+name+"-"+lang, wide)
+		b.dark(true)
+		b.audit(what + " in the dark")
 		b.shot("screen-" + name + "-dark")
+		b.dark(false)
 	}
-	b.dark(false)
 	b.title(name, titles)
 }
 

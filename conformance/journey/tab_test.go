@@ -256,7 +256,7 @@ func (b *tab) shot(name string) {
 	ctx, cancel := context.WithTimeout(b.ctx, waitDeadline)
 	defer cancel()
 	err := chromedp.Run(ctx, chromedp.ActionFunc(func(ctx context.Context) (err error) {
-		png, err = page.CaptureScreenshot().WithCaptureBeyondViewport(true).Do(ctx)
+		png, err = page.CaptureScreenshot().WithCaptureBeyondViewport(true).WithOptimizeForSpeed(true).Do(ctx)
 		return err
 	}))
 	if err == nil {
@@ -270,14 +270,22 @@ func (b *tab) shot(name string) {
 // shots keeps pictures at both widths.
 func (b *tab) shots(name string) {
 	b.t.Helper()
-	for _, s := range []size{phone, wide} {
-		b.window(s)
-		height := eval[int](b, "document.documentElement.scrollHeight")
-		b.window(size{s.width, max(s.height, min(height, 12000))})
-		b.shot(fmt.Sprintf("%s-%d", name, s.width))
-	}
+	b.shotAt(name, phone)
+	b.shotAt(name, wide)
+}
+
+// shotAt keeps a picture at one width, as high as the page is.
+func (b *tab) shotAt(name string, s size) {
+	b.t.Helper()
+	b.window(s)
+	height := eval[int](b, "document.documentElement.scrollHeight")
+	b.window(size{s.width, max(s.height, min(height, tallest))})
+	b.shot(fmt.Sprintf("%s-%d", name, s.width))
 	b.window(wide)
 }
+
+// tallest is how much of a long page is photographed, in CSS pixels.
+const tallest = 8000
 
 // quote gives a JavaScript string.
 func quote(s string) string {
