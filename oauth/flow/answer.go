@@ -42,8 +42,12 @@ type Ticks struct {
 	Handle string
 }
 
-// visit is how long access lasts without Keep: the life of one access token.
-const visit = time.Hour
+// How long access lasts without Keep: the life of one access token, which is
+// shorter for a proxy (SC-14).
+const (
+	visit      = time.Hour
+	proxyVisit = 5 * time.Minute
+)
 
 // quarter is the renewal period of "3 months, renewed while used": never less
 // than three calendar months (US-01, US-02).
@@ -217,6 +221,9 @@ func (s *Service) grant(p oauth.Pending, who Visitor, a access.ScopeAnswer, t Ti
 	}
 	if p.Capacity.Kind == fhir.CapacitySelf {
 		g.Topics = t.Topics
+	}
+	if p.Capacity.IsProxy() {
+		g.Ends = now.Add(proxyVisit)
 	}
 	switch {
 	case a.Offline && t.Keep == KeepWeek:
