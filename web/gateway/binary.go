@@ -37,10 +37,7 @@ func (a *act) adoptBinary(res *fhir.Resource) (reachable bool, err error) {
 		if own, err = a.findOwner(ref); err != nil {
 			return false, err
 		}
-		if a.x.memory.owners == nil {
-			a.x.memory.owners = map[string]owner{}
-		}
-		a.x.memory.owners[ref.ID] = own
+		a.x.own(ref.ID, own)
 	}
 	if !own.found {
 		return a.x.system(), nil
@@ -54,47 +51,65 @@ func (a *act) adoptBinary(res *fhir.Resource) (reachable bool, err error) {
 // record that the grant is bound to, or, for those who may reach several, by
 // the address of the attachment.
 func (a *act) findOwner(ref fhir.Reference) (owner, error) {
+	if patient := bound(a.x.in); patient != "" && !a.x.memory.documents {
+		if err := a.readDocuments(patient); err != nil {
+			return owner{}, err
+		}
+	}
+	own, known := a.x.memory.owners[ref.ID]
+	if known || a.x.in.Grant.Capacity.Patient != "" || !a.reads("DocumentReference") {
+		return own, nil
+	}
+	err := a.documents("DocumentReference", url.Values{"location": {ref.String()}}, func(res fhir.Resource) {
+		if slices.Contains(res.Targets, ref) {
+			own = owner{found: true, res: res}
+		}
+	})
+	return own, err
+}
+
+// readDocuments notes the owners of all Binaries of one record.
+func (a *act) readDocuments(patient string) error {
+	a.x.memory.documents = true
 	for _, typ := range owning {
 		if !a.reads(typ) {
 			continue
 		}
-		var ways []url.Values
-		if patient := bound(a.x.in); patient != "" {
-			ways = append(ways, url.Values{"patient": {"Patient/" + patient}, "_count": {"500"}})
-		}
-		if a.x.in.Grant.Capacity.Patient == "" && typ == "DocumentReference" {
-			ways = append(ways, url.Values{"location": {ref.String()}})
-		}
-		for _, params := range ways {
-			own, err := a.ownerAmong(typ, params, ref)
-			if err != nil || own.found {
-				return own, err
+		err := a.documents(typ, url.Values{"patient": {"Patient/" + patient}, "_count": {"500"}}, func(res fhir.Resource) {
+			for _, t := range res.Targets {
+				if t.Type == "Binary" {
+					a.x.own(t.ID, owner{found: true, res: res})
+				}
 			}
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return owner{}, nil
+	return nil
 }
 
-func (a *act) ownerAmong(typ string, params url.Values, ref fhir.Reference) (own owner, err error) {
-	err = a.x.g.d.Upstream.Search(a.x.ctx, typ, params, func(raw []byte) error {
-		res, scanErr := view.Scan(localise(raw, a.x.g.d.Upstream.Base(), ""))
-		if scanErr != nil || !slices.Contains(res.Targets, ref) {
+func (x *exchange) own(binary string, o owner) {
+	if x.memory.owners == nil {
+		x.memory.owners = map[string]owner{}
+	}
+	x.memory.owners[binary] = o
+}
+
+// documents gives the documents of a search that may be read.
+func (a *act) documents(typ string, params url.Values, each func(fhir.Resource)) error {
+	return a.x.g.d.Upstream.Search(a.x.ctx, typ, params, func(raw []byte) error {
+		res, err := view.Scan(localise(raw, a.x.g.d.Upstream.Base(), ""))
+		if err != nil {
+			// What cannot be read strictly owns nothing.
 			return nil
 		}
-		if _, ok := a.judgeAny(&res, []scope.Ops{scope.Read}); !ok {
-			return nil
+		if _, ok := a.judgeAny(&res, []scope.Ops{scope.Read}); ok {
+			each(res)
 		}
-		own = owner{found: true, res: res}
-		return errFound
+		return nil
 	})
-	if err == errFound {
-		err = nil
-	}
-	return own, err
 }
-
-// errFound ends a search early; it never leaves this file.
-var errFound = errs.New(errs.Internal, "found", "found")
 
 // reads reports whether some scope lets a type be read.
 func (a *act) reads(typ string) bool {

@@ -18,6 +18,7 @@ var errPatch = errs.New(errs.Unprocessable, "patch-not-applicable", "The patch c
 // applyPatch applies a JSON Patch (RFC 6902). What it does not touch keeps its
 // exact text. Errors: errs.Unprocessable, alike for every cause.
 func applyPatch(doc json.RawMessage, ops []rest.PatchOp) (json.RawMessage, error) {
+	doc = bytes.TrimSpace(doc)
 	for _, op := range ops {
 		var err error
 		if doc, err = applyOne(doc, op); err != nil {

@@ -24,7 +24,9 @@ func (s sight) ref() fhir.Reference { return fhir.Reference{Type: s.res.Type, ID
 // of a Binary, and whether a reference may be seen.
 type memory struct {
 	owners map[string]owner
-	seen   map[fhir.Reference]seen
+	// documents says that the owners in the bound record are known.
+	documents bool
+	seen      map[fhir.Reference]seen
 	// lookups counts requests made only to judge others.
 	lookups int
 }
