@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -248,11 +250,14 @@ func readResource(w http.ResponseWriter, r *http.Request) ([]byte, int, error) {
 	if err != nil {
 		return nil, 0, errs.Wrap(err, errs.TooLarge, "body-too-large", "The resource is larger than is accepted.")
 	}
-	version := 0
-	for _, c := range r.Header.Get("If-Match") {
-		if c >= '0' && c <= '9' && version < 1<<20 {
-			version = version*10 + int(c-'0')
-		}
+	tag := r.Header.Get("If-Match")
+	if tag == "" {
+		return raw, 0, nil
+	}
+	digits := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(tag, "W/"), `"`), `"`)
+	version, err := strconv.Atoi(digits)
+	if err != nil || version < 1 {
+		return nil, 0, errs.New(errs.Invalid, "if-match-malformed", `If-Match names no version such as W/"3".`)
 	}
 	return raw, version, nil
 }
