@@ -6,10 +6,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -145,9 +147,21 @@ func asyKid(ctx context.Context, t *kit.Target) error {
 
 func asyJKU(ctx context.Context, t *kit.Target) error {
 	var c kit.Check
-	expectRefused(ctx, t, &c, "foreign jku", func(a *kit.Assertion) {
-		a.Header = map[string]any{"jku": "https://evil.example/jwks.json"}
-	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	var asked atomic.Int32
+	trap := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusNotFound)
+	})}
+	go func() { _ = trap.Serve(l) }() // ends with Close
+	defer trap.Close()
+	for _, jku := range []string{"http://" + l.Addr().String() + "/jwks.json", "https://evil.example/jwks.json"} {
+		expectRefused(ctx, t, &c, "foreign jku", func(a *kit.Assertion) { a.Header = map[string]any{"jku": jku} })
+	}
+	c.That(asked.Load() == 0, "the unregistered jku was fetched %d times", asked.Load())
 	return c.Err()
 }
 

@@ -14,6 +14,7 @@ import (
 func refresh() []kit.Row {
 	return []kit.Row{
 		{ID: "SMART REF-01", Title: "a confidential client must authenticate to refresh", Needs: kit.Login | kit.Symmetric, Run: refAuth},
+		{ID: "SMART REF-01b", Title: "a public client need not name itself at refresh, as the public npm client does not", Needs: kit.Login, Run: refNameless},
 		{ID: "SMART REF-02", Title: "a refresh token is bound to its client", Needs: kit.Login | kit.Symmetric, Run: refBound},
 		{ID: "SMART REF-03", Title: "no scope means the original grant, also after a narrowed refresh", Needs: kit.Login, Run: refOriginal},
 		{ID: "SMART REF-04", Title: "a subset is granted, more is invalid_scope", Needs: kit.Login, Run: refSubset},
@@ -51,6 +52,31 @@ func refAuth(ctx context.Context, t *kit.Target) error {
 		return fmt.Errorf("without a credential: %s", res)
 	}
 	return nil
+}
+
+// refNameless: RFC 6749 §3.2.1 asks an unauthenticated client for client_id
+// with a code only, and SMART lists no client_id for a refresh.
+func refNameless(ctx context.Context, t *kit.Target) error {
+	var c kit.Check
+	g, err := offline(ctx, t, "public")
+	if err != nil {
+		return err
+	}
+	res, err := t.Do(ctx, kit.Request{URL: t.Config.Token, Form: form("grant_type", "refresh_token", "refresh_token", g.RefreshToken())})
+	if c.Note(err) {
+		c.That(res.Status == http.StatusOK && res.Text("refresh_token") != g.RefreshToken(), "%s", res)
+	}
+	if t.Has()&kit.Symmetric == 0 {
+		return c.Err()
+	}
+	if g, err = offline(ctx, t, "symmetric"); !c.Note(err) {
+		return c.Err()
+	}
+	res, err = t.Do(ctx, kit.Request{URL: t.Config.Token, Form: form("grant_type", "refresh_token", "refresh_token", g.RefreshToken())})
+	if c.Note(err) {
+		c.That(res.Status == http.StatusUnauthorized || res.Status == http.StatusBadRequest, "a client with a secret: %s", res)
+	}
+	return c.Err()
 }
 
 func refBound(ctx context.Context, t *kit.Target) error {

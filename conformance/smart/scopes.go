@@ -15,6 +15,8 @@ func scopes() []kit.Row {
 		{ID: "SMART SCP-02", Title: "malformed operation letters are never widened", Needs: kit.Login, Run: scpMalformed},
 		{ID: "SMART SCP-03", Title: "a v1 write scope does not read", Needs: kit.Login, Run: scpWriteOnly},
 		{ID: "SMART SCP-04", Title: "a v1 scope is answered under its own name", Needs: kit.Login, Run: scpV1},
+		{ID: "SMART SCP-04b", Title: "granted scopes come back letter by letter", Needs: kit.Login, Run: scpLiteral},
+		{ID: "SMART TOK-13", Title: "twenty scopes in one URL, and sixty granular ones, still give a usable token", Needs: kit.Login, Run: scpMany},
 		{ID: "SMART SCP-05", Title: "v1 alone and v2 alone both work", Needs: kit.Login, Run: scpVersions},
 		{ID: "SMART SCP-06", Title: "category scopes combine as a union", Needs: kit.Login | kit.Upstream, Run: scpUnion},
 		{ID: "SMART SCP-07", Title: "a whole-type scope beside a narrower one gives the whole type", Needs: kit.Login | kit.Upstream, Run: scpWhole},
@@ -92,6 +94,47 @@ func scpV1(ctx context.Context, t *kit.Target) error {
 		return fmt.Errorf("v1 scopes were answered as %v", got)
 	}
 	return nil
+}
+
+func scpLiteral(ctx context.Context, t *kit.Target) error {
+	asked := []string{"launch/patient", "patient/Patient.r", "patient/Condition.rs", "patient/Encounter.read", observations("laboratory")}
+	_, got, err := granted(ctx, t, strings.Join(asked, " "))
+	if err != nil {
+		return err
+	}
+	var c kit.Check
+	for _, s := range asked {
+		c.That(slices.Contains(got, s), "%q is not in %v", s, got)
+	}
+	return c.Err()
+}
+
+func scpMany(ctx context.Context, t *kit.Target) error {
+	var c kit.Check
+	var many []string
+	for _, typ := range usCoreTypes {
+		many = append(many, "patient/"+typ+".rs")
+	}
+	var granular []string
+	for i := range 60 {
+		granular = append(granular, fmt.Sprintf("patient/Observation.rs?code=http://loinc.org|8867-%d", i))
+	}
+	for what, list := range map[string][]string{"types": many, "granular": append(granular, "patient/Patient.rs")} {
+		g, got, err := granted(ctx, t, "openid fhirUser launch/patient offline_access "+strings.Join(list, " "))
+		if !c.Note(err) || !c.That(g != nil, "%s: refused", what) {
+			continue
+		}
+		c.That(len(got) >= 20, "%s: only %d scopes", what, len(got))
+		res, err := t.FHIR(ctx, g.Access(), "Patient/"+g.Patient())
+		if c.Note(err) {
+			c.That(res.Status == http.StatusOK, "%s: %s with a token of %d bytes", what, res, len(g.Access()))
+		}
+		res, err = t.FHIR(ctx, g.Access(), "Observation?_count=5&patient="+g.Patient())
+		if c.Note(err) {
+			c.That(res.Status == http.StatusOK, "%s: %s", what, res)
+		}
+	}
+	return c.Err()
 }
 
 func scpVersions(ctx context.Context, t *kit.Target) error {

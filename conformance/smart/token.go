@@ -15,6 +15,7 @@ func tokens() []kit.Row {
 	return []kit.Row{
 		{ID: "SMART TOK-01", Title: "the token endpoint takes POST forms only", Needs: kit.Symmetric, Run: tokPost},
 		{ID: "SMART TOK-02", Title: "a confidential client leaves client_id out of the body", Needs: kit.Login | kit.Symmetric, Run: clientWorks("symmetric")},
+		{ID: "SMART TOK-02b", Title: "a confidential client may repeat its client_id in the body", Needs: kit.Login | kit.Symmetric, Run: tokRepeatedID},
 		{ID: "SMART TOK-03", Title: "another client_id, a missing or another redirect URI are refused", Needs: kit.Login | kit.Symmetric, Run: tokMismatch},
 		{ID: "SMART TOK-05", Title: "access_token, token_type Bearer and scope are always there", Needs: kit.Login, Run: tokMembers},
 		{ID: "SMART TOK-06", Title: "expires_in is a number and tells the real life", Needs: kit.Login | kit.Symmetric, Run: tokExpires},
@@ -72,6 +73,23 @@ func tokMismatch(ctx context.Context, t *kit.Target) error {
 			c.That(res.Status == http.StatusBadRequest || res.Status == http.StatusUnauthorized, "%s: %s", what, res)
 		}
 	}
+	return c.Err()
+}
+
+func tokRepeatedID(ctx context.Context, t *kit.Target) error {
+	client := t.Client("symmetric")
+	g, err := t.Code(ctx, kit.Launch{Client: client, Scope: plainScope, Visit: visit(t)})
+	if err != nil {
+		return err
+	}
+	f := kit.CodeForm(g.Code, g.Redirect, g.Verifier)
+	f.Set("client_id", client.ID)
+	res, err := t.Call(ctx, t.Config.Token, client, f)
+	if err != nil {
+		return err
+	}
+	var c kit.Check
+	c.That(res.Status == http.StatusOK, "%s", res)
 	return c.Err()
 }
 
