@@ -94,8 +94,16 @@ type world struct {
 	up       *httptest.Server
 	// asked counts the requests that reached the upstream.
 	asked *[]string
+	mu    sync.Mutex
 	// before runs when the upstream is asked.
 	before func(r *http.Request)
+}
+
+// meanwhile sets what happens when the upstream is asked.
+func (w *world) meanwhile(before func(r *http.Request)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.before = before
 }
 
 func newWorld(t testing.TB) *world {
@@ -104,9 +112,12 @@ func newWorld(t testing.TB) *world {
 	w.clock.Set(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
 	var inner http.Handler
 	w.up = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
 		*w.asked = append(*w.asked, r.Method+" "+r.URL.RequestURI())
-		if w.before != nil {
-			w.before(r)
+		before := w.before
+		w.mu.Unlock()
+		if before != nil {
+			before(r)
 		}
 		inner.ServeHTTP(rw, r)
 	}))

@@ -201,12 +201,12 @@ func TestNoEventNoAnswer(t *testing.T) {
 func TestUpstreamDown(t *testing.T) {
 	w := newWorld(t)
 	w.token("rosa", "patient/Observation.rs", self("rosa"))
-	w.before = func(*http.Request) { panic(http.ErrAbortHandler) }
+	w.meanwhile(func(*http.Request) { panic(http.ErrAbortHandler) })
 	r := w.get("rosa", "/Observation/lab").want(502)
 	if r.code() != "upstream-unreachable" {
 		t.Error(r.raw)
 	}
-	w.before = nil
+	w.meanwhile(nil)
 	w.get("rosa", "/Observation/lab").want(200)
 }
 
@@ -215,15 +215,15 @@ func TestRevokedWhileFetching(t *testing.T) {
 	w := newWorld(t)
 	w.asDaughter("patient/MedicationRequest.rs")
 	w.get("elena", "/MedicationRequest/mr").want(200)
-	ends := func(*http.Request) { w.before = nil; w.consents() }
-	w.before = ends
+	ends := func(*http.Request) { w.meanwhile(nil); w.consents() }
+	w.meanwhile(ends)
 	w.get("elena", "/MedicationRequest/mr").want(403)
 	w.asDaughter("patient/MedicationRequest.rs")
-	w.before = ends
+	w.meanwhile(ends)
 	w.get("elena", "/MedicationRequest").want(403)
 	w.get("elena", "/MedicationRequest").want(403)
 	w.asDaughter("patient/MedicationRequest.rs")
-	w.before = func(*http.Request) { delete(w.verifier, "elena") }
+	w.meanwhile(func(*http.Request) { delete(w.verifier, "elena") })
 	w.get("elena", "/MedicationRequest").want(401)
 }
 

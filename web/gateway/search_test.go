@@ -220,7 +220,7 @@ func TestCORSAndMetadata(t *testing.T) {
 		t.Error(r.raw[:200])
 	}
 	w.get("", "/metadata?_format=xml").want(406)
-	w.before = func(*http.Request) { panic(http.ErrAbortHandler) }
+	w.meanwhile(func(*http.Request) { panic(http.ErrAbortHandler) })
 	if again := w.get("", "/metadata").want(200); again.raw != r.raw {
 		t.Error("the last statement is not served while the upstream is down")
 	}

@@ -169,12 +169,12 @@ func TestConditionalWrites(t *testing.T) {
 func TestChangedBetweenJudgingAndWriting(t *testing.T) {
 	w := newWorld(t)
 	w.token("all", "patient/Observation.cruds", self("rosa"))
-	w.before = func(r *http.Request) {
+	w.meanwhile(func(r *http.Request) {
 		if r.Method == "PUT" {
-			w.before = nil
+			w.meanwhile(nil)
 			w.upstream("PUT", "/Observation/lab", observation("lab", "ines", "laboratory", ""))
 		}
-	}
+	})
 	r := w.do("all", "PUT", "/Observation/lab", observation("lab", "rosa", "survey", "")).want(412)
 	if r.code() != "version-changed" || strings.Contains(r.raw, "W/") {
 		t.Error(r.raw)
