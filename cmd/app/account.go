@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -41,9 +42,10 @@ func (c *accountAdd) Run(s *streams) error {
 		}
 		p.Identities = append(p.Identities, id)
 	}
-	password, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	// A last line need not end; what else stops the reading leaves no password.
+	password, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 	if password = strings.TrimRight(password, "\r\n"); password == "" {
-		return fmt.Errorf("no password on standard input: %w", err)
+		return errors.New("no password on standard input: pipe it in as one line")
 	}
 	clk, src := clock.System{}, ids.Source{}
 	st, err := openStore(s.ctx, Config{Data: c.Data, Database: c.Database}, clk, src)

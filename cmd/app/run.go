@@ -137,13 +137,17 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 		return explain(err)
 	}
 	defer a.drain()
+	if dev == nil {
+		// Who is answered at all is answered as a registered client.
+		if err := a.registerFiles(ctx); err != nil {
+			return explain(err)
+		}
+	}
 	servers.start(main, a.handler, tlsConfig)
 	if dev != nil {
 		if err := dev.open(ctx, a, at, caFile); err != nil {
 			return explain(err)
 		}
-	} else if err := a.registerFiles(ctx); err != nil {
-		return explain(err)
 	}
 	go a.housekeep(ctx)
 	return servers.wait(ctx)
