@@ -392,3 +392,49 @@ func TestClientFile(t *testing.T) {
 		t.Error("the consent page does not name the app")
 	}
 }
+
+// A person who leaves out what the maker calls necessary is asked once more,
+// with the maker's reason; going back or going on are both possible.
+func TestLeavingOutWhatTheMakerNeeds(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "clients.json")
+	text := `[{"client_id":"mine","kind":"public","redirect_uris":["https://mine.example/cb"],"scopes":["launch/patient","patient/*.rs"],"required_scopes":{"patient/Observation.rs":"It draws your blood pressure"}}]`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, func(c *app.Config) { c.ClientFiles = []string{file} })
+	mine, _ := s.ClientByID("mine")
+	b := s.browser("rosa")
+	s.open(t, b, "/home")
+	req := s.AuthorizeRequest(mine, "launch/patient patient/Observation.rs patient/Condition.rs", s.NewVerifier())
+	page, err := b.Open(t.Context(), s.Config.Authorize+"?"+req.Encode(), mine.RedirectURIs[0])
+	if err != nil || page.ConsentForm() == nil {
+		t.Fatal(page.Response, err)
+	}
+	f := page.ConsentForm()
+	f.Tick("kind.Observation", false)
+	press := func(f *kit.Form, button string) *kit.Page {
+		t.Helper()
+		p, err := b.Submit(t.Context(), f, f.Button(button), mine.RedirectURIs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	warned := press(f, "allow")
+	i := slices.IndexFunc(warned.Forms, func(f *kit.Form) bool { return f.Field("confirmed") != nil })
+	if warned.Back != nil || i < 0 || !strings.Contains(warned.Text(), "It draws your blood pressure") {
+		t.Fatalf("not asked once more: %s %s", warned.Response, warned.Text())
+	}
+	if back := press(warned.Forms[i], "back"); back.ConsentForm() == nil {
+		t.Errorf("no way back: %s", back.Response)
+	}
+	if n := len(s.grants(t, "rosa")); n != 0 {
+		t.Errorf("%d grants before the answer", n)
+	}
+	if done := press(warned.Forms[i], "allow"); done.Back == nil || done.Back.Query().Get("code") == "" {
+		t.Fatal(done.Response)
+	}
+	if g := s.newest(t, "rosa"); g.Scope != "launch/patient patient/Condition.rs" {
+		t.Errorf("granted %s", g.Scope)
+	}
+}
