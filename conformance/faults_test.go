@@ -270,12 +270,7 @@ func TestFaultsTurnRowsRed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	behind := free.Addr().String()
-	free.Close()
+	behind := freeAddress(t)
 	b := &broken{}
 	b.serve(t, l, behind)
 	_, port, err := net.SplitHostPort(l.Addr().String())

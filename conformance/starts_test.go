@@ -60,12 +60,7 @@ func TestFolderInUse(t *testing.T) {
 // TestUpstreamDown: the FHIR server behind is down, so reads are 502 with an
 // OperationOutcome, and all recovers by itself when it comes back.
 func TestUpstreamDown(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	behind := free.Addr().String()
-	free.Close()
+	behind := freeAddress(t)
 	target := another(t, "down", "--upstream", "http://"+behind+"/fhir").open(t)
 	token := func() string {
 		res, err := target.ClientCredentials(t.Context(), target.Client("backend"), "system/Patient.rs")

@@ -106,6 +106,15 @@ func (b *Browser) Cookies(address string) string {
 	return strings.Join(out, "; ")
 }
 
+// Plant puts a cookie into the browser, as an attacker on a shared machine may.
+func (b *Browser) Plant(address, name, value string) error {
+	u, err := url.Parse(address)
+	if err == nil {
+		b.client.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/"}})
+	}
+	return err
+}
+
 // navigate follows redirects until a page or the app at the URI app.
 func (b *Browser) navigate(ctx context.Context, r Request, app string) (*Page, error) {
 	p := &Page{}

@@ -81,25 +81,21 @@ type Target struct {
 
 // Configuration is a smart-configuration document.
 type Configuration struct {
-	Issuer               string   `json:"issuer"`
-	JWKSURI              string   `json:"jwks_uri"`
-	Authorize            string   `json:"authorization_endpoint"`
-	Token                string   `json:"token_endpoint"`
-	Introspect           string   `json:"introspection_endpoint"`
-	Revoke               string   `json:"revocation_endpoint"`
-	Management           string   `json:"management_endpoint"`
-	GrantTypes           []string `json:"grant_types_supported"`
-	ResponseTypes        []string `json:"response_types_supported"`
-	Scopes               []string `json:"scopes_supported"`
-	ChallengeMethods     []string `json:"code_challenge_methods_supported"`
-	TokenAuthMethods     []string `json:"token_endpoint_auth_methods_supported"`
-	TokenAuthAlgorithms  []string `json:"token_endpoint_auth_signing_alg_values_supported"`
-	Capabilities         []string `json:"capabilities"`
-	IssParameter         bool     `json:"authorization_response_iss_parameter_supported"`
-	SubjectTypes         []string `json:"subject_types_supported"`
-	IDTokenAlgorithms    []string `json:"id_token_signing_alg_values_supported"`
-	AssociatedEndpoints  []any    `json:"associated_endpoints"`
-	UserAccessBrandsFile string   `json:"user_access_brand_bundle"`
+	Issuer              string   `json:"issuer"`
+	JWKSURI             string   `json:"jwks_uri"`
+	Authorize           string   `json:"authorization_endpoint"`
+	Token               string   `json:"token_endpoint"`
+	Introspect          string   `json:"introspection_endpoint"`
+	Revoke              string   `json:"revocation_endpoint"`
+	Management          string   `json:"management_endpoint"`
+	GrantTypes          []string `json:"grant_types_supported"`
+	ResponseTypes       []string `json:"response_types_supported"`
+	Scopes              []string `json:"scopes_supported"`
+	ChallengeMethods    []string `json:"code_challenge_methods_supported"`
+	TokenAuthMethods    []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	Capabilities        []string `json:"capabilities"`
+	IssParameter        bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
 // Claims reports whether a capability is claimed.

@@ -186,7 +186,7 @@ func categoryCodes(e kit.Entry) []string {
 func scpUnion(ctx context.Context, t *kit.Target) error {
 	g, got, err := granted(ctx, t, "launch/patient patient/Patient.rs "+observations("laboratory")+" "+observations("vital-signs"))
 	if err != nil || g == nil {
-		return errors(err, "the request was refused")
+		return orElse(err, "the request was refused")
 	}
 	found, err := t.All(ctx, g.Access(), "Observation?_count=200&patient="+g.Patient())
 	if err != nil {
@@ -202,7 +202,8 @@ func scpUnion(ctx context.Context, t *kit.Target) error {
 	return c.Err()
 }
 
-func errors(err error, text string) error {
+// orElse gives the error, or the text as one.
+func orElse(err error, text string) error {
 	if err != nil {
 		return err
 	}
@@ -212,7 +213,7 @@ func errors(err error, text string) error {
 func scpWhole(ctx context.Context, t *kit.Target) error {
 	g, got, err := granted(ctx, t, "launch/patient patient/Patient.rs patient/Observation.rs "+observations("laboratory"))
 	if err != nil || g == nil {
-		return errors(err, "the request was refused")
+		return orElse(err, "the request was refused")
 	}
 	found, err := t.All(ctx, g.Access(), "Observation?_count=200&patient="+g.Patient())
 	if err != nil {
@@ -324,7 +325,7 @@ func signOut(ctx context.Context, t *kit.Target, b *kit.Browser) error {
 func scpNoRefresh(ctx context.Context, t *kit.Target) error {
 	g, got, err := granted(ctx, t, "launch/patient patient/Patient.rs")
 	if err != nil || g == nil {
-		return errors(err, "the request was refused")
+		return orElse(err, "the request was refused")
 	}
 	if g.RefreshToken() != "" {
 		return fmt.Errorf("a refresh token was given for %v", got)
