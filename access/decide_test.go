@@ -10,6 +10,7 @@ import (
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/compartment"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/fhir/scope"
 )
@@ -200,6 +201,11 @@ func TestResources(t *testing.T) {
 		"another letter":             {selfRosa, "patient/Observation.r", nil, scope.Search, lab, "outside-scope"},
 		"union":                      {selfRosa, onlyLab + " patient/Observation.rs?category=" + obsCategory + "|vital-signs", nil, scope.Read, vital, ""},
 		"directory":                  {selfRosa, "patient/Practitioner.rs", nil, scope.Read, practitioner, ""},
+		"bundle of anybody":          {selfRosa, "patient/*.rs", nil, scope.Read, fhir.Resource{Type: "Bundle", ID: "x"}, "outside-compartment"},
+		"linkage of anybody":         {selfRosa, "patient/*.rs", nil, scope.Read, fhir.Resource{Type: "Linkage", ID: "x"}, "outside-compartment"},
+		"bundle for a clinician":     {chen, "user/*.rs", nil, scope.Read, fhir.Resource{Type: "Bundle", ID: "x"}, ""},
+		"timetable of a clinician":   {selfRosa, "patient/Schedule.rs", nil, scope.Search, fhir.Resource{Type: "Schedule", ID: "x"}, ""},
+		"timetable of a patient":     {selfRosa, "patient/Schedule.rs", nil, scope.Search, fhir.Resource{Type: "Schedule", ID: "x", Subjects: []string{"ines"}}, "outside-compartment"},
 		"directory is not written":   {selfRosa, "patient/Practitioner.cruds", nil, scope.Update, practitioner, "outside-compartment"},
 		"a clinician may write it":   {chen, "user/Practitioner.cruds", nil, scope.Update, practitioner, ""},
 		"topic not ticked":           {selfRosa, "patient/Observation.rs", nil, scope.Read, labelled(lab, "R", "HIV"), "topic-not-shared"},
@@ -261,6 +267,7 @@ func TestRewrite(t *testing.T) {
 		{selfRosa, "patient/Patient.rs", "/Patient", "_id=rosa"},
 		{selfRosa, "patient/Practitioner.rs", "/Practitioner", ""},
 		{selfRosa, "patient/Provenance.rs", "/Provenance", ""},
+		{selfRosa, "patient/Schedule.rs", "/Schedule", ""},
 		{selfRosa, lab, "/Observation", "patient=Patient/rosa&category=" + obsCategory + "|laboratory"},
 		{selfRosa, lab + " " + vital, "/Observation", "patient=Patient/rosa&category=" + obsCategory + "|laboratory," + obsCategory + "|vital-signs"},
 		{selfRosa, lab + " patient/Observation.rs?status=final", "/Observation", "patient=Patient/rosa"},
@@ -373,5 +380,24 @@ func TestProxyGates(t *testing.T) {
 		if access.Decide(in).Allow {
 			t.Errorf("%s is allowed to a proxy", path)
 		}
+	}
+}
+
+// Every type of R4 is about a patient, in the directory, or out of reach.
+func TestTypesOutOfReach(t *testing.T) {
+	var out []string
+	for _, typ := range compartment.Types() {
+		in := input(t, selfRosa, "patient/*.rs")
+		in.Resource, in.Op = &fhir.Resource{Type: typ, ID: "x"}, scope.Read
+		if access.Decide(in).Allow && (compartment.Member(typ) || len(compartment.AboutParams(typ)) > 0) && typ != "Schedule" {
+			t.Errorf("%s is about patients and leaves without one", typ)
+		}
+		if !access.Decide(in).Allow && !compartment.Member(typ) && len(compartment.AboutParams(typ)) == 0 {
+			out = append(out, typ)
+		}
+	}
+	const want = "Binary BiologicallyDerivedProduct Bundle DeviceMetric EnrollmentResponse Linkage MessageHeader OperationOutcome PaymentNotice PaymentReconciliation Subscription TestReport VerificationResult"
+	if got := strings.Join(out, " "); got != want {
+		t.Errorf("out of reach: %s", got)
 	}
 }

@@ -23,10 +23,34 @@ func (in *Input) boundTo(level scope.Level) string {
 	}
 }
 
-// aboutSomebody reports whether resources of the type are about patients, by
-// the subject-only table (CMP-10): only then does the compartment restrict.
-func aboutSomebody(typ string) bool {
-	return typ == "Patient" || typ == "Binary" || typ == "Provenance" || len(compartment.AboutParams(typ)) > 0
+// directoryTypes are about nobody: people and places that care, products,
+// definitions. Every type that is neither here nor about a patient (a Bundle,
+// a Linkage, a MessageHeader) may hold anybody's data and is out of reach for
+// whoever is bound to one patient (SMART TRP-14, TRP-15).
+var directoryTypes = []string{
+	"ActivityDefinition", "CapabilityStatement", "CatalogEntry", "ChargeItemDefinition", "CodeSystem",
+	"CompartmentDefinition", "ConceptMap", "DeviceDefinition", "EffectEvidenceSynthesis", "Endpoint",
+	"EventDefinition", "Evidence", "EvidenceVariable", "ExampleScenario", "GraphDefinition",
+	"HealthcareService", "ImplementationGuide", "InsurancePlan", "Library", "Location", "Measure",
+	"Medication", "MedicationKnowledge", "MedicinalProduct", "MedicinalProductAuthorization",
+	"MedicinalProductContraindication", "MedicinalProductIndication", "MedicinalProductIngredient",
+	"MedicinalProductInteraction", "MedicinalProductManufactured", "MedicinalProductPackaged",
+	"MedicinalProductPharmaceutical", "MedicinalProductUndesirableEffect", "MessageDefinition",
+	"NamingSystem", "ObservationDefinition", "OperationDefinition", "Organization",
+	"OrganizationAffiliation", "PlanDefinition", "Practitioner", "PractitionerRole", "Questionnaire",
+	"ResearchDefinition", "ResearchElementDefinition", "ResearchStudy", "RiskEvidenceSynthesis",
+	"SearchParameter", "Slot", "SpecimenDefinition", "StructureDefinition", "StructureMap", "Substance",
+	"SubstanceNucleicAcid", "SubstancePolymer", "SubstanceProtein", "SubstanceReferenceInformation",
+	"SubstanceSourceMaterial", "SubstanceSpecification", "TerminologyCapabilities", "TestScript", "ValueSet",
+}
+
+// inDirectory reports whether a resource is about nobody by its nature. The
+// timetable of somebody who gives care is; that of a patient is not.
+func inDirectory(res *fhir.Resource) bool {
+	if res.Type == "Schedule" {
+		return len(res.Subjects) == 0 && !res.ForeignSubject
+	}
+	return slices.Contains(directoryTypes, res.Type)
 }
 
 // levelReaches reports whether the level's patient is the one this resource
@@ -37,7 +61,7 @@ func (in *Input) levelReaches(level scope.Level, res *fhir.Resource) bool {
 	if patient == "" {
 		return true
 	}
-	if !aboutSomebody(res.Type) {
+	if inDirectory(res) {
 		// Whoever is bound to one patient may look at the organisation's
 		// directory, and changes only what is about that patient (SCP-12).
 		return in.Op&reads != 0
@@ -126,7 +150,7 @@ func (in *Input) narrowing(typ string) (Narrowing, bool) {
 			}
 		}
 	}
-	if len(patients) == 1 && patients[0] != "" {
+	if len(patients) == 1 && patients[0] != "" && typ != "Schedule" {
 		if param, ok := compartment.SearchByPatient(typ); ok {
 			value := patients[0]
 			if param != "_id" {

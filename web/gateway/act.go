@@ -72,8 +72,9 @@ func (a *act) run() (answer, error) {
 }
 
 // neverForApps are types that would tell an app about other people's access,
-// or hold evidence of Mandate's own (D14).
-var neverForApps = map[string]bool{"AuditEvent": true, "Person": true, "Task": true}
+// hold evidence of Mandate's own (D14), or search later where nothing is
+// judged (SMART M-22).
+var neverForApps = map[string]bool{"AuditEvent": true, "Person": true, "Subscription": true, "Task": true}
 
 // permit judges the request. Types that Mandate keeps from apps are refused
 // before anything is asked.

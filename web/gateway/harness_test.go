@@ -76,6 +76,7 @@ func seed() []string {
 		`{"resourceType":"Provenance","id":"of-both","target":[{"reference":"Observation/lab"},{"reference":"Observation/ines-lab"}],"recorded":"2026-10-01T09:31:00Z","agent":[{"who":{"display":"` + canary + `"}}]}`,
 		`{"resourceType":"Group","id":"ward","type":"person","actual":true,"name":"` + canary + `","member":[{"entity":{"reference":"Patient/rosa"}},{"entity":{"reference":"Patient/ines"}}]}`,
 		`{"resourceType":"MedicationRequest","id":"mr"` + labelN + `,"status":"active","intent":"order","medicationCodeableConcept":{"text":"morphine"},"subject":{"reference":"Patient/rosa"},"requester":{"reference":"Practitioner/chen"}}`,
+		`{"resourceType":"Bundle","id":"old","type":"collection","entry":[{"resource":{"resourceType":"Patient","name":[{"family":"` + canary + `"}]}}]}`,
 		`{"resourceType":"Task","id":"task","status":"requested","intent":"order","description":"` + canary + `","for":{"reference":"Patient/rosa"}}`,
 		`{"resourceType":"RelatedPerson","id":"upstream-rp","patient":{"reference":"Patient/rosa"},"name":[{"family":"` + canary + `"}]}`,
 	}

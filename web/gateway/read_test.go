@@ -162,6 +162,7 @@ func TestBinaryThroughItsDocument(t *testing.T) {
 	}
 	w.get("rosa", "/Binary/rosa-pdf", "Accept: application/pdf").want(406)
 	w.get("rosa", "/Binary/ines-pdf", "Accept: text/plain").want(404)
+	w.get("all", "/Bundle/old").want(404)
 	w.token("chen", "user/DocumentReference.rs", practitioner())
 	w.get("chen", "/Binary/ines-pdf").want(200)
 	w.get("chen", "/Binary/orphan").want(404)
