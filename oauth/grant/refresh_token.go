@@ -17,6 +17,22 @@ type refreshToken struct{}
 // Name gives "refresh_token".
 func (refreshToken) Name() string { return "refresh_token" }
 
+// Holder gives the client to which a presented refresh token belongs, "" when
+// it is unknown. Public apps leave their client_id out when they refresh, as
+// SMART's table of parameters does (AL Refresh); such a request then counts as
+// that client's, which a confidential one must still prove to be.
+func (e *Endpoint) Holder(ctx context.Context, tenant, presented string) (string, error) {
+	hasher, err := e.Engine.Ring.Hasher(ctx, tenant)
+	if err != nil {
+		return "", err
+	}
+	row, err := e.Reader.RefreshByHash(ctx, tenant, engine.RefreshHash(hasher, presented))
+	if errs.Is(err, errs.NotFound) {
+		return "", nil
+	}
+	return row.ClientID, err
+}
+
 // Fill finds the refresh token and its grant. A token of another client is
 // told as unknown and stays as it is (REF-02).
 func (refreshToken) Fill(ctx context.Context, in Asked) (Blanks, error) {

@@ -77,7 +77,9 @@ func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.
 	}
 	a := asked{site: site}
 	a.network, a.requestID = d.origin(r)
-	a.form, err = readForm(w, r)
+	if a.form, err = readForm(w, r); err == nil {
+		err = d.nameHolder(r, site.Tenant, a.form)
+	}
 	a.auth = clientauth.Request{
 		Tenant: site.Tenant, Audiences: []string{site.TokenURL, endpoint(site)},
 		Authorization: r.Header.Values("Authorization"), Form: a.form,
@@ -96,6 +98,20 @@ func (a asked) call() grant.Call {
 // refuse records and answers a request whose form or client was refused.
 func (d Deps) refuse(w http.ResponseWriter, r *http.Request, a asked, err error) {
 	d.Problem.OAuth(w, r, d.Endpoint.Refuse(r.Context(), a.call(), err))
+}
+
+// nameHolder fills in the client of a refresh that names none.
+func (d Deps) nameHolder(r *http.Request, tenant string, form url.Values) error {
+	named := clientauth.Named(clientauth.Request{Authorization: r.Header.Values("Authorization"), Form: form})
+	presented := form.Get("refresh_token")
+	if named != "" || presented == "" || form.Get("grant_type") != "refresh_token" {
+		return nil
+	}
+	id, err := d.Endpoint.Holder(r.Context(), tenant, presented)
+	if id != "" {
+		form.Set("client_id", id)
+	}
+	return err
 }
 
 // Token answers token requests (RFC 6749 §3.2).
