@@ -212,6 +212,8 @@ func TestResources(t *testing.T) {
 		"topic ticked":               {selfRosa, "patient/Observation.rs", []string{"HIV"}, scope.Read, labelled(lab, "R", "HIV"), ""},
 		"one of two ticked":          {selfRosa, "patient/Observation.rs", []string{"HIV"}, scope.Read, labelled(lab, "HIV", "ETH"), "topic-not-shared"},
 		"restricted":                 {selfRosa, "patient/Observation.rs", []string{"HIV"}, scope.Read, labelled(lab, "R"), "topic-not-shared"},
+		"own consent":                {selfRosa, "patient/Consent.rs", nil, scope.Read, labelled(fhir.Resource{Type: "Consent", ID: "c", Subjects: []string{"rosa"}}, "R"), ""},
+		"own consent on a topic":     {selfRosa, "patient/Consent.rs", nil, scope.Read, labelled(fhir.Resource{Type: "Consent", ID: "c", Subjects: []string{"rosa"}}, "R", "HIV"), "topic-not-shared"},
 		"unknown label":              {selfRosa, "patient/Observation.rs", []string{"HIV"}, scope.Read, labelled(lab, "XYZZY"), "topic-not-shared"},
 		"handling label":             {selfRosa, "patient/Observation.rs", nil, scope.Read, labelled(lab, "N", "NORDSCLCD"), ""},
 		"label inside":               {selfRosa, "patient/Observation.rs", nil, scope.Read, container, "topic-not-shared"},

@@ -77,6 +77,18 @@ func TopicsOf(labels []fhir.Coding) []Topic {
 	return out
 }
 
+// TopicsOfResource gives the topics about which a patient is asked before an
+// app sees the resource, those of what it contains included. A Consent is
+// labelled restricted to keep it from those it speaks of; its own patient is
+// asked about the type by name, and about topics it carries besides.
+func TopicsOfResource(res *fhir.Resource) []Topic {
+	topics := TopicsOf(LabelsOf(res))
+	if res.Type == "Consent" {
+		topics = slices.DeleteFunc(topics, func(t Topic) bool { return t == TopicRestricted })
+	}
+	return topics
+}
+
 // judgeLaw keeps what no portal grant may open: data that a clinician must
 // talk about first, and psychotherapy notes (EV-11, FX-20, FX-21). Substance
 // use records of a Part 2 programme leave only with the patient, or with a
@@ -111,7 +123,7 @@ func judgeSensitivity(in *Input, d *Decision) verdict {
 	if in.Grant.Capacity.Kind != fhir.CapacitySelf {
 		return pass
 	}
-	for _, t := range TopicsOf(in.Resource.Labels) {
+	for _, t := range TopicsOfResource(in.Resource) {
 		if !slices.Contains(in.Grant.Topics, string(t)) {
 			return hide("topic-not-shared", string(t))
 		}
