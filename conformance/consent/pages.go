@@ -17,6 +17,8 @@ func pages() []kit.Row {
 		{ID: "MANDATE 6b", Title: "a wrong password and an unknown account get the same answer", Needs: needs, Run: sameRefusal},
 		{ID: "MANDATE SE-12", Title: "cookies are HttpOnly with SameSite, and Secure over HTTPS", Needs: needs, Run: cookies},
 		{ID: "MANDATE SE-13", Title: "the session id changes at log-in", Needs: needs, Run: newSession},
+		{ID: "MANDATE SE-17", Title: "after log-out the session is dead", Needs: needs, Run: loggedOut},
+		{ID: "MANDATE 7d", Title: "pages come in English and Spanish", Needs: needs, Run: languages},
 		{ID: "MANDATE 7c", Title: "the help page answers anybody and names a telephone", Needs: needs, Run: help},
 		{ID: "MANDATE XSS", Title: "nothing of a request is reflected raw", Needs: needs, Run: reflection},
 		{ID: "MANDATE 10a", Title: "the patient sees who looked", Needs: needs, Run: activity},
@@ -133,6 +135,36 @@ func newSession(ctx context.Context, t *kit.Target) error {
 		}
 	}
 	c.That(found, "no cookie has session in its name")
+	return c.Err()
+}
+
+func loggedOut(ctx context.Context, t *kit.Target) error {
+	b := t.NewBrowser(t.Person(t.Patient()))
+	p, err := b.SignIn(ctx, t.Config.Management)
+	if err != nil {
+		return err
+	}
+	kept := b.Cookies(t.Issuer)
+	if err := leave(ctx, t, b); err != nil {
+		return err
+	}
+	var c kit.Check
+	c.That(p.Status == http.StatusOK, "%s", p.Response)
+	res, err := t.Do(ctx, kit.Request{URL: t.Config.Management, Header: http.Header{"Cookie": {kept}, "Accept": {"text/html"}}})
+	if c.Note(err) {
+		c.That(res.Status != http.StatusOK, "the cookie of the ended session still opens the page")
+	}
+	return c.Err()
+}
+
+func languages(ctx context.Context, t *kit.Target) error {
+	var c kit.Check
+	for _, lang := range []string{"en", "es"} {
+		res, err := t.Do(ctx, kit.Request{URL: t.Issuer + "/help", Header: http.Header{"Accept-Language": {lang}}})
+		if c.Note(err) {
+			c.That(strings.Contains(string(res.Body), `<html lang="`+lang+`"`), "%s: the page is not in that language", lang)
+		}
+	}
 	return c.Err()
 }
 

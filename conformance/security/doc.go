@@ -12,6 +12,7 @@ import "github.com/mandate-health/mandate/conformance/kit"
 func Sections() []kit.Section {
 	return []kit.Section{
 		{Name: "FHIR enforcement, interactions", Rows: interactions()},
+		{Name: "FHIR enforcement, levels and owned types", Rows: levels()},
 		{Name: "FHIR enforcement, traps of reading", Rows: reading()},
 		{Name: "FHIR enforcement, traps of writing", Rows: writing()},
 		{Name: "FHIR enforcement, form", Rows: form()},

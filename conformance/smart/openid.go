@@ -20,6 +20,7 @@ func openID() []kit.Row {
 		{ID: "SMART OID-04", Title: "fhirUser is in the id_token", Needs: kit.Login, Run: oidUser},
 		{ID: "SMART OID-05", Title: "fhirUser resolves to a readable resource", Needs: kit.Login, Run: oidResolves},
 		{ID: "SMART OID-06", Title: "fhirUser of a proxy is the RelatedPerson", Needs: kit.Login | kit.Proxies, Run: oidProxy},
+		{ID: "SMART OID-08", Title: "a person without a FHIR resource gets no fhirUser", Needs: kit.Login | kit.Proxies, Run: oidNobody},
 		{ID: "SMART OID-09", Title: "iss, sub, aud, exp, iat and nonce are right, sub is stable", Needs: kit.Login, Run: oidClaims},
 		{ID: "SMART OID-12", Title: "a clinician's app reads its fhirUser", Needs: kit.Login | kit.Launcher | kit.Proxies, Run: oidClinician},
 	}
@@ -126,6 +127,33 @@ func oidProxy(ctx context.Context, t *kit.Target) error {
 		return fmt.Errorf("fhirUser is %v", claims["fhirUser"])
 	}
 	return nil
+}
+
+func oidNobody(ctx context.Context, t *kit.Target) error {
+	verifier := t.NewVerifier()
+	client := t.Client("public")
+	req := t.AuthorizeRequest(client, "openid fhirUser profile", verifier)
+	a, err := t.Authorize(ctx, req, kit.Visit{Person: "admin"})
+	if err != nil {
+		return err
+	}
+	if a.Query.Get("error") != "" {
+		return nil // refused: no fhirUser either
+	}
+	res, err := t.Call(ctx, t.Config.Token, client, kit.CodeForm(a.Code(), req.Get("redirect_uri"), verifier))
+	if err != nil {
+		return err
+	}
+	var c kit.Check
+	if !c.That(res.Status == http.StatusOK, "%s: %s", a, res) {
+		return c.Err()
+	}
+	c.That(!slices.Contains(strings.Fields(res.Text("scope")), "fhirUser"), "scope is %q", res.Text("scope"))
+	claims, err := idToken(ctx, t, res.Text("id_token"))
+	if c.Note(err) {
+		c.That(claims["fhirUser"] == nil, "fhirUser is %v", claims["fhirUser"])
+	}
+	return c.Err()
 }
 
 func oidClaims(ctx context.Context, t *kit.Target) error {

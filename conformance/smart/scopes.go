@@ -22,7 +22,7 @@ func scopes() []kit.Row {
 		{ID: "SMART SCP-07", Title: "a whole-type scope beside a narrower one gives the whole type", Needs: kit.Login | kit.Upstream, Run: scpWhole},
 		{ID: "SMART SCP-08", Title: "an encoded query means what the plain one means", Needs: kit.Login | kit.Upstream, Run: scpEncoded},
 		{ID: "SMART SCP-09", Title: "an unsupported query is not granted without its filter", Needs: kit.Login, Run: scpFilter},
-		{ID: "SMART SCP-12", Title: "no scope is granted that was not asked", Needs: kit.Login, Run: scpNotMore},
+		{ID: "SMART SCP-12b", Title: "no scope is granted that was not asked", Needs: kit.Login, Run: scpNotMore},
 		{ID: "SMART SCP-19", Title: "fhirUser without openid gives no id_token", Needs: kit.Login, Run: scpFHIRUser},
 		{ID: "SMART SCP-20", Title: "offline_access works after log-out", Needs: kit.Login, Run: scpOffline},
 		{ID: "SMART SCP-22", Title: "no refresh token without offline_access or online_access", Needs: kit.Login, Run: scpNoRefresh},
