@@ -74,10 +74,7 @@ func TestEndingAConnectedApp(t *testing.T) {
 	if after.ID != row.ID || after.Revoked.IsZero() {
 		t.Errorf("%+v", after)
 	}
-	kinds := map[string]int{}
-	for _, e := range s.events(t, "grant="+row.ID) {
-		kinds[e.Kind]++
-	}
+	kinds := s.counted(t, row.ID)
 	if kinds["grant.created"] != 1 || kinds["grant.revoked"] != 1 || kinds["consent.withdrawn"] != 1 || kinds["token.issued"] != 1 || kinds["token.refused"] == 0 {
 		t.Errorf("recorded %v", kinds)
 	}
@@ -88,15 +85,19 @@ func TestEndingAConnectedApp(t *testing.T) {
 	if _, err := b.Submit(t.Context(), f, f.Button("end"), ""); err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	for _, e := range s.events(t, "grant="+row.ID) {
-		if e.Kind == "grant.revoked" {
-			n++
-		}
-	}
-	if n != 1 {
+	if n := s.counted(t, row.ID)["grant.revoked"]; n != 1 {
 		t.Errorf("ended %d times", n)
 	}
+}
+
+// counted gives how often each kind of event is recorded under a grant.
+func (s *server) counted(t *testing.T, grant string) map[string]int {
+	t.Helper()
+	out := map[string]int{}
+	for _, e := range s.events(t, "grant="+grant) {
+		out[e.Kind]++
+	}
+	return out
 }
 
 // consentStatus gives the status of a patient's Consent.
