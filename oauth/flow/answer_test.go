@@ -101,6 +101,16 @@ func TestNarrowedWildcardIsSpeltOut(t *testing.T) {
 	}
 }
 
+// Narrowing one kind alone is enough to end a wildcard.
+func TestOneNarrowedKindEndsAWildcard(t *testing.T) {
+	w := newWorld(t)
+	g, _ := w.allow(w.rosa(), func(k *flow.Ticks) { k.Kinds["Observation"] = []string{laboratory} }, "scope", "patient/*.rs")
+	set := authority.View(g).Scopes
+	if set.Covers(scope.Scope{Level: scope.Patient, Type: "Observation", Ops: scope.Read}) || !set.Covers(scope.Scope{Level: scope.Patient, Type: "Condition", Ops: scope.Read}) {
+		t.Error(g.Scopes)
+	}
+}
+
 // Unticking everything else does not open the types that have no row.
 func TestUntickedRestStaysClosed(t *testing.T) {
 	w := newWorld(t)
@@ -306,6 +316,9 @@ func TestProxyGrantStaysWithinTheConsent(t *testing.T) {
 			t.Fatal(err)
 		}
 		g := w.grants[0]
+		if visit := start.Add(5 * time.Minute); !g.Offline && !g.Ends.Equal(visit) {
+			t.Errorf("%s: a proxy's visit ends %v (SC-14)", category, g.Ends)
+		}
 		if g.Ends.After(until) || g.Offline != o.KeepOffered || len(g.Topics) != 0 || len(g.Consents) != 1 {
 			t.Errorf("%s: %+v", category, g)
 		}

@@ -250,6 +250,13 @@ func TestAnotherPersonTakesOverTheBrowser(t *testing.T) {
 	if _, err := w.service.Allow(t.Context(), taken, noah, everything(offered)); !errs.Is(err, errs.Conflict) {
 		t.Errorf("rosa's page answered as noah: %v", err)
 	}
+	// Turning somebody away says nothing about rosa's record.
+	admin := w.person("admin", identity.RoleAdmin)
+	_, _, err := w.service.Next(t.Context(), p, admin)
+	refusal(t, err, "no-record-to-share")
+	if e := w.events[len(w.events)-1]; e.Patient != "" || e.PersonID != "p-admin" {
+		t.Errorf("%+v", e)
+	}
 }
 
 // A person without any record, and one whose relation ended, share nothing.
