@@ -85,12 +85,22 @@ func (a *App) errorPage(w http.ResponseWriter, r *http.Request, status int, e *e
 	}
 	switch {
 	case e.Kind == errs.NotFound:
-		a.kit.Render(w, r, status, pages.NotFound{Frame: frame, SupportCode: web.RequestID(r)})
+		a.kit.Render(w, r, status, pages.NotFound{Frame: frame, SupportCode: supportCode(r)})
 	case e.Kind == errs.Unavailable || e.Kind == errs.Upstream:
-		a.kit.Render(w, r, status, pages.Outage{Frame: frame, SupportCode: web.RequestID(r)})
+		a.kit.Render(w, r, status, pages.Outage{Frame: frame, SupportCode: supportCode(r)})
 	default:
-		a.kit.Render(w, r, status, pages.ErrorPage{Frame: frame, Cause: e.Code, Kind: string(e.Kind), SupportCode: web.RequestID(r)})
+		a.kit.Render(w, r, status, pages.ErrorPage{Frame: frame, Cause: e.Code, Kind: string(e.Kind), SupportCode: supportCode(r)})
 	}
+}
+
+// supportCode is the beginning of the request id, short enough to be read out
+// on the telephone; logs and audit events hold all of it.
+func supportCode(r *http.Request) string {
+	id := web.RequestID(r)
+	if len(id) < 8 {
+		return id
+	}
+	return id[:4] + "-" + id[4:8]
 }
 
 func (a *App) notFound(w http.ResponseWriter, r *http.Request) {
