@@ -30,7 +30,8 @@ type child struct {
 // newChild prepares a program. Once started it is told to end with ctx, and
 // killed when it does not.
 func newChild(ctx context.Context, path string, args ...string) *child {
-	c := &child{cmd: exec.CommandContext(ctx, path, args...), ended: make(chan struct{})}
+	c := &child{ended: make(chan struct{})}
+	c.cmd = exec.CommandContext(ctx, path, args...) //nolint:gosec // the binary that the operator names, or this one
 	c.cmd.Stderr = &c.log
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
 	c.cmd.WaitDelay = stopLimit
@@ -68,7 +69,7 @@ func (c *child) until(ctx context.Context, ready func() bool) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.ended:
-			return fmt.Errorf("%s ended at its start: %v\n%s", c.cmd.Path, c.err, c.log.Bytes())
+			return errors.Join(fmt.Errorf("%s ended at its start\n%s", c.cmd.Path, c.log.Bytes()), c.err)
 		case <-limit:
 			return fmt.Errorf("%s was not ready within %s", c.cmd.Path, startLimit)
 		}

@@ -29,6 +29,7 @@ const (
 	assertionLife  = 4*time.Minute + 30*time.Second
 	assertionType  = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	backendScope   = "system/Observation.rs"
+	leanScope      = "openid fhirUser launch/patient patient/Patient.rs"
 	appScope       = "openid fhirUser launch/patient patient/Patient.rs patient/Observation.rs"
 	offlineScope   = appScope + " offline_access"
 	algRS384       = "RS384"
@@ -79,7 +80,7 @@ type registration struct {
 
 // write puts the registrations into a file.
 func (c *clients) write(path string) error {
-	raw, err := json.Marshal([]registration{
+	raw, err := json.Marshal([]registration{ //nolint:gosec // a secret of this run, for the server of this run
 		{ClientID: backendID, Kind: "backend", JWKS: c.public, Scopes: backendScope, Name: registeredName, Publisher: registeredName},
 		{ClientID: appID, Kind: "symmetric", Secret: c.secret, RedirectURIs: []string{appRedirect}, Name: registeredName, Publisher: registeredName, Introspect: true},
 	})

@@ -62,7 +62,7 @@ type floor struct {
 // serveFloor is the hidden command: it reads its configuration from a file,
 // prints its address and serves until ctx ends.
 func serveFloor(ctx context.Context, path string, out io.Writer) error {
-	raw, err := os.ReadFile(path)
+	raw, err := os.ReadFile(path) //nolint:gosec // the path comes from the driver itself
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func serveFloor(ctx context.Context, path string, out io.Writer) error {
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
@@ -120,7 +120,7 @@ func newFloor(cfg floorConfig, st floorStore, clk clock.Clock) (http.Handler, er
 	}
 	f.basic = sha256.Sum256([]byte(cfg.Secret))
 	f.salt = f.ids.Bytes(16)
-	f.password = f.hash(floorPerson.Password)
+	f.password = f.hash(floorPerson().Password)
 	mux := http.NewServeMux()
 	for path, text := range cfg.Documents {
 		body := []byte(text)
@@ -240,11 +240,11 @@ func (f *floor) authenticated(r *http.Request) bool {
 func answerJSON(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(body)
+	_, _ = w.Write(body) //nolint:gosec // JSON, to the driver alone
 }
 
 func fail(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusBadRequest)
-	fmt.Fprintf(w, `{"error":"invalid_request","error_description":%q}`, strings.ToValidUTF8(err.Error(), ""))
+	fmt.Fprintf(w, `{"error":"invalid_request","error_description":%q}`, strings.ToValidUTF8(err.Error(), "")) //nolint:gosec // JSON, to the driver alone
 }

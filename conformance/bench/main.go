@@ -200,6 +200,7 @@ func (rep *report) engine(ctx context.Context, o options, engine, dir string, lo
 // build makes the program that is measured, as it is shipped.
 func build(ctx context.Context, path string, log io.Writer) error {
 	fmt.Fprintln(log, "building mandate")
+	//nolint:gosec // the path is in a folder that this program made
 	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "github.com/mandate-health/mandate/cmd/mandate")
 	c.Stdout, c.Stderr = log, log
 	if err := c.Run(); err != nil {

@@ -57,10 +57,10 @@ func TestFlagsAreReadOrRefused(t *testing.T) {
 // requests fails. How fast it is says nothing here.
 func TestEveryWorkloadRuns(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "mandate")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/mandate").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/mandate").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	o, err := readOptions([]string{"-binary", binary, "-engines", "embedded", "-connections", "2", "-duration", "200ms", "-warm", "0s", "-requests", "10", "-idle", "0s"}, io.Discard)
+	o, err := readOptions([]string{"-binary", binary, "-engines", "embedded", "-connections", "2", "-duration", "50ms", "-warm", "0s", "-requests", "10", "-idle", "0s"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

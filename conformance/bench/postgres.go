@@ -18,8 +18,10 @@ import (
 // it is idle, with a margin: after that the commits of a phase are exact.
 const statsLag = 10500 * time.Millisecond
 
-// The databases of the two sides. Counts are kept by database.
+// The databases of the two sides, and of the server that only shows its start
+// and its sandbox. Counts are kept by database.
 const (
+	startDB   = "first"
 	subjectDB = "mandate"
 	floorDB   = "floor"
 )
@@ -34,7 +36,9 @@ type postgres struct {
 
 // durable are the settings without which a commit is not one, and the only
 // values that are accepted.
-var durable = map[string]string{"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+func durable() map[string]string {
+	return map[string]string{"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+}
 
 // openPostgres starts a cluster with a database for each side. Errors:
 // PostgreSQL is not installed; the durability is relaxed.
@@ -54,7 +58,7 @@ func openPostgres(ctx context.Context) (_ *postgres, err error) {
 	// A checkpoint in the middle of a phase writes whole pages into the log,
 	// which would be counted for whoever comes next.
 	for _, sql := range []string{
-		"CREATE DATABASE " + subjectDB, "CREATE DATABASE " + floorDB,
+		"CREATE DATABASE " + startDB, "CREATE DATABASE " + subjectDB, "CREATE DATABASE " + floorDB,
 		"ALTER SYSTEM SET checkpoint_timeout = '1h'", "ALTER SYSTEM SET max_wal_size = '16GB'", "SELECT pg_reload_conf()",
 	} {
 		if _, err = p.conn.Exec(ctx, sql); err != nil {
@@ -66,7 +70,7 @@ func openPostgres(ctx context.Context) (_ *postgres, err error) {
 
 func (p *postgres) readDurability(ctx context.Context) error {
 	p.durability = map[string]string{}
-	for name := range durable {
+	for name := range durable() {
 		var value string
 		if err := p.conn.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value); err != nil {
 			return err
@@ -86,7 +90,7 @@ func (p *postgres) readDurability(ctx context.Context) error {
 // checkDurability refuses settings under which an answered commit can be lost.
 func checkDurability(settings map[string]string) error {
 	var relaxed []string
-	for name, want := range durable {
+	for name, want := range durable() {
 		if settings[name] != want {
 			relaxed = append(relaxed, fmt.Sprintf("%s = %q", name, settings[name]))
 		}

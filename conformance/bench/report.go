@@ -93,7 +93,7 @@ func (rep *report) human(w io.Writer, engine string) error {
 				s.ServeReady.text("%.0f"), s.ServeIdle>>20, s.ServeIdleAnon>>20)
 		}
 	}
-	fmt.Fprintln(w, "CPU is the server's alone; in the FHIR rows server and upstream are one process, and the floor is that upstream asked directly.")
+	fmt.Fprintln(w, "CPU and memory are those of the server alone, without the store and the upstream. In the FHIR rows the floor is the upstream asked directly.")
 	if err := rep.table(w, engine); err != nil {
 		return err
 	}
@@ -145,5 +145,5 @@ func (rep *report) save(path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(raw, '\n'), 0o644)
+	return os.WriteFile(path, append(raw, '\n'), 0o600)
 }

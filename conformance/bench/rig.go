@@ -86,44 +86,29 @@ func (r *rig) close(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
-// storeFlags are the flags that choose the store.
-func (r *rig) storeFlags() ([]string, error) {
+// storeFlags are the flags that choose the store of that name.
+func (r *rig) storeFlags(name string) ([]string, error) {
+	flags := []string{"--data", filepath.Join(r.dir, name)}
 	if r.pg == nil {
-		return []string{"--data", filepath.Join(r.dir, "data")}, nil
+		return flags, nil
 	}
-	dsn, err := r.pg.dsn(subjectDB)
-	return []string{"--database", dsn, "--data", filepath.Join(r.dir, "data")}, err
+	dsn, err := r.pg.dsn(name)
+	return append(flags, "--database", dsn), err
 }
 
+// startMandate starts two servers: one with everything, whose start is measured
+// and whose sandbox is the upstream from then on, and one in front of it, which
+// is the one that is measured. So the work of the upstream is never counted as
+// the server's.
 func (r *rig) startMandate(ctx context.Context) (startFigures, error) {
 	figures := startFigures{Engine: r.engine}
-	registered, readyFile := filepath.Join(r.dir, "clients.json"), filepath.Join(r.dir, "ready.json")
-	if err := r.clients.write(registered); err != nil {
-		return figures, err
-	}
-	flags, err := r.storeFlags()
-	if err != nil {
-		return figures, err
-	}
 	begin := r.clock.Now()
-	c, err := startChild(ctx, r.binary, append([]string{"dev", "--listen", "127.0.0.1:0", "--ready-file", readyFile, "--client", registered}, flags...)...)
+	first, c, err := r.startDev(ctx, startDB)
 	if err != nil {
-		return figures, err
-	}
-	r.children = append(r.children, c)
-	exists := func() bool {
-		_, err := os.Stat(readyFile)
-		return err == nil
-	}
-	if err := c.until(ctx, exists); err != nil {
 		return figures, err
 	}
 	figures.DevReady = millis(r.clock.Now().Sub(begin))
-	ready, err := kit.ReadReady(readyFile)
-	if err != nil {
-		return figures, err
-	}
-	if r.mandate, r.upstream, err = mandateSide(ctx, ready, c.pid()); err != nil {
+	if r.mandate, err = mandateSide(ctx, first, c.pid()); err != nil {
 		return figures, err
 	}
 	if err := r.firstToken(); err != nil {
@@ -134,8 +119,47 @@ func (r *rig) startMandate(ctx context.Context) (startFigures, error) {
 		return figures, err
 	}
 	m, err := measure.ReadMemory(c.pid())
+	if err != nil {
+		return figures, err
+	}
 	figures.DevIdle, figures.DevIdleAnon = m.Resident, m.Anonymous
+	if r.upstream, err = upstreamSide(first, c.pid()); err != nil {
+		return figures, err
+	}
+	ready, c, err := r.startDev(ctx, subjectDB, "--upstream", first.Upstream)
+	if err != nil {
+		return figures, err
+	}
+	r.mandate, err = mandateSide(ctx, ready, c.pid())
 	return figures, err
+}
+
+// startDev starts a development server on a store of its own and waits until it
+// is ready.
+func (r *rig) startDev(ctx context.Context, name string, flags ...string) (kit.Ready, *child, error) {
+	registered, readyFile := filepath.Join(r.dir, name+"-clients.json"), filepath.Join(r.dir, name+"-ready.json")
+	if err := r.clients.write(registered); err != nil {
+		return kit.Ready{}, nil, err
+	}
+	store, err := r.storeFlags(name)
+	if err != nil {
+		return kit.Ready{}, nil, err
+	}
+	args := slices.Concat([]string{"dev", "--listen", "127.0.0.1:0", "--ready-file", readyFile, "--client", registered}, store, flags)
+	c, err := startChild(ctx, r.binary, args...)
+	if err != nil {
+		return kit.Ready{}, nil, err
+	}
+	r.children = append(r.children, c)
+	exists := func() bool {
+		_, err := os.Stat(readyFile)
+		return err == nil
+	}
+	if err := c.until(ctx, exists); err != nil {
+		return kit.Ready{}, nil, err
+	}
+	ready, err := kit.ReadReady(readyFile)
+	return ready, c, err
 }
 
 func (r *rig) firstToken() error {
@@ -156,7 +180,7 @@ func (r *rig) startFloor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	raw, err := json.Marshal(cfg)
+	raw, err := json.Marshal(cfg) //nolint:gosec // a secret of this run, for the floor of this run
 	if err != nil {
 		return err
 	}
@@ -210,11 +234,11 @@ func (r *rig) serveStart(ctx context.Context, figures *startFigures) error {
 		}
 	}
 	r.children = nil
-	addr, err := freeAddress()
+	addr, err := freeAddress(ctx)
 	if err != nil {
 		return err
 	}
-	flags, err := r.storeFlags()
+	flags, err := r.storeFlags(subjectDB)
 	if err != nil {
 		return err
 	}
@@ -242,8 +266,8 @@ func (r *rig) serveStart(ctx context.Context, figures *startFigures) error {
 }
 
 // freeAddress gives a loopback address that was free a moment ago.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

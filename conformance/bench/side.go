@@ -32,7 +32,7 @@ type side struct {
 }
 
 // floorPerson signs in at the floor.
-var floorPerson = kit.Person{Username: "floor", Password: "floor-password"}
+func floorPerson() kit.Person { return kit.Person{Username: "floor", Password: "floor-password"} }
 
 // hostOf splits a URL into what to dial and what to call it. Names of this
 // machine are dialled by number, so that no look-up is measured.
@@ -51,30 +51,30 @@ func hostOf(address string) (addr, host string, err error) {
 }
 
 // mandateSide reads what a started server tells about itself.
-func mandateSide(ctx context.Context, ready kit.Ready, pid int) (subject, upstream *side, err error) {
+func mandateSide(ctx context.Context, ready kit.Ready, pid int) (*side, error) {
 	t, err := kit.NewTarget(ctx, ready)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s := &side{name: "mandate", pid: pid, token: t.Config.Token, audience: t.FHIRBase}
 	if s.addr, s.host, err = hostOf(ready.Issuer); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	home, err := pathOf(t.Config.Management)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s.signInPath = home
 	for into, address := range map[*string]string{
 		&s.tokenPath: t.Config.Token, &s.authorizePath: t.Config.Authorize, &s.introspectPath: t.Config.Introspect, &s.fhir: t.FHIRBase,
 	} {
 		if *into, err = pathOf(address); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	keys, err := pathOf(t.Config.JWKSURI)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s.documents = []string{s.fhir + "/.well-known/smart-configuration", "/.well-known/openid-configuration", keys}
 	for _, p := range ready.People {
@@ -83,14 +83,20 @@ func mandateSide(ctx context.Context, ready kit.Ready, pid int) (subject, upstre
 		}
 	}
 	if len(s.people) == 0 {
-		return nil, nil, fmt.Errorf("the ready file has no patient who signs in with a password alone")
+		return nil, fmt.Errorf("the ready file has no patient who signs in with a password alone")
 	}
-	up := &side{name: "upstream", pid: pid}
-	if up.addr, up.host, err = hostOf(ready.Upstream); err != nil {
-		return nil, nil, err
+	return s, nil
+}
+
+// upstreamSide gives the FHIR server behind, asked directly.
+func upstreamSide(ready kit.Ready, pid int) (*side, error) {
+	s := &side{name: "upstream", pid: pid}
+	var err error
+	if s.addr, s.host, err = hostOf(ready.Upstream); err != nil {
+		return nil, err
 	}
-	up.fhir, err = pathOf(ready.Upstream)
-	return s, up, err
+	s.fhir, err = pathOf(ready.Upstream)
+	return s, err
 }
 
 // floorSide gives the floor that listens at an address.

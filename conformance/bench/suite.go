@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -85,16 +86,9 @@ func (r *rig) measureAll(ctx context.Context, w workload) (outcome, error) {
 	if w.direct {
 		against = r.upstream
 	}
-	makers := map[*side]maker{}
-	for _, s := range []*side{r.mandate, against} {
-		m, err := w.prepare(r, s)
-		if err != nil {
-			return out, fmt.Errorf("%s, %s: %w", w.name, s.name, err)
-		}
-		makers[s] = m
-	}
-	if w.touches {
-		r.counted = nil
+	makers, err := r.prepare(w, r.mandate, against)
+	if err != nil {
+		return out, err
 	}
 	before, err := r.before(ctx)
 	if err != nil {
@@ -112,6 +106,9 @@ func (r *rig) measureAll(ctx context.Context, w workload) (outcome, error) {
 		sent, sentFloor = sent+x.Subject.total, sentFloor+x.Against.total
 		x.Ratio = number(measure.Ratio(float64(x.Subject.Rate), float64(x.Against.Rate)))
 		x.CPURatio = number(measure.Ratio(float64(x.Subject.CPU), float64(x.Against.CPU)))
+		if w.direct {
+			x.CPURatio = number(math.NaN()) // the gateway's own work stands in no relation to the upstream's
+		}
 		out.Rows = append(out.Rows, x)
 	}
 	after, err := r.settled(ctx)
@@ -123,6 +120,22 @@ func (r *rig) measureAll(ctx context.Context, w workload) (outcome, error) {
 		out.Commits, out.FloorCommits = number(math.NaN()), number(math.NaN())
 	}
 	return out, nil
+}
+
+// prepare gets a workload ready for each side.
+func (r *rig) prepare(w workload, sides ...*side) (map[*side]maker, error) {
+	makers := map[*side]maker{}
+	for _, s := range sides {
+		m, err := w.prepare(r, s)
+		if err != nil {
+			return nil, fmt.Errorf("%s, %s: %w", w.name, s.name, err)
+		}
+		makers[s] = m
+	}
+	if w.touches {
+		r.counted = nil
+	}
+	return makers, nil
 }
 
 // before gives the commits so far. Where nothing was sent since they were last
@@ -154,36 +167,41 @@ func (r *rig) settled(ctx context.Context) (n [2]int64, err error) {
 	return n, nil
 }
 
+// reading is what a server has used so far, and what the store has written.
+type reading struct {
+	cpu time.Duration
+	wal int64
+}
+
+// read waits for what is done after the answers, and reads.
+func (r *rig) read(ctx context.Context, s *side) (reading, error) {
+	if err := pause(ctx, r.drain); err != nil {
+		return reading{}, err
+	}
+	cpu, err := measure.CPU(s.pid)
+	if err != nil {
+		return reading{}, err
+	}
+	wal, err := r.wal(ctx)
+	return reading{cpu, wal}, err
+}
+
 // measure runs one phase: sign ahead, warm up, measure.
-func (r *rig) measure(ctx context.Context, s *side, make maker, n int) (phase, error) {
-	ops, err := make(n, r.requests)
+func (r *rig) measure(ctx context.Context, s *side, workers maker, n int) (phase, error) {
+	ops, err := workers(n, r.requests)
 	if err != nil {
 		return phase{}, err
 	}
 	warm := measure.Run(ctx, r.clock, measure.Limits{Duration: r.warm, Ops: r.requests / 5}, ops)
-	if err := pause(ctx, r.drain); err != nil {
+	before, err := r.read(ctx, s)
+	if err != nil {
 		return phase{}, err
 	}
 	if err := measure.ResetPeak(s.pid); err != nil {
 		return phase{}, err
 	}
-	cpu, err := measure.CPU(s.pid)
-	if err != nil {
-		return phase{}, err
-	}
-	wal, err := r.wal(ctx)
-	if err != nil {
-		return phase{}, err
-	}
 	got := measure.Run(ctx, r.clock, measure.Limits{Duration: r.duration, Ops: r.requests}, ops)
-	if err := pause(ctx, r.drain); err != nil {
-		return phase{}, err
-	}
-	walAfter, err := r.wal(ctx)
-	if err != nil {
-		return phase{}, err
-	}
-	cpuAfter, err := measure.CPU(s.pid)
+	after, err := r.read(ctx, s)
 	if err != nil {
 		return phase{}, err
 	}
@@ -193,13 +211,10 @@ func (r *rig) measure(ctx context.Context, s *side, make maker, n int) (phase, e
 	}
 	all := got.Ops + got.Errors
 	p := phase{
-		Server: s.name, Ops: got.Ops, Errors: got.Errors + warm.Errors, FirstError: got.FirstError,
+		Server: s.name, Ops: got.Ops, Errors: got.Errors + warm.Errors, FirstError: cmp.Or(got.FirstError, warm.FirstError),
 		Seconds: number(got.Elapsed.Seconds()), Rate: number(got.Rate()), P50: millis(got.P50), P99: millis(got.P99),
-		CPU: number(measure.Per((cpuAfter-cpu).Seconds()*1000, all)), Peak: memory.Peak, WAL: per(walAfter-wal, all),
-		total: all + warm.Ops + warm.Errors,
-	}
-	if p.FirstError == "" {
-		p.FirstError = warm.FirstError
+		CPU: number(measure.Per((after.cpu-before.cpu).Seconds()*1000, all)), Peak: memory.Peak,
+		WAL: per(after.wal-before.wal, all), total: all + warm.Ops + warm.Errors,
 	}
 	if r.pg == nil {
 		p.WAL = number(math.NaN())

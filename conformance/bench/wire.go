@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -46,7 +47,9 @@ func (c *conn) close() {
 // request opens a new connection; nothing is sent twice.
 func (c *conn) send(request []byte) (answer, error) {
 	if c.net == nil {
-		n, err := net.Dial("tcp", c.addr)
+		// The deadline ends an exchange: a context per request would cost what is
+		// to be measured.
+		n, err := (&net.Dialer{Timeout: answerLimit}).DialContext(context.Background(), "tcp", c.addr)
 		if err != nil {
 			return answer{}, err
 		}
