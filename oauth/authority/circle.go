@@ -2,8 +2,10 @@ package authority
 
 import (
 	"context"
+	"strings"
 	"time"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/scope"
@@ -22,6 +24,11 @@ type Access struct {
 	// JSON is the exact RelatedPerson.
 	JSON   []byte
 	Scopes scope.Set
+	// Ordinary says that ordinary data of these types may be seen, Topics
+	// which sensitive ones. With neither, only single entries that a consent
+	// names may be.
+	Ordinary bool
+	Topics   []access.Topic
 	// Until is when the right ends; zero when it does not.
 	Until time.Time
 }
@@ -66,9 +73,55 @@ func (l *Loader) AccessOf(ctx context.Context, rp proxy.RelatedPerson) ([]Access
 		if purpose == "PWATRNY" {
 			c.Kind = fhir.CapacityRepresentative
 		}
-		out = append(out, Access{Capacity: c, JSON: rp.JSON, Scopes: g.Scopes, Until: g.ValidUntil})
+		a := Access{Capacity: c, JSON: rp.JSON, Scopes: g.Scopes, Until: g.ValidUntil}
+		a.probe(st.Policy, now)
+		out = append(out, a)
 	}
 	return out, nil
+}
+
+// probe asks the decision about an imaginary resource of each type with the
+// labels of each topic. It looks at rules only, never at the chart (SC-23).
+func (a *Access) probe(policy *consent.Policy, now time.Time) {
+	sees := func(labels ...fhir.Coding) bool {
+		for _, s := range a.Scopes {
+			if s.Ops&(scope.Read|scope.Search) == 0 {
+				continue
+			}
+			res := fhir.Resource{Type: s.Type, Labels: labels, Subjects: []string{a.Capacity.Patient}, Tokens: tokensOf(s)}
+			q := consent.Question{
+				Patient: a.Capacity.Patient, Capacity: a.Capacity.Kind, Actors: []fhir.Reference{a.Capacity.Acting},
+				Purpose: a.Capacity.Purpose, At: now, Resource: res,
+			}
+			if consent.Evaluate(policy, q).Permit {
+				return true
+			}
+		}
+		return false
+	}
+	a.Ordinary = sees(fhir.Coding{System: fhir.SystemConfidentiality, Code: "N"})
+	for _, t := range access.Topics() {
+		labels := []fhir.Coding{{System: fhir.SystemConfidentiality, Code: "R"}}
+		if t != access.TopicRestricted {
+			labels = append(labels, fhir.Coding{System: fhir.SystemActCode, Code: string(t)})
+		}
+		if sees(labels...) {
+			a.Topics = append(a.Topics, t)
+		}
+	}
+}
+
+// tokensOf gives the tokens that a granular scope asks for, so that the
+// imaginary resource is one that the scope is about.
+func tokensOf(s scope.Scope) map[string][]fhir.Coding {
+	out := map[string][]fhir.Coding{}
+	for _, p := range s.Params {
+		for _, v := range p.Values {
+			system, code, _ := strings.Cut(v, "|")
+			out[p.Name] = append(out[p.Name], fhir.Coding{System: system, Code: code})
+		}
+	}
+	return out
 }
 
 // relationship gives the first v3-RoleCode, by which pages say "as daughter".

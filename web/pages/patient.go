@@ -202,6 +202,10 @@ type PersonAccess struct {
 	// Kinds is what the person may see; Everything: all ordinary kinds.
 	Kinds      []KindRef
 	Everything bool
+	// Sensitive are the topics that the person may see besides. OnlySensitive:
+	// nothing ordinary, only entries that were agreed to one by one.
+	Sensitive     []KindRef
+	OnlySensitive bool
 	// From and Until bound the access (UTC); zero Until: no end.
 	From, Until time.Time
 	// LastSeen is the last look (UTC); zero: never.

@@ -132,7 +132,8 @@ func peopleScreen(s State) pages.Page {
 			Name: n.Proxy, Relation: "DAUC", Kinds: []pages.KindRef{{Type: "MedicationRequest"}, {Type: "Appointment"}},
 			From: ago(20), Until: ahead(179), LastSeen: ago(0), State: pages.AccessActive, ActivityURL: "/activity?person=1",
 		},
-		{Name: "Marcus Alvarez", Relation: "HUSB", Everything: true, From: ago(400), State: pages.AccessActive},
+		{Name: "Marcus Alvarez", Relation: "HUSB", Everything: true, From: ago(400), State: pages.AccessActive, Sensitive: []pages.KindRef{{Topic: "MH"}, {Topic: "HIV"}}},
+		{Name: "Ines Moreno", Relation: "SIS", OnlySensitive: true, Until: ahead(70), State: pages.AccessActive},
 		{Name: n.Stranger, Relation: "HPOWATT", Everything: true, State: pages.AccessWaiting},
 	}
 	return p

@@ -59,6 +59,10 @@ func (h *Handler) line(ctx context.Context, tenant string, a authority.Access) (
 		Name: person.Name, Relation: a.Capacity.Relationship, Until: a.Until, LastSeen: seen, State: pages.AccessActive,
 	}
 	line.Kinds, line.Everything = readable(a.Scopes)
+	line.OnlySensitive = !a.Ordinary
+	for _, t := range a.Topics {
+		line.Sensitive = append(line.Sensitive, pages.KindRef{Topic: string(t)})
+	}
 	return line, nil
 }
 
