@@ -56,6 +56,7 @@ func (s *tools) prepare(dir string) (stop func()) {
 	if err == nil {
 		s.pictures = filepath.Join(root, "artefacts", "journey")
 		err = os.MkdirAll(s.pictures, 0o755)
+		s.forget()
 	}
 	s.binary = filepath.Join(dir, "mandate")
 	if err == nil {
@@ -89,6 +90,15 @@ func (s *tools) prepare(dir string) (stop func()) {
 		s.fault = fmt.Errorf("Chromium (%s) does not start: %w", program, err)
 	}
 	return func() { end(); quit() }
+}
+
+// forget removes the pictures of earlier failures.
+func (s *tools) forget() {
+	// The pattern is well formed, so there is no error to see.
+	old, _ := filepath.Glob(filepath.Join(s.pictures, "failed-*.png"))
+	for _, f := range old {
+		_ = os.Remove(f)
+	}
 }
 
 // chromium finds the browser. Nothing is downloaded.
