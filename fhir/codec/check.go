@@ -32,7 +32,7 @@ func check(raw []byte) (map[string]any, []Issue) {
 	c.d.UseNumber()
 	v, err := c.value("", 0)
 	if err == nil {
-		if _, err := c.d.Token(); err != io.EOF {
+		if _, err := c.d.Token(); !errors.Is(err, io.EOF) {
 			c.report("", "there is something behind the resource")
 		}
 	} else if !errors.Is(err, errStop) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/fhir/go/fhirversion"
 	"github.com/google/fhir/go/jsonformat"
-	r4 "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/bundle_and_contained_resource_go_proto"
 
 	"github.com/mandate-health/mandate/internal/errs"
 )
@@ -65,48 +64,43 @@ func newUnmarshaller() (*jsonformat.Unmarshaller, error) {
 // Validate reports whether raw is one valid R4 resource. Errors: errs.Invalid
 // with an *Error in its chain that names the elements; errs.TooLarge.
 func (c *Codec) Validate(raw []byte) error {
-	_, err := c.decode(raw)
+	_, err := c.check(raw)
 	return err
 }
 
 // ValidateType is Validate, and the resource must be of the type.
 func (c *Codec) ValidateType(raw []byte, resourceType string) error {
-	res, err := c.decode(raw)
+	got, err := c.check(raw)
 	if err != nil {
 		return err
 	}
-	if res.resourceType != resourceType {
+	if got != resourceType {
 		return invalid([]Issue{{Path: "resourceType", Text: "must be " + resourceType}})
 	}
 	return nil
 }
 
-type decoded struct {
-	resourceType string
-	proto        *r4.ContainedResource
-}
-
-func (c *Codec) decode(raw []byte) (decoded, error) {
+// check gives the type of a valid resource.
+func (c *Codec) check(raw []byte) (resourceType string, err error) {
 	if len(raw) > MaxBytes {
-		return decoded{}, errs.New(errs.TooLarge, "resource-too-large", "A resource may have 2 MiB at most.")
+		return "", errs.New(errs.TooLarge, "resource-too-large", "A resource may have 2 MiB at most.")
 	}
 	root, issues := check(raw)
 	if len(issues) > 0 {
-		return decoded{}, invalid(issues)
+		return "", invalid(issues)
 	}
 	u, err := c.unmarshaller()
 	if err != nil {
-		return decoded{}, err
+		return "", err
 	}
-	res, err := u.UnmarshalR4(raw)
-	if err != nil {
-		return decoded{}, invalid(issuesOf(err))
+	if _, err := u.UnmarshalR4(raw); err != nil {
+		return "", invalid(issuesOf(err))
 	}
-	resourceType, _ := root["resourceType"].(string)
+	resourceType, _ = root["resourceType"].(string)
 	if issues := invariants(resourceType, root); len(issues) > 0 {
-		return decoded{}, invalid(issues)
+		return "", invalid(issues)
 	}
-	return decoded{resourceType: resourceType, proto: res}, nil
+	return resourceType, nil
 }
 
 func invalid(issues []Issue) error {

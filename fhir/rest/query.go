@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
@@ -54,7 +55,7 @@ func parsePair(pair string) (Param, error) {
 		return Param{}, errs.New(errs.Invalid, "parameter-name", "A query parameter has a name that FHIR does not allow.")
 	}
 	p.Raw = value
-	p.Values = splitValues(value)
+	p.Values = fhir.SplitValues(value)
 	return p, nil
 }
 
@@ -88,21 +89,6 @@ func plainText(s string) bool {
 		}
 	}
 	return true
-}
-
-func splitValues(v string) []string {
-	var out []string
-	start := 0
-	for i := 0; i < len(v); i++ {
-		switch v[i] {
-		case '\\':
-			i++
-		case ',':
-			out = append(out, v[start:i])
-			start = i + 1
-		}
-	}
-	return append(out, v[start:])
 }
 
 // checkRepeated refuses a second occurrence of a single-valued parameter.

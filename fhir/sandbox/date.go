@@ -22,20 +22,21 @@ func parseDate(s string) (span, error) {
 	bad := fmt.Errorf("%q is not a FHIR date", s)
 	d := digits{s: s}
 	year := d.next(4, 0)
-	month, day := 1, 1
 	switch {
 	case d.bad:
 		return span{}, bad
 	case d.s == "":
 		return between(year, 1, 1, 1, 0, 0)
 	}
-	if month = d.next(2, '-'); d.bad || month < 1 || month > 12 {
+	month := d.next(2, '-')
+	if d.bad || month < 1 || month > 12 {
 		return span{}, bad
 	}
 	if d.s == "" {
 		return between(year, month, 1, 0, 1, 0)
 	}
-	if day = d.next(2, '-'); d.bad || day < 1 || day > daysIn(year, month) {
+	day := d.next(2, '-')
+	if d.bad || day < 1 || day > daysIn(year, month) {
 		return span{}, bad
 	}
 	if d.s == "" {

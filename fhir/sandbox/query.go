@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -55,10 +56,10 @@ func (s *server) parseQuery(typ *resourceType, params url.Values, strict bool) (
 	for _, name := range names {
 		for _, text := range params[name] {
 			err := s.parameter(q, name, text)
-			if err == errUnknown && !strict {
+			if errors.Is(err, errUnknown) && !strict {
 				continue
 			}
-			if err == errUnknown {
+			if errors.Is(err, errUnknown) {
 				err = notSupported("%s: the search parameter %q is not supported", typ.name, name)
 			}
 			if err != nil {
@@ -252,7 +253,7 @@ func (s *server) chainFilter(typ *resourceType, head, rest, text string) (filter
 			return filter{}, badRequest("%q is not a resource type", name)
 		}
 		f, err := s.filter(t, rest, text)
-		if err == errUnknown {
+		if errors.Is(err, errUnknown) {
 			continue
 		}
 		if err != nil && len(names) == 1 {

@@ -367,7 +367,7 @@ func (n *node) write(dst []byte) []byte {
 	if n.raw != nil {
 		return append(dst, n.raw...)
 	}
-	end := byte(n.kind + 2) // { and } as well as [ and ] are two apart
+	end := n.kind + 2 // { and } as well as [ and ] are two apart
 	dst = append(dst, n.kind)
 	for i := range n.kids {
 		if i > 0 {

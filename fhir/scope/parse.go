@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/compartment"
 	"github.com/mandate-health/mandate/internal/errs"
 )
@@ -249,7 +250,7 @@ func (s *Scope) parseParams(query string) bool {
 		if !ok {
 			return false
 		}
-		for _, v := range splitValues(value) {
+		for _, v := range fhir.SplitValues(value) {
 			if v == "" || !escapesValid(v) {
 				return false
 			}
@@ -288,22 +289,6 @@ func decode(encoded string) (string, bool) {
 		}
 	}
 	return v, true
-}
-
-// splitValues splits at commas that FHIR's backslash does not escape.
-func splitValues(v string) []string {
-	var out []string
-	start := 0
-	for i := 0; i < len(v); i++ {
-		switch v[i] {
-		case '\\':
-			i++
-		case ',':
-			out = append(out, v[start:i])
-			start = i + 1
-		}
-	}
-	return append(out, v[start:])
 }
 
 // escapesValid reports whether every backslash begins one of FHIR's four

@@ -161,21 +161,11 @@ func (c *Client) Search(ctx context.Context, typ string, params url.Values, each
 			}
 		}
 		var ok bool
-		if next, ok = c.Below(nextLink(b)); !ok {
+		if next, ok = c.Below(b.Link("next")); !ok {
 			return nil
 		}
 	}
 	return errs.New(errs.Upstream, "upstream-too-many-pages", "The FHIR server gave more pages than are followed.")
-}
-
-// nextLink gives the URL of the next page, "" on the last.
-func nextLink(b view.Bundle) string {
-	for _, l := range b.Links {
-		if l.Relation == "next" {
-			return l.URL
-		}
-	}
-	return ""
 }
 
 // Below turns an absolute link of the upstream into path and query below the

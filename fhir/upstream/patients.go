@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"strings"
 
@@ -101,14 +102,14 @@ func (c *Client) FindPatients(ctx context.Context, name string, limit int) (foun
 		found = append(found, d)
 		return nil
 	})
-	if err == errStop {
+	if errors.Is(err, errStop) {
 		err = nil
 	}
 	return found, more, err
 }
 
 // errStop ends a search early; it never leaves this package.
-var errStop = errs.New(errs.Internal, "stop", "stop")
+var errStop = errors.New("upstream: enough found")
 
 // CurrentEncounter gives the id of the patient's encounter in progress, or
 // else of the latest one; "" when there is none. Errors: errs.Upstream.

@@ -21,6 +21,17 @@ type Bundle struct {
 	Entries   []Entry
 }
 
+// Link gives the address of the bundle's link of that relation, such as "next",
+// "" when there is none.
+func (b Bundle) Link(relation string) string {
+	for _, l := range b.Links {
+		if l.Relation == relation {
+			return l.URL
+		}
+	}
+	return ""
+}
+
 // Link is one link of a bundle or of an entry.
 type Link struct {
 	Relation string

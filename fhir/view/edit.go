@@ -3,6 +3,8 @@ package view
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/mandate-health/mandate/fhir"
 )
@@ -32,10 +34,42 @@ func Value(list []Member, name string) json.RawMessage {
 
 // Join writes an object of those members that have a value; values byte for
 // byte. None gives nil.
-func Join(list []Member) json.RawMessage { return join(list) }
+func Join(list []Member) json.RawMessage {
+	var out json.RawMessage
+	for _, m := range list {
+		if len(m.Value) > 0 {
+			out = append(appendQuoted(append(out, ','), m.Name), ':')
+			out = append(out, m.Value...)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	out[0] = '{'
+	return append(out, '}')
+}
 
 // Quote writes a JSON string.
 func Quote(s string) json.RawMessage { return appendQuoted(nil, s) }
+
+// Stamp gives the resource with the id, the version and the time (UTC, to the
+// millisecond) that it is stored under; everything else keeps its bytes. It
+// returns errs.Invalid as Scan does.
+func Stamp(raw []byte, id string, version int, updated time.Time) ([]byte, error) {
+	list, err := Members(raw)
+	if err != nil {
+		return nil, err
+	}
+	var meta []Member
+	if old := Value(list, "meta"); old != nil {
+		if meta, err = Members(old); err != nil {
+			return nil, err
+		}
+	}
+	meta = Set(meta, "versionId", Quote(strconv.Itoa(version)))
+	meta = Set(meta, "lastUpdated", Quote(updated.UTC().Format("2006-01-02T15:04:05.000Z")))
+	return Join(Set(Set(list, "id", Quote(id)), "meta", Join(meta))), nil
+}
 
 // KeepLabels gives the resource next with those labels of meta.security that
 // prior has and next lacks: whoever was shown a resource without its labels

@@ -56,7 +56,7 @@ func (c *cursor) stripResource(keep func(fhir.Coding) bool) (out json.RawMessage
 	if !changed {
 		return whole, false
 	}
-	return join(list), true
+	return Join(list), true
 }
 
 // stripMeta consumes a meta; an empty result means that nothing is left.
@@ -83,7 +83,7 @@ func (c *cursor) stripMeta(keep func(fhir.Coding) bool) (out json.RawMessage, ch
 	if !changed {
 		return whole, false
 	}
-	return join(list), true
+	return Join(list), true
 }
 
 // stripList consumes an array and keeps what each gives; nil drops the item,
@@ -104,20 +104,4 @@ func (c *cursor) stripList(each func() (item json.RawMessage, changed bool)) (ou
 		return nil, changed
 	}
 	return append(append(json.RawMessage{'['}, out...), ']'), changed
-}
-
-// join writes an object of those members that have a value; none gives nil.
-func join(list []Member) json.RawMessage {
-	var out json.RawMessage
-	for _, m := range list {
-		if len(m.Value) > 0 {
-			out = append(appendQuoted(append(out, ','), m.Name), ':')
-			out = append(out, m.Value...)
-		}
-	}
-	if len(out) == 0 {
-		return nil
-	}
-	out[0] = '{'
-	return append(out, '}')
 }
