@@ -36,6 +36,8 @@ type Policy struct {
 	grants       []grant
 	prohibitions []prohibition
 	cases        []Case
+	// ended holds the ids of app approvals that are no longer active.
+	ended map[string]bool
 }
 
 // Case is a Consent that a person should look at: it did not do what somebody
@@ -52,6 +54,11 @@ func (p *Policy) Patient() string { return p.patient }
 
 // Epoch gives the consent epoch from which the policy was compiled.
 func (p *Policy) Epoch() int64 { return p.epoch }
+
+// ApprovalEnded reports whether the Consent that records an app approval was
+// withdrawn: the grant that rests on it is then over, however it was withdrawn
+// (REV-03). No policy has ended none.
+func (p *Policy) ApprovalEnded(id string) bool { return p != nil && p.ended[id] }
 
 // Cases gives the Consents that could not be understood or do not count.
 func (p *Policy) Cases() []Case { return slices.Clone(p.cases) }

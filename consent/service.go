@@ -78,7 +78,11 @@ func LoadPolicy(ctx context.Context, st Store, tenant, patient string, epoch int
 		return nil, err
 	}
 	consents := make([]Consent, 0, len(records))
+	ended := map[string]bool{}
 	for _, rec := range records {
+		if rec.Kind == KindAppApproval && rec.Status != "active" {
+			ended[rec.ID] = true
+		}
 		if rec.Kind == KindAppApproval || rec.Kind == KindOther {
 			continue
 		}
@@ -89,7 +93,9 @@ func LoadPolicy(ctx context.Context, st Store, tenant, patient string, epoch int
 		c.ID, c.Version = rec.ID, rec.Version
 		consents = append(consents, c)
 	}
-	return Compile(patient, epoch, consents, o), nil
+	p := Compile(patient, epoch, consents, o)
+	p.ended = ended
+	return p, nil
 }
 
 // Filing is a Consent on its way into the store.

@@ -71,32 +71,72 @@ func (c *Connections) One(ctx context.Context, p identity.Person, id string) (Gr
 	return g, nil
 }
 
-// End revokes a grant: with it die its refresh tokens, its access tokens and
-// the Consent that recorded it, in one transaction with the audit events. An
-// ended grant stays as it is. Errors: those of One, errs.Unavailable.
+// End revokes a grant that the person may see. Errors: those of One,
+// errs.Unavailable.
 func (c *Connections) End(ctx context.Context, p identity.Person, id string, origin audit.Event) error {
 	g, err := c.One(ctx, p, id)
 	if err != nil {
 		return err
 	}
-	now := c.Clock.Now()
-	origin.Tenant, origin.Time, origin.PersonID = p.Tenant, now, p.ID
-	origin.ClientID, origin.GrantID, origin.Patient = g.ClientID, g.ID, g.Record()
+	origin.PersonID = p.ID
+	return c.EndGrant(ctx, g, "ended-by-person", origin)
+}
+
+// EndGrant revokes a grant: with it die its refresh tokens, its access tokens
+// and the Consent that recorded it, in one transaction with the audit events.
+// An ended grant stays as it is. Whether the caller may is decided above.
+// Errors: errs.Unavailable.
+func (c *Connections) EndGrant(ctx context.Context, g Grant, reason string, origin audit.Event) error {
+	origin.ClientID, origin.GrantID = g.ClientID, g.ID
 	return c.Tx.InTx(ctx, func(tx ConnectionsTx) error {
-		ended, err := tx.RevokeGrant(ctx, g.Tenant, g.ID, "ended-by-person", now)
-		if err != nil || !ended {
+		ended, err := c.revoke(ctx, tx, g, reason, origin)
+		if err != nil || !ended || g.ConsentID == "" {
 			return err
 		}
-		if g.ConsentID != "" {
-			if _, err := c.Consents.WithdrawTx(ctx, tx, g.Tenant, g.ConsentID, origin); err != nil {
+		_, err = c.Consents.WithdrawTx(ctx, tx, g.Tenant, g.ConsentID, origin)
+		return err
+	})
+}
+
+// Withdraw makes a Consent inactive; when it records an approval, the grant
+// ends with it, in one transaction with the audit events. Errors:
+// errs.NotFound, errs.Unavailable.
+func (c *Connections) Withdraw(ctx context.Context, tenant, consentID string, origin audit.Event) (consent.Record, error) {
+	var out consent.Record
+	err := c.Tx.InTx(ctx, func(tx ConnectionsTx) error {
+		var err error
+		if out, err = c.Consents.WithdrawTx(ctx, tx, tenant, consentID, origin); err != nil || out.Kind != consent.KindAppApproval {
+			return err
+		}
+		grants, err := tx.GrantsOfPatient(ctx, tenant, out.Patient)
+		if err != nil {
+			return err
+		}
+		for _, g := range grants {
+			if g.ConsentID != consentID {
+				continue
+			}
+			if _, err := c.revoke(ctx, tx, g, "consent-withdrawn", origin); err != nil {
 				return err
 			}
 		}
-		e := origin
-		e.Kind, e.Action, e.Outcome = audit.GrantRevoked, "U", audit.Success
-		e.Consents = g.Consents
-		return tx.AppendAudit(ctx, e)
+		return nil
 	})
+	return out, err
+}
+
+// revoke marks the grant as ended with its event; ended is false when it was
+// before.
+func (c *Connections) revoke(ctx context.Context, tx ConnectionsTx, g Grant, reason string, origin audit.Event) (ended bool, err error) {
+	now := c.Clock.Now()
+	if ended, err = tx.RevokeGrant(ctx, g.Tenant, g.ID, reason, now); err != nil || !ended {
+		return false, err
+	}
+	e := origin
+	e.Kind, e.Action, e.Outcome = audit.GrantRevoked, "U", audit.Success
+	e.Tenant, e.Time, e.Reason = g.Tenant, now, reason
+	e.ClientID, e.GrantID, e.Patient, e.Consents = g.ClientID, g.ID, g.Record(), g.Consents
+	return true, tx.AppendAudit(ctx, e)
 }
 
 // ownRecords lists the patients whose record is the person's own.

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/fhir"
@@ -80,7 +81,7 @@ func (d document) Scan(src any) error {
 	return json.Unmarshal(b, d.v)
 }
 
-// reference is a TEXT column that holds "Type/id" or "".
+// reference is a TEXT column that holds "Type/id", "Type/" or "".
 type reference struct{ r *fhir.Reference }
 
 // Scan reads the text.
@@ -89,6 +90,11 @@ func (c reference) Scan(src any) error {
 	if !ok {
 		return fmt.Errorf("store: reference column holds %T", src)
 	}
-	*c.r, _ = fhir.ParseReference(s)
+	ref, ok := fhir.ParseReference(s)
+	if typ, typeOnly := strings.CutSuffix(s, "/"); !ok && typeOnly && fhir.ValidType(typ) {
+		// A search is about a type, not about one resource.
+		ref = fhir.Reference{Type: typ}
+	}
+	*c.r = ref
 	return nil
 }

@@ -115,6 +115,23 @@ func (s *server) consentStatus(t *testing.T, patient, id string) string {
 	return ""
 }
 
+// SMART REV-03, SC-20: withdrawing the Consent that records an approval ends
+// the app's access, as ending the app on the page does.
+func TestWithdrawingTheConsentOfAnApproval(t *testing.T) {
+	s := shared(t)
+	b := s.browser("rosa")
+	g, row := s.connected(t, b, "rosa")
+	s.fetch(t, g.Access(), "Patient/rosa", http.StatusOK)
+	if res := s.admin(t, "POST", "/consents/"+row.Consent+"/withdraw", "", nil); res.Status != http.StatusOK {
+		t.Fatal(res)
+	}
+	s.fetch(t, g.Access(), "Patient/rosa", http.StatusUnauthorized)
+	s.refreshed(t, g, g.RefreshToken(), http.StatusBadRequest)
+	if row := s.newest(t, "rosa"); row.Revoked.IsZero() {
+		t.Error("the grant is still listed as standing")
+	}
+}
+
 // A grant of somebody else does not exist: neither to see nor to end.
 func TestAppsOfOthersDoNotExist(t *testing.T) {
 	s := shared(t)

@@ -98,8 +98,8 @@ func (a *App) protocolRoutes(consents *consentpages.Handler) []route.Route {
 func (a *App) adminRoutes() []route.Route {
 	return adminapi.New(adminapi.Deps{
 		Tenant: tenant, Read: a.store, Consents: a.consents, Proxies: a.proxies, Problem: a.problem,
-		Tx:    on(a.store, func(tx store.Tx) oauth.ConnectionsTx { return tx }),
-		Guard: a.devBearer, Origin: a.origin, Clock: a.clock, Names: a.auditNames(),
+		Connections: a.connections(),
+		Guard:       a.devBearer, Origin: a.origin, Clock: a.clock, Names: a.auditNames(),
 	}).Routes()
 }
 

@@ -72,13 +72,34 @@ func (l *Loader) Input(ctx context.Context, g oauth.Grant, now time.Time) (acces
 	if err != nil {
 		return access.Input{}, err
 	}
+	view := View(g)
+	if over, err := l.withdrawn(ctx, g, st); err != nil {
+		return access.Input{}, err
+	} else if over {
+		view.Ends = now
+	}
 	return access.Input{
-		Grant:        View(g),
+		Grant:        view,
 		Policy:       st.Policy,
 		ProxyInForce: st.ProxyInForce,
 		SafetyHold:   st.SafetyHold,
 		Now:          now,
 	}, nil
+}
+
+// withdrawn reports whether the Consent that records the grant was withdrawn.
+func (l *Loader) withdrawn(ctx context.Context, g oauth.Grant, st Standing) (bool, error) {
+	if g.ConsentID == "" {
+		return false, nil
+	}
+	policy := st.Policy
+	if policy == nil {
+		var err error
+		if policy, err = l.Policies.PolicyFor(ctx, g.Tenant, g.Record()); err != nil {
+			return false, err
+		}
+	}
+	return policy.ApprovalEnded(g.ConsentID), nil
 }
 
 // View gives what a decision needs to know about a stored grant.
@@ -117,6 +138,11 @@ func (l *Loader) Redecide(ctx context.Context, g oauth.Grant, requested string) 
 	st, err := l.Of(ctx, g.Tenant, g.Capacity, now)
 	if err != nil {
 		return Redecision{}, err
+	}
+	if over, err := l.withdrawn(ctx, g, st); err != nil {
+		return Redecision{}, err
+	} else if over {
+		return Redecision{}, errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
 	}
 	asked, err := narrowTo(g.Scopes, requested)
 	if err != nil {

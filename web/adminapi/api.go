@@ -17,7 +17,6 @@ import (
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
-	"github.com/mandate-health/mandate/internal/txn"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/web/problem"
@@ -34,12 +33,12 @@ type Reader interface {
 
 // Deps is what the API works with.
 type Deps struct {
-	Tenant   string
-	Read     Reader
-	Tx       txn.Runner[oauth.ConnectionsTx]
-	Consents *consent.Service
-	Proxies  *proxy.Service
-	Problem  *problem.Writer
+	Tenant      string
+	Connections *oauth.Connections
+	Read        Reader
+	Consents    *consent.Service
+	Proxies     *proxy.Service
+	Problem     *problem.Writer
 	// Names are what AuditEvents call this server.
 	Names fhirevent.Names
 	// Guard lets only operators through.
@@ -157,22 +156,7 @@ func (a *API) revoke(_ http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := a.origin(r)
-	e.Kind, e.Action, e.Outcome = audit.GrantRevoked, "U", audit.Success
-	e.GrantID, e.ClientID, e.Patient = g.ID, g.ClientID, g.Record()
-	err = a.Tx.InTx(r.Context(), func(tx oauth.ConnectionsTx) error {
-		ended, err := tx.RevokeGrant(r.Context(), g.Tenant, g.ID, "ended-by-operator", e.Time)
-		if err != nil || !ended {
-			return err
-		}
-		if g.ConsentID != "" {
-			if _, err := a.Consents.WithdrawTx(r.Context(), tx, g.Tenant, g.ConsentID, e); err != nil {
-				return err
-			}
-		}
-		return tx.AppendAudit(r.Context(), e)
-	})
-	if err != nil {
+	if err := a.Connections.EndGrant(r.Context(), g, "ended-by-operator", a.origin(r)); err != nil {
 		return nil, err
 	}
 	g, err = a.Read.GrantByID(r.Context(), a.Tenant, g.ID)
@@ -229,7 +213,7 @@ func (a *API) fileConsent(w http.ResponseWriter, r *http.Request) (any, error) {
 }
 
 func (a *API) withdraw(_ http.ResponseWriter, r *http.Request) (any, error) {
-	rec, err := a.Consents.Withdraw(r.Context(), a.Tenant, mux.Vars(r)["id"], a.origin(r))
+	rec, err := a.Connections.Withdraw(r.Context(), a.Tenant, mux.Vars(r)["id"], a.origin(r))
 	return json.RawMessage(rec.JSON), err
 }
 
