@@ -30,8 +30,7 @@ type GrantView struct {
 	Ends   time.Time
 }
 
-// Role is a staff role with its conditions; rules about roles come later and
-// only ever narrow.
+// Role is a staff role. A rule about roles can only narrow.
 type Role struct {
 	Name string
 }
@@ -90,8 +89,6 @@ type Obligation string
 const (
 	// StripLabels removes topic labels before release (LB-17, GW-18).
 	StripLabels Obligation = "strip-labels"
-	// NoNarrative removes narrative when something inside was withheld.
-	NoNarrative Obligation = "no-narrative"
 	// ForceAuthor sets author and sender to the acting RelatedPerson (GW-22).
 	ForceAuthor Obligation = "force-author"
 )

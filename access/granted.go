@@ -12,6 +12,7 @@ import (
 // asked carries exactly one.
 const (
 	WhyUnknown       = "scope-unknown"
+	WhyType          = "type-not-offered"
 	WhyParameter     = "scope-parameter-unsupported"
 	WhyLevel         = "scope-level-not-for-capacity"
 	WhyNoPatient     = "no-patient-in-context"
@@ -108,6 +109,9 @@ func (a *answer) unfit(s scope.Scope) string {
 			// Dropping only the limit would widen the scope (SCP-09).
 			return WhyParameter
 		}
+	}
+	if NeverForApps(s.Type) {
+		return WhyType
 	}
 	kind := a.q.Capacity.Kind
 	system := kind == fhir.CapacitySystem

@@ -1,8 +1,6 @@
 package access
 
 import (
-	"slices"
-
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/rest"
@@ -67,25 +65,26 @@ func documented(typ string, op scope.Ops, scopes scope.Set) bool {
 	return typ == "Binary" && op == scope.Read && len(scopes.For(scope.Patient, "DocumentReference", scope.Read)) > 0
 }
 
-// neverForProxies are the types that lie in or beside the patient compartment
-// and would tell a proxy who else has access, or that something is kept from
-// them (SC-04).
-var neverForProxies = []string{
-	"AuditEvent", "Consent", "Flag", "Group", "Person", "Provenance",
-	"Subscription", "Task", "VerificationResult",
+// NeverForApps reports whether no app ever reaches the type: it would tell
+// about other people's access, holds evidence of Mandate's own (D14), or
+// searches later where nothing is judged (SMART M-22).
+func NeverForApps(typ string) bool {
+	switch typ {
+	case "AuditEvent", "Person", "Subscription", "Task":
+		return true
+	}
+	return false
 }
 
-// judgeTypeForCapacity refuses types that a capacity never reaches. A proxy
-// may read its own RelatedPerson and no other (RP-10).
+// judgeTypeForCapacity refuses types that a capacity never reaches: those that
+// would tell a proxy who else has access, or that something is kept from them
+// (SC-04). A proxy may read its own RelatedPerson and no other (RP-10).
 func judgeTypeForCapacity(in *Input, _ *Decision) verdict {
 	if !in.Grant.Capacity.IsProxy() {
 		return pass
 	}
 	typ, id := in.target()
-	if slices.Contains(neverForProxies, typ) {
-		return deny("type-never-for-proxies", typ)
-	}
-	if typ == "RelatedPerson" && id != in.Grant.Capacity.Acting.ID {
+	if consent.NeverForProxies(typ) && (typ != "RelatedPerson" || id != in.Grant.Capacity.Acting.ID) {
 		return deny("type-never-for-proxies", typ)
 	}
 	return pass

@@ -67,18 +67,6 @@ func resourceRules() []rule {
 // rules is the ordered policy; built once, it holds no state.
 var rules = struct{ request, resource []rule }{requestRules(), resourceRules()}
 
-// RuleNames lists the rules in the order in which they judge, for explain and
-// for the documentation.
-func RuleNames() []string {
-	var out []string
-	for _, r := range slices.Concat(rules.request, rules.resource) {
-		if !slices.Contains(out, r.name) {
-			out = append(out, r.name)
-		}
-	}
-	return out
-}
-
 // Decide answers whether the request or the resource of the input is allowed,
 // and with which consequences. It is a pure function: it never fails, loads
 // nothing, and what it does not understand it refuses.

@@ -3,6 +3,7 @@ package flow
 import (
 	"slices"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/compartment"
 	"github.com/mandate-health/mandate/fhir/scope"
@@ -202,7 +203,7 @@ func kindOf(granted scope.Set, typ string) Kind {
 func restTypes() []string {
 	var out []string
 	for _, typ := range compartment.Types() {
-		if compartment.Member(typ) && !slices.Contains(chartTypes, typ) {
+		if compartment.Member(typ) && !slices.Contains(chartTypes, typ) && !access.NeverForApps(typ) {
 			out = append(out, typ)
 		}
 	}

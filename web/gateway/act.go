@@ -71,15 +71,10 @@ func (a *act) run() (answer, error) {
 	}
 }
 
-// neverForApps are types that would tell an app about other people's access,
-// hold evidence of Mandate's own (D14), or search later where nothing is
-// judged (SMART M-22).
-var neverForApps = map[string]bool{"AuditEvent": true, "Person": true, "Subscription": true, "Task": true}
-
 // permit judges the request. Types that Mandate keeps from apps are refused
 // before anything is asked.
 func (a *act) permit() (access.Decision, error) {
-	if neverForApps[a.req.Type] || neverForApps[a.req.Compartment.Type] {
+	if access.NeverForApps(a.req.Type) || access.NeverForApps(a.req.Compartment.Type) {
 		a.reason = access.Reason{Rule: "type", Code: "type-not-offered", Subject: a.req.Type}
 		return access.Decision{}, errs.New(errs.Forbidden, "type-not-offered", "Apps have no access to this type.")
 	}

@@ -79,7 +79,7 @@ func (a *act) gather(l listing) (about, beside []sight, err error) {
 				}
 			}
 		}
-		next, more := a.x.g.d.Upstream.Below(link(b, "next"))
+		next, more := a.x.g.d.Upstream.Below(b.Link("next"))
 		if !more {
 			return about, beside, nil
 		}

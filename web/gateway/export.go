@@ -192,7 +192,7 @@ func (a *act) jobStatus(t ticket) (answer, error) {
 
 // exportable reports whether a type's file may be fetched by this token.
 func (a *act) exportable(typ string) bool {
-	if neverForApps[typ] || fhirapi.Owns(typ) {
+	if access.NeverForApps(typ) || fhirapi.Owns(typ) {
 		return false
 	}
 	in := a.x.in

@@ -42,16 +42,6 @@ func bundleOf(raw []byte) (view.Bundle, error) {
 	return b, nil
 }
 
-// link gives the address of the bundle's link of that relation.
-func link(b view.Bundle, relation string) string {
-	for _, l := range b.Links {
-		if l.Relation == relation {
-			return l.URL
-		}
-	}
-	return ""
-}
-
 // history answers the history of one resource. The current version is judged
 // first, then each version by itself; deletions are left out, because they
 // tell of versions that may have been hidden (SMART TRP-11).

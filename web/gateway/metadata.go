@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/web/fhirapi"
@@ -122,7 +123,7 @@ func (g *Gateway) merge(theirs *statement, now time.Time) ([]byte, error) {
 	var types []resource
 	if theirs != nil {
 		for _, r := range theirs.Rest[0].Resource {
-			if !fhirapi.Owns(r.Type) && !neverForApps[r.Type] {
+			if !fhirapi.Owns(r.Type) && !access.NeverForApps(r.Type) {
 				types = append(types, filtered(r))
 			}
 		}
@@ -169,7 +170,7 @@ func filtered(r resource) resource {
 	r.Operation = operations
 	r.SearchRevInclude = slices.DeleteFunc(r.SearchRevInclude, func(v string) bool {
 		typ, _, _ := strings.Cut(v, ":")
-		return neverForApps[typ] || fhirapi.Owns(typ)
+		return access.NeverForApps(typ) || fhirapi.Owns(typ)
 	})
 	return r
 }

@@ -131,7 +131,7 @@ func (a *act) total(l listing) (*int, error) {
 				total++
 			}
 		}
-		next, more := a.x.g.d.Upstream.Below(link(b, "next"))
+		next, more := a.x.g.d.Upstream.Below(b.Link("next"))
 		if !more {
 			return &total, nil
 		}
@@ -203,7 +203,7 @@ func (a *act) walk(l listing, at place, matches, included *[]sight) (*place, err
 		if full > 0 {
 			return &place{Next: at.Next, Skip: full}, nil
 		}
-		next, more := a.x.g.d.Upstream.Below(link(b, "next"))
+		next, more := a.x.g.d.Upstream.Below(b.Link("next"))
 		if !more {
 			return nil, nil
 		}
