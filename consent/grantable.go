@@ -203,27 +203,3 @@ func PurposesFor(p *Policy, actor fhir.Reference, at time.Time) []string {
 	}
 	return out
 }
-
-// PurposeOf derives the purpose of use from who somebody is: never from a
-// request (PC-15). relationship is a v3-RoleCode of RelatedPerson; authority
-// in effect makes a representative whatever the relationship (A.1).
-func PurposeOf(kind fhir.CapacityKind, relationship string) string {
-	switch kind {
-	case fhir.CapacitySelf:
-		return "PATRQT"
-	case fhir.CapacityRepresentative:
-		if relationship == "EXCEST" {
-			return "HDECD"
-		}
-		return "PWATRNY"
-	case fhir.CapacityDesignatedProxy:
-		switch relationship {
-		case "FRND", "NBOR", "ROOM":
-			return "SUPNWK"
-		}
-		return "FAMRQT"
-	case fhir.CapacityPractitioner, fhir.CapacityStaff:
-		return "TREAT"
-	}
-	return ""
-}

@@ -219,17 +219,4 @@ func TestPurposes(t *testing.T) {
 			t.Errorf("%s: %v, want %v", who, got, want)
 		}
 	}
-	for _, tt := range []struct {
-		kind       fhir.CapacityKind
-		role, want string
-	}{
-		{fhir.CapacityDesignatedProxy, "DAUC", "FAMRQT"}, {fhir.CapacityDesignatedProxy, "FRND", "SUPNWK"},
-		// A code typed by a clerk never makes a representative (A.1).
-		{fhir.CapacityDesignatedProxy, "HPOWATT", "FAMRQT"}, {fhir.CapacityRepresentative, "SONC", "PWATRNY"},
-		{fhir.CapacityRepresentative, "EXCEST", "HDECD"}, {fhir.CapacitySelf, "", "PATRQT"}, {fhir.CapacitySystem, "", ""},
-	} {
-		if got := PurposeOf(tt.kind, tt.role); got != tt.want {
-			t.Errorf("%s %s: %s", tt.kind, tt.role, got)
-		}
-	}
 }

@@ -81,7 +81,7 @@ func genProvision(t *rapid.T, typ string, nested bool) object {
 	if rare(t, "action?") {
 		var actions []object
 		for _, a := range some(t, "actions", []string{"view", "message", "download"}) {
-			actions = append(actions, concept(fhir.SystemPortalFunction, a))
+			actions = append(actions, concept(fhir.Canonical+functionSystemSuffix, a))
 		}
 		p["action"] = actions
 	}

@@ -28,8 +28,6 @@ type rule struct {
 	narrowed dimension
 }
 
-const dataDimensions = dimClass | dimCode | dimDataPeriod | dimData
-
 func compileRule(p Provision, denial bool) rule {
 	r := rule{denial: denial, functions: compileFunctions(p, denial), labels: compileLabels(p)}
 	counts := func(d dimension) bool { return p.stated.has(d) && (!denial || !p.unread.has(d)) }

@@ -17,7 +17,6 @@ const (
 	SystemActReason         = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 	SystemRoleCode          = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 	SystemParticipationType = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
-	SystemPortalFunction    = Canonical + "/CodeSystem/portal-function"
 )
 
 // Reference is a relative reference to one resource of the tenant's own FHIR

@@ -18,9 +18,12 @@ const (
 	RoleAdmin     Role = "admin"
 )
 
-// NeedsSecondFactor reports whether an account of this role may use a
-// password alone: patients may, staff and proxies never.
+// NeedsSecondFactor reports whether a password alone is too little for an
+// account of this role: it suffices patients, never staff and proxies.
 func (r Role) NeedsSecondFactor() bool { return r != RolePatient }
+
+// Staff reports whether the role works for the organisation.
+func (r Role) Staff() bool { return r == RoleClinician || r == RoleAdmin }
 
 // Person is one human's account: the sub of every token, whichever capacity
 // it acts in.

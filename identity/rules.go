@@ -11,12 +11,6 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 )
 
-// Purposes of use that follow from an identity alone (PC-15).
-const (
-	purposePatientRequest = "PATRQT"
-	purposeTreatment      = "TREAT"
-)
-
 // Lifetimes bound a session (SE-15).
 type Lifetimes struct {
 	// Idle ends a session that is not used, Absolute one that is.
@@ -101,8 +95,8 @@ func AddressPrefix(address string) string {
 // Sufficient reports whether the session proves enough for p to act in the
 // capacity: the own record of somebody with a patient account may be reached
 // with a password alone; acting for somebody else, as a clinician or as staff
-// needs two factors (NI-01). It is false for another person's
-// session, for an unfinished log-in and for a disabled account.
+// needs two factors (NI-01). It is false for another person's session, for an
+// unfinished log-in and for a disabled account.
 func Sufficient(p Person, capacity fhir.Capacity, s Session) bool {
 	if p.Disabled || p.ID == "" || s.PersonID != p.ID || s.Tenant != p.Tenant {
 		return false
@@ -114,36 +108,4 @@ func Sufficient(p Person, capacity fhir.Capacity, s Session) bool {
 		return capacity.Kind == fhir.CapacitySelf && !p.Role.NeedsSecondFactor()
 	}
 	return false
-}
-
-// Capacities gives the capacities that p's verified identities make possible,
-// in their order. Those of a RelatedPerson are candidates: consent decides
-// whether they hold, of which kind they are and for which purpose, so their
-// Purpose is empty. relationship gives the v3-RoleCode of a RelatedPerson and
-// may be nil.
-func Capacities(p Person, relationship func(fhir.Reference) string) []fhir.Capacity {
-	if p.Disabled {
-		return nil
-	}
-	var out []fhir.Capacity
-	for _, id := range p.Identities {
-		c := fhir.Capacity{Acting: id.Resource, Patient: id.Patient}
-		switch {
-		case !id.Verified || id.Resource.ID == "":
-			continue
-		case id.Resource.Type == "Patient":
-			c.Kind, c.Patient, c.Purpose = fhir.CapacitySelf, id.Resource.ID, purposePatientRequest
-		case id.Resource.Type == "RelatedPerson" && id.Patient != "":
-			c.Kind = fhir.CapacityDesignatedProxy
-			if relationship != nil {
-				c.Relationship = relationship(id.Resource)
-			}
-		case id.Resource.Type == "Practitioner":
-			c.Kind, c.Patient, c.Purpose = fhir.CapacityPractitioner, "", purposeTreatment
-		default:
-			continue
-		}
-		out = append(out, c)
-	}
-	return out
 }

@@ -257,7 +257,7 @@ func (s *Service) now() time.Time { return s.d.Clock.Now().UTC().Truncate(time.M
 
 func (s *Service) hash(secret string) string { return s.d.Hasher.Hash("session", secret) }
 
-// methods adds one method to those used, each named once.
+// methods adds to the methods used, each named once.
 func methods(used []string, more ...string) []string {
 	out := slices.Clone(used)
 	for _, m := range more {

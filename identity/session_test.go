@@ -254,39 +254,6 @@ func TestWhatIsSufficient(t *testing.T) {
 	}
 }
 
-func TestCapacitiesComeFromVerifiedIdentities(t *testing.T) {
-	ref := func(typ, id string) fhir.Reference { return fhir.Reference{Type: typ, ID: id} }
-	p := identity.Person{ID: "p", Identities: []identity.Identity{
-		{Resource: ref("Patient", "elena"), Patient: "elena", Verified: true},
-		{Resource: ref("RelatedPerson", "rosa-elena"), Patient: "rosa", Verified: true},
-		{Resource: ref("RelatedPerson", "max-elena"), Patient: "max"},
-		{Resource: ref("RelatedPerson", "lost"), Verified: true},
-		{Resource: ref("Practitioner", "dr-elena"), Verified: true},
-		{Resource: ref("Group", "g"), Verified: true},
-	}}
-	got := identity.Capacities(p, func(fhir.Reference) string { return "DAUC" })
-	want := []fhir.Capacity{
-		{Kind: fhir.CapacitySelf, Acting: ref("Patient", "elena"), Patient: "elena", Purpose: "PATRQT"},
-		{Kind: fhir.CapacityDesignatedProxy, Acting: ref("RelatedPerson", "rosa-elena"), Patient: "rosa", Relationship: "DAUC"},
-		{Kind: fhir.CapacityPractitioner, Acting: ref("Practitioner", "dr-elena"), Purpose: "TREAT"},
-	}
-	if len(got) != len(want) {
-		t.Fatalf("got %+v", got)
-	}
-	for i := range want {
-		if got[i] != want[i] {
-			t.Errorf("got %+v, want %+v", got[i], want[i])
-		}
-	}
-	if c := identity.Capacities(p, nil); len(c) != 3 || c[1].Relationship != "" {
-		t.Errorf("without look-up: %+v", c)
-	}
-	p.Disabled = true
-	if identity.Capacities(p, nil) != nil {
-		t.Error("a closed account has capacities")
-	}
-}
-
 func TestAddressPrefixes(t *testing.T) {
 	for in, want := range map[string]string{
 		"203.0.113.77": "203.0.113.0/24", "::ffff:203.0.113.77": "203.0.113.0/24",

@@ -117,7 +117,7 @@ func (s *Service) prepare(in Saving) (RelatedPerson, error) {
 		return RelatedPerson{}, errs.New(errs.Invalid, "relatedperson-id", "RelatedPerson.id is not a FHIR id.")
 	}
 	rp.Tenant, rp.Version, rp.Updated = in.Tenant, in.IfVersion+1, s.deps.Clock.Now().UTC()
-	rp.JSON, err = stamp(in.Raw, rp)
+	rp.JSON, err = view.Stamp(in.Raw, rp.ID, rp.Version, rp.Updated)
 	return rp, err
 }
 
@@ -133,21 +133,4 @@ func (s *Service) put(ctx context.Context, tx Tx, rp RelatedPerson, in Saving) e
 	}
 	e.Patient, e.Resource, e.ResourceVersion = rp.Patient, rp.Reference(), strconv.Itoa(rp.Version)
 	return tx.AppendAudit(ctx, e)
-}
-
-// stamp gives the resource with the id, version and time it is stored under.
-func stamp(raw []byte, rp RelatedPerson) ([]byte, error) {
-	list, err := view.Members(raw)
-	if err != nil {
-		return nil, err
-	}
-	var meta []view.Member
-	if old := view.Value(list, "meta"); old != nil {
-		if meta, err = view.Members(old); err != nil {
-			return nil, err
-		}
-	}
-	meta = view.Set(meta, "versionId", view.Quote(strconv.Itoa(rp.Version)))
-	meta = view.Set(meta, "lastUpdated", view.Quote(rp.Updated.Format("2006-01-02T15:04:05.000Z")))
-	return view.Join(view.Set(view.Set(list, "id", view.Quote(rp.ID)), "meta", view.Join(meta))), nil
 }

@@ -66,9 +66,20 @@ func Stamp(raw []byte, id string, version int, updated time.Time) ([]byte, error
 			return nil, err
 		}
 	}
-	meta = Set(meta, "versionId", Quote(strconv.Itoa(version)))
-	meta = Set(meta, "lastUpdated", Quote(updated.UTC().Format("2006-01-02T15:04:05.000Z")))
-	return Join(Set(Set(list, "id", Quote(id)), "meta", Join(meta))), nil
+	meta = setAfter(meta, "", "lastUpdated", Quote(updated.UTC().Format("2006-01-02T15:04:05.000Z")))
+	meta = setAfter(meta, "", "versionId", Quote(strconv.Itoa(version)))
+	list = setAfter(list, "resourceType", "id", Quote(id))
+	return Join(setAfter(list, "id", "meta", Join(meta))), nil
+}
+
+// setAfter is Set, but a member that is added stands behind the one named
+// after, or in front.
+func setAfter(list []Member, after, name string, value json.RawMessage) []Member {
+	if Value(list, name) != nil {
+		return Set(list, name, value)
+	}
+	at := 1 + slices.IndexFunc(list, func(m Member) bool { return m.Name == after })
+	return slices.Insert(slices.Clone(list), at, Member{Name: name, Value: value})
 }
 
 // KeepLabels gives the resource next with those labels of meta.security that

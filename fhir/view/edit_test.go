@@ -2,8 +2,10 @@ package view_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/mandate-health/mandate/fhir/view"
+	"github.com/mandate-health/mandate/internal/errs"
 )
 
 // SMART TRP-21: what was not shown is not taken away by writing back.
@@ -33,5 +35,24 @@ func TestSetAndJoin(t *testing.T) {
 	out := view.Join(view.Set(view.Set(list, "a", view.Quote(`x"y`)), "d", []byte("true")))
 	if string(out) != `{"a":"x\"y","b":{"c":[ 2 ]},"d":true}` || string(view.Value(list, "a")) != "1" || view.Value(list, "z") != nil {
 		t.Errorf("%s", out)
+	}
+}
+
+// A stored version differs from what was sent only in id, version and time.
+func TestStampKeepsTheRest(t *testing.T) {
+	at := time.Date(2026, 11, 20, 6, 0, 0, 5e6, time.FixedZone("", -6*3600))
+	for raw, want := range map[string]string{
+		`{"resourceType":"X","n":1.50}`:                          `{"resourceType":"X","id":"a","meta":{"versionId":"3","lastUpdated":"2026-11-20T12:00:00.005Z"},"n":1.50}`,
+		`{"id":"b","meta":{"versionId":"9","tag":[]},"n":"a&b"}`: `{"id":"a","meta":{"lastUpdated":"2026-11-20T12:00:00.005Z","versionId":"3","tag":[]},"n":"a&b"}`,
+	} {
+		got, err := view.Stamp([]byte(raw), "a", 3, at)
+		if err != nil || string(got) != want {
+			t.Errorf("%v\ngot  %s\nwant %s", err, got, want)
+		}
+	}
+	for _, bad := range []string{"", "[]", `{"a"`, `{"meta":[]}`, `{"id":"a","id":"b"}`} {
+		if _, err := view.Stamp([]byte(bad), "a", 1, at); !errs.Is(err, errs.Invalid) {
+			t.Errorf("%q: %v", bad, err)
+		}
 	}
 }
