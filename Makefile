@@ -30,8 +30,8 @@ test: test-tools ## run every test; a skipped one fails
 test-tools: ## install what the tests need and is missing
 	@scripts/test-tools.sh
 
-bench: ## run the benchmarks
-	go test -run='^$$' -bench=. -benchmem -p=1 $(PACKAGES)
+bench: ## measure a started server beside its floor; ARGS="-h" explains
+	go run ./conformance/bench $(ARGS)
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)

@@ -134,11 +134,24 @@ func (h *Handler) options(ctx context.Context, id session.Identity, patient stri
 	return nil
 }
 
-// entries turns events into sentences' parts.
+// visitGap is the longest pause between looks that still belong to one visit.
+const visitGap = 30 * time.Minute
+
+// entries turns events into sentences' parts. An app that opens a record asks
+// for many kinds at once: the looks of one person with one app in one visit
+// become one entry.
 func (h *Handler) entries(ctx context.Context, id session.Identity, events []audit.Event) []pages.ActivityEntry {
 	names := h.names(id.Person.Tenant)
 	var out []pages.ActivityEntry
+	visits := map[visit]*opened{}
 	for _, e := range events {
+		key := visit{e.PersonID, e.ClientID, e.Capacity.Acting, e.Kind == audit.FHIRRefused}
+		look := act(e) == pages.ActLooked
+		if v := visits[key]; look && v != nil && v.oldest.Sub(e.Time) <= visitGap {
+			join(&out[v.entry], e)
+			v.oldest = e.Time
+			continue
+		}
 		entry := pages.ActivityEntry{
 			At: e.Time, Who: names.person(ctx, e.PersonID), Self: e.PersonID == id.Person.ID,
 			Relation: e.Capacity.Relationship, What: act(e), Kinds: kindsIn(e), Count: count(e),
@@ -150,9 +163,37 @@ func (h *Handler) entries(ctx context.Context, id session.Identity, events []aud
 		if e.Capacity.Kind == fhir.CapacitySystem {
 			entry.Who = entry.App
 		}
+		if look {
+			visits[key] = &opened{entry: len(out), oldest: e.Time}
+		}
 		out = append(out, entry)
 	}
 	return out
+}
+
+// visit is what looks must have in common to be told as one.
+type visit struct {
+	person, client string
+	acting         fhir.Reference
+	refused        bool
+}
+
+// opened is an entry that further looks of the same visit join.
+type opened struct {
+	entry  int
+	oldest time.Time
+}
+
+// join adds a look to the entry of its visit.
+func join(entry *pages.ActivityEntry, e audit.Event) {
+	for _, k := range kindsIn(e) {
+		if !slices.Contains(entry.Kinds, k) {
+			entry.Kinds = append(entry.Kinds, k)
+		}
+	}
+	if n := count(e); n >= 0 && entry.Count >= 0 {
+		entry.Count += n
+	}
 }
 
 // act gives what an event means to the patient.
