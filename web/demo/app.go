@@ -68,6 +68,7 @@ func reasons() []told {
 		{"not_secure", "This page was opened over a connection that browsers do not trust.", "Open Heart Diary by its https or localhost address."},
 		{"launch_elsewhere", "Heart Diary was opened for another health record than the one it works with.", "Open it from the hospital’s own system."},
 		{"launch_missing", "Heart Diary was opened without the word that says for whom.", "Open it from the hospital’s own system once more."},
+		{"launch_used", "This link was used before, is too old, or was made for another app.", "Open Heart Diary from the hospital’s own system once more."},
 		{"app_fault", "Heart Diary made a mistake.", "Load the page again."},
 		{"other", "The health record refused.", again},
 	}

@@ -249,7 +249,9 @@ async function read() {
   for (const list of [byId("data"), byId("refused")]) for (const child of [...list.children]) if (!child.hasChildNodes()) child.remove();
   byId("refused-note").hidden = byId("refused").children.length > 0;
   byId("data-note").hidden = byId("data").children.length > 0;
-  return statuses.every((s) => s === 401) ? "Access has ended. Press “Ask again” to connect once more." : "";
+  if (!statuses.every((s) => s === 401)) return "";
+  byId("expires").textContent = "It has ended";
+  return "Access has ended. Press “Ask again” to connect once more.";
 }
 
 function place(tag, id) {
@@ -330,7 +332,9 @@ async function send() {
 
 // fail shows what happened and what to do.
 function fail(trouble) {
-  const code = trouble instanceof Trouble ? trouble.code : "app_fault";
+  let code = trouble instanceof Trouble ? trouble.code : "app_fault";
+  // OAuth has no error of its own for a launch that cannot be used any more.
+  if (code === "invalid_request" && /^The launch value/.test(trouble.said ?? "")) code = "launch_used";
   const row = document.querySelector(`#reasons [data-code="${CSS.escape(code)}"]`) ?? document.querySelector('#reasons [data-code="other"]');
   byId("error-what").textContent = row.querySelector("dt").textContent;
   byId("error-do").textContent = row.querySelector("dd").textContent;
