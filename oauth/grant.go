@@ -57,6 +57,26 @@ type Grant struct {
 // longer than a request may be (SMART SCP-11, TOK-13).
 func StoredScopes() scope.Limits { return scope.Limits{Length: 64 << 10, Count: 2000, Values: 256} }
 
+// TokenLife gives how long an access token of a capacity lives at most: five
+// minutes for a proxy, whose right may end at any moment, and for a client that
+// acts for itself (BKS-04, SC-14), an hour for others (SMART TOK-11). It is also
+// how long access lasts when the person does not keep it.
+func TokenLife(c fhir.Capacity) time.Duration {
+	if c.IsProxy() || c.Kind == fhir.CapacitySystem {
+		return 5 * time.Minute
+	}
+	return time.Hour
+}
+
+// Redecision is what is left of a grant at one moment.
+type Redecision struct {
+	// Scopes is the scope string that may be told to the app now, at most the
+	// granted.
+	Scopes string
+	// ValidUntil bounds every token; zero when nothing but the grant does.
+	ValidUntil time.Time
+}
+
 // Live reports whether the grant stands at t.
 func (g Grant) Live(t time.Time) bool { return g.Revoked.IsZero() && t.Before(g.Ends) }
 

@@ -4,11 +4,9 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
-	"github.com/mandate-health/mandate/oauth/authority"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/flow"
 	"github.com/mandate-health/mandate/store"
@@ -44,15 +42,6 @@ func (s standing) Live(ctx context.Context, tenant, hash string) (bool, error) {
 	return err == nil && sess.Ended.IsZero() && now.Before(sess.Ends), err
 }
 
-// redecider hands oauth/engine the one decision about a grant.
-type redecider struct{ loader *authority.Loader }
-
-// Redecide judges a grant anew.
-func (r redecider) Redecide(ctx context.Context, g oauth.Grant, requested string) (engine.Redecision, error) {
-	d, err := r.loader.Redecide(ctx, g, requested)
-	return engine.Redecision{Scopes: d.Scopes, ValidUntil: d.ValidUntil}, err
-}
-
 // issuer makes codes for oauth/flow.
 type issuer struct {
 	engine *engine.Engine
@@ -80,7 +69,7 @@ func (a *App) visitor(r *http.Request) flow.Visitor {
 func (a *App) errorPage(w http.ResponseWriter, r *http.Request, status int, e *errs.Error) {
 	frame := pages.Frame{Lang: a.kit.Lang(r), Now: a.clock.Now()}
 	if id, ok := session.From(r); ok {
-		frame.SignedInAs, frame.Staff = id.Person.Name, id.Person.Role != identity.RolePatient && id.Person.Role != identity.RoleProxy
+		frame.SignedInAs, frame.Staff = id.Person.Name, id.Person.Role.Staff()
 		frame.CSRF = a.session.Token(r, session.PurposePage)
 	}
 	switch {

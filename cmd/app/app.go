@@ -144,7 +144,7 @@ func (a *App) buildOAuth(context.Context, reached) error {
 	verifier := &engine.Verifier{Ring: a.ring, Sites: a, Reader: a.store, People: people, Clock: a.clock}
 	a.engine = engine.New(engine.Deps{
 		Ring: a.ring, IDs: a.ids, Clock: a.clock, Reader: a.store, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
-		Redecider: redecider{a.loader}, Verifier: verifier, Recorder: a.queue, Sessions: people,
+		Redecider: a.loader, Verifier: verifier, Recorder: a.queue, Sessions: people,
 	})
 	a.auth = &clientauth.Authenticator{
 		Clients: a.store, Hashers: a.ring, Clock: a.clock,
@@ -165,7 +165,7 @@ func (a *App) endpoint() *grant.Endpoint {
 	people := standing{a.store, a.clock}
 	return grant.New(grant.Deps{
 		Engine: a.engine, Auth: a.auth, Reader: a.store, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
-		Redecide: redecider{a.loader}, Sessions: people, People: people, Clock: a.clock,
+		Redecide: a.loader, Sessions: people, People: people, Clock: a.clock,
 	})
 }
 

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/access"
@@ -114,39 +115,31 @@ func View(g oauth.Grant) access.GrantView {
 	}
 }
 
-// Redecision is what is left of a grant at this moment.
-type Redecision struct {
-	// Scopes is the scope string that may be told now, at most the granted.
-	Scopes string
-	// ValidUntil bounds the new token; zero means that only the grant does.
-	ValidUntil time.Time
-}
-
 // Redecide judges a grant anew with today's registration, relation and
 // consents (SC-15, SC-17). requested is a subset to narrow to; empty means the
 // whole grant. Errors: errs.AccessDenied when nothing is left,
 // errs.InvalidScope when requested is wider than the grant, errs.Unavailable.
-func (l *Loader) Redecide(ctx context.Context, g oauth.Grant, requested string) (Redecision, error) {
+func (l *Loader) Redecide(ctx context.Context, g oauth.Grant, requested string) (oauth.Redecision, error) {
 	now := l.Clock.Now()
 	client, err := l.Clients.ClientByID(ctx, g.Tenant, g.ClientID)
 	if err != nil {
-		return Redecision{}, err
+		return oauth.Redecision{}, err
 	}
 	if client.Disabled || !g.Live(now) {
-		return Redecision{}, errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
+		return oauth.Redecision{}, errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
 	}
 	st, err := l.Of(ctx, g.Tenant, g.Capacity, now)
 	if err != nil {
-		return Redecision{}, err
+		return oauth.Redecision{}, err
 	}
 	if over, err := l.withdrawn(ctx, g, st); err != nil {
-		return Redecision{}, err
+		return oauth.Redecision{}, err
 	} else if over {
-		return Redecision{}, errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
+		return oauth.Redecision{}, errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
 	}
 	asked, err := narrowTo(g.Scopes, requested)
 	if err != nil {
-		return Redecision{}, err
+		return oauth.Redecision{}, err
 	}
 	return l.answer(g, client, st, asked, now)
 }
@@ -173,10 +166,10 @@ func narrowTo(granted, requested string) (scope.Request, error) {
 	return want, nil
 }
 
-func (l *Loader) answer(g oauth.Grant, client oauth.Client, st Standing, asked scope.Request, now time.Time) (Redecision, error) {
+func (l *Loader) answer(g oauth.Grant, client oauth.Client, st Standing, asked scope.Request, now time.Time) (oauth.Redecision, error) {
 	registered, err := scope.Parse(client.Scopes, scope.Limits{})
 	if err != nil {
-		return Redecision{}, err
+		return oauth.Redecision{}, err
 	}
 	have, _ := scope.Parse(g.Scopes, oauth.StoredScopes())
 	a := access.GrantedScopes(access.ScopeQuestion{
@@ -187,18 +180,7 @@ func (l *Loader) answer(g oauth.Grant, client oauth.Client, st Standing, asked s
 		Ticked:      have.Clinical, KeepAccess: g.Offline, Now: now,
 	})
 	if a.Denied {
-		return Redecision{}, errs.New(errs.AccessDenied, "grant-no-longer-permitted", "Nothing of the grant is permitted any more.")
+		return oauth.Redecision{}, errs.New(errs.AccessDenied, "grant-no-longer-permitted", "Nothing of the grant is permitted any more.")
 	}
-	return Redecision{Scopes: join(a.Texts), ValidUntil: a.ValidUntil}, nil
-}
-
-func join(texts []string) string {
-	out := ""
-	for i, t := range texts {
-		if i > 0 {
-			out += " "
-		}
-		out += t
-	}
-	return out
+	return oauth.Redecision{Scopes: strings.Join(a.Texts, " "), ValidUntil: a.ValidUntil}, nil
 }

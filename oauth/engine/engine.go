@@ -45,20 +45,12 @@ type Reader interface {
 }
 
 // Redecider asks the one decision point again what a grant still gives
-// (SMART REF-10).
+// (SMART REF-10); authority.Loader is one.
 type Redecider interface {
 	// Redecide gives what is left now of the requested scopes, a text whose
 	// scopes the grant covers. Errors: errs.AccessDenied when nothing is;
 	// errs.Unavailable.
-	Redecide(ctx context.Context, g oauth.Grant, requested string) (Redecision, error)
-}
-
-// Redecision is the answer of a Redecider.
-type Redecision struct {
-	// Scopes is the scope string to be told to the app.
-	Scopes string
-	// ValidUntil bounds every token; zero when nothing but the grant does.
-	ValidUntil time.Time
+	Redecide(ctx context.Context, g oauth.Grant, requested string) (oauth.Redecision, error)
 }
 
 // Sessions tells whether a log-in session lives.

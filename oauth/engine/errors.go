@@ -8,7 +8,7 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
-// kinds maps the RFC names of fosite's errors.
+// kindOf gives the kind of an error of fosite by its RFC name.
 func kindOf(name string) (errs.Kind, bool) {
 	for _, k := range []errs.Kind{
 		errs.InvalidRequest, errs.InvalidClient, errs.InvalidGrant, errs.UnauthorizedClient,

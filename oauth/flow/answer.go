@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/access"
@@ -41,13 +42,6 @@ type Ticks struct {
 	// Handle is Offer.Handle as posted.
 	Handle string
 }
-
-// How long access lasts without Keep: the life of one access token, which is
-// shorter for a proxy (SC-14).
-const (
-	visit      = time.Hour
-	proxyVisit = 5 * time.Minute
-)
 
 // quarter is the renewal period of "3 months, renewed while used": never less
 // than three calendar months (US-01, US-02).
@@ -212,18 +206,15 @@ func (s *Service) grant(p oauth.Pending, who Visitor, a access.ScopeAnswer, t Ti
 	now := s.Clock.Now()
 	g := oauth.Grant{
 		Tenant: p.Tenant, ID: s.IDs.ID(), PersonID: p.PersonID, ClientID: p.Request.ClientID,
-		Capacity: p.Capacity, Context: p.Context, Scopes: joinTexts(a.Texts), Consents: a.Consents,
+		Capacity: p.Capacity, Context: p.Context, Scopes: strings.Join(a.Texts, " "), Consents: a.Consents,
 		SessionHash: who.Session.Hash, AuthTime: who.Session.AuthTime, AMR: who.Session.AMR, ACR: string(who.Session.Level()),
-		Created: now, Ends: now.Add(visit),
+		Created: now, Ends: now.Add(oauth.TokenLife(p.Capacity)),
 	}
 	if g.Record() != "" {
 		g.ConsentID, g.ConsentVersion = s.IDs.ID(), 1
 	}
 	if p.Capacity.Kind == fhir.CapacitySelf {
 		g.Topics = t.Topics
-	}
-	if p.Capacity.IsProxy() {
-		g.Ends = now.Add(proxyVisit)
 	}
 	switch {
 	case a.Offline && t.Keep == KeepWeek:
@@ -239,17 +230,6 @@ func (s *Service) grant(p oauth.Pending, who Visitor, a access.ScopeAnswer, t Ti
 		g.Ends = a.ValidUntil
 	}
 	return g
-}
-
-func joinTexts(texts []string) string {
-	b := make([]byte, 0, 256)
-	for i, t := range texts {
-		if i > 0 {
-			b = append(b, ' ')
-		}
-		b = append(b, t...)
-	}
-	return string(b)
 }
 
 func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visitor, o Offer, a access.ScopeAnswer, g oauth.Grant) (code string, err error) {

@@ -44,7 +44,8 @@ type Action struct {
 	Required string
 }
 
-// writes are the operations that change a record.
+// writes are the operations that change a record, reads those by which data
+// leaves.
 const (
 	writes = scope.Create | scope.Update | scope.Delete
 	reads  = scope.Read | scope.Search

@@ -29,7 +29,8 @@ const searchLimit = 20
 // Choices gives the capacities the signed-in person may take: the own record,
 // each patient with at least one permit now (SC-11), and for a practitioner
 // the patient of the launch or, when search is true, the patients found by
-// name.
+// name. Errors: *Refusal when the launch was made for somebody else;
+// errs.Upstream, errs.Unavailable.
 func (s *Service) Choices(ctx context.Context, p oauth.Pending, who Visitor, name string) (choices []Choice, search bool, err error) {
 	if !p.LaunchUser.IsZero() && !hasIdentity(who.Person, p.LaunchUser) {
 		return nil, false, s.refusePending(ctx, p, who, errs.New(errs.AccessDenied, "launch-for-other-person", "The launch was made for another person than the one who signed in."))
@@ -103,11 +104,14 @@ func (s *Service) asProxy(ctx context.Context, tenant string, id identity.Identi
 	if errs.Is(err, errs.NotFound) {
 		return nil, nil
 	}
+	if err != nil {
+		return nil, err
+	}
 	var out []Choice
 	for _, a := range access {
 		out = append(out, Choice{Capacity: a.Capacity, Patient: d, Until: a.Until})
 	}
-	return out, err
+	return out, nil
 }
 
 // asPractitioner gives the launch's patient, or the patients found by name.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
 )
@@ -17,11 +18,11 @@ func (e *Endpoint) decide(ctx context.Context, a *attempt) error {
 	g := a.blanks.Grant
 	if g.ID == "" {
 		a.scopes = a.blanks.Scopes
-		a.expires = a.now.Add(ShortLife)
+		a.expires = a.now.Add(oauth.TokenLife(fhir.Capacity{Kind: fhir.CapacitySystem}))
 		return nil
 	}
 	if a.blanks.Replayed || !a.blanks.Code.Used.IsZero() {
-		a.scopes, a.expires, a.ends = a.blanks.Scopes, a.now.Add(ShortLife), g.Ends
+		a.scopes, a.expires, a.ends = a.blanks.Scopes, a.now.Add(oauth.TokenLife(g.Capacity)), g.Ends
 		return nil
 	}
 	if err := e.present(ctx, g); err != nil {
@@ -42,11 +43,7 @@ func (e *Endpoint) decide(ctx context.Context, a *attempt) error {
 	if a.blanks.Renews && g.Offline && g.RenewFor > 0 {
 		a.ends = latest(g.Ends, earliest(a.now.Add(g.RenewFor), d.ValidUntil))
 	}
-	life := Life
-	if g.Capacity.IsProxy() {
-		life = ShortLife
-	}
-	a.expires = earliest(earliest(a.now.Add(life), a.ends), d.ValidUntil)
+	a.expires = earliest(earliest(a.now.Add(oauth.TokenLife(g.Capacity)), a.ends), d.ValidUntil)
 	if a.expires.Unix() <= a.now.Unix() {
 		return errEnded()
 	}

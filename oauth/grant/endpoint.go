@@ -15,15 +15,6 @@ import (
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 )
 
-// The lives of access tokens.
-const (
-	// Life is that of a token for the own record or a practitioner (SMART
-	// TOK-11).
-	Life = time.Hour
-	// ShortLife is that of a token of a proxy or a backend service (BKS-04).
-	ShortLife = 5 * time.Minute
-)
-
 // Deps is what an Endpoint is made of.
 type Deps struct {
 	Engine   *engine.Engine

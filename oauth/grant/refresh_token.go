@@ -103,7 +103,7 @@ func subset(granted, requested string) (string, error) {
 	for _, text := range r.Texts {
 		if s, clinical := scope.ParseScope(text); clinical {
 			if !slices.Contains(g.Texts, text) && !g.Clinical.Covers(s) {
-				return "", errs.New(errs.InvalidScope, "scope-wider", "The scope asks for more than was granted.")
+				return "", errs.New(errs.InvalidScope, "scope-wider-than-grant", "The scope asks for more than was granted.")
 			}
 			out = append(out, text)
 		} else if slices.Contains(g.Texts, text) {

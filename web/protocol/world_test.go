@@ -76,13 +76,13 @@ type world struct {
 	signedIn bool
 }
 
-func (w *world) Redecide(_ context.Context, _ oauth.Grant, requested string) (engine.Redecision, error) {
+func (w *world) Redecide(_ context.Context, _ oauth.Grant, requested string) (oauth.Redecision, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.narrowed != "" {
 		requested = w.narrowed
 	}
-	return engine.Redecision{Scopes: requested, ValidUntil: w.until}, w.denied
+	return oauth.Redecision{Scopes: requested, ValidUntil: w.until}, w.denied
 }
 
 func (w *world) Live(context.Context, string, string) (bool, error) {

@@ -13,13 +13,6 @@ import (
 	"github.com/mandate-health/mandate/web/pages"
 )
 
-// How long access lasts when the person does not keep it, in minutes: the life
-// of one access token.
-const (
-	visitMinutes      = 60
-	proxyVisitMinutes = 5
-)
-
 // askConsent shows what the app could see and do.
 func (h *Handler) askConsent(w http.ResponseWriter, r *http.Request) {
 	p, who, ok := h.at(w, r, flow.StepConsent)
@@ -57,7 +50,7 @@ func (h *Handler) page(r *http.Request, p oauth.Pending, who flow.Visitor, o flo
 		Self: p.Capacity.Kind == fhir.CapacitySelf, Relation: p.Capacity.Relationship,
 		Clinician: p.Capacity.Kind == fhir.CapacityPractitioner && p.Request.Launch != "",
 		Identity:  o.Identity, MoreHidden: o.MoreHidden, Until: o.Answer.ValidUntil,
-		VisitMinutes: visitMinutes, PatientTold: p.Capacity.IsProxy(),
+		VisitMinutes: int(oauth.TokenLife(p.Capacity).Minutes()), PatientTold: p.Capacity.IsProxy(),
 		Technical: pages.Technical{ClientID: o.Client.ID, RedirectURI: p.Request.RedirectURI, Scopes: o.Answer.Texts},
 	}
 	for _, k := range o.Kinds {
@@ -88,7 +81,6 @@ func (h *Handler) page(r *http.Request, p oauth.Pending, who flow.Visitor, o flo
 		c.NoKeep = "consent.nokeep.app"
 	}
 	if p.Capacity.IsProxy() {
-		c.VisitMinutes = proxyVisitMinutes
 		c.ActingFor = &pages.Acting{Name: o.Patient.Name, Relation: p.Capacity.Relationship, Gender: o.Patient.Gender}
 	}
 	return c

@@ -7,7 +7,6 @@ import (
 
 	"github.com/gorilla/mux"
 
-	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
@@ -189,7 +188,7 @@ func (h *Handler) frame(r *http.Request, p oauth.Pending, who flow.Visitor) page
 		Lang: h.Kit.Lang(r), SignedInAs: who.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
 		AppRedirect: p.Request.RedirectURI, Now: h.Clock.Now(),
 		SessionEnds: who.Session.IdleEnds, StayURL: pages.StayPath,
-		Staff: who.Person.Role == identity.RoleClinician || who.Person.Role == identity.RoleAdmin,
+		Staff: who.Person.Role.Staff(),
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 
 // home is the start page after a log-in.
 func (h *Handler) home(w http.ResponseWriter, r *http.Request, id session.Identity) {
-	if isStaff(id.Person) {
+	if id.Person.Role.Staff() {
 		h.Kit.Render(w, r, http.StatusOK, pages.StaffHome{Frame: h.frame(r, id, ""), Name: id.Person.Name})
 		return
 	}

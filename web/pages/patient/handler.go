@@ -81,13 +81,9 @@ func signedIn(serve func(http.ResponseWriter, *http.Request, session.Identity)) 
 func (h *Handler) frame(r *http.Request, id session.Identity, back string) pages.Frame {
 	return pages.Frame{
 		Lang: h.Kit.Lang(r), SignedInAs: id.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
-		BackURL: back, Now: h.Clock.Now(), Staff: isStaff(id.Person),
+		BackURL: back, Now: h.Clock.Now(), Staff: id.Person.Role.Staff(),
 		SessionEnds: id.Session.IdleEnds, StayURL: pages.StayPath,
 	}
-}
-
-func isStaff(p identity.Person) bool {
-	return p.Role == identity.RoleClinician || p.Role == identity.RoleAdmin
 }
 
 // ownPatient gives the id of the person's own record, "" when there is none.

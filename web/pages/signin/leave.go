@@ -15,7 +15,7 @@ import (
 // the sign-in of the console to anybody else.
 func (h *Handlers) staff(w http.ResponseWriter, r *http.Request) {
 	id, ok := session.From(r)
-	if !ok || !isStaff(id.Person) || id.Session.Level() != identity.AAL2 {
+	if !ok || !id.Person.Role.Staff() || id.Session.Level() != identity.AAL2 {
 		h.form(true)(w, r)
 		return
 	}

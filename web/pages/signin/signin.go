@@ -141,7 +141,7 @@ func (g goal) after(p identity.Person) string {
 	switch {
 	case g.Next != "":
 		return g.Next
-	case isStaff(p):
+	case p.Role.Staff():
 		return staffPath
 	}
 	return homePath
@@ -155,14 +155,10 @@ func (g goal) with(path string) string {
 	return path + "?" + url.Values{"next": {g.value}}.Encode()
 }
 
-func isStaff(p identity.Person) bool {
-	return p.Role == identity.RoleClinician || p.Role == identity.RoleAdmin
-}
-
 func (h *Handlers) frame(r *http.Request, g goal) pages.Frame {
 	f := pages.Frame{CSRF: h.d.Sessions.Token(r, session.PurposePage), AppRedirect: g.AppRedirect}
 	if id, ok := session.From(r); ok {
-		f.SignedInAs, f.Staff = id.Person.Name, isStaff(id.Person)
+		f.SignedInAs, f.Staff = id.Person.Name, id.Person.Role.Staff()
 	}
 	return f
 }
