@@ -67,10 +67,11 @@ func (p Policy) lifetimes(r Role) Lifetimes {
 	return p.Sessions[RoleProxy]
 }
 
-// FoldUsername gives the form in which usernames are compared: without outer
-// spaces, NFC, case-folded.
+// FoldUsername gives the form in which usernames are compared, found and
+// counted: without outer spaces, and folded so that two which look alike to a
+// person who types them are the same (compatibility forms and case).
 func FoldUsername(s string) string {
-	return cases.Fold().String(norm.NFC.String(strings.TrimSpace(s)))
+	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(strings.TrimSpace(s))))
 }
 
 // AddressPrefix gives the network that failed tries are counted for: /24 of

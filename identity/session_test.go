@@ -254,6 +254,21 @@ func TestWhatIsSufficient(t *testing.T) {
 	}
 }
 
+// NI-06: tries are counted under the form by which the account is found, or
+// each way to write a name would have tries of its own.
+func TestNamesThatLookAlikeAreOne(t *testing.T) {
+	for _, same := range [][2]string{
+		{"Rosa", "rosa"}, {" Rosa ", "rosa"}, {"STRASSE", "stra\u00dfe"}, {"\uff52\uff4f\uff53\uff41", "ROSA"}, {"e\u0301", "\u00c9"},
+	} {
+		if identity.FoldUsername(same[0]) != identity.FoldUsername(same[1]) {
+			t.Errorf("%q and %q are told apart", same[0], same[1])
+		}
+	}
+	if identity.FoldUsername("rosa") == identity.FoldUsername("ros\u00e0") {
+		t.Error("an accent was lost")
+	}
+}
+
 func TestAddressPrefixes(t *testing.T) {
 	for in, want := range map[string]string{
 		"203.0.113.77": "203.0.113.0/24", "::ffff:203.0.113.77": "203.0.113.0/24",

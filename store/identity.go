@@ -3,20 +3,11 @@ package store
 import (
 	"context"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
-
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
 )
-
-// usernameKey folds a username so that two which look alike to a person who
-// types them are the same: compatibility forms and case.
-func usernameKey(username string) string {
-	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(username)))
-}
 
 const selectPerson = `SELECT tenant, id, username, name, role, language, disabled, created FROM person `
 
@@ -27,7 +18,7 @@ func (p *ports) PersonByID(ctx context.Context, tenant, id string) (identity.Per
 
 // PersonByUsername implements identity.Store.
 func (p *ports) PersonByUsername(ctx context.Context, tenant, username string) (identity.Person, error) {
-	return p.person(ctx, selectPerson+`WHERE tenant = $1 AND username_key = $2`, tenant, usernameKey(username))
+	return p.person(ctx, selectPerson+`WHERE tenant = $1 AND username_key = $2`, tenant, identity.FoldUsername(username))
 }
 
 // PersonByIdentity implements identity.Store. Of several accounts linked to
@@ -75,7 +66,7 @@ func (p *ports) PutPerson(ctx context.Context, v identity.Person) error {
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 			ON CONFLICT (tenant, id) DO UPDATE SET username = excluded.username, username_key = excluded.username_key,
 				name = excluded.name, role = excluded.role, language = excluded.language, disabled = excluded.disabled`,
-			v.Tenant, v.ID, v.Username, usernameKey(v.Username), name, string(v.Role), v.Language, v.Disabled, micros(v.Created))
+			v.Tenant, v.ID, v.Username, identity.FoldUsername(v.Username), name, string(v.Role), v.Language, v.Disabled, micros(v.Created))
 		if err != nil {
 			return err
 		}
