@@ -215,6 +215,17 @@ func TestLaunchContextReachesTheGrant(t *testing.T) {
 	}
 }
 
+// SMART CTX-10, CTX-12: what the EHR left out is filled in, and signing in
+// afterwards does not lose it.
+func TestLaunchContextIsFilledIn(t *testing.T) {
+	w := newWorld(t)
+	w.service.StyleURL = "https://as.example/style.json"
+	g, _ := w.allow(w.rosa(), nil, "launch", w.launch("Patient/rosa", oauth.Context{Patient: "rosa"}), "scope", launchScope)
+	if g.Context.StyleURL != w.service.StyleURL || g.Context.NeedPatientBanner == nil || !*g.Context.NeedPatientBanner {
+		t.Errorf("%+v", g.Context)
+	}
+}
+
 // SMART LAU-03: the scope launch without a value gives no context and is not
 // granted; the rest of the request stands.
 func TestLaunchScopeWithoutValue(t *testing.T) {

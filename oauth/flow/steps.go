@@ -102,14 +102,14 @@ func (s *Service) settleCapacity(ctx context.Context, p *oauth.Pending, who Visi
 	return true, s.adopt(ctx, p, choices[0])
 }
 
-// launched gives the context that the EHR registered for the request, without
-// what a person chose since; empty for a standalone launch.
+// launched gives the context that the EHR registered for the request, filled
+// in but without what a person chose since; empty for a standalone launch.
 func (s *Service) launched(ctx context.Context, p oauth.Pending) (oauth.Context, error) {
 	if p.Request.Launch == "" {
 		return oauth.Context{}, nil
 	}
 	l, err := s.Read.LaunchByHash(ctx, p.Tenant, p.Request.Launch)
-	return l.Context, err
+	return s.embedded(l.Context), err
 }
 
 // adopt fixes the acting capacity and with it the launch context, which
