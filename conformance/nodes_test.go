@@ -53,40 +53,46 @@ func TestTwoNodes(t *testing.T) {
 		}
 	})
 	t.Run("SMART REV-02: what one node revokes the other refuses", func(t *testing.T) {
-		g, err := a.Launch(t.Context(), launch)
+		revokedThere(t, a, b, launch)
+	})
+}
+
+// revokedThere revokes at the first node and waits for the second to refuse.
+func revokedThere(t *testing.T, a *kit.Target, b string, launch kit.Launch) {
+	t.Helper()
+	g, err := a.Launch(t.Context(), launch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func() int {
+		res, err := a.Do(t.Context(), kit.Request{URL: b + "/fhir/Patient/rosa", Bearer: g.Access()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		read := func() int {
-			res, err := a.Do(t.Context(), kit.Request{URL: b + "/fhir/Patient/rosa", Bearer: g.Access()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return res.Status
+		return res.Status
+	}
+	if status := read(); status != http.StatusOK {
+		t.Fatalf("before: %d", status)
+	}
+	if _, err := a.RevokeToken(t.Context(), launch.Client, g.RefreshToken()); err != nil {
+		t.Fatal(err)
+	}
+	res, err := a.Do(t.Context(), kit.Request{URL: b + "/token", Form: url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {g.RefreshToken()}, "client_id": {launch.Client.ID},
+	}})
+	if err != nil || res.Status != http.StatusBadRequest {
+		t.Error(res, err)
+	}
+	tick, late := time.NewTicker(50*time.Millisecond), time.NewTimer(revocationLimit)
+	defer tick.Stop()
+	defer late.Stop()
+	for read() != http.StatusUnauthorized {
+		select {
+		case <-tick.C:
+		case <-late.C:
+			t.Fatalf("the other node still answers after %s", revocationLimit)
 		}
-		if status := read(); status != http.StatusOK {
-			t.Fatalf("before: %d", status)
-		}
-		if _, err := a.RevokeToken(t.Context(), app, g.RefreshToken()); err != nil {
-			t.Fatal(err)
-		}
-		res, err := a.Do(t.Context(), kit.Request{URL: b + "/token", Form: url.Values{
-			"grant_type": {"refresh_token"}, "refresh_token": {g.RefreshToken()}, "client_id": {app.ID},
-		}})
-		if err != nil || res.Status != http.StatusBadRequest {
-			t.Error(res, err)
-		}
-		tick, late := time.NewTicker(50*time.Millisecond), time.NewTimer(revocationLimit)
-		defer tick.Stop()
-		defer late.Stop()
-		for read() != http.StatusUnauthorized {
-			select {
-			case <-tick.C:
-			case <-late.C:
-				t.Fatalf("the other node still answers after %s", revocationLimit)
-			}
-		}
-	})
+	}
 }
 
 // race calls 20 times at once and counts the successes.
