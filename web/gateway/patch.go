@@ -15,14 +15,32 @@ import (
 
 var errPatch = errs.New(errs.Unprocessable, "patch-not-applicable", "The patch cannot be applied to the resource.")
 
+// maxPatched bounds what becomes of a resource, in bytes; maxPatchWork bounds
+// what the operations of one patch read together. A value that is copied into
+// itself doubles: some thirty copies would fill any memory.
+const (
+	maxPatched   = 2 << 20
+	maxPatchWork = 64 << 20
+)
+
+var errPatchTooLarge = errs.New(errs.TooLarge, "patch-too-large", "The patch makes the resource too large, or takes too much work.")
+
 // applyPatch applies a JSON Patch (RFC 6902). What it does not touch keeps its
-// exact text. Errors: errs.Unprocessable, alike for every cause.
+// exact text. Errors: errs.Unprocessable, alike for every cause;
+// errs.TooLarge above the bounds.
 func applyPatch(doc json.RawMessage, ops []rest.PatchOp) (json.RawMessage, error) {
 	doc = bytes.TrimSpace(doc)
+	work := 0
 	for _, op := range ops {
+		if work += len(doc); work > maxPatchWork {
+			return nil, errPatchTooLarge
+		}
 		var err error
 		if doc, err = applyOne(doc, op); err != nil {
 			return nil, err
+		}
+		if len(doc) > maxPatched {
+			return nil, errPatchTooLarge
 		}
 	}
 	return doc, nil

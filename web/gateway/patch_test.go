@@ -2,9 +2,12 @@ package gateway
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mandate-health/mandate/fhir/rest"
+	"github.com/mandate-health/mandate/internal/errs"
 )
 
 // RFC 6902, the cases of its appendix and the corners of RFC 6901.
@@ -48,6 +51,29 @@ func TestPatch(t *testing.T) {
 		if (err != nil) != (c.want == "") || string(got) != c.want {
 			t.Errorf("%s: %s %v, want %s", name, got, err, c.want)
 		}
+	}
+}
+
+// Copies into itself double a value, and many operations read a large one again
+// and again: neither may cost more than a large request does (SMART TRP-28).
+func TestAPatchIsBounded(t *testing.T) {
+	copies := slices.Repeat([]rest.PatchOp{{Op: "copy", From: "/a", Path: "/a/-"}}, 60)
+	tests := slices.Repeat([]rest.PatchOp{{Op: "test", Path: "/b", Value: json.RawMessage(`1`)}}, 500)
+	large := `{"a":"` + strings.Repeat("x", 1<<20) + `","b":1}`
+	for name, c := range map[string]struct {
+		doc string
+		ops []rest.PatchOp
+	}{
+		"doubling":  {`{"a":["some text"]}`, copies},
+		"rereading": {large, tests},
+		"adding":    {`{"a":[]}`, []rest.PatchOp{{Op: "add", Path: "/a/-", Value: json.RawMessage(`"` + strings.Repeat("x", 3<<20) + `"`)}}},
+	} {
+		if _, err := applyPatch(json.RawMessage(c.doc), c.ops); !errs.Is(err, errs.TooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if out, err := applyPatch(json.RawMessage(large), tests[:50]); err != nil || string(out) != large {
+		t.Errorf("an ordinary patch of a large resource: %v", err)
 	}
 }
 
