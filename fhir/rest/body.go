@@ -31,7 +31,7 @@ func (r *Request) readBody(method string, in Incoming, posted bool) (form []Para
 		if err := r.media(in.Header, mediaForm); err != nil {
 			return nil, err
 		}
-		return parseQuery(string(in.Body))
+		return parseQuery(string(in.Body), true)
 	case r.Interaction == Patch || r.Interaction == ConditionalPatch:
 		if err := r.media(in.Header, mediaPatch); err != nil {
 			return nil, err

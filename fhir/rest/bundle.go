@@ -55,7 +55,7 @@ func parseEntry(e view.Entry) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	params, err := parseQuery(query)
+	params, err := parseQuery(query, searches(method, seg))
 	if err != nil {
 		return Entry{}, err
 	}

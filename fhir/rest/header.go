@@ -83,7 +83,7 @@ func (r *Request) setNoneExist(text string) error {
 		return errCondHeader
 	}
 	// Some clients send the search with its question mark.
-	params, err := parseQuery(strings.TrimPrefix(text, "?"))
+	params, err := parseQuery(strings.TrimPrefix(text, "?"), false)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func Parse(in Incoming) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	query, err := parseQuery(in.RawQuery)
+	query, err := parseQuery(in.RawQuery, searches(method, seg))
 	if err != nil {
 		return Request{}, err
 	}

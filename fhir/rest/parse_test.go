@@ -162,8 +162,9 @@ func TestRefusals(t *testing.T) {
 		{"repeated _format", ask("GET /Patient?_format=json&_format=xml", ""), errs.Invalid, "parameter-repeated"},
 		{"repeated _type", ask("GET /?_type=Patient&_type=Group", ""), errs.Invalid, "parameter-repeated"},
 		{"modified _count", ask("GET /Patient?_count:x=1", ""), errs.Invalid, "parameter-repeated"},
-		{"empty value", ask("GET /Observation?patient=", ""), errs.Invalid, "parameter-empty"},
-		{"no value", ask("GET /Observation?patient", ""), errs.Invalid, "parameter-empty"},
+		{"empty value in a condition", ask("DELETE /Patient?identifier=", ""), errs.Invalid, "parameter-empty"},
+		{"no value in an operation", ask("GET /$export?_type", ""), errs.Invalid, "parameter-empty"},
+		{"empty value in a conditional create", ask("POST /Patient", patientA, "If-None-Exist: identifier="), errs.Invalid, "parameter-empty"},
 		{"bad encoding", ask("GET /Observation?patient=%zz", ""), errs.Invalid, "query-encoding"},
 		{"bad utf-8", ask("GET /Observation?patient=%ff", ""), errs.Invalid, "query-encoding"},
 		{"null byte", ask("GET /Observation?patient=a%00b", ""), errs.Invalid, "query-encoding"},
@@ -256,6 +257,22 @@ func TestQueryValues(t *testing.T) {
 	r = mustParse(t, ask("POST /Observation/_search?patient=a", "category=x+y", form))
 	if len(r.Query) != 2 || r.Query[0].Name != "patient" || r.Query[1].Values[0] != "x y" {
 		t.Errorf("merged: %+v", r.Query)
+	}
+}
+
+// SMART US-13: a public kit searches Location?address without a value, and
+// expects the answer of the type: granted or not.
+func TestSearchParametersWithoutAValue(t *testing.T) {
+	for _, in := range []Incoming{
+		ask("GET /Location?address", ""), ask("GET /Location?address=&_count=", ""),
+		ask("POST /Location/_search?name=", "address=", form), ask("GET /Patient/a/Condition?code=", ""),
+	} {
+		if r := mustParse(t, in); len(r.Query) != 0 {
+			t.Errorf("%s: %+v", in.RawQuery, r.Query)
+		}
+	}
+	if r := mustParse(t, ask("GET /Location?address=&name=x", "")); len(r.Query) != 1 || r.Query[0].Name != "name" {
+		t.Errorf("%+v", r.Query)
 	}
 }
 

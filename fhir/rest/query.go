@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,9 +18,17 @@ var single = []string{
 	"_score", "_sort", "_summary", "_total", "_type", "_outputFormat", "_until", "_offset", "_page", "mode",
 }
 
+// searches reports whether parameters can only narrow what is shown: one
+// without a value says nothing and is left out, as public test kits expect
+// (SMART US-13). Elsewhere it would widen a condition and is refused.
+func searches(method string, seg []string) bool {
+	operation := slices.ContainsFunc(seg, func(s string) bool { return strings.HasPrefix(s, "$") })
+	return endsInSearch(seg) || method == http.MethodGet && !operation
+}
+
 // parseQuery reads form-encoded parameters, of an address or of a body, in
-// order.
-func parseQuery(raw string) ([]Param, error) {
+// order. Parameters without a value are left out of a search, else refused.
+func parseQuery(raw string, search bool) ([]Param, error) {
 	if len(raw) > maxQuery {
 		return nil, errs.New(errs.TooLarge, "query-too-long", "The query is too long.")
 	}
@@ -35,7 +44,12 @@ func parseQuery(raw string) ([]Param, error) {
 		if err != nil {
 			return nil, err
 		}
-		params = append(params, p)
+		if p.Raw == "" && !search {
+			return nil, errs.New(errs.Invalid, "parameter-empty", "A query parameter has no value.")
+		}
+		if p.Raw != "" {
+			params = append(params, p)
+		}
 	}
 	return params, nil
 }
@@ -46,9 +60,6 @@ func parsePair(pair string) (Param, error) {
 	value, errValue := url.QueryUnescape(encodedValue)
 	if errName != nil || errValue != nil || !plainText(value) {
 		return Param{}, errs.New(errs.Invalid, "query-encoding", "A query parameter is not correctly encoded.")
-	}
-	if value == "" {
-		return Param{}, errs.New(errs.Invalid, "parameter-empty", "A query parameter has no value.")
 	}
 	p, ok := parseName(name)
 	if !ok {
