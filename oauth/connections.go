@@ -135,7 +135,7 @@ func (c *Connections) revoke(ctx context.Context, tx ConnectionsTx, g Grant, rea
 	e := origin
 	e.Kind, e.Action, e.Outcome = audit.GrantRevoked, "U", audit.Success
 	e.Tenant, e.Time, e.Reason = g.Tenant, now, reason
-	e.ClientID, e.GrantID, e.Patient, e.Consents = g.ClientID, g.ID, g.Record(), g.Consents
+	e.ClientID, e.GrantID, e.Patient, e.Consents = g.ClientID, g.ID, g.Record(), g.Basis()
 	return true, tx.AppendAudit(ctx, e)
 }
 

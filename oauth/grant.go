@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"encoding/json"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/mandate-health/mandate/fhir"
@@ -94,6 +96,17 @@ func RecordOf(c Context, capacity fhir.Capacity) string {
 		return capacity.Patient
 	}
 	return ""
+}
+
+// Basis lists the versioned Consents on which the grant rests: those that let a
+// proxy act, and the one that records the approval of the app. Audit events
+// name them as the authority of an act (AR-01, AU-01).
+func (g Grant) Basis() []string {
+	out := slices.Clone(g.Consents)
+	if g.ConsentID != "" {
+		out = append(out, "Consent/"+g.ConsentID+"/_history/"+strconv.Itoa(g.ConsentVersion))
+	}
+	return out
 }
 
 // Context is the launch context of a grant (SMART CTX-*): it belongs to the

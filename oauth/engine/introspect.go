@@ -160,7 +160,7 @@ func (u *unit) event(kind audit.Kind, callerID, network, requestID string) audit
 	ev := audit.Event{
 		Tenant: u.site.Tenant, Time: u.now, Kind: kind, Action: "E", Outcome: audit.Success,
 		PersonID: u.grant.PersonID, Capacity: u.grant.Capacity, ClientID: callerID,
-		Patient: u.grant.Record(), GrantID: u.grant.ID, Consents: u.grant.Consents,
+		Patient: u.grant.Record(), GrantID: u.grant.ID, Consents: u.grant.Basis(),
 		Network: network, RequestID: requestID,
 	}
 	if u.access != nil {

@@ -296,10 +296,7 @@ func (s *Service) tellPatient(ctx context.Context, tx Tx, g oauth.Grant) error {
 func (s *Service) grantedEvent(p oauth.Pending, who Visitor, a access.ScopeAnswer, g oauth.Grant) audit.Event {
 	e := s.event(p, who, audit.GrantCreated)
 	e.Action, e.GrantID = "C", g.ID
-	e.Patient, e.Consents = g.Record(), slices.Clone(a.Consents)
-	if g.ConsentID != "" {
-		e.Consents = append(e.Consents, "Consent/"+g.ConsentID+"/_history/1")
-	}
+	e.Patient, e.Consents = g.Record(), g.Basis()
 	e.Detail = map[string]string{"scopes": g.Scopes}
 	if len(a.Explained) > 0 {
 		if b, err := json.Marshal(a.Explained); err == nil {

@@ -207,7 +207,7 @@ func (a *attempt) event(kind audit.Kind, outcome audit.Outcome, reason string) a
 	return audit.Event{
 		Tenant: a.call.Site.Tenant, Time: a.now, Kind: kind, Action: "E", Outcome: outcome, Reason: reason,
 		PersonID: g.PersonID, Capacity: capacity, ClientID: id, SessionID: g.SessionHash,
-		Patient: g.Record(), GrantID: g.ID, Consents: g.Consents,
+		Patient: g.Record(), GrantID: g.ID, Consents: g.Basis(),
 		Network: a.call.Network, RequestID: a.call.RequestID,
 		Detail: a.detail(),
 	}

@@ -71,7 +71,7 @@ func (a *act) event(failure error) audit.Event {
 	if e.Resource.IsZero() && a.req.Type != "" && a.req.Type != rest.AnyType {
 		e.Resource.Type = a.req.Type
 	}
-	e.ResourceVersion, e.Query, e.Consents = a.version, blanked(a.req), a.consents
+	e.ResourceVersion, e.Query, e.Consents = a.version, blanked(a.req), a.authority()
 	if failure == nil {
 		return e
 	}
@@ -87,6 +87,18 @@ func (a *act) event(failure error) audit.Event {
 	}
 	a.delivered = nil
 	return e
+}
+
+// authority lists the Consents under which the act took place: those that the
+// decisions named, and those on which the grant rests.
+func (a *act) authority() []string {
+	out := slices.Clone(a.consents)
+	for _, c := range a.x.bearer.Grant.Basis() {
+		if !slices.Contains(out, c) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func kindOf(r rest.Request) (audit.Kind, string) {

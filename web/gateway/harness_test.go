@@ -170,7 +170,7 @@ func (w *world) token(name, scopes string, capacity fhir.Capacity, topics ...str
 		Client: oauth.Client{ID: "app", AllowedOrigins: []string{"https://app.example"}}, Scopes: scopes, JTI: "jti-" + name,
 		Grant: oauth.Grant{
 			ID: "grant-" + name, PersonID: "person", ClientID: "app", Capacity: capacity, Scopes: scopes, Topics: topics,
-			Context: oauth.Context{Patient: patient}, Ends: w.clock.Now().Add(time.Hour), ConsentID: "approval",
+			Context: oauth.Context{Patient: patient}, Ends: w.clock.Now().Add(time.Hour), ConsentID: "approval", ConsentVersion: 1,
 		},
 	}
 }

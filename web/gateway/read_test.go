@@ -234,7 +234,7 @@ func TestProxyGates(t *testing.T) {
 	w := newWorld(t)
 	w.asDaughter("patient/MedicationRequest.rs")
 	equal(t, w.get("elena", "/MedicationRequest").want(200).ids(), []string{"MedicationRequest/mr"})
-	if e := w.log.last(); len(e.Consents) != 1 || e.Capacity.Acting.ID != "rosa-elena" {
+	if e := w.log.last(); !slices.Equal(e.Consents, []string{"Consent/e1-daughter-meds-appts/_history/1", "Consent/approval/_history/1"}) || e.Capacity.Acting.ID != "rosa-elena" {
 		t.Errorf("%+v", e)
 	}
 	delete(w.loader.relations, "rosa-elena")
