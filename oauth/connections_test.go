@@ -107,7 +107,7 @@ func connections() (*oauth.Connections, *shelf) {
 	proxy := fhir.Capacity{Kind: fhir.CapacityDesignatedProxy, Acting: fhir.Reference{Type: "RelatedPerson", ID: "re"}, Patient: "rosa"}
 	s := &shelf{grants: map[string]oauth.Grant{
 		"own":   {Tenant: "t", ID: "own", PersonID: "p-rosa", ClientID: "diary", Capacity: self("rosa"), Context: oauth.Context{Patient: "rosa"}, ConsentID: "c-own", Created: now.Add(-3 * time.Hour)},
-		"proxy": {Tenant: "t", ID: "proxy", PersonID: "p-elena", Capacity: proxy, Context: oauth.Context{Patient: "rosa"}, ConsentID: "c-proxy", Consents: []string{"Consent/e1/_history/1"}, Created: now.Add(-2 * time.Hour)},
+		"proxy": {Tenant: "t", ID: "proxy", PersonID: "p-elena", Capacity: proxy, Context: oauth.Context{Patient: "rosa"}, ConsentID: "c-proxy", ConsentVersion: 1, Consents: []string{"Consent/e1/_history/1"}, Created: now.Add(-2 * time.Hour)},
 		"elena": {Tenant: "t", ID: "elena", PersonID: "p-elena", Capacity: self("elena"), ConsentID: "c-elena", Created: now.Add(-time.Hour)},
 		"many":  {Tenant: "t", ID: "many", PersonID: "p-hale", Capacity: fhir.Capacity{Kind: fhir.CapacityPractitioner}, Created: now},
 	}}
@@ -175,7 +175,7 @@ func TestConnectionsEnd(t *testing.T) {
 		t.Errorf("%+v, withdrawn %v, %d events", g, s.withdrawn, len(s.events))
 	}
 	e := s.events[0]
-	if e.Kind != audit.GrantRevoked || e.PersonID != "p-rosa" || e.Patient != "rosa" || e.GrantID != "proxy" || !slices.Equal(e.Consents, g.Consents) || e.Network != "192.0.2.1" {
+	if e.Kind != audit.GrantRevoked || e.PersonID != "p-rosa" || e.Patient != "rosa" || e.GrantID != "proxy" || !slices.Equal(e.Consents, []string{"Consent/e1/_history/1", "Consent/c-proxy/_history/1"}) || e.Network != "192.0.2.1" {
 		t.Errorf("%+v", e)
 	}
 	if err := c.End(t.Context(), rosa, "elena", audit.Event{}); !errs.Is(err, errs.NotFound) || !s.grants["elena"].Revoked.IsZero() {
