@@ -15,9 +15,11 @@ type act struct {
 	req rest.Request
 	// made and version are the resource written and the version read or
 	// written, subjects whom a write is about, for the audit log.
-	made      fhir.Reference
-	version   string
-	subjects  []string
+	made     fhir.Reference
+	version  string
+	subjects []string
+	// attached is what the stored state of the resource points to.
+	attached  []fhir.Reference
 	delivered []delivery
 	consents  []string
 	// reason is why it was refused, most decisive first.

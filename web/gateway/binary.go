@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/fhir/view"
@@ -45,6 +46,32 @@ func (a *act) adoptBinary(res *fhir.Resource) (reachable bool, err error) {
 	res.Subjects, res.ForeignSubject = own.res.Subjects, own.res.ForeignSubject
 	res.Labels = slices.Concat(res.Labels, own.res.Labels)
 	return true, nil
+}
+
+// attachable refuses a document that names a Binary which the token could not
+// read before, whether or not it exists: a Binary is read by way of its
+// document, so whoever may write documents could read every Binary there is
+// (SMART TRP-14). What the stored document named already stays.
+func (a *act) attachable(body []byte) error {
+	res, err := view.Scan(localise(body, a.x.g.d.Upstream.Base(), ""))
+	if err != nil || a.x.system() || !slices.Contains(owning, res.Type) {
+		return err
+	}
+	for _, ref := range res.Targets {
+		if ref.Type != "Binary" || slices.Contains(a.attached, ref) {
+			continue
+		}
+		own, known := a.x.memory.owners[ref.ID]
+		if !known {
+			if own, err = a.findOwner(ref); err != nil {
+				return err
+			}
+		}
+		if !own.found {
+			return a.forbid(access.Decision{Reasons: []access.Reason{{Rule: "compartment", Code: "binary-not-visible", Subject: ref.String()}}})
+		}
+	}
+	return nil
 }
 
 // findOwner looks for a document that names the Binary and may be read: in the

@@ -194,7 +194,7 @@ func (a *act) stored(op scope.Ops) (sight, error) {
 		}
 		return sight{}, a.forbid(d)
 	}
-	a.subjects = res.Subjects
+	a.subjects, a.attached = res.Subjects, res.Targets
 	s := sight{raw: raw, res: res}
 	if m := a.req.IfMatch; m != "" && strings.TrimPrefix(m, "W/") != strings.TrimPrefix(tag(s), "W/") {
 		return sight{}, errChanged
@@ -225,6 +225,9 @@ func (a *act) acceptable(body []byte, op scope.Ops) ([]byte, error) {
 	}
 	if !d.Allow {
 		return nil, a.forbid(d)
+	}
+	if err := a.attachable(body); err != nil {
+		return nil, err
 	}
 	a.subjects = res.Subjects
 	a.note(d)

@@ -114,6 +114,39 @@ func TestWriteTraps(t *testing.T) {
 	}
 }
 
+// SMART TRP-14: a Binary is read by way of its document, so a document that an
+// app writes must not claim one that the app could not read before, however it
+// is named. Absent, orphaned and foreign ones are refused alike.
+func TestNoDocumentClaimsABinary(t *testing.T) {
+	w := newWorld(t)
+	w.token("app", "patient/DocumentReference.cruds patient/DiagnosticReport.cruds", self("rosa"))
+	w.token("blind", "patient/DocumentReference.u", self("rosa"))
+	document := func(id, binary string) string {
+		return `{"resourceType":"DocumentReference",` + id + `"status":"current","subject":{"reference":"Patient/rosa"},"content":[{"attachment":{"url":"` + binary + `"}}]}`
+	}
+	refusal := ""
+	for _, binary := range []string{"ines-pdf", "orphan", "none"} {
+		for _, r := range []reply{
+			w.do("app", "POST", "/DocumentReference", document("", "Binary/"+binary)),
+			w.do("app", "POST", "/DocumentReference", document("", base+"/Binary/"+binary)),
+			w.do("app", "POST", "/DocumentReference", document("", w.deps.Upstream.Base()+"/Binary/"+binary)),
+			w.do("app", "PUT", "/DocumentReference/rosa-doc", document(`"id":"rosa-doc",`, "Binary/"+binary)),
+			w.do("app", "PATCH", "/DocumentReference/rosa-doc", `[{"op":"replace","path":"/content/0/attachment/url","value":"Binary/`+binary+`"}]`, patchType),
+			w.do("app", "POST", "/DiagnosticReport", `{"resourceType":"DiagnosticReport","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/rosa"},"presentedForm":[{"url":"Binary/`+binary+`"}]}`),
+		} {
+			if r.want(403); refusal == "" {
+				refusal = r.raw
+			}
+			if r.raw != refusal {
+				t.Errorf("%s: %s, want %s", binary, r.raw, refusal)
+			}
+		}
+		w.get("app", "/Binary/"+binary).want(404)
+	}
+	w.do("app", "POST", "/DocumentReference", document("", "Binary/rosa-pdf")).want(201)
+	w.do("blind", "PUT", "/DocumentReference/rosa-doc", document(`"id":"rosa-doc",`, "Binary/rosa-pdf")).want(200)
+}
+
 func contentType(method string) string {
 	if method == "PATCH" {
 		return patchType
