@@ -21,6 +21,7 @@ func Generate(start time.Time) []Resource {
 	g := newGen(start, 15000)
 	g.clinic()
 	g.relatedPersons()
+	g.kin = relatedTo(g.out)
 	cohort := g.cohort()
 	for i := range cohort {
 		g.chart(&cohort[i])

@@ -21,6 +21,7 @@ type gen struct {
 	out      []Resource
 	clinical int // clinical resources so far
 	trail    trail
+	kin      map[string][]reference // RelatedPersons by the patient's id
 }
 
 // meta is what goes into Resource.meta.

@@ -35,14 +35,15 @@ func (g *gen) careTeam(p *person) {
 }
 
 var goals = [...]struct {
+	code     string
 	text     string
 	category string
 	due      int
 }{
-	{"Keep pain at 3 of 10 or less on most days", "physiotherapy", 60},
-	{"Be at home for as long as possible", "behavioral", 180},
-	{"Family knows whom to call at night", "safety", 30},
-	{"Eat two small meals a day", "dietary", 45},
+	{"pain", "Keep pain at 3 of 10 or less on most days", "physiotherapy", 60},
+	{"home", "Be at home for as long as possible", "behavioral", 180},
+	{"night-call", "Family knows whom to call at night", "safety", 30},
+	{"meals", "Eat two small meals a day", "dietary", 45},
 }
 
 func (g *gen) goals(p *person) {
@@ -51,7 +52,7 @@ func (g *gen) goals(p *person) {
 			d.str("lifecycleStatus", []string{"active", "active", "completed", "on-hold"}[n])
 			d.concept("achievementStatus", code{term + "goal-achievement", []string{"in-progress", "sustaining", "achieved", "no-progress"}[n], ""})
 			d.concepts("category", code{term + "goal-category", goal.category, ""})
-			d.obj("description", func() { d.str("text", goal.text) })
+			d.concept("description", code{ownBase + "/codes/goal", goal.code, goal.text})
 			d.refTo("subject", p.ref())
 			d.str("startDate", p.visits[0].date)
 			d.one("target", func() { d.str("dueDate", dateOf(g.on(goal.due, 0, 0))) })

@@ -27,8 +27,14 @@ func (t *trail) add(r reference, l label) {
 
 // provenance says who wrote the records of the patient, so that
 // _revinclude=Provenance:target finds something for each of them (SMART US-26).
+// Patient and RelatedPersons have one each of their own: whoever may not see
+// one of them still sees where the rest comes from.
 func (g *gen) provenance(p *person) {
 	t := g.trail
+	g.attest(p, p.id+"-prov-patient", []reference{p.ref()}, normal, orgPalliative)
+	if kin := g.kin[p.id]; len(kin) > 0 {
+		g.attest(p, p.id+"-prov-kin", kin, normal, orgPalliative)
+	}
 	n := 0
 	for part := range slices.Chunk(t.plain, targetsPerProvenance) {
 		n++

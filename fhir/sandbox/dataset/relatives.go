@@ -17,6 +17,18 @@ func (g *gen) relatedPersons() {
 	}
 }
 
+// relatedTo lists the RelatedPersons by the id of their patient.
+func relatedTo(set []Resource) map[string][]reference {
+	out := map[string][]reference{}
+	for _, r := range set {
+		if r.Type == "RelatedPerson" {
+			patient := stringAfter(r.JSON, `"patient":{"reference":"Patient/`)
+			out[patient] = append(out[patient], reference{typ: r.Type, id: r.ID})
+		}
+	}
+	return out
+}
+
 type relative struct{ id, patient, given, family, relation string }
 
 func (g *gen) relative(r relative, i int) {
