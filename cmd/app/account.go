@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -27,7 +28,7 @@ type accountAdd struct {
 	Username string   `required:"" help:"Name to sign in with."`
 	Name     string   `required:"" help:"Name by which pages call the person."`
 	Role     string   `required:"" enum:"patient,proxy,clinician,admin" help:"patient, proxy, clinician or admin."`
-	Identity []string `help:"FHIR resource that stands for the person, such as Patient/1 or Practitioner/7; for a proxy RelatedPerson/ID@PATIENT. May be repeated." placeholder:"TYPE/ID"`
+	Identity []string `help:"FHIR resource of the person, such as Patient/1 or Practitioner/7; for a proxy RelatedPerson/ID@PATIENT. May be repeated." placeholder:"TYPE/ID"`
 	Language string   `help:"Language of the pages, such as es." placeholder:"TAG"`
 }
 
@@ -52,7 +53,7 @@ func (c *accountAdd) Run(s *streams) error {
 	if err != nil {
 		return explain(err)
 	}
-	defer st.Close()
+	defer closing(s.ctx, st, slog.New(slog.NewTextHandler(s.err, nil)))
 	hasher, err := keys.NewRing(st, clk).Hasher(s.ctx, tenant)
 	if err != nil {
 		return explain(err)

@@ -38,14 +38,14 @@ type development struct {
 func (a *App) startDevelopment(ctx context.Context, main net.Addr, at *reached, servers *group) (*development, error) {
 	d := &development{servers: servers, token: a.ids.Secret()}
 	var err error
-	if d.demo, err = beside(main, 2); err != nil {
+	if d.demo, err = beside(ctx, main, 2); err != nil {
 		return nil, err
 	}
 	d.demoURL = publicURL("http", d.demo.Addr())
 	if at.upstream != "" {
 		return d, nil
 	}
-	l, err := beside(main, 1)
+	l, err := beside(ctx, main, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (a *App) startDevelopment(ctx context.Context, main net.Addr, at *reached, 
 
 // beside listens on the main address's port plus offset, or on any free port
 // when that one is taken.
-func beside(main net.Addr, offset int) (net.Listener, error) {
+func beside(ctx context.Context, main net.Addr, offset int) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(main.String())
 	if err != nil {
 		return nil, err
@@ -73,10 +73,11 @@ func beside(main net.Addr, offset int) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(n+offset))); err == nil {
+	var open net.ListenConfig
+	if l, err := open.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(n+offset))); err == nil {
 		return l, nil
 	}
-	return net.Listen("tcp", net.JoinHostPort(host, "0"))
+	return open.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
 }
 
 // devCertificate makes the certificate of --tls for the names by which the
@@ -171,7 +172,7 @@ func (a *App) seedConsents(ctx context.Context) error {
 			return fmt.Errorf("demo consent %s: %w", r.ID, err)
 		}
 		if errs.Is(err, errs.Unprocessable) {
-			a.log.Warn("demo consent not filed", "id", r.ID, "why", errs.As(err).Msg)
+			a.log.WarnContext(ctx, "demo consent not filed", "id", r.ID, "why", errs.As(err).Msg)
 		}
 	}
 	return nil

@@ -59,7 +59,7 @@ func (a *App) moveClock(w http.ResponseWriter, r *http.Request) {
 		}
 		m.Advance(d)
 	}
-	a.log.Warn("development: the clock was moved", "now", a.clock.Now())
+	a.log.WarnContext(r.Context(), "development: the clock was moved", "now", a.clock.Now())
 	a.writeJSON(w, map[string]time.Time{"now": a.clock.Now()})
 }
 

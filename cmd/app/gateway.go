@@ -50,7 +50,8 @@ func (o origins) Registered(ctx context.Context, tenant, origin string) (bool, e
 func (a *App) gateway() http.Handler {
 	return gateway.New(gateway.Deps{
 		Tenant: tenant, Base: a.site.FHIRBase, BasePath: fhirPath, Verifier: verifier{a.engine}, Authority: a.loader,
-		Upstream: a.record, Owned: &fhirapi.Service{File: a.consents, Consents: a.store, Relations: a.store}, Validator: a.codec, Recorder: a.queue, Origins: origins{a}, Problems: a.problem,
+		Upstream: a.record, Owned: &fhirapi.Service{File: a.consents, Consents: a.store, Relations: a.store},
+		Validator: a.codec, Recorder: a.queue, Origins: origins{a}, Problems: a.problem,
 		Clock: a.clock, IDs: a.ids, Hasher: a.hasher, RequestID: web.RequestID, Address: a.session.Address, Log: a.log,
 	})
 }
@@ -80,7 +81,7 @@ func printRoutes(ctx context.Context, w io.Writer, asJSON bool) error {
 	if a.store, err = openStore(ctx, a.cfg, a.clock, a.ids); err != nil {
 		return explain(err)
 	}
-	defer a.store.Close()
+	defer closing(ctx, a.store, a.log)
 	if err := a.build(ctx, reached{public: "http://localhost:8080", upstream: "http://localhost:8081/fhir"}); err != nil {
 		return explain(err)
 	}

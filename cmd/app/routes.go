@@ -78,7 +78,8 @@ func (a *App) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		{Method: "POST", Path: "/token", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Token(d)},
 		{Method: "POST", Path: "/introspect", Auth: route.Client, PHI: route.Identifiers, Limit: "introspect", Owner: ownerProtocol, Handler: protocol.Introspect(d)},
 		{Method: "POST", Path: "/revoke", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Revoke(d)},
-		{Method: "POST", Path: "/launch", Auth: route.Client, PHI: route.Identifiers, Limit: "token", Owner: ownerProtocol, Handler: protocol.RegisterLaunch(d, a.flow, a.site.Issuer+"/launch")},
+		{Method: "POST", Path: "/launch", Auth: route.Client, PHI: route.Identifiers, Limit: "token", Owner: ownerProtocol,
+			Handler: protocol.RegisterLaunch(d, a.flow, a.site.Issuer+"/launch")},
 	}
 	for path, h := range map[string]http.Handler{
 		fhirPath + "/.well-known/smart-configuration": smart, "/.well-known/openid-configuration": oidc, "/jwks": jwks,

@@ -48,7 +48,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := a.startClock(ctx); err != nil {
 		return err
 	}
-	main, err := net.Listen("tcp", cfg.Listen)
+	main, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w. Is another program using it? Choose another with --listen", cfg.Listen, err)
 	}
@@ -56,8 +56,16 @@ func Run(ctx context.Context, cfg Config) error {
 	if a.store, err = openStore(ctx, cfg, a.clock, a.ids); err != nil {
 		return explain(err)
 	}
-	defer a.store.Close()
+	defer closing(ctx, a.store, a.log)
 	return a.serve(ctx, main)
+}
+
+// closing closes the store; what it held is durable already, so a failure is
+// only told.
+func closing(ctx context.Context, st io.Closer, log *slog.Logger) {
+	if err := st.Close(); err != nil {
+		log.ErrorContext(ctx, "store not closed", "err", err)
+	}
 }
 
 // explain gives the sentence of an error in place of its code.
@@ -81,7 +89,7 @@ func (a *App) startClock(ctx context.Context) error {
 	if a.cfg.ClockOffset == "" {
 		return nil
 	}
-	a.log.Warn("UNSAFE: the clock is shifted by a file; never do this in production", "file", a.cfg.ClockOffset)
+	a.log.WarnContext(ctx, "UNSAFE: the clock is shifted by a file; never do this in production", "file", a.cfg.ClockOffset)
 	if err := readOffset(m, a.cfg.ClockOffset); err != nil {
 		return err
 	}
@@ -94,7 +102,7 @@ func (a *App) startClock(ctx context.Context) error {
 				return
 			case <-tick.C:
 				if err := readOffset(m, a.cfg.ClockOffset); err != nil {
-					a.log.Error("clock offset not read", "err", err)
+					a.log.ErrorContext(ctx, "clock offset not read", "err", err)
 				}
 			}
 		}
@@ -212,7 +220,7 @@ func (a *App) housekeep(ctx context.Context) {
 			return
 		case <-tick.C:
 			if _, err := a.store.Housekeep(ctx, a.clock.Now()); err != nil && ctx.Err() == nil {
-				a.log.Error("housekeeping failed", "err", err)
+				a.log.ErrorContext(ctx, "housekeeping failed", "err", err)
 			}
 		}
 	}

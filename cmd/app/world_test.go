@@ -82,7 +82,7 @@ func run(dir string, change func(*app.Config)) (*server, error) {
 		select {
 		case err := <-s.ended:
 			end()
-			return nil, fmt.Errorf("the server ended at its start: %v\n%s", err, s.out)
+			return nil, fmt.Errorf("the server ended at its start: %w\n%s", err, s.out)
 		case <-deadline:
 			end()
 			return nil, fmt.Errorf("no ready file within %s\n%s", startDeadline, s.out)
