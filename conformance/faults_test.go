@@ -259,8 +259,8 @@ func (b *broken) serve(t *testing.T, l net.Listener, behind string) {
 		},
 	}
 	s := &http.Server{Handler: proxy}
-	go s.Serve(l)
-	t.Cleanup(func() { s.Close() })
+	go func() { _ = s.Serve(l) }() // ends with Close
+	t.Cleanup(func() { _ = s.Close() })
 }
 
 // TestFaultsTurnRowsRed: rows that cannot fail are worth nothing. Each fault

@@ -112,7 +112,7 @@ func (s *server) await() error {
 			}
 		case err := <-s.exited:
 			s.exited <- err
-			return fmt.Errorf("the server ended: %v\n%s", err, s.tail())
+			return fmt.Errorf("the server ended: %w\n%s", err, s.tail())
 		case <-late.C:
 			return errors.Join(fmt.Errorf("the server is not ready after %s\n%s", startLimit, s.tail()), s.stop())
 		}

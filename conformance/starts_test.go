@@ -82,10 +82,10 @@ func TestUpstreamDown(t *testing.T) {
 	}
 	back := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/fhir+json")
-		io.WriteString(w, `{"resourceType":"Patient","id":"rosa","meta":{"versionId":"1","security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"N"}]},"name":[{"family":"Alvarez"}]}`)
+		_, _ = io.WriteString(w, `{"resourceType":"Patient","id":"rosa","meta":{"versionId":"1","security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"N"}]},"name":[{"family":"Alvarez"}]}`)
 	})}
-	go back.Serve(l)
-	t.Cleanup(func() { back.Close() })
+	go func() { _ = back.Serve(l) }() // ends with Close
+	t.Cleanup(func() { _ = back.Close() })
 	res, err = target.FHIR(t.Context(), token(), "Patient/rosa")
 	if err != nil || res.Status != http.StatusOK {
 		t.Fatal(res, err)

@@ -281,7 +281,9 @@ func countsAreTrue(ctx context.Context, t *kit.Target) error {
 		}
 	}
 	before := told["Observation"]
-	body := fmt.Sprintf(`{"resourceType":"Observation","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"N"}]},"status":"final","code":{"text":"count"},"subject":{"reference":"Patient/%s"}}`, g.Patient())
+	body := fmt.Sprintf(`{"resourceType":"Observation",
+		"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"N"}]},
+		"status":"final","code":{"text":"count"},"subject":{"reference":"Patient/%s"}}`, g.Patient())
 	res, err := t.Do(ctx, kit.Request{Method: http.MethodPost, URL: t.Upstream + "/Observation", Type: "application/fhir+json", Body: strings.NewReader(body)})
 	if c.Note(err) {
 		c.That(res.Status == http.StatusCreated, "writing behind: %s", res)

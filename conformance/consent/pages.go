@@ -193,7 +193,10 @@ func reflection(ctx context.Context, t *kit.Target) error {
 			c.That(!strings.Contains(string(res.Body), "<script>alert") && !strings.Contains(string(res.Body), "<img src=x"), "%s is reflected raw", name)
 		}
 	}
-	for _, path := range []string{"/signin?next=" + url.QueryEscape(attack), "/signin?next=https://evil.example/", "/signin?flow=" + url.QueryEscape(attack), "/" + url.PathEscape(attack)} {
+	for _, path := range []string{
+		"/signin?next=" + url.QueryEscape(attack), "/signin?next=https://evil.example/",
+		"/signin?flow=" + url.QueryEscape(attack), "/" + url.PathEscape(attack),
+	} {
 		res, err := t.Do(ctx, kit.Request{URL: t.Issuer + path, Header: http.Header{"Accept": {"text/html"}}})
 		if c.Note(err) {
 			c.That(!strings.Contains(string(res.Body), "<script>alert"), "%s is reflected raw", path)

@@ -271,7 +271,10 @@ func proxyReads(ctx context.Context, t *kit.Target) error {
 			c.That(err == nil && !strings.Contains(string(raw), `"code":"R"`), "MedicationRequest/%s is restricted", e.ID)
 		}
 	}
-	for _, path := range []string{"Observation?patient=rosa", "Condition?patient=rosa", "Patient/joaquin", "Patient/noah", "Patient/elena-own", "Consent?patient=rosa", "RelatedPerson?patient=rosa", "Communication?patient=rosa", "AuditEvent"} {
+	for _, path := range []string{
+		"Observation?patient=rosa", "Condition?patient=rosa", "Patient/joaquin", "Patient/noah", "Patient/elena-own",
+		"Consent?patient=rosa", "RelatedPerson?patient=rosa", "Communication?patient=rosa", "AuditEvent",
+	} {
 		res, err := t.FHIR(ctx, g.Access(), path)
 		if c.Note(err) {
 			c.That(res.Status == http.StatusForbidden || res.Status == http.StatusNotFound, "%s", res)

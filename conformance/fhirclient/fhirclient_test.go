@@ -179,7 +179,8 @@ func run(t *testing.T, out io.Writer, name string, args ...string) {
 			t.Error(err)
 		}
 		select {
-		case <-exited:
+		case err := <-exited:
+			t.Log(name, "ended:", err)
 		case <-time.After(30 * time.Second):
 			t.Error(name, "does not end")
 			if err := cmd.Process.Kill(); err != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/url"
 )
 
 // keepTokens lets a story see what the token endpoint answered to the app,
@@ -96,23 +95,4 @@ func (w *world) get(address, token string) (int, []byte) {
 		w.t.Fatal(err)
 	}
 	return resp.StatusCode, body
-}
-
-// refresh redeems a refresh token by hand and gives the status and the error.
-func (w *world) refresh(token string) (int, string) {
-	w.t.Helper()
-	resp, err := http.PostForm(w.ready.Issuer+"/token", url.Values{
-		"grant_type": {"refresh_token"}, "refresh_token": {token}, "client_id": {"demo-app"},
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var body struct {
-		Error string `json:"error"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
-		w.t.Fatal(err)
-	}
-	return resp.StatusCode, body.Error
 }

@@ -79,7 +79,7 @@ func newWorld(t *testing.T) *world {
 		select {
 		case err := <-ended:
 			ended <- err
-			return false, fmt.Errorf("the server ended at its start: %v\n%s", err, w.log)
+			return false, fmt.Errorf("the server ended at its start: %w\n%s", err, w.log)
 		default:
 		}
 		raw, err := os.ReadFile(file)
@@ -104,8 +104,7 @@ func (w *world) stop(c *exec.Cmd, ended chan error) {
 		}
 	case <-time.After(stopDeadline):
 		_ = c.Process.Kill()
-		<-ended
-		w.t.Errorf("the server did not end within %s", stopDeadline)
+		w.t.Errorf("the server did not end within %s: %v", stopDeadline, <-ended)
 	}
 	if w.t.Failed() {
 		lines := strings.Split(w.log.String(), "\n")

@@ -194,7 +194,8 @@ func (b *Browser) SignIn(ctx context.Context, address string) (*Page, error) {
 // pass goes through the log-in pages, if there are any.
 func (b *Browser) pass(ctx context.Context, p *Page, app string) (*Page, error) {
 	for range 4 {
-		f, pressed := p.FormWith("password"), (*Button)(nil)
+		var pressed *Button
+		f := p.FormWith("password")
 		switch {
 		case f != nil:
 			f.Set("username", b.Person.Username)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -147,17 +148,17 @@ func asyKid(ctx context.Context, t *kit.Target) error {
 
 func asyJKU(ctx context.Context, t *kit.Target) error {
 	var c kit.Check
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	var asked atomic.Int32
-	trap := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	trap := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
 		w.WriteHeader(http.StatusNotFound)
 	})}
 	go func() { _ = trap.Serve(l) }() // ends with Close
-	defer trap.Close()
+	defer func() { _ = trap.Close() }()
 	for _, jku := range []string{"http://" + l.Addr().String() + "/jwks.json", "https://evil.example/jwks.json"} {
 		expectRefused(ctx, t, &c, "foreign jku", func(a *kit.Assertion) { a.Header = map[string]any{"jku": jku} })
 	}

@@ -33,7 +33,10 @@ func formXML(ctx context.Context, t *kit.Target) error {
 	outcome(res, err, http.StatusNotAcceptable)
 	res, err = t.FHIR(ctx, w.token, "Patient/"+w.me+"?_format=xml")
 	outcome(res, err, http.StatusNotAcceptable)
-	res, err = t.Do(ctx, kit.Request{Method: http.MethodPost, URL: t.FHIRBase + "/Observation", Bearer: w.token, Type: "application/fhir+xml", Body: strings.NewReader("<Observation/>")})
+	res, err = t.Do(ctx, kit.Request{
+		Method: http.MethodPost, URL: t.FHIRBase + "/Observation", Bearer: w.token,
+		Type: "application/fhir+xml", Body: strings.NewReader("<Observation/>"),
+	})
 	outcome(res, err, http.StatusUnsupportedMediaType)
 	return c.Err()
 }

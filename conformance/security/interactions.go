@@ -318,7 +318,10 @@ func needInclude(ctx context.Context, t *kit.Target) error {
 	if err != nil {
 		return err
 	}
-	for _, query := range []string{"_include=Observation:subject", "_include=Observation:encounter", "_include=*", "_revinclude=Provenance:target", "_include:iterate=Observation:subject"} {
+	for _, query := range []string{
+		"_include=Observation:subject", "_include=Observation:encounter", "_include=*", "_revinclude=Provenance:target",
+		"_include:iterate=Observation:subject",
+	} {
 		res, err := t.FHIR(ctx, w.token, "Observation?_count=20&patient="+w.me+"&"+query)
 		if !c.Note(err) {
 			continue
@@ -352,7 +355,10 @@ func needOperations(ctx context.Context, t *kit.Target) error {
 	if err != nil {
 		return err
 	}
-	for _, path := range []string{"$meta", "Patient/$match", "Observation/$lastn?patient=" + w.me, "Observation/$stats", "$graphql?query={x}", "Patient/" + w.me + "/$diff", "$unknown", "$export", "Patient/$export", "Observation/$nothing"} {
+	for _, path := range []string{
+		"$meta", "Patient/$match", "Observation/$lastn?patient=" + w.me, "Observation/$stats", "$graphql?query={x}",
+		"Patient/" + w.me + "/$diff", "$unknown", "$export", "Patient/$export", "Observation/$nothing",
+	} {
 		res, err := t.FHIR(ctx, w.token, path)
 		if c.Note(err) {
 			c.That(res.Status >= 400 && res.Status < 500, "%s", res)

@@ -64,7 +64,8 @@ func trapAlike(ctx context.Context, t *kit.Target) error {
 		hidden := w.get(ctx, &c, pair[0], http.StatusForbidden, http.StatusNotFound)
 		missing := w.get(ctx, &c, pair[1], http.StatusForbidden, http.StatusNotFound)
 		c.That(sameOutcome(hidden, missing), "%s and %s", hidden, missing)
-		c.That(len(hidden.Body)-len(missing.Body) == len(pair[0])-len(pair[1]) || len(hidden.Body) == len(missing.Body), "the bodies have %d and %d bytes", len(hidden.Body), len(missing.Body))
+		have, want := len(hidden.Body), len(missing.Body)
+		c.That(have-want == len(pair[0])-len(pair[1]) || have == want, "the bodies have %d and %d bytes", have, want)
 	}
 	return c.Err()
 }
@@ -297,7 +298,10 @@ func trapToken(ctx context.Context, t *kit.Target) error {
 	if err != nil {
 		return err
 	}
-	for _, query := range []string{"category=vital-signs", "category=|vital-signs", "category=laboratory,vital-signs", "category:not=laboratory", "category=" + observationCategory + "|", "category:missing=true", ""} {
+	for _, query := range []string{
+		"category=vital-signs", "category=|vital-signs", "category=laboratory,vital-signs", "category:not=laboratory",
+		"category=" + observationCategory + "|", "category:missing=true", "",
+	} {
 		res, err := t.FHIR(ctx, w.token, "Observation?_count=50&patient="+w.me+"&"+query)
 		if !c.Note(err) {
 			continue

@@ -120,7 +120,11 @@ func trapReference(ctx context.Context, t *kit.Target) error {
 	if err != nil {
 		return err
 	}
-	for _, ref := range []string{"https://other.example/fhir/Patient/" + w.me, "Patient/" + w.other + "/_history/1", "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", "Group/" + w.me, "patient/" + w.me, "Patient/../Patient/" + w.other} {
+	for _, ref := range []string{
+		"https://other.example/fhir/Patient/" + w.me, "Patient/" + w.other + "/_history/1",
+		"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", "Group/" + w.me, "patient/" + w.me,
+		"Patient/../Patient/" + w.other,
+	} {
 		body := note(w.me)
 		body["subject"] = map[string]any{"reference": ref}
 		res, err := t.Write(ctx, w.token, http.MethodPost, "Observation", body, nil)

@@ -328,7 +328,8 @@ func discCapability(ctx context.Context, t *kit.Target) error {
 	var c kit.Check
 	c.That(res.Status == http.StatusOK && res.Text("resourceType") == "CapabilityStatement", "%s", res)
 	body := string(res.Body)
-	c.That(strings.Contains(body, "http://terminology.hl7.org/CodeSystem/restful-security-service") && strings.Contains(body, `"SMART-on-FHIR"`), "rest.security.service does not name SMART-on-FHIR")
+	c.That(strings.Contains(body, "http://terminology.hl7.org/CodeSystem/restful-security-service") && strings.Contains(body, `"SMART-on-FHIR"`),
+		"rest.security.service does not name SMART-on-FHIR")
 	rest, _ := res.JSON()["rest"].([]any)
 	if c.That(len(rest) > 0, "no rest") {
 		first, _ := rest[0].(map[string]any)

@@ -284,7 +284,7 @@ func launchScope(ctx context.Context, t *kit.Target) error {
 	if err != nil {
 		return err
 	}
-	l.Scope, l.Handle = "launch/patient patient/Patient.rs", value
+	l.Scope = "launch/patient patient/Patient.rs"
 	req := t.AuthorizeRequest(l.Client, l.Scope, t.NewVerifier())
 	req.Set("launch", value)
 	a, err := t.Authorize(ctx, req, kit.Visit{Person: t.Patient()})

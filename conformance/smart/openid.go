@@ -28,7 +28,7 @@ func openID() []kit.Row {
 
 // idToken verifies an id_token with the published keys and gives its claims.
 func idToken(ctx context.Context, t *kit.Target, raw string) (map[string]any, error) {
-	signed, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return nil, fmt.Errorf("the id_token is not a JWS with RS256: %w", err)
 	}
