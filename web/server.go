@@ -119,11 +119,11 @@ func (d *Deps) wrap(next http.Handler) http.Handler {
 		}
 		defer func() {
 			fault := recover()
-			if fault == nil || fault == http.ErrAbortHandler {
-				if fault != nil {
-					panic(fault)
-				}
+			if fault == nil {
 				return
+			}
+			if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(fault)
 			}
 			d.Log.ErrorContext(r.Context(), "request failed", "request_id", id, "fault", fault, "stack", string(debug.Stack()))
 			d.Failed(w, r, errs.New(errs.Internal, "unexpected", "An unexpected error occurred."))

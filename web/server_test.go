@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -159,7 +160,8 @@ func TestPanicBecomesAPage(t *testing.T) {
 		t.Error("the next request failed too")
 	}
 	defer func() {
-		if fault := recover(); fault != http.ErrAbortHandler {
+		fault := recover()
+		if err, ok := fault.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 			t.Errorf("an aborted answer was mended: %v", fault)
 		}
 	}()

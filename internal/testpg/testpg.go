@@ -208,10 +208,14 @@ func (c *Cluster) end(signal syscall.Signal) error {
 	if err := c.process.Process.Signal(signal); err != nil {
 		return err
 	}
-	// How it ended is known: it was told to.
-	<-c.exited
+	err := <-c.exited
 	c.process = nil
-	return nil
+	var told *exec.ExitError
+	if errors.As(err, &told) {
+		// It ended as it was told to.
+		return nil
+	}
+	return err
 }
 
 // Close stops the server and removes its folder.

@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -76,7 +77,8 @@ func TestStartWhileTheStoreIsDown(t *testing.T) {
 		if !errs.Is(err, errs.Unavailable) || len(w.pendings)+len(w.events) != 0 {
 			t.Errorf("%s: %v, %d requests, %d events", statement, err, len(w.pendings), len(w.events))
 		}
-		if _, ok := err.(*flow.Refusal); ok {
+		var told *flow.Refusal
+		if errors.As(err, &told) {
 			t.Errorf("%s: told to the app", statement)
 		}
 	}

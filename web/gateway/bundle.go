@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -79,7 +80,7 @@ func (x *exchange) transaction(req rest.Request) (answer, error) {
 	results, err := x.sendAll(send)
 	if err != nil {
 		for _, s := range steps {
-			if recorded := s.act.conclude(err); recorded != err {
+			if recorded := s.act.conclude(err); !errors.Is(recorded, err) {
 				return answer{}, recorded
 			}
 		}

@@ -63,19 +63,19 @@ type asked struct {
 	requestID string
 }
 
-// read parses the request and answers CORS for the client it names. It
-// reports false when the answer was written already.
-func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.Site) string) (asked, error, bool) {
+// read parses the request and answers CORS for the client it names. open is
+// false when the answer was written already; err is to be answered by refuse.
+func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.Site) string) (a asked, open bool, err error) {
 	site, err := d.Site(r)
 	if err != nil {
 		d.Problem.OAuth(w, r, err)
-		return asked{}, nil, false
+		return asked{}, false, nil
 	}
 	if r.Method == http.MethodOptions {
 		d.preflight(w, r, site.Tenant)
-		return asked{}, nil, false
+		return asked{}, false, nil
 	}
-	a := asked{site: site}
+	a = asked{site: site}
 	a.network, a.requestID = d.origin(r)
 	if a.form, err = readForm(w, r); err == nil {
 		err = d.nameHolder(r, site.Tenant, a.form)
@@ -85,7 +85,7 @@ func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.
 		Authorization: r.Header.Values("Authorization"), Form: a.form,
 	}
 	d.allow(w, r, a.auth)
-	return a, err, true
+	return a, true, err
 }
 
 func (a asked) call() grant.Call {
@@ -117,7 +117,7 @@ func (d Deps) nameHolder(r *http.Request, tenant string, form url.Values) error 
 // Token answers token requests (RFC 6749 §3.2).
 func Token(d Deps) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a, err, open := d.read(w, r, func(s engine.Site) string { return s.TokenURL })
+		a, open, err := d.read(w, r, func(s engine.Site) string { return s.TokenURL })
 		if !open {
 			return
 		}
@@ -139,7 +139,7 @@ func Token(d Deps) http.Handler {
 // has the introspection right (INT-08, INT-09).
 func Introspect(d Deps) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a, err, open := d.read(w, r, func(s engine.Site) string { return s.IntrospectURL })
+		a, open, err := d.read(w, r, func(s engine.Site) string { return s.IntrospectURL })
 		if !open {
 			return
 		}
@@ -200,7 +200,7 @@ func bearer(header []string) (string, bool) {
 // Revoke answers revocation requests (RFC 7009, SMART REV-*).
 func Revoke(d Deps) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a, err, open := d.read(w, r, func(s engine.Site) string { return s.RevokeURL })
+		a, open, err := d.read(w, r, func(s engine.Site) string { return s.RevokeURL })
 		if !open {
 			return
 		}
