@@ -51,6 +51,9 @@ func capabilityOf(t *resourceType, revincludes []string) map[string]any {
 		"searchInclude":    t.includes(),
 		"searchRevInclude": append([]string{"*"}, revincludes...),
 	}
+	if listed := supportedProfiles(t.name); listed != nil {
+		out["supportedProfile"] = listed
+	}
 	if ops := operations(t.name); ops != nil {
 		out["operation"] = ops
 	}

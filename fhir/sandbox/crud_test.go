@@ -291,6 +291,8 @@ func TestCapabilityStatement(t *testing.T) {
 		for member, want := range map[string]string{
 			"searchParam": "category token", "searchInclude": "Observation:patient",
 			"searchRevInclude": "Provenance:target", "interaction": "vread",
+			// SMART US-22: kits look for the US Core profiles in it.
+			"supportedProfile": "http://hl7.org/fhir/us/core/StructureDefinition/us-core-observation-lab",
 		} {
 			if !strings.Contains(entry(member), want) {
 				t.Errorf("%s does not list %s: %s", member, want, entry(member))

@@ -18,7 +18,9 @@ func (g *gen) chart(p *person) {
 	}
 	g.labs(p)
 	g.vitals(p)
+	g.averagePressure(p)
 	g.surveys(p)
+	g.preferences(p)
 	g.procedures(p)
 	g.device(p)
 	g.goals(p)
