@@ -124,12 +124,16 @@ func TestAssertionRefusals(t *testing.T) {
 		"alg none":        asserted(backendForm("system/Patient.rs"), none+"."+parts[1]+"."),
 		"garbage":         asserted(backendForm("system/Patient.rs"), "garbage"),
 		"broken":          asserted(backendForm("system/Patient.rs"), parts[0]+"."+parts[1]+".AAAA"),
-		"wrong type":      with(asserted(backendForm("system/Patient.rs"), good), "client_assertion_type", "x"),
-		"no type":         with(asserted(backendForm("system/Patient.rs"), good), "client_assertion_type", ""),
 		"no assertion":    with(asserted(backendForm("system/Patient.rs"), good), "client_assertion", ""),
 		"another in body": with(asserted(backendForm("system/Patient.rs"), good), "client_id", "auditor"),
 	} {
 		w.expect(name, w.request("/token", form), 401, "invalid_client")
+	}
+	// BKS-06: public kits want 400 for a client_assertion_type that is not
+	// offered, as for any unsupported parameter value.
+	for _, kind := range []string{"not_an_assertion_type", ""} {
+		form := with(asserted(backendForm("system/Patient.rs"), good), "client_assertion_type", kind)
+		w.expect("type "+kind, w.request("/token", form), 400, "invalid_request")
 	}
 	if a := w.request("/token", asserted(backendForm("system/Patient.rs"), good)); a.status != 200 {
 		t.Errorf("the assertion was spent by requests that it did not authenticate: %s", a.raw)

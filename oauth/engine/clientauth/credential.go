@@ -44,7 +44,8 @@ func read(req Request) (credential, error) {
 		return credential{method: ClientSecretPost, pairs: []pair{{form.Get("client_id"), form.Get("client_secret")}}}, nil
 	case assertion:
 		if form.Get("client_assertion_type") != AssertionType {
-			return credential{}, errs.New(errs.InvalidClient, "assertion-type", "client_assertion_type must be "+AssertionType+".")
+			// 400, not 401: to public test kits it is an unsupported value.
+			return credential{}, errs.New(errs.InvalidRequest, "assertion-type", "client_assertion_type must be "+AssertionType+".")
 		}
 		if !form.Has("client_assertion") {
 			return credential{}, errs.New(errs.InvalidClient, "assertion-missing", "client_assertion is missing.")
