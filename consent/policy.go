@@ -72,8 +72,8 @@ type grant struct {
 	root           rule
 	permits, carve []rule
 	part2Complete  bool
-	// template holds the functions where no action states them; nil means
-	// every ordinary function.
+	// template holds the functions where no action states them; zero means
+	// that no policy says anything of them.
 	template       functionSet
 	accessOnly     bool
 	knownCategory  bool

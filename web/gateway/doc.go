@@ -12,7 +12,8 @@
 // itself.
 //
 // In reading order: gateway.go and token.go (who asks), act.go (one
-// interaction), sight.go (one resource), read.go, search.go, pages.go,
-// binary.go, provenance.go, write.go, conditional.go, patch.go, bundle.go,
-// export.go, owned.go, metadata.go, audit.go, cors.go, answer.go.
+// interaction), sight.go (one resource), read.go, search.go, pages.go, fetch.go,
+// everything.go, binary.go, provenance.go, write.go, written.go, conditional.go,
+// patch.go, bundle.go, export.go, ndjson.go, owned.go, metadata.go, audit.go,
+// cors.go, answer.go.
 package gateway
