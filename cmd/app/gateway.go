@@ -14,6 +14,7 @@ import (
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/fhirapi"
 	"github.com/mandate-health/mandate/web/gateway"
+	"github.com/mandate-health/mandate/web/protocol"
 	"github.com/mandate-health/mandate/web/route"
 )
 
@@ -46,9 +47,23 @@ func (o origins) Registered(ctx context.Context, tenant, origin string) (bool, e
 	return false, nil
 }
 
+// endpoints are the addresses that both discovery documents and the
+// CapabilityStatement name.
+func (a *App) endpoints() protocol.Endpoints {
+	return protocol.Endpoints{
+		Issuer: a.site.Issuer, FHIRBase: a.site.FHIRBase, Authorize: a.site.Issuer + "/authorize", Token: a.site.TokenURL,
+		Introspect: a.site.IntrospectURL, Revoke: a.site.RevokeURL, JWKS: a.site.Issuer + "/jwks", Management: a.site.Issuer + "/apps",
+	}
+}
+
 // gateway stands below the FHIR base.
 func (a *App) gateway() http.Handler {
+	e := a.endpoints()
 	return gateway.New(gateway.Deps{
+		OAuth: gateway.OAuth{
+			Authorize: e.Authorize, Token: e.Token, Introspect: e.Introspect, Revoke: e.Revoke, Manage: e.Management,
+			Capabilities: protocol.Capabilities(),
+		},
 		Tenant: tenant, Base: a.site.FHIRBase, BasePath: fhirPath, Verifier: verifier{a.engine}, Authority: a.loader,
 		Upstream: a.record, Owned: &fhirapi.Service{File: a.consents, Consents: a.store, Relations: a.store},
 		Validator: a.codec, Recorder: a.queue, Origins: origins{a}, Problems: a.problem,

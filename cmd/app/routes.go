@@ -63,10 +63,7 @@ func (a *App) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		FlowPath: consentpages.Path, SelfPath: "/authorize",
 	}
 	scopes := append([]string{"openid", "fhirUser", "profile", "launch", "launch/patient", "launch/encounter", "offline_access", "online_access"}, flow.SupportedScopes()...)
-	e := protocol.Endpoints{
-		Issuer: a.site.Issuer, FHIRBase: a.site.FHIRBase, Authorize: a.site.Issuer + "/authorize", Token: a.site.TokenURL,
-		Introspect: a.site.IntrospectURL, Revoke: a.site.RevokeURL, JWKS: a.site.Issuer + "/jwks", Management: a.site.Issuer + "/apps",
-	}
+	e := a.endpoints()
 	open := func(method, path, why string, h http.Handler) route.Route {
 		return route.Route{Method: method, Path: path, Auth: route.None, PHI: route.NoPHI, Owner: ownerProtocol, Reason: why, Handler: h}
 	}

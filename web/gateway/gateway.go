@@ -64,13 +64,21 @@ type Owned interface {
 	Do(ctx context.Context, c fhirapi.Call) (fhirapi.Answer, error)
 }
 
-// Deps is what the gateway is made of. All fields are required but Log,
+// OAuth is what the CapabilityStatement says about authorization: the
+// addresses and capabilities of the discovery document.
+type OAuth struct {
+	Authorize, Token, Introspect, Revoke, Manage string
+	Capabilities                                 []string
+}
+
+// Deps is what the gateway is made of. All fields are required but OAuth, Log,
 // RequestID and Address.
 type Deps struct {
 	Tenant string
 	// Base is the public FHIR base URL, without a trailing slash; BasePath is
 	// its path, which requests arrive with.
 	Base, BasePath string
+	OAuth          OAuth
 	Verifier       Verifier
 	Authority      *authority.Loader
 	Upstream       *upstream.Client

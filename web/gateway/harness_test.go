@@ -138,6 +138,7 @@ func newWorld(t testing.TB) *world {
 	w.store = newRecords(t)
 	w.deps = gateway.Deps{
 		Tenant: "default", Base: base, BasePath: "/fhir", Verifier: w.verifier,
+		OAuth:     gateway.OAuth{Authorize: "https://as.example/authorize", Token: "https://as.example/token", Capabilities: []string{"launch-ehr"}},
 		Authority: &authority.Loader{Policies: w.loader, Proxies: w.loader, Clock: w.clock},
 		Upstream:  client, Owned: &fhirapi.Service{File: w.store, Consents: w.store, Relations: w.store}, Validator: validator,
 		Recorder: w.log, Origins: origins{"https://app.example": true, "https://two.example": true}, Problems: problem.New(problem.Config{Issuer: "https://as.example"}),

@@ -135,21 +135,51 @@ func (g *Gateway) merge(theirs *statement, now time.Time) ([]byte, error) {
 		"software":       object{"name": "Mandate"},
 		"implementation": object{"description": "FHIR server behind SMART authorization", "url": g.d.Base},
 		"fhirVersion":    "4.0.1", "format": []string{"json", mediaFHIR}, "patchFormat": []string{"application/json-patch+json"},
-		"instantiates": []string{"http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server"},
+		"instantiates": []string{
+			"http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server",
+			"http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data",
+		},
 		"rest": []object{{
 			"mode": "server", "resource": types,
 			"interaction": []coded{{"batch"}, {"transaction"}},
 			"operation":   []object{{"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"}},
 			"compartment": []string{"http://hl7.org/fhir/CompartmentDefinition/patient"},
-			"security": object{"cors": true, "service": []object{{"coding": []object{{
-				"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR", "display": "SMART-on-FHIR",
-			}}, "text": "OAuth2 using SMART-on-FHIR profile (see http://docs.smarthealthit.org)"}}},
+			"security":    g.security(),
 		}},
 	})
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Internal, "capability", "The statement could not be written.")
 	}
 	return out, nil
+}
+
+// registry is where SMART 1 kept its extensions.
+const registry = "http://fhir-registry.smarthealthit.org/StructureDefinition/"
+
+// security says how to get access. SMART 1 clients, and the (g)(10) tests of
+// SMART 1, read the deprecated extensions (SMART CST-01, CST-02).
+func (g *Gateway) security() object {
+	var uris []object
+	for _, e := range []struct{ name, address string }{
+		{"authorize", g.d.OAuth.Authorize}, {"token", g.d.OAuth.Token}, {"introspect", g.d.OAuth.Introspect},
+		{"revoke", g.d.OAuth.Revoke}, {"manage", g.d.OAuth.Manage},
+	} {
+		if e.address != "" {
+			uris = append(uris, object{"url": e.name, "valueUri": e.address})
+		}
+	}
+	out := object{"cors": true, "service": []object{{"coding": []object{{
+		"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR", "display": "SMART-on-FHIR",
+	}}, "text": "OAuth2 using SMART-on-FHIR profile (see http://docs.smarthealthit.org)"}}}
+	if uris == nil {
+		return out
+	}
+	extensions := []object{{"url": registry + "oauth-uris", "extension": uris}}
+	for _, c := range g.d.OAuth.Capabilities {
+		extensions = append(extensions, object{"url": registry + "capabilities", "valueCode": c})
+	}
+	out["extension"] = extensions
+	return out
 }
 
 // filtered leaves what the gateway passes on of a type.

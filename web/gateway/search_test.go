@@ -220,6 +220,15 @@ func TestCORSAndMetadata(t *testing.T) {
 		strings.Contains(r.raw, "AuditEvent") || strings.Contains(r.raw, "history-system") || r.header.Get(allow) == "" {
 		t.Error(r.raw[:200])
 	}
+	// SMART CST-02: what SMART 1 clients read.
+	for _, part := range []string{
+		`"url":"http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"`, `{"url":"authorize","valueUri":"https://as.example/authorize"}`,
+		`{"url":"token","valueUri":"https://as.example/token"}`, `/capabilities","valueCode":"launch-ehr"}`,
+	} {
+		if !strings.Contains(r.raw, part) {
+			t.Errorf("no %s", part)
+		}
+	}
 	w.get("", "/metadata?_format=xml").want(406)
 	w.meanwhile(func(*http.Request) { panic(http.ErrAbortHandler) })
 	if again := w.get("", "/metadata").want(200); again.raw != r.raw {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -31,6 +32,9 @@ var capabilities = []string{
 	"context-ehr-patient", "context-ehr-encounter", "context-standalone-patient", "context-standalone-encounter",
 	"permission-offline", "permission-online", "permission-patient", "permission-user", "permission-v1", "permission-v2",
 }
+
+// Capabilities gives the SMART capabilities that discovery claims.
+func Capabilities() []string { return slices.Clone(capabilities) }
 
 type smartConfiguration struct {
 	Issuer                string   `json:"issuer"`
