@@ -9,7 +9,6 @@ import (
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/internal/errs"
-	"github.com/mandate-health/mandate/web/fhirapi"
 )
 
 // exportPath is where the jobs and files of bulk exports are reached; no
@@ -192,7 +191,7 @@ func (a *act) jobStatus(t ticket) (answer, error) {
 
 // exportable reports whether a type's file may be fetched by this token.
 func (a *act) exportable(typ string) bool {
-	if access.NeverForApps(typ) || fhirapi.Owns(typ) {
+	if access.NeverForApps(typ) || typ == "Consent" {
 		return false
 	}
 	in := a.x.in

@@ -50,7 +50,7 @@ func TestExport(t *testing.T) {
 	w.get("lab", "/$export").want(400)
 	w.get("lab", "/$export?patient=x", "Prefer: respond-async").want(400)
 	for _, f := range w.exported("all", "/$export") {
-		if f.Type == "Task" || f.Type == "AuditEvent" || f.Type == "RelatedPerson" {
+		if f.Type == "Task" || f.Type == "AuditEvent" || f.Type == "Consent" {
 			t.Error(f)
 		}
 	}
@@ -58,6 +58,30 @@ func TestExport(t *testing.T) {
 	w.do("other", "DELETE", status, "").want(404)
 	w.do("lab", "DELETE", status, "").want(202)
 	w.get("lab", status).want(404)
+}
+
+// D14: the RelatedPersons of an export are Mandate's own records, and only
+// those of members.
+func TestExportOfRelatedPersons(t *testing.T) {
+	w := newWorld(t)
+	w.upstream("PUT", "/Group/ward", `{"resourceType":"Group","id":"ward","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/rosa"}}]}`)
+	w.upstream("PUT", "/RelatedPerson/rosa-elena", `{"resourceType":"RelatedPerson","id":"rosa-elena","patient":{"reference":"Patient/rosa"},"name":[{"family":"`+canary+`"}]}`)
+	w.store.relate(t, "rosa-elena", "Elena")
+	w.system("group", "system/Group.rs system/RelatedPerson.rs")
+	files := w.exported("group", "/Group/ward/$export?_type=RelatedPerson")
+	if len(files) != 1 {
+		t.Fatal(files)
+	}
+	r := w.get("group", strings.TrimPrefix(files[0].URL, base)).want(200)
+	if strings.Contains(r.raw, canary) || strings.Count(r.raw, "\n") != 1 || !strings.Contains(r.raw, "Elena") {
+		t.Error(r.raw)
+	}
+	w.system("none", "system/Group.rs system/Patient.rs")
+	for _, f := range w.exported("none", "/Group/ward/$export") {
+		if f.Type == "RelatedPerson" {
+			t.Error("exported without its scope")
+		}
+	}
 }
 
 // SMART BLK-07: a group's export keeps to its members, and needs the scope.

@@ -11,6 +11,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/web/fhirapi"
 )
 
 // maxLine is the longest line of an export file, in bytes.
@@ -78,6 +79,9 @@ func outsider(res *fhir.Resource, members []string) bool {
 
 // lines adds those resources that may leave.
 func (a *act) lines(chunk []json.RawMessage, typ string, members []string, to *bytes.Buffer) error {
+	if fhirapi.Owns(typ) {
+		return a.ownedLines(chunk, members, to)
+	}
 	if err := a.foresee(chunk); err != nil {
 		return err
 	}

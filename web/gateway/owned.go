@@ -73,17 +73,27 @@ func (a *act) ownedList(items []fhirapi.Item, at place) (answer, error) {
 	}
 	from := min(at.Skip, total)
 	to := min(from+count, total)
+	var page []sight
 	for _, it := range items[from:to] {
 		s, err := a.item(it)
 		if err != nil {
 			return answer{}, err
 		}
+		page = append(page, s)
 		a.deliver(s)
 		if kind == "" {
 			b.Entries = append(b.Entries, a.x.g.historyEntry(s))
 			continue
 		}
 		b.Entries = append(b.Entries, a.x.g.entry(s, kind))
+	}
+	beside, err := a.provenancesOf(page)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, s := range beside {
+		a.deliver(s)
+		b.Entries = append(b.Entries, a.x.g.entry(s, "include"))
 	}
 	if to < total {
 		address, err := a.pageLink(place{Skip: to})

@@ -30,6 +30,24 @@ func TestProxySeesOnlyItself(t *testing.T) {
 	w.get("elena", "/RelatedPerson/rosa-elena").want(403)
 }
 
+// SMART US-26: what the upstream says about where a RelatedPerson comes from is
+// found beside it, with the scope for it and for nobody else's.
+func TestProvenanceOfRelatedPersons(t *testing.T) {
+	w := newWorld(t)
+	w.store.relate(t, "rosa-elena", "Elena")
+	made := func(id, targets string) {
+		w.upstream("PUT", "/Provenance/"+id, `{"resourceType":"Provenance","id":"`+id+`","target":[`+targets+`],"recorded":"2026-10-01T09:31:00Z","agent":[{"who":{"reference":"Practitioner/chen"}}]}`)
+	}
+	made("of-elena", `{"reference":"RelatedPerson/rosa-elena"}`)
+	made("of-two", `{"reference":"RelatedPerson/rosa-elena"},{"reference":"Observation/ines-lab"}`)
+	w.token("rosa", "patient/*.rs", self("rosa"))
+	w.token("bare", "patient/RelatedPerson.rs", self("rosa"))
+	const search = "/RelatedPerson?patient=rosa&_revinclude=Provenance:target"
+	equal(t, w.get("rosa", search).want(200).ids(), []string{"+Provenance/of-elena", "RelatedPerson/rosa-elena"})
+	equal(t, w.get("bare", search).want(200).ids(), []string{"RelatedPerson/rosa-elena"})
+	equal(t, w.get("rosa", "/RelatedPerson?patient=rosa").want(200).ids(), []string{"RelatedPerson/rosa-elena"})
+}
+
 // D14: Consent and RelatedPerson come from Mandate, never from upstream.
 func TestOwnedTypes(t *testing.T) {
 	w := newWorld(t)
