@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,9 +112,15 @@ func (c *Client) Do(ctx context.Context, method, pathAndQuery string, header htt
 	return Response{Status: res.StatusCode, Header: res.Header, Body: b}, nil
 }
 
+// unreachable hides the address that was asked for: its query holds what was
+// searched, such as a name, and the cause is logged.
 func unreachable(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
+	}
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		err = asked.Err
 	}
 	return errs.Wrap(err, errs.Upstream, "upstream-unreachable", "The FHIR server behind Mandate cannot be reached.")
 }
@@ -176,6 +183,10 @@ func (c *Client) Below(link string) (pathAndQuery string, ok bool) {
 	}
 	rest, ok := strings.CutPrefix(link, c.base.String())
 	if !ok || rest == "" || (rest[0] != '/' && rest[0] != '?') {
+		return "", false
+	}
+	u, err := url.Parse(link)
+	if err != nil || slices.Contains(strings.Split(u.Path, "/"), "..") {
 		return "", false
 	}
 	return rest, true

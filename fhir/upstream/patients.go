@@ -73,14 +73,18 @@ func ParseDemographics(raw []byte) (Demographics, error) {
 	return d, nil
 }
 
-// Patient gives what pages say about one patient. Errors: errs.NotFound,
-// errs.Upstream.
+// Patient gives what pages say about one patient. Errors: errs.NotFound;
+// errs.Upstream, also for an answer that is not this Patient.
 func (c *Client) Patient(ctx context.Context, id string) (Demographics, error) {
 	raw, err := c.Read(ctx, fhir.Reference{Type: "Patient", ID: id})
 	if err != nil {
 		return Demographics{}, err
 	}
-	return ParseDemographics(raw)
+	d, err := ParseDemographics(raw)
+	if err != nil || d.ID != id {
+		return Demographics{}, errs.Wrap(err, errs.Upstream, "upstream-other-resource", "The FHIR server behind Mandate gave another resource than asked for.")
+	}
+	return d, nil
 }
 
 // FindPatients gives up to limit patients whose name begins with the text, by
