@@ -1,12 +1,15 @@
 package gateway_test
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/fhir/upstream"
 )
 
 func sorted(list []string) []string {
@@ -209,6 +212,28 @@ func TestUpstreamDown(t *testing.T) {
 	}
 	w.meanwhile(nil)
 	w.get("rosa", "/Observation/lab").want(200)
+}
+
+// An answer that is no resource at all must not tell an app that the patient has
+// no such record: 502, not 404.
+func TestUpstreamTalksNonsense(t *testing.T) {
+	w := newWorld(t)
+	w.token("rosa", "patient/Observation.rs", self("rosa"))
+	text := ""
+	up := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, text) }))
+	defer up.Close()
+	var err error
+	if w.deps.Upstream, err = upstream.New(upstream.Config{Base: up.URL}); err != nil {
+		t.Fatal(err)
+	}
+	w.rebuild()
+	for _, text = range []string{"", "<html>" + canary, `{"resourceType":"Observation","id":"lab"`, "null", "[]", `"x"`} {
+		for _, path := range []string{"/Observation/lab", "/Observation/lab/_history/1", "/Observation/lab/_history", "/Observation"} {
+			if r := w.get("rosa", path).want(502); r.code() != "upstream-malformed" || strings.Contains(r.raw, canary) {
+				t.Errorf("%q %s: %s", text, path, r.raw)
+			}
+		}
+	}
 }
 
 // GW-26: a consent that ends while the answer is fetched counts.

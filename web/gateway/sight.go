@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
 	"slices"
 
@@ -163,11 +165,15 @@ func (a *act) current(ref fhir.Reference, ops ...scope.Ops) (sight, error) {
 }
 
 // only judges the one resource that was asked for; errAbsent when it is
-// hidden, or when the upstream gave another one.
+// hidden. Errors: errs.Upstream when the upstream gave another one or no JSON
+// object at all, which must not pass for an absent record.
 func (a *act) only(raw []byte, ref fhir.Reference, ops ...scope.Ops) (sight, error) {
 	s, ok, err := a.see(raw, ops...)
 	if err != nil {
 		return sight{}, err
+	}
+	if !ok && !(json.Valid(raw) && bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{"))) {
+		return sight{}, errs.New(errs.Upstream, "upstream-malformed", "The FHIR server's answer is not a resource.")
 	}
 	if !ok {
 		return sight{}, errAbsent
