@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mandate-health/mandate/web/pages"
+	"github.com/mandate-health/mandate/web/problem"
 )
 
 // errorDocs is where cause codes are explained.
@@ -12,7 +13,9 @@ const errorDocs = "/docs/errors/"
 
 // errorDoc explains a cause code: the page that error_uri leads to.
 func (a *App) errorDoc(w http.ResponseWriter, r *http.Request) {
+	cause := strings.TrimPrefix(r.URL.Path, errorDocs)
 	a.kit.Render(w, r, http.StatusOK, pages.ErrorPage{
-		Frame: pages.Frame{Lang: a.kit.Lang(r), Now: a.clock.Now()}, Cause: strings.TrimPrefix(r.URL.Path, errorDocs),
+		Frame: pages.Frame{Lang: a.kit.Lang(r), Now: a.clock.Now()},
+		Cause: cause, Kind: string(problem.KindOf(cause)),
 	})
 }

@@ -3,8 +3,8 @@ package pages
 import "github.com/mandate-health/mandate/internal/words"
 
 // ErrorPage says what happened, what it means and what to do. The sentences
-// come from the keys "error.<Cause>.what", ".means" and ".do"; an unknown Cause
-// takes those of Kind, an unknown Kind the general ones.
+// come from the keys "error.<Cause>.what", ".means" and ".do"; a Cause without
+// any takes those of Kind, a Kind without any the general ones.
 type ErrorPage struct {
 	Frame
 	// Cause is the stable code of internal/errs; Kind its kind. Neither is
@@ -32,7 +32,7 @@ func (p ErrorPage) titleKey(c *words.Catalogue, lang string) (string, words.Args
 
 // errorKey gives the most exact key that has sentences.
 func errorKey(c *words.Catalogue, cause, kind string) string {
-	for _, name := range []string{cause, sameWords(cause), kind} {
+	for _, name := range []string{cause, sameWords(cause), kind, sameWords(kind)} {
 		if name != "" && c.Has("error."+name+".what") {
 			return "error." + name
 		}
@@ -96,6 +96,15 @@ func sameWords(cause string) string {
 		return "gone"
 	case "cross-site-request":
 		return "form-token"
+	case "choice-not-offered", "form-unreadable", "language-unknown", "method-not-allowed":
+		return "general"
+	case "invalid", "unprocessable", "too_large", "not_supported", "not_acceptable", "unsupported_media_type",
+		"unsupported_grant_type", "unsupported_response_type":
+		return "invalid_request"
+	case "login_required", "interaction_required":
+		return "unauthenticated"
+	case "precondition_failed":
+		return "conflict"
 	}
 	return ""
 }
@@ -108,6 +117,6 @@ func ErrorNames() []string {
 		"forbidden", "unauthenticated", "gone", "conflict", "rate_limited", "upstream",
 		"temporarily_unavailable",
 		"redirect-uri-unregistered", "launch-invalid", "launch-for-other-person", "no-own-record", "no-record-to-share", "offer-changed", "request-answered",
-		"form-token", "grant-ended",
+		"form-token", "grant-ended", "second-factor-missing", "invalid_grant", "unauthorized_client",
 	}
 }

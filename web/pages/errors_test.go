@@ -16,6 +16,8 @@ func TestAnErrorHasTheMostExactWords(t *testing.T) {
 		{"request-not-found", "forbidden", "This page has run out of time"},
 		{"state-missing", "invalid_request", "The app sent us something we could not read"},
 		{"something-new", "access_denied", "This is not open to you"},
+		{"something-new", "unprocessable", "The app sent us something we could not read"},
+		{"form-unreadable", "invalid", "Something went wrong"},
 		{"something-new", "kind-new", "Something went wrong"},
 		{"", "", "Something went wrong"},
 	} {
