@@ -49,9 +49,19 @@ func (m *Manager) protection() error {
 	return m.cross.AddTrustedOrigin(m.origin)
 }
 
-// Protect refuses posts from other sites with errs.Forbidden (D9). POST
-// /authorize is cross-site by specification and must not be wrapped in it.
-func (m *Manager) Protect(next http.Handler) http.Handler { return m.cross.Handler(next) }
+// maxForm bounds a posted form, in bytes: no page has one that is longer, and
+// reading a longer one would fill memory and disk before its token is checked.
+const maxForm = 64 << 10
+
+// Protect refuses posts from other sites with errs.Forbidden (D9), and lets
+// nobody read more of a body than a form has. POST /authorize is cross-site by
+// specification and must not be wrapped in it.
+func (m *Manager) Protect(next http.Handler) http.Handler {
+	return m.cross.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		next.ServeHTTP(w, r)
+	}))
+}
 
 // followsLink reports whether a person opens a page, rather than a script
 // calling or a form being sent.

@@ -262,6 +262,28 @@ func TestPostsFromOtherSites(t *testing.T) {
 	}
 }
 
+// A form is read up to a bound, whatever its encoding, so that nobody fills
+// memory or disk in front of the form token.
+func TestLongForms(t *testing.T) {
+	for media, frame := range map[string][2]string{
+		"application/x-www-form-urlencoded": {"csrf=", ""},
+		"multipart/form-data; boundary=x":   {"--x\r\nContent-Disposition: form-data; name=\"csrf\"; filename=\"f\"\r\n\r\n", "\r\n--x--\r\n"},
+	} {
+		body := strings.NewReader(frame[0] + strings.Repeat("a", 1<<20) + frame[1])
+		h := manager(t, "https://id.example.org", &directory{}).Protect(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.PostFormValue(session.FormField) != "" || r.MultipartForm != nil {
+				t.Errorf("%s: a form of a megabyte is taken", media)
+			}
+		}))
+		r := httptest.NewRequest("POST", "https://id.example.org/", body)
+		r.Header.Set("Content-Type", media)
+		serve(h, r)
+		if left := body.Len(); left < 1<<19 {
+			t.Errorf("%s: only %d bytes were left unread", media, left)
+		}
+	}
+}
+
 // Nobody but a configured proxy chooses the address that is seen.
 func TestAddresses(t *testing.T) {
 	m := manager(t, "http://localhost", &directory{})
