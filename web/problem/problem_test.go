@@ -137,6 +137,22 @@ func TestUnknownErrorsAreHidden(t *testing.T) {
 	}
 }
 
+// The log of a failure names no patient: ids stay in the audit log, which the
+// id of the request leads to.
+func TestFailuresAreLoggedWithoutIDs(t *testing.T) {
+	for path, want := range map[string]string{
+		"/fhir/Patient/rosa/_history/1": "/fhir/Patient/…", "/fhir/Patient/rosa": "/fhir/Patient/…",
+		"/fhir/Observation": "/fhir/Observation", "/token": "/token", "/apps/9f1c/end": "/apps/9f1c/…",
+	} {
+		var log bytes.Buffer
+		p := New(Config{Issuer: "https://as.example", Log: slog.New(slog.NewTextHandler(&log, nil))})
+		p.FHIR(httptest.NewRecorder(), httptest.NewRequest("GET", path+"?name=Rosa", nil), errs.New(errs.Upstream, "upstream-failed", "x"))
+		if !strings.Contains(log.String(), "path="+want+" ") || strings.Contains(log.String(), "rosa") || strings.Contains(log.String(), "Rosa") {
+			t.Errorf("%s: %s", path, log.String())
+		}
+	}
+}
+
 func TestPagesAndProblems(t *testing.T) {
 	var status int
 	p := New(Config{Issuer: "https://as.example", Page: func(w http.ResponseWriter, _ *http.Request, s int, _ *errs.Error) {

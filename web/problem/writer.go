@@ -55,14 +55,12 @@ func (p *Writer) Status(err error) int {
 // failed client authentication that tried Basic is told so (SMART TOK-14,
 // SYM-03).
 func (p *Writer) OAuth(w http.ResponseWriter, r *http.Request, err error) {
-	e, row := p.row(err)
-	p.note(r, e)
+	e, row := p.begin(w, r, err)
 	status := row.status
 	if row.oauthStatus != 0 {
 		status = row.oauthStatus
 	}
 	NoStore(w)
-	p.retry(w, e)
 	if e.Kind == errs.InvalidClient && basicTried(r) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="token", charset="UTF-8"`)
 	}
@@ -79,13 +77,8 @@ func (p *Writer) OAuth(w http.ResponseWriter, r *http.Request, err error) {
 // FHIR writes an OperationOutcome whose details.coding is the cause code. A
 // 401 carries the Bearer challenge of RFC 6750 §3.
 func (p *Writer) FHIR(w http.ResponseWriter, r *http.Request, err error) {
-	e, row := p.row(err)
-	p.note(r, e)
-	p.retry(w, e)
-	w.Header().Set("Cache-Control", "no-store")
-	if row.status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", challenge(r, e, row))
-	}
+	e, row := p.begin(w, r, err)
+	demand(w, r, e, row)
 	write(w, "application/fhir+json", row.status, p.Outcome(e))
 }
 
@@ -119,13 +112,8 @@ func (p *Writer) Outcome(err error) any {
 
 // JSON writes problem+json (RFC 9457) for the APIs of our own.
 func (p *Writer) JSON(w http.ResponseWriter, r *http.Request, err error) {
-	e, row := p.row(err)
-	p.note(r, e)
-	p.retry(w, e)
-	w.Header().Set("Cache-Control", "no-store")
-	if row.status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", challenge(r, e, row))
-	}
+	e, row := p.begin(w, r, err)
+	demand(w, r, e, row)
 	write(w, "application/problem+json", row.status, struct {
 		Type   string `json:"type"`
 		Title  string `json:"title"`
@@ -137,10 +125,7 @@ func (p *Writer) JSON(w http.ResponseWriter, r *http.Request, err error) {
 
 // HTML hands the error to the page renderer.
 func (p *Writer) HTML(w http.ResponseWriter, r *http.Request, err error) {
-	e, row := p.row(err)
-	p.note(r, e)
-	p.retry(w, e)
-	w.Header().Set("Cache-Control", "no-store")
+	e, row := p.begin(w, r, err)
 	if p.page != nil {
 		p.page(w, r, row.status, e)
 		return
@@ -149,6 +134,16 @@ func (p *Writer) HTML(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(row.status)
 	_, _ = w.Write([]byte(row.title + "\n" + e.Msg + "\n"))
+}
+
+// begin finds the row of an error, logs what the operator must know and sets
+// the headers that every answer of a failure has.
+func (p *Writer) begin(w http.ResponseWriter, r *http.Request, err error) (*errs.Error, row) {
+	e, row := p.row(err)
+	p.note(r, e)
+	p.retry(w, e)
+	w.Header().Set("Cache-Control", "no-store")
+	return e, row
 }
 
 // row finds the row of an error. A kind without one is shown as a fault of
@@ -170,9 +165,18 @@ func (p *Writer) row(err error) (*errs.Error, row) {
 func (p *Writer) note(r *http.Request, e *errs.Error) {
 	switch e.Kind {
 	case errs.Internal, errs.Unavailable, errs.Upstream:
-		p.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path,
+		p.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", place(r.URL.Path),
 			"kind", string(e.Kind), "code", e.Code, "cause", e.Cause)
 	}
+}
+
+// place gives the part of a path that names no person: what follows its first
+// two segments are ids, and the id of a patient is health data.
+func place(path string) string {
+	if parts := strings.SplitAfterN(path, "/", 4); len(parts) == 4 {
+		return parts[0] + parts[1] + parts[2] + "…"
+	}
+	return path
 }
 
 func (p *Writer) retry(w http.ResponseWriter, e *errs.Error) {
@@ -186,6 +190,13 @@ func (p *Writer) link(e *errs.Error) string {
 		return ""
 	}
 	return p.docs + e.Code
+}
+
+// demand tells with a 401 which credential is wanted (RFC 6750 §3).
+func demand(w http.ResponseWriter, r *http.Request, e *errs.Error, row row) {
+	if row.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", challenge(r, e, row))
+	}
 }
 
 // challenge gives the Bearer challenge. It names no error when the request
