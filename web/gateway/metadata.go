@@ -148,7 +148,7 @@ func (g *Gateway) merge(theirs *statement, now time.Time) ([]byte, error) {
 		}},
 	})
 	if err != nil {
-		return nil, errs.Wrap(err, errs.Internal, "capability", "The statement could not be written.")
+		return nil, errs.Wrap(err, errs.Internal, "capability-statement", "The statement could not be written.")
 	}
 	return out, nil
 }

@@ -106,7 +106,7 @@ func (a *act) selfLink() string {
 func (x *exchange) seal(purpose string, v any) (string, error) {
 	plain, err := json.Marshal(v)
 	if err != nil {
-		return "", errs.Wrap(err, errs.Internal, "handle", "A link could not be made.")
+		return "", errs.Wrap(err, errs.Internal, "page-link", "A link could not be made.")
 	}
 	box, err := x.box(purpose)
 	if err != nil {
@@ -142,11 +142,11 @@ func (x *exchange) open(purpose, handle string, v any) error {
 func (x *exchange) box(purpose string) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(x.g.d.Hasher.Sum("gateway-link", purpose))
 	if err != nil {
-		return nil, errs.Wrap(err, errs.Internal, "handle", "A link could not be made.")
+		return nil, errs.Wrap(err, errs.Internal, "page-link", "A link could not be made.")
 	}
 	box, err := cipher.NewGCM(block)
 	if err != nil {
-		return nil, errs.Wrap(err, errs.Internal, "handle", "A link could not be made.")
+		return nil, errs.Wrap(err, errs.Internal, "page-link", "A link could not be made.")
 	}
 	return box, nil
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/mandate-health/mandate/oauth/grant"
 )
 
 // Endpoints are the absolute URLs that discovery documents name. Issuer and
@@ -67,7 +69,7 @@ func configuration(e Endpoints, scopes []string) smartConfiguration {
 		Issuer: e.Issuer, JWKSURI: e.JWKS,
 		AuthorizationEndpoint: e.Authorize, TokenEndpoint: e.Token,
 		IntrospectionEndpoint: e.Introspect, RevocationEndpoint: e.Revoke, ManagementEndpoint: e.Management,
-		GrantTypes:            []string{"authorization_code", "refresh_token", "client_credentials"},
+		GrantTypes:            grant.Names(),
 		ResponseTypes:         []string{"code"},
 		Scopes:                scopes,
 		CodeChallengeMethods:  []string{"S256"},
