@@ -146,8 +146,10 @@ func TestFailuresAreLoggedWithoutIDs(t *testing.T) {
 	} {
 		var log bytes.Buffer
 		p := New(Config{Issuer: "https://as.example", Log: slog.New(slog.NewTextHandler(&log, nil))})
-		p.FHIR(httptest.NewRecorder(), httptest.NewRequest("GET", path+"?name=Rosa", nil), errs.New(errs.Upstream, "upstream-failed", "x"))
-		if !strings.Contains(log.String(), "path="+want+" ") || strings.Contains(log.String(), "rosa") || strings.Contains(log.String(), "Rosa") {
+		w := httptest.NewRecorder()
+		w.Header().Set("X-Request-Id", "r-17")
+		p.FHIR(w, httptest.NewRequest("GET", path+"?name=Rosa", nil), errs.New(errs.Upstream, "upstream-failed", "x"))
+		if !strings.Contains(log.String(), "request_id=r-17 method=GET path="+want+" ") || strings.Contains(log.String(), "rosa") || strings.Contains(log.String(), "Rosa") {
 			t.Errorf("%s: %s", path, log.String())
 		}
 	}

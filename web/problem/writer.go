@@ -140,7 +140,7 @@ func (p *Writer) HTML(w http.ResponseWriter, r *http.Request, err error) {
 // the headers that every answer of a failure has.
 func (p *Writer) begin(w http.ResponseWriter, r *http.Request, err error) (*errs.Error, row) {
 	e, row := p.row(err)
-	p.note(r, e)
+	p.note(w, r, e)
 	p.retry(w, e)
 	w.Header().Set("Cache-Control", "no-store")
 	return e, row
@@ -162,10 +162,10 @@ func (p *Writer) row(err error) (*errs.Error, row) {
 
 // note logs what the operator must know: faults of our own and of the parts
 // we need, with their cause.
-func (p *Writer) note(r *http.Request, e *errs.Error) {
+func (p *Writer) note(w http.ResponseWriter, r *http.Request, e *errs.Error) {
 	switch e.Kind {
 	case errs.Internal, errs.Unavailable, errs.Upstream:
-		p.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", place(r.URL.Path),
+		p.log.ErrorContext(r.Context(), "request failed", "request_id", w.Header().Get("X-Request-Id"), "method", r.Method, "path", place(r.URL.Path),
 			"kind", string(e.Kind), "code", e.Code, "cause", e.Cause)
 	}
 }
