@@ -92,8 +92,15 @@ func launchURL(to, iss, handle string) string {
 	return u.String()
 }
 
-// checkContext wants ids and references that mean something (CTX-01, CTX-05,
-// CTX-07, CTX-08).
+// webAddress reports whether an app may fetch the address: it is handed on to
+// apps as it stands, and must not be a script.
+func webAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
+}
+
+// checkContext wants ids, references and addresses that mean something (CTX-01,
+// CTX-05, CTX-07, CTX-08, CTX-12).
 func checkContext(c oauth.Context, user fhir.Reference) error {
 	bad := func(member string) error {
 		return errs.New(errs.Invalid, "launch-context-malformed", "The member "+member+" of the launch context is not valid.")
@@ -106,6 +113,9 @@ func checkContext(c oauth.Context, user fhir.Reference) error {
 	}
 	if !user.IsZero() && user.Type != "Patient" && user.Type != "Practitioner" && user.Type != "RelatedPerson" && user.Type != "PractitionerRole" && user.Type != "Person" {
 		return bad("user")
+	}
+	if c.StyleURL != "" && !webAddress(c.StyleURL) {
+		return bad("smart_style_url")
 	}
 	for _, item := range c.FHIRContext {
 		ref, local := fhir.ParseReference(item.Reference)

@@ -68,7 +68,7 @@ func TestRegisterLaunch(t *testing.T) {
 	}
 }
 
-// SMART CTX-01, CTX-02, CTX-05, CTX-07, CTX-08.
+// SMART CTX-01, CTX-02, CTX-05, CTX-07, CTX-08, CTX-12.
 func TestLaunchContextIsChecked(t *testing.T) {
 	item := func(c oauth.ContextRef) oauth.Context {
 		return oauth.Context{Patient: "rosa", FHIRContext: []oauth.ContextRef{c}}
@@ -84,6 +84,10 @@ func TestLaunchContextIsChecked(t *testing.T) {
 		{"image", item(oauth.ContextRef{Reference: "ImagingStudy/1"}), fhir.Reference{}, ""},
 		{"canonical", item(oauth.ContextRef{Canonical: "http://x.example/q|1", Type: "Questionnaire"}), fhir.Reference{}, ""},
 		{"second patient with a role", item(oauth.ContextRef{Reference: "Patient/noah", Role: "https://x.example/sibling"}), fhir.Reference{}, ""},
+		{"style", oauth.Context{StyleURL: "https://ehr.example/style.json?v=2"}, fhir.Reference{}, ""},
+		{"style is a script", oauth.Context{StyleURL: "javascript:alert(1)"}, fhir.Reference{}, "smart_style_url"},
+		{"style is data", oauth.Context{StyleURL: "data:text/html,x"}, fhir.Reference{}, "smart_style_url"},
+		{"style is relative", oauth.Context{StyleURL: "//ehr.example/style.json"}, fhir.Reference{}, "smart_style_url"},
 		{"patient as reference", oauth.Context{Patient: "Patient/rosa"}, fhir.Reference{}, "patient"},
 		{"patient elsewhere", oauth.Context{Patient: "../Patient"}, fhir.Reference{}, "patient"},
 		{"encounter without patient", oauth.Context{Encounter: "e1"}, fhir.Reference{}, "encounter"},
