@@ -94,7 +94,7 @@ func TestAssertionRefusals(t *testing.T) {
 		"no kid":              func(h, _ m) { delete(h, "kid") },
 		"unknown kid":         func(h, _ m) { h["kid"] = "x" },
 		"kid of another type": func(h, _ m) { h["kid"] = "rs" },
-		"no typ":              func(h, _ m) { delete(h, "typ") },
+		"empty typ":           func(h, _ m) { h["typ"] = "" },
 		"other typ":           func(h, _ m) { h["typ"] = "at+jwt" },
 		"foreign jku":         func(h, _ m) { h["jku"] = "https://evil.example/jwks" },
 		"iss is not sub":      func(_, c m) { c["sub"] = "public" },
@@ -102,7 +102,7 @@ func TestAssertionRefusals(t *testing.T) {
 		"client with secret":  func(_, c m) { c["iss"], c["sub"] = "web", "web" },
 		"no iss":              func(_, c m) { delete(c, "iss") },
 		"other aud":           func(_, c m) { c["aud"] = "https://other.example/token" },
-		"issuer as aud":       func(_, c m) { c["aud"] = w.site.Issuer },
+		"below the issuer":    func(_, c m) { c["aud"] = w.site.Issuer + "/" },
 		"aud with slash":      func(_, c m) { c["aud"] = w.site.TokenURL + "/" },
 		"no aud":              func(_, c m) { delete(c, "aud") },
 		"no exp":              func(_, c m) { delete(c, "exp") },
@@ -145,7 +145,9 @@ func TestAssertionTolerance(t *testing.T) {
 	w := newWorld(t)
 	type m = map[string]any
 	for name, edit := range map[string]func(h, c m){
-		"aud in an array":  func(_, c m) { c["aud"] = []string{"x", w.site.TokenURL} },
+		"aud in an array": func(_, c m) { c["aud"] = []string{"x", w.site.TokenURL} },
+		// What openid-client and oauth4webapi send.
+		"general client":   func(h, c m) { delete(h, "typ"); c["aud"] = w.site.Issuer },
 		"iat a bit ahead":  func(_, c m) { c["iat"] = w.clock.Now().Add(30 * time.Second).Unix() },
 		"clock a bit fast": func(_, c m) { c["exp"] = w.clock.Now().Add(5*time.Minute + 50*time.Second).Unix() },
 	} {

@@ -81,7 +81,7 @@ func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.
 		err = d.nameHolder(r, site.Tenant, a.form)
 	}
 	a.auth = clientauth.Request{
-		Tenant: site.Tenant, Audiences: []string{site.TokenURL, endpoint(site)},
+		Tenant: site.Tenant, Audiences: []string{site.TokenURL, endpoint(site), site.Issuer},
 		Authorization: r.Header.Values("Authorization"), Form: a.form,
 	}
 	d.allow(w, r, a.auth)

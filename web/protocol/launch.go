@@ -65,7 +65,7 @@ func RegisterLaunch(d Deps, launches Launches, launchURL string) http.Handler {
 			form.Set("client_assertion_type", body.ClientAssertionType)
 		}
 		who, err := d.Auth.Authenticate(r.Context(), clientauth.Request{
-			Tenant: site.Tenant, Audiences: []string{launchURL, site.TokenURL},
+			Tenant: site.Tenant, Audiences: []string{launchURL, site.TokenURL, site.Issuer},
 			Authorization: r.Header.Values("Authorization"), Form: form,
 		})
 		if err == nil {

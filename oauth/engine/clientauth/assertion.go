@@ -97,10 +97,18 @@ func parseAssertion(raw string) (*jwt.JSONWebToken, jose.Header, error) {
 	if header.KeyID == "" {
 		return nil, jose.Header{}, errAssertion("assertion-kid", "its header has no kid")
 	}
-	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); !strings.EqualFold(typ, "JWT") {
+	// General OAuth clients leave typ out; none may say that it is another kind
+	// of token.
+	if typ, told := header.ExtraHeaders[jose.HeaderType]; told && !isJWT(typ) {
 		return nil, jose.Header{}, errAssertion("assertion-typ", "the typ of its header must be JWT")
 	}
 	return token, header, nil
+}
+
+// isJWT reports whether a typ says no more than that it is a JWT.
+func isJWT(typ any) bool {
+	text, _ := typ.(string)
+	return strings.EqualFold(text, "JWT")
 }
 
 // check judges the claims at now. An assertion may end at most five minutes
@@ -109,7 +117,7 @@ func (c claims) check(audiences []string, now time.Time) error {
 	named := slices.ContainsFunc(c.Audience, func(aud string) bool { return slices.Contains(audiences, aud) })
 	switch {
 	case !named:
-		return errAssertion("assertion-audience", "aud must be the URL of the token endpoint")
+		return errAssertion("assertion-audience", "aud must be the URL of the token endpoint, or the issuer")
 	case c.Expiry == nil:
 		return errAssertion("assertion-expiry", "exp is missing")
 	case !now.Before(c.Expiry.Time()):

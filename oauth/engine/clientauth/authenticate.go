@@ -29,7 +29,8 @@ const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 type Request struct {
 	Tenant string
 	// Audiences are the URLs of which an assertion must name one: the token
-	// endpoint's, and the endpoint's own where that is another one.
+	// endpoint's, the endpoint's own where that is another one, and the issuer,
+	// which is all that general OAuth clients name.
 	Audiences []string
 	// Authorization holds the values of the Authorization header.
 	Authorization []string
