@@ -13,6 +13,7 @@ func TestDoctorHaleOpensTheAppFromTheRecordsSystem(t *testing.T) {
 	hale.inspect("hale-1-patients")
 	hale.fill("#q", "Rosa Alv")
 	hale.click("form button")
+	hale.until("the patients found", "location.search")
 	hale.click("a[data-patient=rosa]")
 	hale.heading("Open an app for Rosa Alvarez")
 	encounter := eval[string](hale, "document.getElementById('encounter').value")

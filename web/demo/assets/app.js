@@ -332,10 +332,10 @@ async function send() {
 
 // fail shows what happened and what to do.
 function fail(trouble) {
-  let code = trouble instanceof Trouble ? trouble.code : "app_fault";
+  const code = trouble instanceof Trouble ? trouble.code : "app_fault";
   // OAuth has no error of its own for a launch that cannot be used any more.
-  if (code === "invalid_request" && /^The launch value/.test(trouble.said ?? "")) code = "launch_used";
-  const row = document.querySelector(`#reasons [data-code="${CSS.escape(code)}"]`) ?? document.querySelector('#reasons [data-code="other"]');
+  const used = code === "invalid_request" && /^The launch value/.test(trouble.said ?? "");
+  const row = document.querySelector(`#reasons [data-code="${CSS.escape(used ? "launch_used" : code)}"]`) ?? document.querySelector('#reasons [data-code="other"]');
   byId("error-what").textContent = row.querySelector("dt").textContent;
   byId("error-do").textContent = row.querySelector("dd").textContent;
   byId("error-code").textContent = code;
