@@ -25,7 +25,8 @@ func (a *App) devRoutes() []route.Route {
 	}
 	all := http.StripPrefix("/dev/screens", screens.New(a.kit))
 	return []route.Route{
-		on("POST", "/dev/clock", http.HandlerFunc(a.moveClock)),
+		// Any page in the developer's browser could reach it otherwise.
+		on("POST", "/dev/clock", a.session.Protect(http.HandlerFunc(a.moveClock))),
 		on("GET", "/dev/outbox", http.HandlerFunc(a.showOutbox)),
 		on("GET", "/dev/screens", http.RedirectHandler("/dev/screens/", http.StatusSeeOther)),
 		on("GET", "/dev/screens/{path:.*}", all),

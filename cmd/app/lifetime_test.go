@@ -21,6 +21,22 @@ func (s *server) forward(t *testing.T, d time.Duration) {
 	}
 }
 
+// The clock of a development server is moved by tests, not by whatever page is
+// open in the developer's browser.
+func TestNoOtherSiteMovesTheClock(t *testing.T) {
+	s := start(t, nil)
+	move := func(header http.Header) int {
+		t.Helper()
+		return s.do(t, kit.Request{Method: http.MethodPost, URL: s.Ready.Clock, Header: header, Body: strings.NewReader(`{"advance":"1s"}`)}).Status
+	}
+	if got := move(http.Header{"Origin": {"https://evil.example"}}); got != http.StatusForbidden {
+		t.Errorf("another site: %d", got)
+	}
+	if got := move(nil); got != http.StatusOK {
+		t.Errorf("a test: %d", got)
+	}
+}
+
 // keep ticks how long access lasts; "" unticks it.
 func keep(period string) func(*kit.Form) {
 	return func(f *kit.Form) {
