@@ -93,7 +93,7 @@ func (g *gen) procedures(p *person) {
 		v, what := p.visits[n*3%len(p.visits)], procedures[(n+p.index)%len(procedures)]
 		order := p.id + "-req-" + num3(n+1)
 		g.record("ServiceRequest", order, meta{v.at, "servicerequest", normal}, func(d *doc) {
-			g.orderBody(p, v, orderFacts{what, snomed("71388002", "Procedure"), p.illness.main, p.doctor()})
+			g.orderBody(p, v, orderFacts{what, snomed(orderedProcedure, "Procedure"), p.illness.main, p.doctor()})
 			d.oneRef("reasonReference", reference{typ: "Condition", id: p.id + "-cond-001"})
 		})
 		g.record("Procedure", p.id+"-proc-"+num3(n+1), meta{v.at, "procedure", normal}, func(d *doc) {
@@ -103,7 +103,11 @@ func (g *gen) procedures(p *person) {
 			d.concept("code", what)
 			d.refTo("subject", p.ref())
 			d.ref("encounter", "Encounter", v.id)
-			d.obj("performedPeriod", func() { d.str("start", v.stamp); d.str("end", v.stamp) })
+			if n%2 == 0 {
+				d.str("performedDateTime", v.stamp)
+			} else {
+				d.period("performedPeriod", v.stamp, v.stamp)
+			}
 			d.one("performer", func() { d.refTo("actor", p.doctor()) })
 			d.ref("location", "Location", visitKinds[v.kind].place)
 			d.concepts("reasonCode", p.illness.main)

@@ -21,6 +21,7 @@ func (g *gen) chart(p *person) {
 	g.averagePressure(p)
 	g.surveys(p)
 	g.preferences(p)
+	g.walking(p)
 	g.procedures(p)
 	g.device(p)
 	g.goals(p)

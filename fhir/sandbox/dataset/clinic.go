@@ -107,6 +107,7 @@ func (g *gen) organization(id, name string, kind code, i int) {
 
 func (g *gen) location(id, name, org string, kind code) {
 	g.fixed("Location", id, meta{g.on(-1200, 8, 0), "location", normal}, func(d *doc) {
+		d.identifier("", ownBase+"/id/location", id)
 		d.str("status", "active")
 		d.str("name", name)
 		d.concepts("type", kind)

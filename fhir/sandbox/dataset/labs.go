@@ -143,6 +143,9 @@ func (g *gen) labOrder(p *person, v visit, id string, what code) {
 	})
 }
 
+// orderedProcedure is the category of orders that take a while.
+const orderedProcedure = "71388002"
+
 // orderFacts says what is ordered, by whom and why.
 type orderFacts struct {
 	what, category, reason code
@@ -157,7 +160,11 @@ func (g *gen) orderBody(p *person, v visit, f orderFacts) {
 	d.concept("code", f.what)
 	d.refTo("subject", p.ref())
 	d.ref("encounter", "Encounter", v.id)
-	d.str("occurrenceDateTime", v.stamp)
+	if f.category.code == orderedProcedure {
+		d.period("occurrencePeriod", v.stamp, v.stamp)
+	} else {
+		d.str("occurrenceDateTime", v.stamp)
+	}
 	d.str("authoredOn", v.stamp)
 	d.refTo("requester", f.requester)
 	d.concepts("reasonCode", f.reason)

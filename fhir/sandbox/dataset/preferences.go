@@ -39,6 +39,15 @@ func (g *gen) preferences(p *person) {
 	}
 }
 
+// walking writes a finding that is a plain yes or no.
+func (g *gen) walking(p *person) {
+	g.observe(p, observation{
+		id: p.id + "-obs-walking", profile: "simple-observation", cats: []code{{usCoreCS + "us-core-category", "disability-status", "Disability Status"}},
+		what: []code{loinc("69859-7", "Do you have serious difficulty walking or climbing stairs")}, v: p.last(), performer: p.speaker(),
+		value: func(d *doc) { d.bool("valueBoolean", true) },
+	})
+}
+
 // averagePressure writes two means over a month: one whole, one of which the
 // diastolic part could not be taken.
 func (g *gen) averagePressure(p *person) {

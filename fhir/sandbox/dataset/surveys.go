@@ -72,7 +72,7 @@ func (g *gen) surveys(p *person) {
 		}
 	}
 	g.questionnaire(p, responseFacts{id: p.id + "-qr-symptoms", title: "edmonton-symptom-assessment", v: last, items: symptomItems[:], label: normal})
-	g.questionnaire(p, responseFacts{id: p.id + "-qr-food", title: "hunger-vital-sign", v: last, items: foodItems[:], label: normal})
+	g.questionnaire(p, responseFacts{id: p.id + "-qr-food", title: "hunger-vital-sign", v: last, items: foodItems[:], label: normal, author: p.doctor()})
 }
 
 func (g *gen) occupation(p *person, v visit) {
@@ -177,6 +177,27 @@ type responseFacts struct {
 	items     []question
 	label     label
 	pinned    bool
+	author    reference // the patient's side, when empty
+}
+
+// closing ends a questionnaire with questions outside any group: a number with
+// a question that follows from it, a text and a coded answer.
+func (g *gen) closing() {
+	d := &g.d
+	d.item(func() {
+		d.str("linkId", "trouble")
+		d.str("text", "How much does all of this trouble you, from 0 to 10?")
+		d.one("answer", func() {
+			d.num("valueDecimal", 3, 0)
+			d.one("item", func() { question{"most", "What troubles you most?", "The stairs", code{}}.write(d) })
+		})
+	})
+	d.item(func() {
+		question{"else", "What else should we know?", "I sleep better since last week", code{}}.write(d)
+	})
+	d.item(func() {
+		question{"help", "Do you want help with this?", "No", code{sysLOINC, "LA32-8", "No"}}.write(d)
+	})
 }
 
 func (g *gen) questionnaire(p *person, f responseFacts) {
@@ -184,23 +205,41 @@ func (g *gen) questionnaire(p *person, f responseFacts) {
 	write("QuestionnaireResponse", f.id, meta{f.v.at, "questionnaireresponse", f.label}, func(d *doc) {
 		d.obj("identifier", func() { d.str("system", ownBase+"/id/response"); d.str("value", f.id) })
 		d.str("questionnaire", ownBase+"/fhir/Questionnaire/"+f.title)
+		d.obj("_questionnaire", func() {
+			d.arr("extension", func() {
+				d.item(func() {
+					d.str("url", "http://hl7.org/fhir/StructureDefinition/display")
+					d.str("valueString", f.title)
+				})
+				d.item(func() {
+					d.str("url", usCore+"extension-questionnaire-uri")
+					d.str("valueUri", ownBase+"/fhir/Questionnaire/"+f.title)
+				})
+			})
+		})
 		d.str("status", "completed")
 		d.refTo("subject", p.ref())
 		if f.v.id != "" {
 			d.ref("encounter", "Encounter", f.v.id)
 		}
 		d.str("authored", f.v.stamp)
-		d.refTo("author", p.speaker())
+		if f.author.id == "" {
+			f.author = p.speaker()
+		}
+		d.refTo("author", f.author)
 		d.refTo("source", p.speaker())
 		items := func() {
 			for _, q := range f.items {
 				d.item(func() { q.write(d) })
 			}
 		}
-		d.one("item", func() {
-			d.str("linkId", "all")
-			d.str("text", "Your answers")
-			d.arr("item", items)
+		d.arr("item", func() {
+			d.item(func() {
+				d.str("linkId", "all")
+				d.str("text", "Your answers")
+				d.arr("item", items)
+			})
+			g.closing()
 		})
 	})
 }
