@@ -21,11 +21,25 @@ func (x *exchange) bundle(req rest.Request) (answer, error) {
 	return x.transaction(req)
 }
 
+// maxAnswer is how many bytes the answers to the entries of one bundle may have
+// together: each may be a full page, and they are kept until the last is there.
+const maxAnswer = 32 << 20
+
+var errAnswerTooLarge = errs.New(errs.TooLarge, "answer-too-large", "The answers to the entries before are too large; ask for less at once.")
+
 // batch answers the entries one by one; one refusal tells nothing of others.
 func (x *exchange) batch(req rest.Request) answer {
 	out := view.Bundle{ID: x.g.d.IDs.ID(), Type: "batch-response"}
+	size := 0
 	for _, e := range req.Entries {
-		ans, err := x.serve(e.Request)
+		var ans answer
+		var err error
+		if size < maxAnswer {
+			ans, err = x.serve(e.Request)
+		} else {
+			err = (&act{x: x, req: e.Request}).conclude(errAnswerTooLarge)
+		}
+		size += len(ans.body)
 		out.Entries = append(out.Entries, x.entryAnswer(ans, err))
 	}
 	return answer{status: http.StatusOK, body: out.AppendTo(nil)}
@@ -51,6 +65,8 @@ type step struct {
 	// reads marks an entry that is answered by our own pipeline, before and
 	// after the writes.
 	reads bool
+	// size is how many bytes its answer had before the writes.
+	size int
 	// sent is the place among the entries sent upstream, -1 for none.
 	sent int
 }
@@ -61,10 +77,14 @@ func (x *exchange) transaction(req rest.Request) (answer, error) {
 	steps := make([]step, 0, len(req.Entries))
 	var send []rest.Entry
 	touched := map[string]bool{}
+	size := 0
 	for _, e := range req.Entries {
 		s, err := x.prepare(e.Request)
 		if err == nil {
 			err = once(touched, s)
+		}
+		if size += s.size; size > maxAnswer {
+			err = errAnswerTooLarge
 		}
 		if err != nil {
 			return answer{}, s.act.conclude(err)
@@ -95,7 +115,8 @@ func (x *exchange) prepare(req rest.Request) (step, error) {
 	switch req.Interaction {
 	case rest.Read, rest.VRead, rest.SearchType:
 		s.reads = true
-		_, err := s.act.run()
+		ans, err := s.act.run()
+		s.size = len(ans.body)
 		return s, err
 	case rest.Create, rest.Update, rest.Delete, rest.ConditionalUpdate, rest.ConditionalDelete:
 	default:

@@ -114,6 +114,32 @@ func TestWriteTraps(t *testing.T) {
 	}
 }
 
+// SMART TRP-28: one bundle cannot make the gateway hold any amount of answers:
+// the entries behind the bound are refused, and a transaction is as a whole.
+func TestABundleOfLargeAnswersIsBounded(t *testing.T) {
+	w := newWorld(t)
+	w.token("app", "patient/Observation.cruds", self("rosa"))
+	large := strings.Replace(newObservation("rosa", "laboratory"), `"status"`, `"id":"large","note":[{"text":"`+strings.Repeat("x", 3<<19)+`"}],"status"`, 1)
+	w.upstream("PUT", "/Observation/large", large)
+	entries := strings.Repeat(`{"request":{"method":"GET","url":"Observation/large"}},`, 30)
+	write := `{"resource":` + newObservation("rosa", "laboratory") + `,"request":{"method":"POST","url":"Observation"}}`
+	r := w.do("app", "POST", "", `{"resourceType":"Bundle","type":"batch","entry":[`+entries+write+`]}`).want(200)
+	if full := strings.Count(r.raw, `"200 OK"`); full != 22 || strings.Count(r.raw, `"413 Request Entity Too Large"`) != 9 {
+		t.Errorf("%d entries were answered in %d bytes", full, len(r.raw))
+	}
+	if refused := w.log.last(); refused.Reason != "answer-too-large" {
+		t.Errorf("the last entry is recorded as %+v", refused)
+	}
+	if r := w.do("app", "POST", "", `{"resourceType":"Bundle","type":"transaction","entry":[`+entries+write+`]}`).want(413); r.code() != "answer-too-large" {
+		t.Error(r.raw)
+	}
+	for _, sent := range *w.asked {
+		if strings.HasPrefix(sent, "POST") {
+			t.Errorf("a refused entry went upstream: %s", sent)
+		}
+	}
+}
+
 // SMART TRP-14: a Binary is read by way of its document, so a document that an
 // app writes must not claim one that the app could not read before, however it
 // is named. Absent, orphaned and foreign ones are refused alike.
