@@ -11,6 +11,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"slices"
 	"strconv"
 	"syscall"
@@ -138,6 +139,29 @@ func (c *Cluster) command(name string, args ...string) *exec.Cmd {
 // Launch starts the server on its folder, also again after Kill or Stop, and
 // waits until it answers.
 func (c *Cluster) Launch() error {
+	late := time.NewTimer(startLimit)
+	defer late.Stop()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := c.launch()
+		if err == nil || !strings.Contains(err.Error(), lingering) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-late.C:
+			return err
+		}
+	}
+}
+
+// lingering is what a new server says while children of a killed one are still
+// ending.
+const lingering = "pre-existing shared memory block"
+
+// launch starts the server once.
+func (c *Cluster) launch() error {
 	logFile, err := os.OpenFile(filepath.Join(c.Dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
