@@ -122,11 +122,7 @@ func (p *ports) putConsentRow(ctx context.Context, v consent.Record, ifVersion i
 		}
 		return "", err
 	}
-	if err := p.retire(ctx, "consent", consentColumns, v.Tenant, v.ID, ifVersion); err != nil {
-		return "", err
-	}
-	before, err := one(ctx, p, "consent", scanText,
-		`SELECT patient FROM consent WHERE tenant = $1 AND id = $2`, v.Tenant, v.ID)
+	before, err := p.retire(ctx, "consent", consentColumns, v.Tenant, v.ID, ifVersion)
 	if err != nil {
 		return "", err
 	}

@@ -80,11 +80,7 @@ func (p *ports) PutRelatedPerson(ctx context.Context, v proxy.RelatedPerson, ifV
 		if ifVersion == 0 {
 			return p.createRelated(ctx, v, args)
 		}
-		if err := p.retire(ctx, "related_person", relatedColumns, v.Tenant, v.ID, ifVersion); err != nil {
-			return err
-		}
-		before, err := one(ctx, p, "related-person", scanText,
-			`SELECT patient FROM related_person WHERE tenant = $1 AND id = $2`, v.Tenant, v.ID)
+		before, err := p.retire(ctx, "related_person", relatedColumns, v.Tenant, v.ID, ifVersion)
 		if err != nil {
 			return err
 		}

@@ -18,15 +18,18 @@ func nextVersion(given, ifVersion int) (int, error) {
 }
 
 // retire moves the newest version of a row to the table of older ones, if it
-// is still ifVersion. Of concurrent callers the first to insert wins; the
-// others wait for it and insert nothing.
-func (p *ports) retire(ctx context.Context, table, columns, tenant, id string, ifVersion int) error {
+// is still ifVersion, and gives the patient whom it is about. Of concurrent
+// callers the first to insert wins; the others wait for it and insert nothing.
+func (p *ports) retire(ctx context.Context, table, columns, tenant, id string, ifVersion int) (patient string, err error) {
 	ok, err := p.won(ctx, `INSERT INTO `+table+`_version (`+columns+`) SELECT `+columns+` FROM `+table+`
 		WHERE tenant = $1 AND id = $2 AND version = $3 ON CONFLICT DO NOTHING`, tenant, id, ifVersion)
-	if err == nil && !ok {
-		return errs.New(errs.PreconditionFailed, "version-differs", "The stored version is another one by now.")
+	if err != nil {
+		return "", err
 	}
-	return err
+	if !ok {
+		return "", errs.New(errs.PreconditionFailed, "version-changed", "The stored version is another one by now.")
+	}
+	return one(ctx, p, table, scanText, `SELECT patient FROM `+table+` WHERE tenant = $1 AND id = $2`, tenant, id)
 }
 
 func errExists(what string) error {
