@@ -15,7 +15,7 @@ const maxIssues = 20
 
 // checker reads JSON token by token for what google/fhir lets pass: duplicate
 // keys, of which readers take different ones; empty arrays, objects and
-// strings, which R4 forbids (§2.6.2); depth.
+// strings, which R4 forbids (§2.6.2); control characters; depth.
 type checker struct {
 	d      *json.Decoder
 	issues []Issue
@@ -72,11 +72,20 @@ func (c *checker) value(path string, depth int) (any, error) {
 		}
 		return c.array(path, depth+1)
 	}
-	if s, ok := t.(string); ok && strings.TrimSpace(s) == "" {
-		c.report(path, "empty string")
+	if s, ok := t.(string); ok {
+		switch {
+		case strings.TrimSpace(s) == "":
+			c.report(path, "empty string")
+		case strings.IndexFunc(s, control) >= 0:
+			c.report(path, "a control character")
+		}
 	}
 	return t, nil
 }
+
+// control reports whether R4 forbids a character in a string (§2.24.0.1): many
+// a database refuses them too.
+func control(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' }
 
 func (c *checker) object(path string, depth int) (any, error) {
 	out := map[string]any{}

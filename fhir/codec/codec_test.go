@@ -35,6 +35,10 @@ func TestFaultsNameTheElement(t *testing.T) {
 	if err := c.Validate([]byte(good)); err != nil {
 		t.Fatalf("the good Consent: %v", err)
 	}
+	lines := strings.Replace(good, `"Patient/rosa"},"dateTime"`, `"Patient/rosa","display":"Rosa\n\tM.\r\n"},"dateTime"`, 1)
+	if err := c.Validate([]byte(lines)); err != nil {
+		t.Errorf("lines and tabs: %v", err)
+	}
 	for _, tt := range []struct{ name, old, new, path string }{
 		{"unknown status", `"active"`, `"acive"`, "Consent.status"},
 		{"no status", `"status":"active",`, ``, "Consent"},
@@ -48,6 +52,8 @@ func TestFaultsNameTheElement(t *testing.T) {
 		{"duplicate key", `"status":"active",`, `"status":"active","status":"inactive",`, "status"},
 		{"empty array", `"performer":[{"reference":"Patient/rosa"}]`, `"performer":[]`, "performer"},
 		{"empty string", `"Patient/rosa"},"dateTime"`, `""},"dateTime"`, "patient.reference"},
+		{"NUL in a string", `"Patient/rosa"},"dateTime"`, `"Patient/rosa","display":"Ro\u0000sa"},"dateTime"`, "patient.display"},
+		{"escape in a string", `"Patient/rosa"},"dateTime"`, `"Patient/rosa","display":"\u001b[2J"},"dateTime"`, "patient.display"},
 		{"empty object", `"policy":[{"uri":"https://mandate.example/policy/x/1"}]`, `"policy":[{}]`, "policy[0]"},
 		{"null", `"id":"c1"`, `"id":null`, "id"},
 		{"ppc-1", `"policy":[{"uri":"https://mandate.example/policy/x/1"}],`, ``, "Consent.policy"},
