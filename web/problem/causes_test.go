@@ -38,7 +38,7 @@ func TestEveryCauseHasAKind(t *testing.T) {
 			if code := causeOf(node); code != "" {
 				n++
 				if KindOf(code) == "" {
-					t.Errorf("%s: %s is not in causes.tsv", name, code)
+					t.Errorf("%s: add %s with its kind to causes.tsv", name, code)
 				}
 			}
 			return true
