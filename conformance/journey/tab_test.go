@@ -183,10 +183,22 @@ func (b *tab) heading(text string) {
 	b.until("the heading “"+text+"”", "document.querySelector('h1')?.innerText.trim() === "+quote(text))
 }
 
+// tryOnPage is try, again while the browser is changing to a new page: the
+// element it had found is then gone, and nothing was done to it.
+func (b *tab) tryOnPage(action chromedp.Action) error {
+	b.t.Helper()
+	var err error
+	poll(b.t, waitDeadline, "the page to stay", func() (bool, error) {
+		err = b.try(action)
+		return err == nil || !strings.Contains(err.Error(), "Could not find node"), nil
+	})
+	return err
+}
+
 // click presses the mouse on an element, as a person would.
 func (b *tab) click(selector string) {
 	b.t.Helper()
-	if err := b.try(chromedp.Click(selector, chromedp.ByQuery, chromedp.NodeVisible)); err != nil {
+	if err := b.tryOnPage(chromedp.Click(selector, chromedp.ByQuery, chromedp.NodeVisible)); err != nil {
 		b.t.Fatalf("clicking %s: %v", selector, err)
 	}
 }
@@ -194,7 +206,7 @@ func (b *tab) click(selector string) {
 // fill types into a field.
 func (b *tab) fill(selector, text string) {
 	b.t.Helper()
-	if err := b.try(chromedp.SendKeys(selector, text, chromedp.ByQuery, chromedp.NodeVisible)); err != nil {
+	if err := b.tryOnPage(chromedp.SendKeys(selector, text, chromedp.ByQuery, chromedp.NodeVisible)); err != nil {
 		b.t.Fatalf("typing into %s: %v", selector, err)
 	}
 }
