@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -195,7 +194,7 @@ func (a *API) consents(_ http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	out := []json.RawMessage{}
-	for _, rec := range slices.Clone(records) {
+	for _, rec := range records {
 		out = append(out, rec.JSON)
 	}
 	return map[string]any{"consents": out}, nil
