@@ -22,6 +22,7 @@ func (g *gen) chart(p *person) {
 	g.surveys(p)
 	g.preferences(p)
 	g.walking(p)
+	g.remarks(p)
 	g.procedures(p)
 	g.device(p)
 	g.goals(p)

@@ -70,7 +70,7 @@ func TestTheSetIsLargeEnoughAndCoversEveryType(t *testing.T) {
 		"Immunization": 100, "Procedure": 100, "DiagnosticReport": 300, "DocumentReference": 300, "Binary": 300,
 		"CarePlan": 40, "Goal": 100, "Appointment": 100, "Communication": 100, "Coverage": 40, "Device": 40,
 		"ServiceRequest": 300, "MedicationDispense": 100, "Medication": 3, "Specimen": 300, "Location": 3,
-		"QuestionnaireResponse": 40, "Group": 2, "Provenance": 300, "Schedule": 3, "Slot": 20, "MedicationStatement": 40,
+		"QuestionnaireResponse": 40, "Group": 2, "Provenance": 300, "Schedule": 3, "Slot": 20, "MedicationStatement": 40, "Media": 40,
 	}
 	for typ, least := range want {
 		if counts[typ] < least {

@@ -128,6 +128,9 @@ func (g *gen) prescribe(p *person, f prescription) {
 		f.reason = p.illness.main
 	}
 	write("MedicationRequest", f.id, meta{f.v.at, "medicationrequest", f.label}, func(d *doc) {
+		if !f.pinned {
+			g.adherence(f.v)
+		}
 		d.identifier("", ownBase+"/id/prescription", f.id)
 		d.str("status", f.status)
 		d.str("intent", "order")

@@ -100,14 +100,20 @@ func (g *gen) document(p *person, f document) {
 	})
 }
 
+// cardiology is the category of the reports that show a picture.
+const cardiology = "LP29708-2"
+
 var narrativeReports = [...]struct{ category, what code }{
 	{loinc("LP29684-5", "Radiology"), loinc("36643-5", "XR Chest 2 Views")},
-	{loinc("LP29708-2", "Cardiology"), loinc("34552-0", "Cardiac 2D echo panel")},
+	{loinc(cardiology, "Cardiology"), loinc("34552-0", "Cardiac 2D echo panel")},
 	{loinc("LP7839-6", "Pathology"), loinc("60567-5", "Comprehensive pathology report panel")},
 }
 
 func (g *gen) narrativeReport(p *person, id string, r struct{ category, what code }, v visit) {
 	text := base64.StdEncoding.EncodeToString([]byte(r.what.display + ": no change since the last study."))
+	if r.category.code == cardiology {
+		g.picture(p, id+"-media", r.what.display, v)
+	}
 	g.record("DiagnosticReport", id, meta{v.at, "diagnosticreport-note", normal}, func(d *doc) {
 		d.str("status", "final")
 		d.concepts("category", r.category)
@@ -118,8 +124,9 @@ func (g *gen) narrativeReport(p *person, id string, r struct{ category, what cod
 		d.str("issued", v.stamp)
 		d.oneRef("performer", practitioners[5].ref())
 		d.oneRef("resultsInterpreter", practitioners[5].ref())
-		if r.category.code == "LP29708-2" {
+		if r.category.code == cardiology {
 			d.oneRef("result", reference{typ: "Observation", id: p.id + "-test-001"})
+			d.one("media", func() { d.ref("link", "Media", id+"-media") })
 		}
 		d.str("conclusion", "No change since the last study.")
 		d.one("presentedForm", func() { d.str("contentType", "text/plain"); d.str("data", text); d.str("title", r.what.display) })

@@ -12,7 +12,9 @@ func TestMustSupportShapes(t *testing.T) {
 		"Procedure":             {`"performedDateTime":`, `"performedPeriod":`},
 		"ServiceRequest":        {`"occurrenceDateTime":`, `"occurrencePeriod":`},
 		"QuestionnaireResponse": {`"_questionnaire":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/display"`, `"author":{"reference":"Practitioner/`, `"answer":[{"valueDecimal":3,"item":[`, `"answer":[{"valueCoding":`},
-		"Observation":           {`"valueBoolean":true`, `"code":"disability-status"`},
+		"Observation":           {`"valueBoolean":true`, `"code":"disability-status"`, `"unit":"pack-years"`, `"valueString":"Sinus`, `"valueString":"Tired`},
+		"MedicationRequest":     {`us-core-medication-adherence","extension":[{"url":"medicationAdherence"`},
+		"DiagnosticReport":      {`"media":[{"link":{"reference":"Media/rosa-`},
 		"Goal":                  {`"description":{"coding":[`},
 	}
 	seen := map[string]bool{}
