@@ -184,6 +184,9 @@ func (s *Service) signIn(ctx context.Context, tx Tx, try try, c candidate, secre
 	// Counted again inside the transaction: of many guesses sent at once no
 	// more get through than of guesses sent one by one.
 	busy, err := s.exhausted(ctx, tx, try, now)
+	if err == nil && !busy && c.reason != tooManyTries {
+		busy, err = s.admit(ctx, tx, try, c.reason == "", now)
+	}
 	if err != nil {
 		return outcome{}, err
 	}
@@ -196,9 +199,6 @@ func (s *Service) signIn(ctx context.Context, tx Tx, try try, c candidate, secre
 		e.Outcome, e.Reason = audit.MinorFailure, c.reason
 		if c.person.ID == "" {
 			e.Detail = map[string]string{"username_hash": try.account}
-		}
-		if err := s.count(ctx, tx, try, now); err != nil {
-			return outcome{}, err
 		}
 		return outcome{refusal: signInFailed()}, tx.AppendAudit(ctx, e)
 	}

@@ -143,19 +143,21 @@ func (s *Service) secondFactor(ctx context.Context, tx Tx, u stepUp, now time.Ti
 	if err != nil {
 		return outcome{}, err
 	}
+	reason := tooManyTries
+	if !busy {
+		if reason, err = s.checkCode(ctx, tx, u, now); err != nil {
+			return outcome{}, err
+		}
+		if busy, err = s.admit(ctx, tx, u.try, reason == "", now); err != nil {
+			return outcome{}, err
+		}
+	}
 	if busy {
 		e.Outcome, e.Reason = audit.SeriousFailure, tooManyTries
 		return outcome{refusal: s.tooMany(u.try)}, tx.AppendAudit(ctx, e)
 	}
-	reason, err := s.checkCode(ctx, tx, u, now)
-	if err != nil {
-		return outcome{}, err
-	}
 	if reason != "" {
 		e.Reason = reason
-		if err := s.count(ctx, tx, u.try, now); err != nil {
-			return outcome{}, err
-		}
 		return outcome{refusal: codeRefused(reason)}, tx.AppendAudit(ctx, e)
 	}
 	if err := s.forget(ctx, tx, u.try); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/identity/factor/totp"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
 )
 
 func wantCode(t *testing.T, err error, kind errs.Kind, code string) {
@@ -176,6 +177,51 @@ func TestFiftyGuessesAtOnce(t *testing.T) {
 	if failed.Load() != 10 || refused.Load() != 40 {
 		t.Errorf("%d answered, %d refused; want 10 and 40", failed.Load(), refused.Load())
 	}
+}
+
+// blind looks at the counters as a transaction that runs beside others does:
+// it sees none of their failures until it counts its own.
+type blind struct{ identity.Tx }
+
+func (blind) Failures(context.Context, string, string, time.Time, time.Duration) (int, error) {
+	return 0, nil
+}
+
+type beside struct{ m *memory }
+
+func (b beside) InTx(ctx context.Context, fn func(identity.Tx) error) error {
+	return b.m.InTx(ctx, func(tx identity.Tx) error { return fn(blind{tx}) })
+}
+
+// Counting decides, not looking: on a database that runs transactions side by
+// side no guess gets through because the ones before were not visible yet, and
+// a right one behind too many wrong ones neither.
+func TestGuessesBesideOneAnother(t *testing.T) {
+	h := newHouse(t)
+	svc := identity.New(identity.Deps{
+		Tx: beside{h.store}, Store: blind{memTx{&h.store.state}}, Passwords: h.hasher, Codes: totp.Codes{},
+		Clock: h.clock, Hasher: ids.Hasher{Key: []byte("test key")},
+	})
+	guess := func(password string) error {
+		_, err := svc.SignIn(t.Context(), tenant, "rosa", password, identity.Meta{Address: home})
+		return err
+	}
+	for range 10 {
+		wantCode(t, guess("wrong"), errs.Unauthenticated, "sign-in-failed")
+	}
+	wantCode(t, guess("wrong"), errs.RateLimited, "too-many-tries")
+	wantCode(t, guess(goodPW), errs.RateLimited, "too-many-tries")
+
+	secret := h.signIn(t, "osei").Secret
+	code := func(code string) error {
+		_, err := svc.SecondFactor(t.Context(), tenant, secret, code, identity.Meta{Address: home})
+		return err
+	}
+	for range 10 {
+		wantCode(t, code("000000"), errs.Unauthenticated, "code-refused")
+	}
+	wantCode(t, code("000000"), errs.RateLimited, "too-many-tries")
+	wantCode(t, code(h.code(t)), errs.RateLimited, "too-many-tries")
 }
 
 // crowded is a reader that still sees failures which are gone by the time the

@@ -40,7 +40,8 @@ type Store interface {
 	EndSession(ctx context.Context, tenant, hash string, t time.Time) error
 
 	// CountFailure adds one failed try for a key (account or address) and
-	// gives the number within the window that ends at now.
+	// gives the number since the window before now. Until the transaction
+	// ends no other counts for the key: each sees all that came before it.
 	CountFailure(ctx context.Context, tenant, key string, now time.Time, window time.Duration) (int, error)
 	// Failures gives the number of failed tries within the window.
 	Failures(ctx context.Context, tenant, key string, now time.Time, window time.Duration) (int, error)

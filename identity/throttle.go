@@ -83,13 +83,22 @@ func (s *Service) exhausted(ctx context.Context, st Store, t try, now time.Time)
 	return false, nil
 }
 
-func (s *Service) count(ctx context.Context, tx Tx, t try, now time.Time) error {
+// admit counts a try before its outcome counts, and reports whether there were
+// too many: of tries sent at once each sees those before it, which looking at
+// the counters does not promise. A good one is forgotten again, so it leaves
+// the sticky counters alone.
+func (s *Service) admit(ctx context.Context, tx Tx, t try, good bool, now time.Time) (busy bool, err error) {
 	for _, l := range t.limits {
-		if _, err := tx.CountFailure(ctx, t.tenant, l.key, now, l.Window); err != nil {
-			return err
+		if good && l.sticky {
+			continue
 		}
+		n, err := tx.CountFailure(ctx, t.tenant, l.key, now, l.Window)
+		if err != nil {
+			return false, err
+		}
+		busy = busy || n > l.Tries
 	}
-	return nil
+	return busy, nil
 }
 
 func (s *Service) forget(ctx context.Context, tx Tx, t try) error {

@@ -61,7 +61,8 @@ func (p *ports) CountFailure(ctx context.Context, tenant, key string, now time.T
 		if err != nil {
 			return err
 		}
-		n, err = p.Failures(ctx, tenant, key, now, window)
+		// Whoever locked the row before may have read the clock later.
+		n, err = p.Failures(ctx, tenant, key, now.Add(window), 2*window)
 		return err
 	})
 	return n, err

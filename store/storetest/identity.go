@@ -118,4 +118,8 @@ func failures(t *testing.T, s *store.Store) {
 	equal(t, got(s.Failures(ctx, tenant, "luis", noon(), minute))(t), 0)
 	must(t, s.ClearFailures(ctx, tenant, "rosa"))
 	equal(t, count(noon().Add(minute)), 1)
+	// Of tries at the same time the last to count sees all, whoever read the
+	// clock first; what a clock far ahead noted does not count.
+	equal(t, count(noon().Add(minute-time.Second)), 2)
+	equal(t, count(noon().Add(-time.Hour)), 1)
 }
