@@ -243,14 +243,20 @@ func (a app) browse(ctx context.Context, t *testing.T) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true))
+	// The browser may still write while it ends, which would fail t.TempDir.
+	profile, err := os.MkdirTemp("", "mandate-fhirclient-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(profile) })
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true))
 	alloc, stop := chromedp.NewExecAllocator(ctx, opts...)
 	defer stop()
 	tab, shut := chromedp.NewContext(alloc)
 	defer shut()
 	rosa := a.target.Person("rosa")
 	var text string
-	err := chromedp.Run(tab,
+	err = chromedp.Run(tab,
 		chromedp.Navigate(a.origin+"/page"),
 		chromedp.WaitVisible(`input[name=username]`, chromedp.ByQuery),
 		chromedp.SendKeys(`input[name=username]`, rosa.Username, chromedp.ByQuery),

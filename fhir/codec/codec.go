@@ -2,6 +2,7 @@ package codec
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -45,6 +46,18 @@ func (e *Error) Error() string {
 // Codec validates FHIR R4 JSON. It is safe for concurrent use.
 type Codec struct {
 	unmarshaller func() (*jsonformat.Unmarshaller, error)
+}
+
+// Elements gives the paths of the faults that have one, each once, for
+// OperationOutcome.issue.expression.
+func (e *Error) Elements() []string {
+	var out []string
+	for _, i := range e.Issues {
+		if i.Path != "" && !slices.Contains(out, i.Path) {
+			out = append(out, i.Path)
+		}
+	}
+	return out
 }
 
 // New makes a codec. The library's tables are built at first use.

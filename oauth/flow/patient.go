@@ -23,8 +23,8 @@ type Choice struct {
 	Token string
 }
 
-// searchLimit is how many patients a clinician's search lists.
-const searchLimit = 20
+// SearchLimit is how many patients a clinician's search lists.
+const SearchLimit = 20
 
 // Choices gives the capacities the signed-in person may take: the own record,
 // each patient with at least one permit now (SC-11), and for a practitioner
@@ -132,7 +132,7 @@ func (s *Service) asPractitioner(ctx context.Context, p oauth.Pending, id identi
 	case !needsPatient(asked(p)):
 		return []Choice{{Capacity: capacity}}, false, nil
 	default:
-		if patients, _, err = s.Record.FindPatients(ctx, name, searchLimit); err != nil {
+		if patients, _, err = s.Record.FindPatients(ctx, name, SearchLimit); err != nil {
 			return nil, false, err
 		}
 		search = true

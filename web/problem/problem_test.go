@@ -170,3 +170,25 @@ func TestPagesAndProblems(t *testing.T) {
 		t.Errorf("%v", body)
 	}
 }
+
+// faulty is an error that knows where it is.
+type faulty struct{}
+
+func (faulty) Error() string      { return "faulty" }
+func (faulty) Elements() []string { return []string{"Observation.status"} }
+
+// A malformed resource is refused naming the element, as FHIRPath too.
+func TestOutcomeNamesTheElements(t *testing.T) {
+	p := New(Config{Issuer: "https://mandate.example"})
+	raw, err := json.Marshal(p.Outcome(errs.Wrap(faulty{}, errs.Invalid, "fhir-invalid", "Observation.status: not a code.")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(raw), `"expression":["Observation.status"]`) {
+		t.Errorf("%s", raw)
+	}
+	raw, err = json.Marshal(p.Outcome(errs.New(errs.Forbidden, "no-scope", "No.")))
+	if err != nil || strings.Contains(string(raw), "expression") {
+		t.Errorf("%s %v", raw, err)
+	}
+}

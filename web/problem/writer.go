@@ -2,6 +2,7 @@ package problem
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -86,28 +87,38 @@ func (p *Writer) FHIR(w http.ResponseWriter, r *http.Request, err error) {
 // entry of a batch response.
 func (p *Writer) Outcome(err error) any {
 	e, row := p.row(err)
-	type coding struct {
-		System string `json:"system"`
-		Code   string `json:"code"`
-	}
-	type details struct {
-		Coding []coding `json:"coding"`
-		Text   string   `json:"text"`
-	}
-	type issue struct {
-		Severity    string  `json:"severity"`
-		Code        string  `json:"code"`
-		Details     details `json:"details"`
-		Diagnostics string  `json:"diagnostics"`
+	one := issue{Severity: "error", Code: row.issue, Diagnostics: e.Msg}
+	one.Details.Text = row.title
+	one.Details.Coding = []coding{{CodeSystem, e.Code}}
+	var at located
+	if errors.As(err, &at) {
+		one.Expression = at.Elements()
 	}
 	return struct {
 		ResourceType string  `json:"resourceType"`
 		Issue        []issue `json:"issue"`
-	}{"OperationOutcome", []issue{{
-		Severity: "error", Code: row.issue,
-		Details:     details{Coding: []coding{{CodeSystem, e.Code}}, Text: row.title},
-		Diagnostics: e.Msg,
-	}}}
+	}{"OperationOutcome", []issue{one}}
+}
+
+// located is an error that knows the elements at fault, as FHIRPath
+// expressions; that of fhir/codec does.
+type located interface{ Elements() []string }
+
+type coding struct {
+	System string `json:"system"`
+	Code   string `json:"code"`
+}
+
+// issue is OperationOutcome.issue.
+type issue struct {
+	Severity string `json:"severity"`
+	Code     string `json:"code"`
+	Details  struct {
+		Coding []coding `json:"coding"`
+		Text   string   `json:"text"`
+	} `json:"details"`
+	Diagnostics string   `json:"diagnostics"`
+	Expression  []string `json:"expression,omitempty"`
 }
 
 // JSON writes problem+json (RFC 9457) for the APIs of our own.

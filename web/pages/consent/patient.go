@@ -26,7 +26,10 @@ func (h *Handler) showPatients(w http.ResponseWriter, r *http.Request, p oauth.P
 		h.fail(w, r, err)
 		return
 	}
-	page := pages.PickPatient{Frame: h.frame(r, p, who), AppName: h.Flow.AppName(r.Context(), p), Search: search, Query: query}
+	page := pages.PickPatient{
+		Frame: h.frame(r, p, who), AppName: h.Flow.AppName(r.Context(), p), Search: search, Query: query,
+		More: search && len(choices) >= flow.SearchLimit,
+	}
 	page.Errors = faults
 	for _, c := range choices {
 		page.Choices = append(page.Choices, patientChoice(c))
