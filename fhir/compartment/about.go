@@ -57,12 +57,17 @@ var mixed = map[string]bool{
 }
 
 // AboutElements lists the elements behind AboutParams, each once. In an
-// AuditEvent the agent acts and only the entity is what the event is about.
+// AuditEvent the agent acts and only the entity is what the event is about. The
+// focus of an Observation, when it is a patient, is who was observed beside the
+// subject: a newborn in the mother's record (GW-24).
 func AboutElements(typ string) []Subject {
 	if typ == "AuditEvent" {
 		return []Subject{{Path: "entity.what", Mixed: true}}
 	}
 	var out []Subject
+	if typ == "Observation" {
+		out = append(out, Subject{Path: "focus", Mixed: true})
+	}
 	for _, name := range AboutParams(typ) {
 		for _, path := range Path(typ, name) {
 			if s := (Subject{Path: path, Mixed: mixed[typ]}); !slices.Contains(out, s) {

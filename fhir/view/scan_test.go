@@ -92,6 +92,8 @@ func TestSubjects(t *testing.T) {
 		{"present but unreadable", `{"resourceType":"Observation","subject":null}`, "", true},
 		{"absent", `{"resourceType":"Observation"}`, "", false},
 		{"CMP-10: performer is not about", `{"resourceType":"Observation","subject":{"reference":"Patient/b"},"performer":[{"reference":"Patient/a"}]}`, "b", false},
+		{"GW-24: who else was observed", `{"resourceType":"Observation","subject":{"reference":"Patient/a"},"focus":[{"reference":"Patient/b"}]}`, "a b", false},
+		{"GW-24: a focus on a thing is about nobody else", `{"resourceType":"Observation","subject":{"reference":"Patient/a"},"focus":[{"reference":"Device/d"}]}`, "a", false},
 		{"CMP-10: policy holder is not about", `{"resourceType":"Coverage","beneficiary":{"reference":"Patient/b"},"policyHolder":{"reference":"Patient/a"},"subscriber":{"reference":"Patient/a"}}`, "b", false},
 		{"CMP-11: several patients", `{"resourceType":"Group","member":[{"entity":{"reference":"Patient/a"}},{"entity":{"reference":"Patient/b"}},{"entity":{"reference":"Patient/a"}}]}`, "a b", false},
 		{"appointment with a practitioner", `{"resourceType":"Appointment","participant":[{"actor":{"reference":"Patient/a"}},{"actor":{"reference":"Practitioner/x"}},{"actor":{"type":"Practitioner","identifier":{"value":"1"}}}]}`, "a", false},
