@@ -23,7 +23,7 @@ type accountCommand struct {
 }
 
 type accountAdd struct {
-	Data     string   `default:"./mandate-data" help:"Folder of the embedded store; the server must be stopped." placeholder:"DIR"`
+	Data     string   `default:"./mandate-data" help:"Folder of the embedded store (default ${default}); the server must be stopped." placeholder:"DIR"`
 	Database string   `help:"PostgreSQL URL to use in place of the embedded store." placeholder:"URL"`
 	Username string   `required:"" help:"Name to sign in with."`
 	Name     string   `required:"" help:"Name by which pages call the person."`

@@ -29,9 +29,9 @@ type commands struct {
 
 // common are the flags of dev and serve.
 type common struct {
-	Listen       string   `default:"127.0.0.1:8080" help:"Address to listen on." placeholder:"HOST:PORT"`
+	Listen       string   `default:"127.0.0.1:8080" help:"Address to listen on (default ${default})." placeholder:"HOST:PORT"`
 	PublicURL    string   `name:"public-url" help:"URL under which browsers and apps reach this server." placeholder:"URL"`
-	Data         string   `default:"./mandate-data" help:"Folder of the embedded store." placeholder:"DIR"`
+	Data         string   `default:"./mandate-data" help:"Folder of the embedded store (default ${default})." placeholder:"DIR"`
 	Database     string   `help:"PostgreSQL URL to use in place of the embedded store." placeholder:"URL"`
 	Client       []string `help:"JSON file with clients to register at start; may be repeated." placeholder:"FILE" type:"existingfile"`
 	HelpPhone    string   `name:"help-phone" default:"+1 555 0100" help:"Telephone number printed on every page."`
