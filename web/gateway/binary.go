@@ -97,7 +97,6 @@ func (a *act) findOwner(ref fhir.Reference) (owner, error) {
 
 // readDocuments notes the owners of all Binaries of one record.
 func (a *act) readDocuments(patient string) error {
-	a.x.memory.documents = true
 	for _, typ := range owning {
 		if !a.reads(typ) {
 			continue
@@ -113,6 +112,8 @@ func (a *act) readDocuments(patient string) error {
 			return err
 		}
 	}
+	// Only now: after an outage the next entry of a batch asks again.
+	a.x.memory.documents = true
 	return nil
 }
 

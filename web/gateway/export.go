@@ -103,11 +103,11 @@ func (x *exchange) ticketURL(t ticket) (string, error) {
 func (x *exchange) export(w http.ResponseWriter, r *http.Request, handle string) {
 	a := &act{x: x, req: rest.Request{Interaction: rest.Operation, Operation: "export"}}
 	ans, err := a.exportRequest(w, r, handle)
-	if err = a.conclude(err); err != nil {
+	if err = a.conclude(err); err == nil {
+		ans.write(w, r)
+	} else if !ans.begun {
 		x.g.d.Problems.FHIR(w, r, err)
-		return
 	}
-	ans.write(w, r)
 }
 
 func (a *act) exportRequest(w http.ResponseWriter, r *http.Request, handle string) (answer, error) {

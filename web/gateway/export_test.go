@@ -1,9 +1,16 @@
 package gateway_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/web/gateway"
 )
 
 // exported runs an export to its manifest.
@@ -96,5 +103,58 @@ func TestGroupExport(t *testing.T) {
 	r := w.get("group", strings.TrimPrefix(files[0].URL, base)).want(200)
 	if strings.Contains(r.raw, "Patient/ines") || !strings.Contains(r.raw, "Patient/rosa") {
 		t.Error(r.raw)
+	}
+}
+
+// GW-26: a token that ends while the upstream still sends lets no line out.
+func TestTokenEndsDuringAnExportFile(t *testing.T) {
+	w := newWorld(t)
+	w.system("lab", "system/Observation.rs")
+	path := strings.TrimPrefix(w.exported("lab", "/$export?_type=Observation")[0].URL, base)
+	w.meanwhile(func(*http.Request) { delete(w.verifier, "lab") })
+	if r := w.get("lab", path).want(401); strings.Contains(r.raw, "rosa-note") {
+		t.Error(r.raw)
+	}
+}
+
+// ending stands for a token that ends after it was verified some times.
+type ending struct {
+	verifier
+	left int
+}
+
+func (e *ending) VerifyAccessToken(ctx context.Context, tenant, raw string) (gateway.Bearer, error) {
+	if e.left--; e.left < 0 {
+		raw = ""
+	}
+	return e.verifier.VerifyAccessToken(ctx, tenant, raw)
+}
+
+// A file that breaks off leaves one event for the lines that went and one for
+// the refusal, and none that says it was whole.
+func TestBrokenExportFile(t *testing.T) {
+	w := newWorld(t)
+	for i := range 1001 {
+		id := fmt.Sprintf("more-%d", i)
+		w.upstream("PUT", "/Observation/"+id, observation(id, "rosa", "laboratory", labelN))
+	}
+	w.system("lab", "system/Observation.rs")
+	path := strings.TrimPrefix(w.exported("lab", "/$export?_type=Observation")[0].URL, base)
+	w.deps.Verifier = &ending{verifier: w.verifier, left: 2}
+	w.rebuild()
+	before := len(w.log.events)
+	r := w.get("lab", path)
+	var outcomes []audit.Outcome
+	delivered := 0
+	for _, e := range w.log.events[before:] {
+		outcomes = append(outcomes, e.Outcome)
+		delivered += e.Count
+	}
+	lines := strings.Count(r.raw, "\n")
+	if len(outcomes) < 2 || outcomes[len(outcomes)-1] != audit.MinorFailure || slices.Contains(outcomes[:len(outcomes)-1], audit.MinorFailure) {
+		t.Errorf("the outcomes are %v", outcomes)
+	}
+	if lines == 0 || lines >= 1001 || delivered != lines {
+		t.Errorf("%d lines left and %d are recorded", lines, delivered)
 	}
 }

@@ -59,6 +59,9 @@ func (a *act) file(w http.ResponseWriter, t ticket) (answer, error) {
 	if err := lines.Err(); err != nil {
 		return a.broken(w, errs.Wrap(err, errs.Upstream, "upstream-unreachable", "The FHIR server behind Mandate broke off."), sent)
 	}
+	if err := a.x.stand(); err != nil {
+		return a.broken(w, err, sent)
+	}
 	return answer{status: http.StatusOK, media: mediaNDJSON, body: batch.Bytes(), begun: sent}, nil
 }
 
@@ -134,6 +137,5 @@ func (a *act) broken(w http.ResponseWriter, err error, sent bool) (answer, error
 	if fault := http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)); fault != nil {
 		a.x.g.d.Log.ErrorContext(a.x.ctx, "a broken export file could not be broken off", "error", fault)
 	}
-	// The event is written as the refusal that it is.
-	return answer{begun: true}, a.record(err)
+	return answer{begun: true}, err
 }

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -169,6 +170,33 @@ func TestBinaryThroughItsDocument(t *testing.T) {
 	w.token("chen", "user/DocumentReference.rs", practitioner())
 	w.get("chen", "/Binary/ines-pdf").want(200)
 	w.get("chen", "/Binary/orphan").want(404)
+}
+
+// An outage during one entry of a batch must not make the Binaries of the
+// later entries look absent.
+func TestBinaryAfterAnOutageInABatch(t *testing.T) {
+	w := newWorld(t)
+	w.token("rosa", "patient/DocumentReference.rs", self("rosa"))
+	binaries := 0
+	w.meanwhile(func(r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/Binary/rosa-pdf") {
+			binaries++
+		}
+		if binaries < 2 && strings.HasSuffix(r.URL.Path, "/DocumentReference") {
+			panic(http.ErrAbortHandler)
+		}
+	})
+	get := `{"request":{"method":"GET","url":"Binary/rosa-pdf"}}`
+	r := w.do("rosa", "POST", "", `{"resourceType":"Bundle","type":"batch","entry":[`+get+`,`+get+`]}`).want(200)
+	var b struct {
+		Entry []struct{ Response struct{ Status string } }
+	}
+	if err := json.Unmarshal([]byte(r.raw), &b); err != nil || len(b.Entry) != 2 {
+		t.Fatal(err, r.raw)
+	}
+	if first, second := b.Entry[0].Response.Status, b.Entry[1].Response.Status; !strings.HasPrefix(first, "502") || !strings.HasPrefix(second, "200") {
+		t.Errorf("%s, then %s", first, second)
+	}
 }
 
 // GW-18: topic labels are removed for everybody but a system client, all of
