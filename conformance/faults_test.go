@@ -145,8 +145,10 @@ func remember(parameter string) (func(*http.Request), func(*http.Response)) {
 			replace(r, old)
 			return
 		}
-		if raw, err := io.ReadAll(r.Body); err == nil && r.StatusCode == http.StatusOK {
-			answers[key] = raw
+		if raw, err := io.ReadAll(r.Body); err == nil {
+			if r.StatusCode == http.StatusOK {
+				answers[key] = raw
+			}
 			replace(r, raw)
 		}
 	}

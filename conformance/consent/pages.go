@@ -79,22 +79,22 @@ func sameRefusal(ctx context.Context, t *kit.Target) error {
 }
 
 // cookiesOf gives every cookie that a sign-in sets.
-func cookiesOf(ctx context.Context, t *kit.Target) ([]*http.Cookie, *kit.Answer, error) {
+func cookiesOf(ctx context.Context, t *kit.Target) ([]*http.Cookie, error) {
 	b := t.NewBrowser(t.Person(t.Patient()))
 	a, err := t.Authorize(ctx, t.AuthorizeRequest(t.Client("public"), chartScope, t.NewVerifier()), kit.Visit{Browser: b})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var out []*http.Cookie
 	for _, r := range a.Trail() {
 		answer := http.Response{Header: r.Header}
 		out = append(out, answer.Cookies()...)
 	}
-	return out, a, nil
+	return out, nil
 }
 
 func cookies(ctx context.Context, t *kit.Target) error {
-	all, _, err := cookiesOf(ctx, t)
+	all, err := cookiesOf(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func cookies(ctx context.Context, t *kit.Target) error {
 }
 
 func newSession(ctx context.Context, t *kit.Target) error {
-	all, _, err := cookiesOf(ctx, t)
+	all, err := cookiesOf(ctx, t)
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func TestSpanish(t *testing.T) {
 	b.click("button[value=deny]")
 	app{b}.stage("failed")
 	b.visit("/apps")
-	b.heading(b.text("h1"))
+	b.heading("Aplicaciones conectadas")
 	b.inspect("es-apps")
 }
 

@@ -92,6 +92,7 @@ func asyType(ctx context.Context, t *kit.Target) error {
 
 func asyListed(ctx context.Context, t *kit.Target) error {
 	var c kit.Check
+	c.That(len(t.Config.TokenAuthAlgorithms) > 0, "no algorithm is listed")
 	for _, alg := range t.Config.TokenAuthAlgorithms {
 		res, err := bent(ctx, t, func(a *kit.Assertion) { a.Algorithm = alg })
 		if c.Note(err) {
@@ -259,6 +260,7 @@ func asyForeignKey(ctx context.Context, t *kit.Target) error {
 	if err := json.Unmarshal(thief.PrivateJWKS, &theirs); err != nil {
 		return err
 	}
+	sent := 0
 	for _, k := range theirs.Keys {
 		at := slices.IndexFunc(mine.Keys, func(m jose.JSONWebKey) bool { return m.Algorithm == k.Algorithm })
 		if at < 0 {
@@ -270,9 +272,11 @@ func asyForeignKey(ctx context.Context, t *kit.Target) error {
 		}
 		res, err := assert(ctx, t, signed, nil)
 		if c.Note(err) {
+			sent++
 			refusedClient(&c, "another client's key", res)
 		}
 	}
+	c.That(sent > 0, "the two clients share no algorithm")
 	return c.Err()
 }
 

@@ -37,9 +37,10 @@ func symBasic(ctx context.Context, t *kit.Target) error {
 	}
 	var c kit.Check
 	res, err := t.Do(ctx, kit.Request{URL: t.Config.Token, Form: refreshForm(g.RefreshToken()), Basic: &[2]string{g.Client.ID, g.Client.Secret}})
-	if c.Note(err) {
-		c.That(res.Status == http.StatusOK, "%s", res)
+	if !c.Note(err) {
+		return c.Err()
 	}
+	c.That(res.Status == http.StatusOK, "%s", res)
 	encoded := strings.ReplaceAll(g.Client.ID, "-", "%2D")
 	r := kit.Request{URL: t.Config.Token, Form: refreshForm(res.Text("refresh_token")), Header: http.Header{}}
 	r.Header.Set("Authorization", basic(encoded, g.Client.Secret))

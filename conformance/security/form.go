@@ -26,7 +26,7 @@ func formXML(ctx context.Context, t *kit.Target) error {
 		return err
 	}
 	outcome := func(res *kit.Response, err error, want ...int) {
-		judge(&c, res, err, want...)
+		res = judge(&c, res, err, want...)
 		c.That(res.Text("resourceType") == "OperationOutcome", "%s: no OperationOutcome in JSON", res)
 	}
 	res, err := t.Do(ctx, kit.Request{URL: t.FHIRBase + "/Patient/" + w.me, Bearer: w.token, Header: http.Header{"Accept": {"application/fhir+xml"}}})
@@ -53,7 +53,7 @@ func formMalformed(ctx context.Context, t *kit.Target) error {
 	c.That(res.Text("resourceType") == "OperationOutcome" && strings.Contains(string(res.Body), "status"), "%s does not name status", res)
 	for _, body := range []string{"", "{", "[]", "null", `{"resourceType":"Patient"}`, `{"resourceType":"Observation","status":"final","status":"final"}`, `{"a":1}`} {
 		res, err := t.Do(ctx, kit.Request{Method: http.MethodPost, URL: t.FHIRBase + "/Observation", Bearer: w.token, Type: "application/fhir+json", Body: strings.NewReader(body)})
-		judge(&c, res, err, http.StatusBadRequest)
+		res = judge(&c, res, err, http.StatusBadRequest)
 		c.That(res.Text("resourceType") == "OperationOutcome", "%q: no OperationOutcome", body)
 	}
 	return c.Err()

@@ -275,9 +275,7 @@ func needBatch(ctx context.Context, t *kit.Target) error {
 		c.That(strings.HasPrefix(entries[1].Status, "403"), "an ungranted type: %q", entries[1].Status)
 		c.That(strings.HasPrefix(entries[2].Status, "403") || strings.HasPrefix(entries[2].Status, "404"), "another Patient: %q", entries[2].Status)
 	}
-	mark := t.Random()[:12]
 	mine, theirs := note(w.me), note(w.other)
-	mine["note"] = []any{map[string]any{"text": mark}}
 	post := func(r any) map[string]any {
 		return map[string]any{"resource": r, "request": map[string]any{"method": "POST", "url": "Observation"}}
 	}

@@ -137,7 +137,7 @@ func export(ctx context.Context, t *kit.Target) error {
 	}
 	token := right.Text("access_token")
 	res, err = start(token)
-	judge(&c, res, err, http.StatusAccepted)
+	res = judge(&c, res, err, http.StatusAccepted)
 	at := res.Header.Get("Content-Location")
 	if !c.That(strings.HasPrefix(at, t.FHIRBase), "the status is at %q", at) {
 		return c.Err()
@@ -155,7 +155,7 @@ func export(ctx context.Context, t *kit.Target) error {
 		link, _ := file["url"].(string)
 		c.That(file["type"] == "Patient" && strings.HasPrefix(link, t.FHIRBase), "a file of %v outside the FHIR base", file["type"])
 		got, err := t.Do(ctx, kit.Request{URL: link, Bearer: token})
-		judge(&c, got, err, http.StatusOK)
+		got = judge(&c, got, err, http.StatusOK)
 		c.That(strings.Count(string(got.Body), "\n") > 1, "the file is empty")
 		got, err = t.Do(ctx, kit.Request{URL: link})
 		judge(&c, got, err, http.StatusUnauthorized)

@@ -327,6 +327,7 @@ func trapElements(ctx context.Context, t *kit.Target) error {
 	if err != nil {
 		return err
 	}
+	c.That(len(whole) > 0, "there is nothing to trim")
 	for _, query := range []string{"_elements=status", "_elements=id,code", "_summary=true", "_summary=text", "_summary=data"} {
 		trimmed, err := t.All(ctx, w.token, "Observation?_count=200&patient="+w.me+"&"+query)
 		if err != nil {

@@ -45,7 +45,7 @@ func trapMove(ctx context.Context, t *kit.Target) error {
 		w.send(ctx, &c, http.MethodPut, "Observation/"+foreign, stolen, 400, 403, 404, 409, 422)
 		w.send(ctx, &c, http.MethodDelete, "Observation/"+foreign, nil, 403, 404)
 		behind, err := t.Behind(ctx, "Observation/"+foreign)
-		judge(&c, behind, err, http.StatusOK)
+		behind = judge(&c, behind, err, http.StatusOK)
 		e := kit.Entry{Type: "Observation", Resource: behind.JSON()}
 		c.That(e.Belongs(w.other), "another patient's Observation was taken over")
 	}
@@ -168,7 +168,7 @@ func trapRelabel(ctx context.Context, t *kit.Target) error {
 	w.send(ctx, &c, http.MethodPatch, "Observation/"+hidden, []any{map[string]any{"op": "remove", "path": "/meta/security"}}, 400, 403, 404)
 	w.send(ctx, &c, http.MethodDelete, "Observation/"+hidden, nil, 403, 404)
 	behind, err := t.Behind(ctx, "Observation/"+hidden)
-	judge(&c, behind, err, http.StatusOK)
+	behind = judge(&c, behind, err, http.StatusOK)
 	c.That(strings.Contains(string(behind.Body), `"R"`), "the label is gone")
 	return c.Err()
 }

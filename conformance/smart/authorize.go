@@ -127,10 +127,14 @@ func azNoRedirect(ctx context.Context, t *kit.Target) error {
 
 func azAud(ctx context.Context, t *kit.Target) error {
 	var c kit.Check
-	req, _ := request(t)
-	a, err := t.Authorize(ctx, req, visit(t))
-	if c.Note(err) {
-		c.That(a.Code() != "", "aud=base: %s", a)
+	for _, name := range []string{"aud", "resource"} {
+		req, _ := request(t)
+		req.Del("aud")
+		req.Set(name, t.FHIRBase)
+		a, err := t.Authorize(ctx, req, visit(t))
+		if c.Note(err) {
+			c.That(a.Code() != "", "%s=base: %s", name, a)
+		}
 	}
 	return c.Err()
 }
