@@ -53,14 +53,21 @@ func listRoutes(t *testing.T) []routeLine {
 var styleFile = regexp.MustCompile(`^(GET|OPTIONS) /smart-style-[0-9a-f]+\.json$`)
 
 func TestOpenRoutes(t *testing.T) {
+	met := map[string]bool{}
 	for _, r := range listRoutes(t) {
 		name := r.Method + " " + r.Path
+		met[name] = true
 		listed := slices.Contains(openToAll, name) || styleFile.MatchString(name)
 		if (r.Auth == "none") != listed {
 			t.Errorf("%s has authentication %q, on the open list: %v", name, r.Auth, listed)
 		}
 		if r.Auth == "none" && r.Reason == "" {
 			t.Errorf("%s is open without a reason", name)
+		}
+	}
+	for _, name := range openToAll {
+		if !met[name] {
+			t.Errorf("%s is on the open list and no route", name)
 		}
 	}
 }

@@ -11,11 +11,7 @@ import (
 	"github.com/mandate-health/mandate/conformance/kit"
 )
 
-const (
-	chartScope = "openid fhirUser launch/patient offline_access patient/Patient.rs patient/Observation.rs patient/Condition.rs patient/MedicationRequest.rs"
-
-	observationCategory = "http://terminology.hl7.org/CodeSystem/observation-category"
-)
+const chartScope = "openid fhirUser launch/patient offline_access patient/Patient.rs patient/Observation.rs patient/Condition.rs patient/MedicationRequest.rs"
 
 func choice() []kit.Row {
 	needs := kit.Login
@@ -124,21 +120,9 @@ func leftOut(ctx context.Context, t *kit.Target) error {
 	return c.Err()
 }
 
-// inCategory reports whether a resource has a category code.
+// inCategory reports whether a resource has one of some category codes.
 func inCategory(e kit.Entry, codes ...string) bool {
-	list, _ := e.Resource["category"].([]any)
-	for _, raw := range list {
-		concept, _ := raw.(map[string]any)
-		codings, _ := concept["coding"].([]any)
-		for _, raw := range codings {
-			coding, _ := raw.(map[string]any)
-			code, _ := coding["code"].(string)
-			if slices.Contains(codes, code) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.Codes("category"), func(code string) bool { return slices.Contains(codes, code) })
 }
 
 // narrowed gives a whole grant and one that is narrowed to two categories.
@@ -159,7 +143,7 @@ func granularSearch(ctx context.Context, t *kit.Target) error {
 	compared := 0
 	for _, query := range []string{
 		"Observation?_count=200&patient=" + whole.Patient(), "Observation?_count=200&category=laboratory&patient=" + whole.Patient(),
-		"Observation?_count=200&category=" + kit.Escape(observationCategory+"|vital-signs") + "&patient=" + whole.Patient(),
+		"Observation?_count=200&category=" + kit.Escape(kit.ObservationCategory+"|vital-signs") + "&patient=" + whole.Patient(),
 		"Observation?_count=200&category=social-history&patient=" + whole.Patient(), "Observation?_count=200&status=final&patient=" + whole.Patient(),
 	} {
 		all, err := t.All(ctx, whole.Access(), query)

@@ -113,7 +113,7 @@ func onlineAccess(ctx context.Context, t *kit.Target) error {
 	if !c.Note(err) || !c.That(res.Status == http.StatusOK, "while signed in: %s", res) {
 		return c.Err()
 	}
-	if !c.Note(leave(ctx, t, b)) {
+	if !c.Note(b.SignOut(ctx, t.Console, t.Config.Management)) {
 		return c.Err()
 	}
 	token := res.Text("refresh_token")
@@ -122,23 +122,6 @@ func onlineAccess(ctx context.Context, t *kit.Target) error {
 		c.That(res.Status == http.StatusBadRequest && res.Text("error") == "invalid_grant", "after log-out: %s", res)
 	}
 	return c.Err()
-}
-
-// leave presses the button that ends the session.
-func leave(ctx context.Context, t *kit.Target, b *kit.Browser) error {
-	for _, at := range []string{t.Console, t.Config.Management} {
-		p, err := b.Open(ctx, at, "")
-		if err != nil {
-			return err
-		}
-		for _, f := range p.Forms {
-			if strings.Contains(f.Action, "signout") {
-				_, err := b.Submit(ctx, f, nil, "")
-				return err
-			}
-		}
-	}
-	return fmt.Errorf("no page has a button to sign out")
 }
 
 func withdrawn(ctx context.Context, t *kit.Target) error {

@@ -145,7 +145,7 @@ func loggedOut(ctx context.Context, t *kit.Target) error {
 		return err
 	}
 	kept := b.Cookies(t.Issuer)
-	if err := leave(ctx, t, b); err != nil {
+	if err := b.SignOut(ctx, t.Console, t.Config.Management); err != nil {
 		return err
 	}
 	var c kit.Check

@@ -191,6 +191,24 @@ func (b *Browser) SignIn(ctx context.Context, address string) (*Page, error) {
 	return b.pass(ctx, p, "")
 }
 
+// SignOut presses the button that ends the session, on the first of the pages
+// that has one.
+func (b *Browser) SignOut(ctx context.Context, pages ...string) error {
+	for _, at := range pages {
+		p, err := b.Open(ctx, at, "")
+		if err != nil {
+			return err
+		}
+		for _, f := range p.Forms {
+			if strings.Contains(f.Action, "signout") {
+				_, err := b.Submit(ctx, f, nil, "")
+				return err
+			}
+		}
+	}
+	return fmt.Errorf("no page of %v has a button to sign out", pages)
+}
+
 // pass goes through the log-in pages, if there are any.
 func (b *Browser) pass(ctx context.Context, p *Page, app string) (*Page, error) {
 	for range 4 {

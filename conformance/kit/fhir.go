@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// ObservationCategory is the code system of Observation.category (FHIR R4).
+const ObservationCategory = "http://terminology.hl7.org/CodeSystem/observation-category"
+
 // FHIR reads a path below the FHIR base with an access token.
 func (t *Target) FHIR(ctx context.Context, token, path string) (*Response, error) {
 	return t.Do(ctx, Request{URL: t.FHIRBase + "/" + path, Bearer: token})
@@ -46,6 +49,27 @@ type Entry struct {
 	Mode string
 	// Status is response.status of a batch answer.
 	Status string
+}
+
+// Codes gives the codes of a member that is a CodeableConcept or a list of
+// them, in their order.
+func (e Entry) Codes(member string) []string {
+	list, ok := e.Resource[member].([]any)
+	if !ok {
+		list = []any{e.Resource[member]}
+	}
+	var out []string
+	for _, raw := range list {
+		concept, _ := raw.(map[string]any)
+		codings, _ := concept["coding"].([]any)
+		for _, raw := range codings {
+			coding, _ := raw.(map[string]any)
+			if code, ok := coding["code"].(string); ok {
+				out = append(out, code)
+			}
+		}
+	}
+	return out
 }
 
 // Entries gives the entries of a Bundle.

@@ -94,14 +94,12 @@ func judge(c *kit.Check, res *kit.Response, err error, want ...int) *kit.Respons
 func note(patient string) map[string]any {
 	return map[string]any{
 		"resourceType": "Observation", "status": "final",
-		"category": []any{map[string]any{"coding": []any{map[string]any{"system": observationCategory, "code": "vital-signs"}}}},
+		"category": []any{map[string]any{"coding": []any{map[string]any{"system": kit.ObservationCategory, "code": "vital-signs"}}}},
 		"code":     map[string]any{"coding": []any{map[string]any{"system": "http://loinc.org", "code": "8867-4", "display": "Heart rate"}}},
 		"subject":  map[string]any{"reference": "Patient/" + patient}, "effectiveDateTime": "2026-01-02T03:04:05Z",
 		"valueQuantity": map[string]any{"value": 72, "unit": "/min", "system": "http://unitsofmeasure.org", "code": "/min"},
 	}
 }
-
-const observationCategory = "http://terminology.hl7.org/CodeSystem/observation-category"
 
 // made creates an Observation of one's own and gives its id.
 func (w world) made(ctx context.Context, c *kit.Check) (string, map[string]any) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/mandate-health/mandate/conformance/kit"
@@ -254,7 +255,7 @@ func trapSubject(ctx context.Context, t *kit.Target) error {
 
 func trapUnion(ctx context.Context, t *kit.Target) error {
 	var c kit.Check
-	w, err := enter(ctx, t, "patient/Patient.rs patient/Observation.rs?category="+observationCategory+"|laboratory patient/Observation.rs?code=http://loinc.org|8867-4")
+	w, err := enter(ctx, t, "patient/Patient.rs patient/Observation.rs?category="+kit.ObservationCategory+"|laboratory patient/Observation.rs?code=http://loinc.org|8867-4")
 	if err != nil {
 		return err
 	}
@@ -275,32 +276,17 @@ func trapUnion(ctx context.Context, t *kit.Target) error {
 }
 
 // has reports whether a CodeableConcept member, repeated or not, has a code.
-func has(e kit.Entry, member, code string) bool {
-	list, ok := e.Resource[member].([]any)
-	if !ok {
-		list = []any{e.Resource[member]}
-	}
-	for _, raw := range list {
-		concept, _ := raw.(map[string]any)
-		codings, _ := concept["coding"].([]any)
-		for _, raw := range codings {
-			if coding, _ := raw.(map[string]any); coding["code"] == code {
-				return true
-			}
-		}
-	}
-	return false
-}
+func has(e kit.Entry, member, code string) bool { return slices.Contains(e.Codes(member), code) }
 
 func trapToken(ctx context.Context, t *kit.Target) error {
 	var c kit.Check
-	w, err := enter(ctx, t, "patient/Patient.rs patient/Observation.rs?category="+observationCategory+"|laboratory")
+	w, err := enter(ctx, t, "patient/Patient.rs patient/Observation.rs?category="+kit.ObservationCategory+"|laboratory")
 	if err != nil {
 		return err
 	}
 	for _, query := range []string{
 		"category=vital-signs", "category=|vital-signs", "category=laboratory,vital-signs", "category:not=laboratory",
-		"category=" + observationCategory + "|", "category:missing=true", "",
+		"category=" + kit.ObservationCategory + "|", "category:missing=true", "",
 	} {
 		res, err := t.FHIR(ctx, w.token, "Observation?_count=50&patient="+w.me+"&"+query)
 		if !c.Note(err) {
@@ -319,7 +305,7 @@ func trapToken(ctx context.Context, t *kit.Target) error {
 
 func trapElements(ctx context.Context, t *kit.Target) error {
 	var c kit.Check
-	w, err := enter(ctx, t, "patient/Patient.rs patient/Observation.rs?category="+observationCategory+"|laboratory")
+	w, err := enter(ctx, t, "patient/Patient.rs patient/Observation.rs?category="+kit.ObservationCategory+"|laboratory")
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func trapCreateOther(ctx context.Context, t *kit.Target) error {
 
 func trapCreateFilter(ctx context.Context, t *kit.Target) error {
 	var c kit.Check
-	w, err := enter(ctx, t, "patient/Patient.rs patient/Observation.crus?category="+observationCategory+"|laboratory")
+	w, err := enter(ctx, t, "patient/Patient.rs patient/Observation.crus?category="+kit.ObservationCategory+"|laboratory")
 	if err != nil {
 		return err
 	}
@@ -88,9 +88,9 @@ func trapHistory(ctx context.Context, t *kit.Target) error {
 		return err
 	}
 	id, body := writer.made(ctx, &c) // version 1 is a vital sign
-	body["category"] = []any{map[string]any{"coding": []any{map[string]any{"system": observationCategory, "code": "laboratory"}}}}
+	body["category"] = []any{map[string]any{"coding": []any{map[string]any{"system": kit.ObservationCategory, "code": "laboratory"}}}}
 	writer.send(ctx, &c, http.MethodPut, "Observation/"+id, body, http.StatusOK)
-	w, err := enter(ctx, t, "patient/Patient.rs patient/Observation.rs?category="+observationCategory+"|laboratory")
+	w, err := enter(ctx, t, "patient/Patient.rs patient/Observation.rs?category="+kit.ObservationCategory+"|laboratory")
 	if !c.Note(err) {
 		return c.Err()
 	}

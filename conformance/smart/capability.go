@@ -123,10 +123,9 @@ func encounterFits(ctx context.Context, t *kit.Target, g *kit.Grant) error {
 }
 
 const (
-	observationCategory = "http://terminology.hl7.org/CodeSystem/observation-category"
-	conditionCategory   = "http://terminology.hl7.org/CodeSystem/condition-category"
-	usCoreCategory      = "http://hl7.org/fhir/us/core/CodeSystem/us-core-category"
-	usCoreCondition     = "http://hl7.org/fhir/us/core/CodeSystem/condition-category"
+	conditionCategory = "http://terminology.hl7.org/CodeSystem/condition-category"
+	usCoreCategory    = "http://hl7.org/fhir/us/core/CodeSystem/us-core-category"
+	usCoreCondition   = "http://hl7.org/fhir/us/core/CodeSystem/condition-category"
 )
 
 var conditionScopes = []string{
@@ -136,12 +135,12 @@ var conditionScopes = []string{
 }
 
 var observationScopes = []string{
-	"Observation.rs?category=" + observationCategory + "|laboratory",
-	"Observation.rs?category=" + observationCategory + "|social-history",
-	"Observation.rs?category=" + observationCategory + "|survey",
-	"Observation.rs?category=" + observationCategory + "|vital-signs",
+	"Observation.rs?category=" + kit.ObservationCategory + "|laboratory",
+	"Observation.rs?category=" + kit.ObservationCategory + "|social-history",
+	"Observation.rs?category=" + kit.ObservationCategory + "|survey",
+	"Observation.rs?category=" + kit.ObservationCategory + "|vital-signs",
 	"Observation.rs?category=" + usCoreCategory + "|sdoh",
-	"Observation.rs?category=" + observationCategory + "|procedure",
+	"Observation.rs?category=" + kit.ObservationCategory + "|procedure",
 }
 
 func typeScopes() []string {

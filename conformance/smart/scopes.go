@@ -157,30 +157,15 @@ func scpVersions(ctx context.Context, t *kit.Target) error {
 }
 
 func observations(category string) string {
-	return "patient/Observation.rs?category=" + observationCategory + "|" + category
+	return "patient/Observation.rs?category=" + kit.ObservationCategory + "|" + category
 }
 
 // categories counts the resources of a search by category code.
 func categories(entries []kit.Entry) map[string]int {
 	out := map[string]int{}
 	for _, e := range entries {
-		for _, code := range categoryCodes(e) {
+		for _, code := range e.Codes("category") {
 			out[code]++
-		}
-	}
-	return out
-}
-
-func categoryCodes(e kit.Entry) []string {
-	var out []string
-	list, _ := e.Resource["category"].([]any)
-	for _, raw := range list {
-		concept, _ := raw.(map[string]any)
-		codings, _ := concept["coding"].([]any)
-		for _, raw := range codings {
-			coding, _ := raw.(map[string]any)
-			code, _ := coding["code"].(string)
-			out = append(out, code)
 		}
 	}
 	return out
@@ -199,7 +184,7 @@ func scpUnion(ctx context.Context, t *kit.Target) error {
 	n := categories(found)
 	c.That(n["laboratory"] > 0 && n["vital-signs"] > 0, "granted %v, found %v", got, n)
 	for _, e := range found {
-		codes := categoryCodes(e)
+		codes := e.Codes("category")
 		c.That(slices.Contains(codes, "laboratory") || slices.Contains(codes, "vital-signs"), "Observation/%s of %v is outside both", e.ID, codes)
 	}
 	return c.Err()
@@ -233,7 +218,7 @@ func scpEncoded(ctx context.Context, t *kit.Target) error {
 	var counts []int
 	for _, scope := range []string{
 		observations("laboratory"),
-		"patient/Observation.rs?category=" + kit.Escape(observationCategory+"|laboratory"),
+		"patient/Observation.rs?category=" + kit.Escape(kit.ObservationCategory+"|laboratory"),
 	} {
 		g, got, err := granted(ctx, t, "launch/patient patient/Patient.rs "+scope)
 		if !c.Note(err) || !c.That(g != nil, "%s was refused", scope) {
@@ -246,7 +231,7 @@ func scpEncoded(ctx context.Context, t *kit.Target) error {
 		}
 	}
 	c.That(len(counts) == 2 && counts[0] == counts[1] && counts[0] > 0, "plain and encoded found %v", counts)
-	twice := "patient/Observation.rs?category=" + kit.Escape(kit.Escape(observationCategory+"|laboratory"))
+	twice := "patient/Observation.rs?category=" + kit.Escape(kit.Escape(kit.ObservationCategory+"|laboratory"))
 	g, got, err := granted(ctx, t, "launch/patient patient/Patient.rs "+twice)
 	if c.Note(err) && g != nil && strings.Contains(strings.Join(got, " "), "Observation") {
 		found, err := t.All(ctx, g.Access(), "Observation?_count=200&patient="+g.Patient())
@@ -297,7 +282,7 @@ func scpOffline(ctx context.Context, t *kit.Target) error {
 	if err != nil {
 		return err
 	}
-	if err := signOut(ctx, t, b); err != nil {
+	if err := b.SignOut(ctx, t.Config.Management); err != nil {
 		return err
 	}
 	res, err := t.Refresh(ctx, client, g.RefreshToken(), "")
@@ -308,21 +293,6 @@ func scpOffline(ctx context.Context, t *kit.Target) error {
 		return fmt.Errorf("after log-out: %s", res)
 	}
 	return nil
-}
-
-// signOut presses the button that ends the session.
-func signOut(ctx context.Context, t *kit.Target, b *kit.Browser) error {
-	p, err := b.Open(ctx, t.Config.Management, "")
-	if err != nil {
-		return err
-	}
-	for _, f := range p.Forms {
-		if strings.Contains(f.Action, "signout") {
-			_, err := b.Submit(ctx, f, nil, "")
-			return err
-		}
-	}
-	return fmt.Errorf("the page of connected apps has no button to sign out")
 }
 
 func scpNoRefresh(ctx context.Context, t *kit.Target) error {
