@@ -222,12 +222,21 @@ func (g *grant) barred(labels *resourceLabels) string {
 	return ""
 }
 
+// stands reports whether a grant is in force for the question, and the instant
+// until which its frame holds. A token and a resource are judged by the same.
+func (g *grant) stands(q *Question, fn functionSet) (end time.Time, ok bool) {
+	if g.from.After(q.At) || (!g.until.IsZero() && q.At.After(g.until)) || !g.root.context(q, fn) {
+		return time.Time{}, false
+	}
+	return earlier(g.root.period.End, g.until), true
+}
+
 // permitsNow applies EV-09 and gives the instant until which it holds.
 func (g *grant) permitsNow(q *Question, fn functionSet, labels *resourceLabels) (bool, time.Time) {
-	if g.from.After(q.At) || (!g.until.IsZero() && q.At.After(g.until)) || !g.root.context(q, fn) {
+	end, ok := g.stands(q, fn)
+	if !ok {
 		return false, time.Time{}
 	}
-	end := earlier(g.root.period.End, g.until)
 	for i := range g.carve {
 		n := &g.carve[i]
 		if n.context(q, fn) && n.matches(&q.Resource) && n.labels.hits(labels) {

@@ -134,10 +134,10 @@ func (p *Policy) closed(q *Question) closure {
 
 // grantable gives the scopes and functions of one grant and its end.
 func (g *grant) grantable(q *Question, shut closure) (scope.Set, functionSet, time.Time) {
-	if g.from.After(q.At) || (!g.until.IsZero() && q.At.After(g.until)) || !g.root.context(q, fnAll) {
+	end, ok := g.stands(q, fnAll)
+	if !ok {
 		return nil, 0, time.Time{}
 	}
-	end := earlier(g.root.period.End, g.until)
 	own := closure{functions: shut.functions, types: slices.Clone(shut.types)}
 	for i := range g.carve {
 		end = earlier(end, g.carve[i].futureStart(q, fnAll))
@@ -191,15 +191,7 @@ func (l *labelRule) opensSomething() bool {
 	return !l.stated || l.highest > 0 || len(l.topics) > 0
 }
 
-// PurposesFor lists the purposes of use under which the person has something
-// to open now, of those a proxy can have (CN-21). Whether the person holds
-// the capacity behind a purpose is the caller's question.
-func PurposesFor(p *Policy, actor fhir.Reference, at time.Time) []string {
-	var out []string
-	for _, purpose := range [...]string{"FAMRQT", "SUPNWK", "PWATRNY", "HDECD"} {
-		if g := GrantableFor(p, []fhir.Reference{actor}, purpose, at); len(g.Scopes) > 0 {
-			out = append(out, purpose)
-		}
-	}
-	return out
-}
+// ProxyPurposes lists the purposes of use under which a proxy can have access
+// (CN-21). Whether the person holds the capacity behind a purpose is the
+// caller's question.
+func ProxyPurposes() []string { return []string{"FAMRQT", "SUPNWK", "PWATRNY", "HDECD"} }

@@ -137,41 +137,38 @@ func (l *Loader) Redecide(ctx context.Context, g oauth.Grant, requested string) 
 	} else if over {
 		return oauth.Redecision{}, errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
 	}
-	asked, err := narrowTo(g.Scopes, requested)
+	have, asked, err := narrowTo(g.Scopes, requested)
 	if err != nil {
 		return oauth.Redecision{}, err
 	}
-	return l.answer(g, client, st, asked, now)
+	return l.answer(g, client, st, have, asked, now)
 }
 
-// narrowTo checks that requested is within the granted text and gives what to
-// judge.
-func narrowTo(granted, requested string) (scope.Request, error) {
-	have, err := scope.Parse(granted, oauth.StoredScopes())
-	if err != nil {
-		return scope.Request{}, err
+// narrowTo checks that requested is within the granted text and gives what is
+// held and what to judge.
+func narrowTo(granted, requested string) (have, asked scope.Request, err error) {
+	if have, err = scope.Parse(granted, oauth.StoredScopes()); err != nil {
+		return have, asked, err
 	}
 	if requested == "" {
-		return have, nil
+		return have, have, nil
 	}
-	want, err := scope.Parse(requested, oauth.StoredScopes())
-	if err != nil {
-		return scope.Request{}, err
+	if asked, err = scope.Parse(requested, oauth.StoredScopes()); err != nil {
+		return have, asked, err
 	}
-	for _, s := range want.Clinical {
+	for _, s := range asked.Clinical {
 		if !have.Clinical.Covers(s) {
-			return scope.Request{}, errs.New(errs.InvalidScope, "scope-wider-than-grant", "A requested scope is wider than what was granted.")
+			return have, asked, errs.New(errs.InvalidScope, "scope-wider-than-grant", "A requested scope is wider than what was granted.")
 		}
 	}
-	return want, nil
+	return have, asked, nil
 }
 
-func (l *Loader) answer(g oauth.Grant, client oauth.Client, st Standing, asked scope.Request, now time.Time) (oauth.Redecision, error) {
+func (l *Loader) answer(g oauth.Grant, client oauth.Client, st Standing, have, asked scope.Request, now time.Time) (oauth.Redecision, error) {
 	registered, err := scope.Parse(client.Scopes, scope.Limits{})
 	if err != nil {
 		return oauth.Redecision{}, err
 	}
-	have, _ := scope.Parse(g.Scopes, oauth.StoredScopes())
 	a := access.GrantedScopes(access.ScopeQuestion{
 		Requested: asked, Registered: registered, Capacity: g.Capacity,
 		Policy: st.Policy, ProxyInForce: st.ProxyInForce, SafetyHold: st.SafetyHold,

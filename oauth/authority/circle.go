@@ -64,7 +64,7 @@ func (l *Loader) AccessOf(ctx context.Context, rp proxy.RelatedPerson) ([]Access
 		return nil, err
 	}
 	var out []Access
-	for _, purpose := range consent.PurposesFor(st.Policy, ref, now) {
+	for _, purpose := range consent.ProxyPurposes() {
 		g := consent.GrantableFor(st.Policy, []fhir.Reference{ref}, purpose, now)
 		if g.Denied || len(g.Scopes) == 0 {
 			continue
