@@ -30,11 +30,6 @@ type GrantView struct {
 	Ends   time.Time
 }
 
-// Role is a staff role. A rule about roles can only narrow.
-type Role struct {
-	Name string
-}
-
 // Input is everything a decision depends on. Exactly one of Request and
 // Resource is set: the request before it is forwarded, then each resource of
 // the answer (and the stored and the resulting state of a write).
@@ -48,7 +43,6 @@ type Input struct {
 	ProxyInForce bool
 	// SafetyHold is true while the patient's record is held (LC-12).
 	SafetyHold bool
-	Roles      []Role
 	Request    *rest.Request
 	Resource   *fhir.Resource
 	// Op is the operation under which Resource is judged; exactly one bit.
