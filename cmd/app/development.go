@@ -37,6 +37,7 @@ type development struct {
 // the gateway reaches only over its TCP port.
 func (a *App) startDevelopment(ctx context.Context, main net.Addr, at *reached, servers *group) (*development, error) {
 	d := &development{servers: servers, token: a.ids.Secret()}
+	a.devToken = d.token
 	var err error
 	if d.demo, err = beside(ctx, main, 2); err != nil {
 		return nil, err
@@ -145,7 +146,6 @@ func (d *development) seed(ctx context.Context, a *App) error {
 	if err := seedPeople(ctx, a.identity, tenant); err != nil {
 		return err
 	}
-	a.devToken = d.token
 	return a.seedConsents(ctx)
 }
 

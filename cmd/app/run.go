@@ -134,6 +134,8 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 		at.public = publicURL(scheme, main.Addr())
 	}
 	servers := &group{log: a.log}
+	// Requests in flight still record, so the queue outlives the servers.
+	defer a.drain()
 	defer servers.stop()
 	var dev *development
 	if a.cfg.Dev {
@@ -144,7 +146,6 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 	if err := a.build(ctx, at); err != nil {
 		return explain(err)
 	}
-	defer a.drain()
 	if dev == nil {
 		// Who is answered at all is answered as a registered client.
 		if err := a.registerFiles(ctx); err != nil {
@@ -188,6 +189,9 @@ func tlsWith(cert tls.Certificate) *tls.Config {
 
 // drain waits until every event that was handed in is durable.
 func (a *App) drain() {
+	if a.queue == nil {
+		return // the start failed before there was one
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	if err := a.queue.Close(ctx); err != nil {
@@ -263,7 +267,8 @@ func (g *group) wait(ctx context.Context) error {
 	}
 }
 
-// stop lets requests in flight finish, the newest server last to be asked.
+// stop lets requests in flight finish. The newest server is asked first: the
+// sandbox, which is older, still answers the gateway meanwhile.
 func (g *group) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()

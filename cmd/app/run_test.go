@@ -219,12 +219,17 @@ type hospital struct {
 	*httptest.Server
 	down  atomic.Bool
 	asked atomic.Int64
+	// hold runs before an answer.
+	hold atomic.Pointer[func()]
 }
 
 func newHospital(t *testing.T) *hospital {
 	h := &hospital{}
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.asked.Add(1)
+		if hold := h.hold.Load(); hold != nil {
+			(*hold)()
+		}
 		if h.down.Load() {
 			// The connection breaks in the middle.
 			conn, _, err := w.(http.Hijacker).Hijack()
@@ -280,6 +285,40 @@ func TestAnotherUpstream(t *testing.T) {
 	s.fetch(t, token, "Patient/rosa", http.StatusOK)
 	if a := s.answered(t, req, kit.Visit{Browser: b}); a.Code() == "" {
 		t.Errorf("after the outage: %s", a)
+	}
+}
+
+// A request that is in flight when the server is told to stop is answered and
+// recorded, not refused.
+func TestStopLetsRequestsFinish(t *testing.T) {
+	h := newHospital(t)
+	s := start(t, func(c *app.Config) { c.Upstream = h.URL + "/fhir" })
+	g := s.granted(t, kit.Launch{Client: s.Client("symmetric"), Scope: "launch/patient patient/Patient.rs", Visit: kit.Visit{Browser: s.browser("rosa")}})
+	held, release := make(chan struct{}), make(chan struct{})
+	hold := func() { close(held); <-release }
+	h.hold.Store(&hold)
+	status := make(chan int, 1)
+	go func() {
+		res, err := s.FHIR(context.Background(), g.Access(), "Patient/rosa")
+		if err != nil {
+			t.Error(err)
+			status <- 0
+			return
+		}
+		status <- res.Status
+	}()
+	<-held
+	s.end()
+	for { // until nobody is let in any more
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.Issuer, "http://"))
+		if err != nil {
+			break
+		}
+		c.Close()
+	}
+	close(release)
+	if got := <-status; got != http.StatusOK {
+		t.Errorf("the last request got %d", got)
 	}
 }
 
