@@ -3,8 +3,6 @@ package app
 import (
 	"context"
 	"net/url"
-	"os"
-	"path/filepath"
 
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -36,12 +34,7 @@ func openEngine(ctx context.Context, cfg Config) (store.Engine, error) {
 		}
 		return engine, err
 	}
-	if cfg.Reset {
-		if err := emptyData(cfg.Data); err != nil {
-			return nil, errs.Wrap(err, errs.Unavailable, "data-folder-unwritable", "The data folder "+cfg.Data+" cannot be emptied: check its owner and permissions.")
-		}
-	}
-	return embedded.Open(ctx, embedded.Config{Dir: cfg.Data})
+	return embedded.Open(ctx, embedded.Config{Dir: cfg.Data, Empty: cfg.Reset})
 }
 
 // hostOf names the host of a database URL, which also holds a password.
@@ -50,19 +43,4 @@ func hostOf(dsn string) string {
 		return " at " + u.Host
 	}
 	return ""
-}
-
-// emptyData removes the embedded store from the data folder, and nothing that
-// is not Mandate's own.
-func emptyData(dir string) error {
-	files, err := filepath.Glob(filepath.Join(dir, "mandate.db*"))
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if err := os.Remove(f); err != nil {
-			return err
-		}
-	}
-	return nil
 }

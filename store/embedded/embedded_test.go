@@ -70,9 +70,14 @@ func TestFolder(t *testing.T) {
 	if err := s.CreateGrant(t.Context(), grant("g1")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = embedded.Open(t.Context(), embedded.Config{Dir: dir})
-	if e := errs.As(err); e == nil || e.Code != "data-folder-in-use" || e.Kind != errs.Conflict || !strings.Contains(e.Msg, dir) {
-		t.Errorf("second opening gave %v", err)
+	for _, empty := range []bool{false, true} {
+		_, err = embedded.Open(t.Context(), embedded.Config{Dir: dir, Empty: empty})
+		if e := errs.As(err); e == nil || e.Code != "data-folder-in-use" || e.Kind != errs.Conflict || !strings.Contains(e.Msg, dir) {
+			t.Errorf("second opening gave %v", err)
+		}
+	}
+	if files, err := filepath.Glob(filepath.Join(filepath.Dir(dir), "*", "mandate.db")); err != nil || len(files) != 1 {
+		t.Errorf("who was refused the folder left %v", files)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

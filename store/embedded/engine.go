@@ -23,6 +23,8 @@ import (
 type Config struct {
 	// Dir is the data folder; it is made when absent (mode 0700).
 	Dir string
+	// Empty removes the store that the folder holds, once the folder is taken.
+	Empty bool
 	// Readers is the number of read connections; 0 means 4, or one per
 	// processor when there are more.
 	Readers int
@@ -54,6 +56,11 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{lock: lock}
+	if c.Empty {
+		if err := empty(dir); err != nil {
+			return nil, errors.Join(err, e.Close())
+		}
+	}
 	if err := e.open(ctx, dir, c); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}

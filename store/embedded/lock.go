@@ -33,3 +33,16 @@ func lockFolder(dir string) (*os.File, error) {
 	}
 	return nil, errors.Join(err, f.Close())
 }
+
+// empty removes the store from the data folder, and nothing that is not
+// Mandate's own.
+func empty(dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "mandate.db*"))
+	for _, f := range files {
+		err = errors.Join(err, os.Remove(f))
+	}
+	if err != nil {
+		return errs.Wrap(err, errs.Unavailable, "data-folder-unwritable", "The data folder "+dir+" cannot be emptied: check its owner and permissions.")
+	}
+	return nil
+}
