@@ -11,18 +11,7 @@ import (
 
 // read answers a read. Absent and hidden look alike.
 func (a *act) read() (answer, error) {
-	raw, err := a.x.fetch("/" + a.req.Target().String())
-	if err != nil {
-		return answer{}, err
-	}
-	if _, err := a.stands(); err != nil {
-		return answer{}, err
-	}
-	s, err := a.only(raw, a.req.Target(), scope.Read)
-	if err != nil {
-		return answer{}, err
-	}
-	return a.show(s), nil
+	return a.readAt("/" + a.req.Target().String())
 }
 
 // readVersion judges the current version and the one asked for: what became
@@ -32,7 +21,12 @@ func (a *act) readVersion() (answer, error) {
 	if _, err := a.current(a.req.Target(), scope.Read); err != nil {
 		return answer{}, err
 	}
-	raw, err := a.x.fetch("/" + a.req.Target().String() + "/_history/" + a.req.Version)
+	return a.readAt("/" + a.req.Target().String() + "/_history/" + a.req.Version)
+}
+
+// readAt answers with the resource asked for, as the upstream has it at a path.
+func (a *act) readAt(path string) (answer, error) {
+	raw, err := a.x.fetch(path)
 	if err != nil {
 		return answer{}, err
 	}
