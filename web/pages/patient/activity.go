@@ -50,11 +50,12 @@ func (h *Handler) activity(w http.ResponseWriter, r *http.Request, id session.Id
 		events = events[:pageSize]
 		page.OlderURL = "/activity?" + older(q, events[pageSize-1].Time)
 	}
-	page.Entries = h.entries(r.Context(), id, events)
+	names := h.names(id.Person.Tenant)
+	page.Entries = names.entries(r.Context(), id, events)
 	if q.Get("before") != "" {
 		page.NewerURL = "/activity?" + without(q, "before")
 	}
-	if err := h.options(r.Context(), id, patient, q, &page.Filter); err != nil {
+	if err := h.options(r.Context(), names, id, patient, q, &page.Filter); err != nil {
 		h.Page(w, r, err)
 		return
 	}
@@ -110,12 +111,11 @@ func without(q url.Values, name string) string {
 }
 
 // options lists the people and apps that appear among the latest events.
-func (h *Handler) options(ctx context.Context, id session.Identity, patient string, q url.Values, f *pages.ActivityFilter) error {
+func (h *Handler) options(ctx context.Context, names *names, id session.Identity, patient string, q url.Values, f *pages.ActivityFilter) error {
 	events, err := h.Read.Audits(ctx, audit.Filter{Tenant: id.Person.Tenant, Patient: patient, Kinds: shownKinds, Limit: 500})
 	if err != nil {
 		return err
 	}
-	names := h.names(id.Person.Tenant)
 	add := func(list *[]pages.Option, value, label, chosen string) {
 		if value == "" || label == "" || slices.ContainsFunc(*list, func(o pages.Option) bool { return o.Value == value }) {
 			return
@@ -140,8 +140,7 @@ const visitGap = 30 * time.Minute
 // entries turns events into sentences' parts. An app that opens a record asks
 // for many kinds at once: the looks of one person with one app in one visit
 // become one entry.
-func (h *Handler) entries(ctx context.Context, id session.Identity, events []audit.Event) []pages.ActivityEntry {
-	names := h.names(id.Person.Tenant)
+func (n *names) entries(ctx context.Context, id session.Identity, events []audit.Event) []pages.ActivityEntry {
 	var out []pages.ActivityEntry
 	visits := map[visit]*opened{}
 	for _, e := range events {
@@ -153,12 +152,12 @@ func (h *Handler) entries(ctx context.Context, id session.Identity, events []aud
 			continue
 		}
 		entry := pages.ActivityEntry{
-			At: e.Time, Who: names.person(ctx, e.PersonID), Self: e.PersonID == id.Person.ID,
+			At: e.Time, Who: n.person(ctx, e.PersonID), Self: e.PersonID == id.Person.ID,
 			Relation: e.Capacity.Relationship, What: act(e), Kinds: kindsIn(e), Count: count(e),
 			Refused: e.Kind == audit.FHIRRefused,
 		}
 		if e.ClientID != "" {
-			entry.App = names.client(ctx, e.ClientID).Name
+			entry.App = n.client(ctx, e.ClientID).Name
 		}
 		if e.Capacity.Kind == fhir.CapacitySystem {
 			entry.Who = entry.App

@@ -31,12 +31,11 @@ func (h *Handler) apps(w http.ResponseWriter, r *http.Request, id session.Identi
 		h.Page(w, r, err)
 		return
 	}
-	own := ownPatient(id.Person)
+	own, names := ownPatient(id.Person), h.names(id.Person.Tenant)
 	page := pages.ConnectedApps{Frame: h.frame(r, id, "/home"), Patient: h.patientName(r.Context(), own), Self: true}
 	if ended := r.URL.Query().Get("ended"); ended != "" {
-		page.Notice = h.endedNotice(r.Context(), id, ended, grants)
+		page.Notice = names.endedNotice(r.Context(), ended, grants)
 	}
-	names := h.names(id.Person.Tenant)
 	now := h.Clock.Now()
 	for _, g := range grants {
 		entry, err := h.entry(r.Context(), names, id, g)
@@ -53,10 +52,10 @@ func (h *Handler) apps(w http.ResponseWriter, r *http.Request, id session.Identi
 	h.Kit.Render(w, r, http.StatusOK, page)
 }
 
-func (h *Handler) endedNotice(ctx context.Context, id session.Identity, grant string, grants []oauth.Grant) *pages.Notice {
+func (n *names) endedNotice(ctx context.Context, grant string, grants []oauth.Grant) *pages.Notice {
 	for _, g := range grants {
 		if g.ID == grant && !g.Revoked.IsZero() {
-			name := h.names(id.Person.Tenant).client(ctx, g.ClientID).Name
+			name := n.client(ctx, g.ClientID).Name
 			return &pages.Notice{Tone: pages.Good, Key: pages.NoticeEnded, Args: map[string]any{"app": name}}
 		}
 	}
@@ -158,7 +157,8 @@ func appInfo(c oauth.Client) pages.AppInfo {
 
 // app shows one connection with what the app did last.
 func (h *Handler) app(w http.ResponseWriter, r *http.Request, id session.Identity) {
-	g, entry, ok := h.one(w, r, id)
+	names := h.names(id.Person.Tenant)
+	g, entry, ok := h.one(w, r, id, names)
 	if !ok {
 		return
 	}
@@ -170,18 +170,18 @@ func (h *Handler) app(w http.ResponseWriter, r *http.Request, id session.Identit
 	page := pages.ConnectedApp{
 		Frame: h.frame(r, id, "/apps"), Patient: h.patientName(r.Context(), g.Record()),
 		Self: g.Record() == ownPatient(id.Person), Entry: entry,
-		Recent: h.entries(r.Context(), id, recent), ActivityURL: "/activity?app=" + g.ClientID,
+		Recent: names.entries(r.Context(), id, recent), ActivityURL: "/activity?app=" + g.ClientID,
 		Technical: pages.Technical{ClientID: g.ClientID, Scopes: []string{g.Scopes}},
 	}
 	h.Kit.Render(w, r, http.StatusOK, page)
 }
 
 // one loads the connection of the path, or answers with a page.
-func (h *Handler) one(w http.ResponseWriter, r *http.Request, id session.Identity) (oauth.Grant, pages.AppEntry, bool) {
+func (h *Handler) one(w http.ResponseWriter, r *http.Request, id session.Identity, names *names) (oauth.Grant, pages.AppEntry, bool) {
 	g, err := h.Connections.One(r.Context(), id.Person, mux.Vars(r)["id"])
 	var entry pages.AppEntry
 	if err == nil {
-		entry, err = h.entry(r.Context(), h.names(id.Person.Tenant), id, g)
+		entry, err = h.entry(r.Context(), names, id, g)
 	}
 	if err != nil {
 		h.Page(w, r, err)
@@ -192,7 +192,7 @@ func (h *Handler) one(w http.ResponseWriter, r *http.Request, id session.Identit
 
 // askEnd asks once before a connection ends.
 func (h *Handler) askEnd(w http.ResponseWriter, r *http.Request, id session.Identity) {
-	g, entry, ok := h.one(w, r, id)
+	g, entry, ok := h.one(w, r, id, h.names(id.Person.Tenant))
 	if !ok {
 		return
 	}

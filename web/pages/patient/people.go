@@ -29,9 +29,14 @@ func (h *Handler) people(w http.ResponseWriter, r *http.Request, id session.Iden
 		h.Page(w, r, err)
 		return
 	}
+	looks, err := h.looks(r.Context(), id.Person.Tenant, patient)
+	if err != nil {
+		h.Page(w, r, err)
+		return
+	}
 	page := pages.People{Frame: h.frame(r, id, "/home"), Patient: h.patientName(r.Context(), patient), Self: true}
 	for _, a := range circle {
-		line, err := h.line(r.Context(), id.Person.Tenant, a)
+		line, err := line(looks, a)
 		if err != nil {
 			h.Page(w, r, err)
 			return
@@ -46,17 +51,13 @@ func (h *Handler) people(w http.ResponseWriter, r *http.Request, id session.Iden
 }
 
 // line says what one person can see, and when they last looked.
-func (h *Handler) line(ctx context.Context, tenant string, a authority.Access) (pages.PersonAccess, error) {
+func line(looks []audit.Event, a authority.Access) (pages.PersonAccess, error) {
 	person, err := upstream.ParseDemographics(a.JSON)
 	if err != nil {
 		return pages.PersonAccess{}, err
 	}
-	seen, err := h.lastLook(ctx, tenant, a.Capacity)
-	if err != nil {
-		return pages.PersonAccess{}, err
-	}
 	line := pages.PersonAccess{
-		Name: person.Name, Relation: a.Capacity.Relationship, Until: a.Until, LastSeen: seen, State: pages.AccessActive,
+		Name: person.Name, Relation: a.Capacity.Relationship, Until: a.Until, LastSeen: lastLook(looks, a.Capacity), State: pages.AccessActive,
 	}
 	line.Kinds, line.Everything = readable(a.Scopes)
 	line.OnlySensitive = !a.Ordinary
@@ -83,19 +84,20 @@ func readable(set scope.Set) (kinds []pages.KindRef, everything bool) {
 	return kinds, len(kinds) > wholeChart
 }
 
-// lastLook is when the person last read the record, through whichever app.
-func (h *Handler) lastLook(ctx context.Context, tenant string, c fhir.Capacity) (time.Time, error) {
-	events, err := h.Read.Audits(ctx, audit.Filter{
-		Tenant: tenant, Patient: c.Patient, Limit: 500,
+// looks gives the latest events of data that was read from a record.
+func (h *Handler) looks(ctx context.Context, tenant, patient string) ([]audit.Event, error) {
+	return h.Read.Audits(ctx, audit.Filter{
+		Tenant: tenant, Patient: patient, Limit: 500,
 		Kinds: []audit.Kind{audit.FHIRRead, audit.FHIRSearch, audit.FHIROperation},
 	})
-	if err != nil {
-		return time.Time{}, err
-	}
-	for _, e := range events {
+}
+
+// lastLook is when the person last read the record, through whichever app.
+func lastLook(looks []audit.Event, c fhir.Capacity) time.Time {
+	for _, e := range looks {
 		if e.Capacity.Acting == c.Acting {
-			return e.Time, nil
+			return e.Time
 		}
 	}
-	return time.Time{}, nil
+	return time.Time{}
 }
