@@ -69,6 +69,11 @@ type Client struct {
 // (SMART SYM-04).
 func (c Client) Confidential() bool { return c.Kind != ClientPublic }
 
+// RunsAt reports whether a browser may call from the origin for this client.
+func (c Client) RunsAt(origin string) bool {
+	return !c.Disabled && slices.Contains(c.Origins(), origin)
+}
+
 // Origins gives the origins from which a browser may call the token endpoint
 // and the FHIR base (SMART CORS-02).
 func (c Client) Origins() []string {

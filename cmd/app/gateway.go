@@ -10,6 +10,7 @@ import (
 
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/fhirapi"
@@ -39,12 +40,7 @@ func (o origins) Registered(ctx context.Context, tenant, origin string) (bool, e
 	if err != nil {
 		return false, err
 	}
-	for _, c := range clients {
-		if !c.Disabled && slices.Contains(c.Origins(), origin) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return slices.ContainsFunc(clients, func(c oauth.Client) bool { return c.RunsAt(origin) }), nil
 }
 
 // endpoints are the addresses that both discovery documents and the

@@ -97,7 +97,7 @@ func (s *Service) Do(ctx context.Context, c Call) (Answer, error) {
 	case rest.Update:
 		return s.update(ctx, shelf, c)
 	}
-	return Answer{}, errs.New(errs.NotSupported, "interaction-not-offered", "This interaction is not offered on this type.")
+	return Answer{}, notOffered()
 }
 
 // shelf is where the records of one owned type are read.

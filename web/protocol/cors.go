@@ -22,7 +22,7 @@ func (d Deps) allow(w http.ResponseWriter, r *http.Request, who clientauth.Reque
 		return
 	}
 	c, err := d.Clients.ClientByID(r.Context(), who.Tenant, id)
-	if err == nil && !c.Disabled && slices.Contains(c.Origins(), origin) {
+	if err == nil && c.RunsAt(origin) {
 		w.Header().Set("Access-Control-Allow-Origin", origin)
 	}
 }
@@ -33,9 +33,7 @@ func (d Deps) preflight(w http.ResponseWriter, r *http.Request, tenant string) {
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
 	all, err := d.Clients.Clients(r.Context(), tenant)
-	registered := err == nil && slices.ContainsFunc(all, func(c oauth.Client) bool {
-		return !c.Disabled && slices.Contains(c.Origins(), origin)
-	})
+	registered := err == nil && slices.ContainsFunc(all, func(c oauth.Client) bool { return c.RunsAt(origin) })
 	if origin != "" && registered {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Methods", "POST")

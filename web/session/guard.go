@@ -34,8 +34,13 @@ func (m *Manager) Token(r *http.Request, purpose string) string {
 // Check compares the token in the posted form with the one for the purpose,
 // in constant time. Errors: errs.Forbidden with code form-token.
 func (m *Manager) Check(r *http.Request, purpose string) error {
+	return m.CheckToken(r, purpose, r.PostFormValue(FormField))
+}
+
+// CheckToken is Check for a token that did not come in a form.
+func (m *Manager) CheckToken(r *http.Request, purpose, presented string) error {
 	want := m.Token(r, purpose)
-	if want == "" || !ids.Equal(want, r.PostFormValue(FormField)) {
+	if want == "" || !ids.Equal(want, presented) {
 		return errs.New(errs.Forbidden, "form-token", "The form was open too long or belongs to another session.")
 	}
 	return nil

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
-	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/flow"
 	"github.com/mandate-health/mandate/web/pages"
@@ -133,8 +132,8 @@ func (h *Handler) cancelByLink(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if want := h.Session.Token(r, cancelPurpose+p.ID); want == "" || !ids.Equal(want, r.URL.Query().Get(pages.FieldCSRF)) {
-		h.Page(w, r, errs.New(errs.Forbidden, "form-token", "The form was open too long or belongs to another session."))
+	if err := h.Session.CheckToken(r, cancelPurpose+p.ID, r.URL.Query().Get(pages.FieldCSRF)); err != nil {
+		h.Page(w, r, err)
 		return
 	}
 	h.deny(w, r, p, who)
