@@ -35,7 +35,7 @@ type accountAdd struct {
 // Run makes the account, and prints the secret of the second factor once where
 // the role needs one.
 func (c *accountAdd) Run(s *streams) error {
-	p := identity.Person{Tenant: tenant, Username: c.Username, Name: c.Name, Role: identity.Role(c.Role), Language: c.Language}
+	p := identity.Person{Tenant: defaultTenant, Username: c.Username, Name: c.Name, Role: identity.Role(c.Role), Language: c.Language}
 	for _, text := range c.Identity {
 		id, err := readIdentity(text)
 		if err != nil {
@@ -54,7 +54,7 @@ func (c *accountAdd) Run(s *streams) error {
 		return explain(err)
 	}
 	defer closing(s.ctx, st, slog.New(slog.NewTextHandler(s.err, nil)))
-	hasher, err := keys.NewRing(st, clk).Hasher(s.ctx, tenant)
+	hasher, err := keys.NewRing(st, clk).Hasher(s.ctx, defaultTenant)
 	if err != nil {
 		return explain(err)
 	}

@@ -54,10 +54,10 @@ func (i issuer) IssueCode(ctx context.Context, tx oauth.TokenStore, c oauth.Clie
 }
 
 // visitor tells who is in front of the browser.
-func (a *App) visitor(r *http.Request) flow.Visitor {
-	v := flow.Visitor{Network: a.session.Address(r), RequestID: web.RequestID(r)}
+func (t *tenant) visitor(r *http.Request) flow.Visitor {
+	v := flow.Visitor{Network: t.session.Address(r), RequestID: web.RequestID(r)}
 	if secret := session.FlowSecret(r); secret != "" {
-		v.Browser = a.hasher.Hash("browser", secret)
+		v.Browser = t.hasher.Hash("browser", secret)
 	}
 	if id, ok := session.From(r); ok {
 		v.Session, v.Person = id.Session, id.Person
@@ -66,19 +66,19 @@ func (a *App) visitor(r *http.Request) flow.Visitor {
 }
 
 // errorPage shows an error as a page a person can act on.
-func (a *App) errorPage(w http.ResponseWriter, r *http.Request, status int, e *errs.Error) {
-	frame := pages.Frame{Lang: a.kit.Lang(r), Now: a.clock.Now()}
+func (t *tenant) errorPage(w http.ResponseWriter, r *http.Request, status int, e *errs.Error) {
+	frame := pages.Frame{Lang: t.kit.Lang(r), Now: t.clock.Now()}
 	if id, ok := session.From(r); ok {
 		frame.SignedInAs, frame.Staff = id.Person.Name, id.Person.Role.Staff()
-		frame.CSRF = a.session.Token(r, session.PurposePage)
+		frame.CSRF = t.session.Token(r, session.PurposePage)
 	}
 	switch {
 	case e.Kind == errs.NotFound:
-		a.kit.Render(w, r, status, pages.NotFound{Frame: frame, SupportCode: supportCode(r)})
+		t.kit.Render(w, r, status, pages.NotFound{Frame: frame, SupportCode: supportCode(r)})
 	case e.Kind == errs.Unavailable || e.Kind == errs.Upstream:
-		a.kit.Render(w, r, status, pages.Outage{Frame: frame, SupportCode: supportCode(r)})
+		t.kit.Render(w, r, status, pages.Outage{Frame: frame, SupportCode: supportCode(r)})
 	default:
-		a.kit.Render(w, r, status, pages.ErrorPage{Frame: frame, Cause: e.Code, Kind: string(e.Kind), SupportCode: supportCode(r)})
+		t.kit.Render(w, r, status, pages.ErrorPage{Frame: frame, Cause: e.Code, Kind: string(e.Kind), SupportCode: supportCode(r)})
 	}
 }
 
@@ -92,16 +92,16 @@ func supportCode(r *http.Request) string {
 	return id[:4] + "-" + id[4:8]
 }
 
-func (a *App) notFound(w http.ResponseWriter, r *http.Request) {
-	a.problem.HTML(w, r, errs.New(errs.NotFound, "page-not-found", "There is no such page."))
+func (t *tenant) notFound(w http.ResponseWriter, r *http.Request) {
+	t.problem.HTML(w, r, errs.New(errs.NotFound, "page-not-found", "There is no such page."))
 }
 
 // siteOf gives the site that a request is for.
-func (a *App) siteOf(r *http.Request) (engine.Site, error) {
-	return a.Site(r.Context(), a.session.Tenant(r))
+func (t *tenant) siteOf(r *http.Request) (engine.Site, error) {
+	return t.Site(r.Context(), t.session.Tenant(r))
 }
 
 // origin gives what the audit log says about where a request came from.
-func (a *App) origin(r *http.Request) (network, requestID string) {
-	return a.session.Address(r), web.RequestID(r)
+func (t *tenant) origin(r *http.Request) (network, requestID string) {
+	return t.session.Address(r), web.RequestID(r)
 }

@@ -11,19 +11,19 @@ import (
 )
 
 // ready gathers what drives a development server.
-func (d *development) ready(a *App, at reached, caFile string) ready {
+func (d *development) ready(t *tenant, at reached, caFile string) ready {
 	r := ready{
-		Tenant: tenant, CAFile: caFile, DemoApp: d.demoURL + "/app/", EHRSimulator: d.demoURL + "/ehr/",
-		LaunchAPI: launchAPI{URL: a.site.Issuer + "/launch", ClientID: "demo-ehr"},
-		Issuer:    a.site.Issuer, FHIRBase: a.site.FHIRBase,
-		SMARTConfiguration: a.site.FHIRBase + "/.well-known/smart-configuration",
-		UpstreamFHIRBase:   at.upstream, Console: a.site.Issuer + "/staff",
-		Clock: a.site.Issuer + "/dev/clock", Outbox: a.site.Issuer + "/dev/outbox",
-		AdminAPI: adminAPI{URL: a.site.Issuer + "/admin", Token: d.token},
+		Tenant: t.id, CAFile: caFile, DemoApp: d.demoURL + "/app/", EHRSimulator: d.demoURL + "/ehr/",
+		LaunchAPI: launchAPI{URL: t.site.Issuer + "/launch", ClientID: "demo-ehr"},
+		Issuer:    t.site.Issuer, FHIRBase: t.site.FHIRBase,
+		SMARTConfiguration: t.site.FHIRBase + "/.well-known/smart-configuration",
+		UpstreamFHIRBase:   at.upstream, Console: t.site.Issuer + "/staff",
+		Clock: t.site.Issuer + "/dev/clock", Outbox: t.site.Issuer + "/dev/outbox",
+		AdminAPI: adminAPI{URL: t.site.Issuer + "/admin", Token: d.token},
 		People:   readyPeople(),
 	}
 	for _, c := range d.clients {
-		reg := c.client(tenant, a.hasher, a.clock.Now())
+		reg := c.client(t.id, t.hasher, t.clock.Now())
 		r.Clients = append(r.Clients, readyClient{
 			ClientID: c.ClientID, Kind: string(c.Kind), ClientSecret: c.ClientSecret, PrivateJWKS: c.PrivateJWKS,
 			RedirectURIs: list(c.RedirectURIs), LaunchURIs: list(c.LaunchURIs), Scopes: reg.Scopes,
@@ -74,11 +74,11 @@ func (d *development) announce(w io.Writer, r ready, at reached) {
 }
 
 // demoConfig joins the demo app and the EHR simulator to this server.
-func (d *development) demoConfig(a *App, client *http.Client) demo.Config {
+func (d *development) demoConfig(t *tenant, client *http.Client) demo.Config {
 	cfg := demo.Config{
-		Base: d.demoURL, Issuer: a.site.Issuer, FHIRBase: a.site.FHIRBase, LaunchURL: a.site.Issuer + "/launch",
-		EHRClientID: "demo-ehr", AppClientID: "demo-app", HTTP: client, Now: a.clock.Now,
-		Patients: func(ctx context.Context) ([]demo.Patient, error) { return a.demoPatients(ctx) },
+		Base: d.demoURL, Issuer: t.site.Issuer, FHIRBase: t.site.FHIRBase, LaunchURL: t.site.Issuer + "/launch",
+		EHRClientID: "demo-ehr", AppClientID: "demo-app", HTTP: client, Now: t.clock.Now,
+		Patients: func(ctx context.Context) ([]demo.Patient, error) { return t.demoPatients(ctx) },
 	}
 	for _, c := range d.clients {
 		if c.ClientID == cfg.EHRClientID {
@@ -100,14 +100,14 @@ func isPractitioner(p demoPerson) bool { return p.identities[0].Resource.Type ==
 
 // demoPatients lists patients for the simulator, as the EHR itself would know
 // them.
-func (a *App) demoPatients(ctx context.Context) ([]demo.Patient, error) {
-	found, _, err := a.record.FindPatients(ctx, "", 100)
+func (t *tenant) demoPatients(ctx context.Context) ([]demo.Patient, error) {
+	found, _, err := t.record.FindPatients(ctx, "", 100)
 	if err != nil {
 		return nil, err
 	}
 	var out []demo.Patient
 	for _, p := range found {
-		enc, err := a.record.CurrentEncounter(ctx, p.ID)
+		enc, err := t.record.CurrentEncounter(ctx, p.ID)
 		if err != nil {
 			return nil, err
 		}

@@ -98,26 +98,26 @@ func devCertificate(dir, public string, addr net.Addr, now time.Time) (tls.Certi
 }
 
 // open seeds the store, starts the demo origin, tells people and programs.
-func (d *development) open(ctx context.Context, a *App, at reached, caFile string) error {
+func (d *development) open(ctx context.Context, t *tenant, at reached, caFile string) error {
 	var err error
-	if d.clients, err = demoClients(ctx, a.store, tenant, d.demoURL, a.ids); err != nil {
+	if d.clients, err = demoClients(ctx, t.store, t.id, d.demoURL, t.ids); err != nil {
 		return err
 	}
-	for _, path := range a.cfg.ClientFiles {
-		more, err := readClientFile(path, a.log)
+	for _, path := range t.cfg.ClientFiles {
+		more, err := readClientFile(path, t.log)
 		if err != nil {
 			return err
 		}
 		d.clients = append(d.clients, more...)
 	}
-	if err := d.seed(ctx, a); err != nil {
+	if err := d.seed(ctx, t); err != nil {
 		return err
 	}
 	client, err := trusting(caFile)
 	if err != nil {
 		return err
 	}
-	h, err := demo.New(d.demoConfig(a, client))
+	h, err := demo.New(d.demoConfig(t, client))
 	if err != nil {
 		return err
 	}
@@ -125,37 +125,37 @@ func (d *development) open(ctx context.Context, a *App, at reached, caFile strin
 	// Making the synthetic records left garbage that a small machine would
 	// rather have back at once.
 	debug.FreeOSMemory()
-	r := d.ready(a, at, caFile)
-	d.announce(a.cfg.Out, r, at)
-	if a.cfg.ReadyFile != "" {
-		return r.write(a.cfg.ReadyFile)
+	r := d.ready(t, at, caFile)
+	d.announce(t.cfg.Out, r, at)
+	if t.cfg.ReadyFile != "" {
+		return r.write(t.cfg.ReadyFile)
 	}
 	return nil
 }
 
 // seed registers clients, makes the demo people and files their relations and
 // consents, each only once per store.
-func (d *development) seed(ctx context.Context, a *App) error {
+func (d *development) seed(ctx context.Context, t *tenant) error {
 	var clients []oauth.Client
 	for _, c := range d.clients {
-		clients = append(clients, c.client(tenant, a.hasher, a.clock.Now()))
+		clients = append(clients, c.client(t.id, t.hasher, t.clock.Now()))
 	}
-	if err := register(ctx, a.store, clients); err != nil {
+	if err := register(ctx, t.store, clients); err != nil {
 		return err
 	}
-	if err := seedPeople(ctx, a.identity, tenant); err != nil {
+	if err := seedPeople(ctx, t.identity, t.id); err != nil {
 		return err
 	}
-	return a.seedConsents(ctx)
+	return t.seedConsents(ctx)
 }
 
 // seedConsents files the relations and consents of the palliative-care story.
 // The hospital's own RelatedPersons are imported as a real one's would be
 // (D14).
-func (a *App) seedConsents(ctx context.Context) error {
-	now := a.clock.Now()
-	origin := audit.Event{Tenant: tenant, Time: now}
-	if _, err := a.store.RelatedPersonByID(ctx, tenant, "rosa-elena"); err == nil {
+func (t *tenant) seedConsents(ctx context.Context) error {
+	now := t.clock.Now()
+	origin := audit.Event{Tenant: t.id, Time: now}
+	if _, err := t.store.RelatedPersonByID(ctx, t.id, "rosa-elena"); err == nil {
 		return nil
 	}
 	var relations [][]byte
@@ -163,16 +163,16 @@ func (a *App) seedConsents(ctx context.Context) error {
 		relations = append(relations, r.JSON)
 	}
 	// Another node on the same database may be importing at this moment.
-	if err := a.proxies.Import(ctx, tenant, relations, origin); err != nil && !errs.Is(err, errs.Conflict) {
+	if err := t.proxies.Import(ctx, t.id, relations, origin); err != nil && !errs.Is(err, errs.Conflict) {
 		return err
 	}
 	for _, r := range dataset.Consents(now) {
-		_, err := a.consents.File(ctx, consent.Filing{Tenant: tenant, ID: r.ID, Raw: r.JSON, Origin: origin})
+		_, err := t.consents.File(ctx, consent.Filing{Tenant: t.id, ID: r.ID, Raw: r.JSON, Origin: origin})
 		if err != nil && !errs.Is(err, errs.Conflict) && !errs.Is(err, errs.Unprocessable) {
 			return fmt.Errorf("demo consent %s: %w", r.ID, err)
 		}
 		if errs.Is(err, errs.Unprocessable) {
-			a.log.WarnContext(ctx, "demo consent not filed", "id", r.ID, "why", errs.As(err).Msg)
+			t.log.WarnContext(ctx, "demo consent not filed", "id", r.ID, "why", errs.As(err).Msg)
 		}
 	}
 	return nil

@@ -19,15 +19,15 @@ const outboxLimit = 200
 
 // devRoutes exist only in development: they move the clock, show what would
 // have been sent, and list every screen.
-func (a *App) devRoutes() []route.Route {
+func (t *tenant) devRoutes() []route.Route {
 	on := func(method, path string, h http.Handler) route.Route {
 		return route.Route{Method: method, Path: path, Auth: route.Dev, PHI: route.Identifiers, Owner: ownerDev, Handler: h}
 	}
-	all := http.StripPrefix("/dev/screens", screens.New(a.kit))
+	all := http.StripPrefix("/dev/screens", screens.New(t.kit))
 	return []route.Route{
 		// Any page in the developer's browser could reach it otherwise.
-		on("POST", "/dev/clock", a.session.Protect(http.HandlerFunc(a.moveClock))),
-		on("GET", "/dev/outbox", http.HandlerFunc(a.showOutbox)),
+		on("POST", "/dev/clock", t.session.Protect(http.HandlerFunc(t.moveClock))),
+		on("GET", "/dev/outbox", http.HandlerFunc(t.showOutbox)),
 		on("GET", "/dev/screens", http.RedirectHandler("/dev/screens/", http.StatusSeeOther)),
 		on("GET", "/dev/screens/{path:.*}", all),
 	}
@@ -35,10 +35,10 @@ func (a *App) devRoutes() []route.Route {
 
 // moveClock takes {"advance":"24h"} or {"now":"2027-01-01T00:00:00Z"} and
 // answers with the new time.
-func (a *App) moveClock(w http.ResponseWriter, r *http.Request) {
-	m, ok := a.clock.(*clock.Movable)
+func (t *tenant) moveClock(w http.ResponseWriter, r *http.Request) {
+	m, ok := t.clock.(*clock.Movable)
 	if !ok {
-		a.notFound(w, r)
+		t.notFound(w, r)
 		return
 	}
 	var body struct {
@@ -46,7 +46,7 @@ func (a *App) moveClock(w http.ResponseWriter, r *http.Request) {
 		Now     *time.Time `json:"now"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&body); err != nil {
-		a.problem.JSON(w, r, errs.Wrap(err, errs.Invalid, "clock-malformed", "Send {\"advance\":\"24h\"} or {\"now\":\"2027-01-01T00:00:00Z\"}."))
+		t.problem.JSON(w, r, errs.Wrap(err, errs.Invalid, "clock-malformed", "Send {\"advance\":\"24h\"} or {\"now\":\"2027-01-01T00:00:00Z\"}."))
 		return
 	}
 	switch {
@@ -55,25 +55,25 @@ func (a *App) moveClock(w http.ResponseWriter, r *http.Request) {
 	default:
 		d, err := time.ParseDuration(body.Advance)
 		if err != nil {
-			a.problem.JSON(w, r, errs.Wrap(err, errs.Invalid, "clock-malformed", "advance is not a duration such as 24h."))
+			t.problem.JSON(w, r, errs.Wrap(err, errs.Invalid, "clock-malformed", "advance is not a duration such as 24h."))
 			return
 		}
 		m.Advance(d)
 	}
-	a.log.WarnContext(r.Context(), "development: the clock was moved", "now", a.clock.Now())
-	a.writeJSON(w, map[string]time.Time{"now": a.clock.Now()})
+	t.log.WarnContext(r.Context(), "development: the clock was moved", "now", t.clock.Now())
+	t.writeJSON(w, map[string]time.Time{"now": t.clock.Now()})
 }
 
-func (a *App) showOutbox(w http.ResponseWriter, r *http.Request) {
-	notices, err := a.store.Notices(r.Context(), tenant, outboxLimit)
+func (t *tenant) showOutbox(w http.ResponseWriter, r *http.Request) {
+	notices, err := t.store.Notices(r.Context(), t.id, outboxLimit)
 	if err != nil {
-		a.problem.JSON(w, r, err)
+		t.problem.JSON(w, r, err)
 		return
 	}
-	a.writeJSON(w, map[string]any{"notices": notices})
+	t.writeJSON(w, map[string]any{"notices": notices})
 }
 
-func (a *App) writeJSON(w http.ResponseWriter, v any) {
+func (t *tenant) writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(v)
@@ -81,11 +81,11 @@ func (a *App) writeJSON(w http.ResponseWriter, v any) {
 
 // devBearer guards the administration API of a development server with the
 // token of the ready file.
-func (a *App) devBearer(next http.Handler) http.Handler {
+func (t *tenant) devBearer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || a.devToken == "" || !constantEqual(got, a.devToken) {
-			a.problem.JSON(w, r, errs.New(errs.Unauthenticated, "admin-token", "The administration API needs its bearer token."))
+		if !ok || t.devToken == "" || !constantEqual(got, t.devToken) {
+			t.problem.JSON(w, r, errs.New(errs.Unauthenticated, "admin-token", "The administration API needs its bearer token."))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -12,10 +12,10 @@ import (
 const errorDocs = "/docs/errors/"
 
 // errorDoc explains a cause code: the page that error_uri leads to.
-func (a *App) errorDoc(w http.ResponseWriter, r *http.Request) {
+func (t *tenant) errorDoc(w http.ResponseWriter, r *http.Request) {
 	cause := strings.TrimPrefix(r.URL.Path, errorDocs)
-	a.kit.Render(w, r, http.StatusOK, pages.ErrorPage{
-		Frame: pages.Frame{Lang: a.kit.Lang(r), Now: a.clock.Now()},
+	t.kit.Render(w, r, http.StatusOK, pages.ErrorPage{
+		Frame: pages.Frame{Lang: t.kit.Lang(r), Now: t.clock.Now()},
 		Cause: cause, Kind: string(problem.KindOf(cause)),
 	})
 }

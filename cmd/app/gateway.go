@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine"
+	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/fhirapi"
 	"github.com/mandate-health/mandate/web/gateway"
@@ -32,11 +33,11 @@ func (v verifier) VerifyAccessToken(ctx context.Context, tenant, raw string) (ga
 }
 
 // origins tells from where registered apps run.
-type origins struct{ app *App }
+type origins struct{ store *store.Store }
 
 // Registered reports whether some enabled client may call from the origin.
 func (o origins) Registered(ctx context.Context, tenant, origin string) (bool, error) {
-	clients, err := o.app.store.Clients(ctx, tenant)
+	clients, err := o.store.Clients(ctx, tenant)
 	if err != nil {
 		return false, err
 	}
@@ -45,25 +46,25 @@ func (o origins) Registered(ctx context.Context, tenant, origin string) (bool, e
 
 // endpoints are the addresses that both discovery documents and the
 // CapabilityStatement name.
-func (a *App) endpoints() protocol.Endpoints {
+func (t *tenant) endpoints() protocol.Endpoints {
 	return protocol.Endpoints{
-		Issuer: a.site.Issuer, FHIRBase: a.site.FHIRBase, Authorize: a.site.Issuer + "/authorize", Token: a.site.TokenURL,
-		Introspect: a.site.IntrospectURL, Revoke: a.site.RevokeURL, JWKS: a.site.Issuer + "/jwks", Management: a.site.Issuer + "/apps",
+		Issuer: t.site.Issuer, FHIRBase: t.site.FHIRBase, Authorize: t.site.Issuer + "/authorize", Token: t.site.TokenURL,
+		Introspect: t.site.IntrospectURL, Revoke: t.site.RevokeURL, JWKS: t.site.Issuer + "/jwks", Management: t.site.Issuer + "/apps",
 	}
 }
 
 // gateway stands below the FHIR base.
-func (a *App) gateway() http.Handler {
-	e := a.endpoints()
+func (t *tenant) gateway() http.Handler {
+	e := t.endpoints()
 	return gateway.New(gateway.Deps{
 		OAuth: gateway.OAuth{
 			Authorize: e.Authorize, Token: e.Token, Introspect: e.Introspect, Revoke: e.Revoke, Manage: e.Management,
 			Capabilities: protocol.Capabilities(),
 		},
-		Tenant: tenant, Base: a.site.FHIRBase, BasePath: fhirPath, Verifier: verifier{a.engine}, Authority: a.loader,
-		Upstream: a.record, Owned: &fhirapi.Service{File: a.consents, Consents: a.store, Relations: a.store},
-		Validator: a.codec, Recorder: a.queue, Origins: origins{a}, Problems: a.problem,
-		Clock: a.clock, IDs: a.ids, Hasher: a.hasher, RequestID: web.RequestID, Address: a.session.Address, Log: a.log,
+		Tenant: t.id, Base: t.site.FHIRBase, BasePath: fhirPath, Verifier: verifier{t.engine}, Authority: t.loader,
+		Upstream: t.record, Owned: &fhirapi.Service{File: t.consents, Consents: t.store, Relations: t.store},
+		Validator: t.codec, Recorder: t.queue, Origins: origins{t.store}, Problems: t.problem,
+		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, Log: t.log,
 	})
 }
 
@@ -97,7 +98,7 @@ func printRoutes(ctx context.Context, w io.Writer, asJSON bool) error {
 		return explain(err)
 	}
 	defer a.drain()
-	lines, err := a.routeLines()
+	lines, err := a.home.routeLines()
 	if err != nil {
 		return err
 	}

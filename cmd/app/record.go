@@ -15,6 +15,7 @@ import (
 // consent page are those that the gateway delivers.
 type record struct {
 	*upstream.Client
+	tenant   string
 	store    *store.Store
 	consents *consent.Service
 }
@@ -24,7 +25,7 @@ func (r record) Search(ctx context.Context, typ string, params url.Values, each 
 	patient := strings.TrimPrefix(params.Get("patient"), "Patient/")
 	switch typ {
 	case "RelatedPerson":
-		list, err := r.store.RelatedPersonsOfPatient(ctx, tenant, patient)
+		list, err := r.store.RelatedPersonsOfPatient(ctx, r.tenant, patient)
 		if err != nil {
 			return err
 		}
@@ -35,7 +36,7 @@ func (r record) Search(ctx context.Context, typ string, params url.Values, each 
 		}
 		return nil
 	case "Consent":
-		list, err := r.consents.Search(ctx, consent.Filter{Tenant: tenant, Patient: patient})
+		list, err := r.consents.Search(ctx, consent.Filter{Tenant: r.tenant, Patient: patient})
 		if err != nil {
 			return err
 		}

@@ -22,29 +22,29 @@ import (
 )
 
 // routes collects what every web package serves.
-func (a *App) routes() ([]route.Route, error) {
+func (t *tenant) routes() ([]route.Route, error) {
 	consents := consentpages.New(consentpages.Deps{
-		Flow: a.flow, Kit: a.kit, Session: a.session, Visitor: a.visitor, Page: a.problem.HTML, Clock: a.clock,
+		Flow: t.flow, Kit: t.kit, Session: t.session, Visitor: t.visitor, Page: t.problem.HTML, Clock: t.clock,
 	})
 	patients := patientpages.New(patientpages.Deps{
-		Connections: a.connections(), Authority: a.loader, Relations: a.store, Read: a.store, Patients: a.record, Recorder: a.queue,
-		Kit: a.kit, Session: a.session, Page: a.problem.HTML, RequestID: web.RequestID, Clock: a.clock,
+		Connections: t.connections(), Authority: t.loader, Relations: t.store, Read: t.store, Patients: t.record, Recorder: t.queue,
+		Kit: t.kit, Session: t.session, Page: t.problem.HTML, RequestID: web.RequestID, Clock: t.clock,
 	})
 	logins := signin.New(signin.Deps{
-		Accounts: a.identity, Sessions: a.session, Pages: a.kit, Refuse: a.problem.HTML, Waiting: consents.Waiting,
+		Accounts: t.identity, Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting,
 	})
-	out := slices.Concat(a.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), a.publicRoutes(), a.adminRoutes())
-	if a.cfg.Dev {
-		out = append(out, a.devRoutes()...)
+	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), t.publicRoutes(), t.adminRoutes())
+	if t.cfg.Dev {
+		out = append(out, t.devRoutes()...)
 	}
 	return out, nil
 }
 
 // connections is the list of connected apps.
-func (a *App) connections() *oauth.Connections {
+func (t *tenant) connections() *oauth.Connections {
 	return &oauth.Connections{
-		Read: a.store, Consents: a.consents, Clock: a.clock,
-		Tx: on(a.store, func(tx store.Tx) oauth.ConnectionsTx { return tx }),
+		Read: t.store, Consents: t.consents, Clock: t.clock,
+		Tx: on(t.store, func(tx store.Tx) oauth.ConnectionsTx { return tx }),
 	}
 }
 
@@ -53,34 +53,34 @@ const (
 	ownerPages    = "web/pages"
 )
 
-func (a *App) protocolRoutes(consents *consentpages.Handler) []route.Route {
+func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	d := protocol.Deps{
-		Site: a.siteOf, Endpoint: a.endpoint(), Engine: a.engine, Auth: a.auth, Ring: a.ring,
-		Clients: a.store, Problem: a.problem, Origin: a.origin,
+		Site: t.siteOf, Endpoint: t.endpoint(), Engine: t.engine, Auth: t.auth, Ring: t.ring,
+		Clients: t.store, Problem: t.problem, Origin: t.origin,
 	}
 	authorize := protocol.AuthorizeDeps{
-		Flow: a.flow, Visitor: a.visitor, Tenant: a.session.Tenant, Page: a.problem.HTML,
+		Flow: t.flow, Visitor: t.visitor, Tenant: t.session.Tenant, Page: t.problem.HTML,
 		FlowPath: consentpages.Path, SelfPath: "/authorize",
 	}
 	scopes := append([]string{"openid", "fhirUser", "profile", "launch", "launch/patient", "launch/encounter", "offline_access", "online_access"}, flow.SupportedScopes()...)
-	e := a.endpoints()
+	e := t.endpoints()
 	open := func(method, path, why string, h http.Handler) route.Route {
 		return route.Route{Method: method, Path: path, Auth: route.None, PHI: route.NoPHI, Owner: ownerProtocol, Reason: why, Handler: h}
 	}
 	const public = "a discovery document must be readable before anything is known (SMART DISC-02)"
 	smart, oidc, jwks := protocol.SMARTConfiguration(e, scopes), protocol.OpenIDConfiguration(e, scopes), protocol.JWKS(d)
 	out := []route.Route{
-		open("GET", "/authorize", "begins the log-in; the request itself is judged", a.session.Load(protocol.Authorize(authorize))),
+		open("GET", "/authorize", "begins the log-in; the request itself is judged", t.session.Load(protocol.Authorize(authorize))),
 		open("POST", "/authorize", "cross-site by specification; answered with our own GET (AZ-02)", protocol.AuthorizePost(authorize)),
 		{Method: "POST", Path: "/token", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Token(d)},
 		{Method: "POST", Path: "/introspect", Auth: route.Client, PHI: route.Identifiers, Limit: "introspect", Owner: ownerProtocol, Handler: protocol.Introspect(d)},
 		{Method: "POST", Path: "/revoke", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Revoke(d)},
 		{Method: "POST", Path: "/launch", Auth: route.Client, PHI: route.Identifiers, Limit: "token", Owner: ownerProtocol,
-			Handler: protocol.RegisterLaunch(d, a.flow, a.site.Issuer+"/launch")},
+			Handler: protocol.RegisterLaunch(d, t.flow, t.site.Issuer+"/launch")},
 	}
 	for path, h := range map[string]http.Handler{
 		fhirPath + "/.well-known/smart-configuration": smart, "/.well-known/openid-configuration": oidc, "/jwks": jwks,
-		protocol.StylePath(a.kit.SMARTStyle()): protocol.Style(a.kit.SMARTStyle()),
+		protocol.StylePath(t.kit.SMARTStyle()): protocol.Style(t.kit.SMARTStyle()),
 	} {
 		out = append(out, open("GET", path, public, h), open("OPTIONS", path, "CORS preflight", h))
 	}
@@ -93,25 +93,25 @@ func (a *App) protocolRoutes(consents *consentpages.Handler) []route.Route {
 
 // adminRoutes are the operators' API. Until operators have accounts of their
 // own it opens only to the token of a development server's ready file.
-func (a *App) adminRoutes() []route.Route {
+func (t *tenant) adminRoutes() []route.Route {
 	return adminapi.New(adminapi.Deps{
-		Tenant: tenant, Read: a.store, Consents: a.consents, Proxies: a.proxies, Problem: a.problem,
-		Connections: a.connections(),
-		Guard:       a.devBearer, Origin: a.origin, Clock: a.clock, Names: a.auditNames(),
+		Tenant: t.id, Read: t.store, Consents: t.consents, Proxies: t.proxies, Problem: t.problem,
+		Connections: t.connections(),
+		Guard:       t.devBearer, Origin: t.origin, Clock: t.clock, Names: t.auditNames(),
 	}).Routes()
 }
 
 // auditNames are what FHIR AuditEvents call this server.
-func (a *App) auditNames() fhirevent.Names {
-	custodian, _ := fhir.ParseReference(a.cfg.OrganizationRef)
+func (t *tenant) auditNames() fhirevent.Names {
+	custodian, _ := fhir.ParseReference(t.cfg.OrganizationRef)
 	return fhirevent.Names{
-		Issuer: a.site.Issuer, FHIRBase: a.site.FHIRBase, Custodian: custodian,
-		Site: strings.TrimPrefix(strings.TrimPrefix(a.site.Issuer, "https://"), "http://"),
+		Issuer: t.site.Issuer, FHIRBase: t.site.FHIRBase, Custodian: custodian,
+		Site: strings.TrimPrefix(strings.TrimPrefix(t.site.Issuer, "https://"), "http://"),
 	}
 }
 
 // publicRoutes are what everybody may see.
-func (a *App) publicRoutes() []route.Route {
+func (t *tenant) publicRoutes() []route.Route {
 	open := func(path, why string, h http.HandlerFunc) route.Route {
 		return route.Route{Method: "GET", Path: path, Auth: route.None, PHI: route.NoPHI, Owner: ownerPages, Reason: why, Handler: h}
 	}
@@ -120,22 +120,22 @@ func (a *App) publicRoutes() []route.Route {
 			http.Redirect(w, r, "/home", http.StatusSeeOther)
 		}),
 		open("/help", "must answer when the store is down", func(w http.ResponseWriter, r *http.Request) {
-			a.kit.Render(w, r, http.StatusOK, pages.Help{Frame: pages.Frame{Lang: a.kit.Lang(r)}})
+			t.kit.Render(w, r, http.StatusOK, pages.Help{Frame: pages.Frame{Lang: t.kit.Lang(r)}})
 		}),
-		open("/assets/{path:.*}", "style sheets and scripts", a.kit.Assets().ServeHTTP),
-		open(errorDocs+"{code}", "explains a cause code to a developer", a.errorDoc),
+		open("/assets/{path:.*}", "style sheets and scripts", t.kit.Assets().ServeHTTP),
+		open(errorDocs+"{code}", "explains a cause code to a developer", t.errorDoc),
 		open("/healthz", "tells that the process lives", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Cache-Control", "no-store")
 			_, _ = io.WriteString(w, "ok\n")
 		}),
-		open("/readyz", "tells whether the store answers", a.readyz),
+		open("/readyz", "tells whether the store answers", t.readyz),
 	}
 }
 
-func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
+func (t *tenant) readyz(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	if err := a.store.Ping(r.Context()); err != nil {
-		a.problem.JSON(w, r, err)
+	if err := t.store.Ping(r.Context()); err != nil {
+		t.problem.JSON(w, r, err)
 		return
 	}
 	_, _ = io.WriteString(w, "ready\n")
@@ -168,8 +168,8 @@ type routeLine struct {
 
 // routeLines gives the facts about every route, those below the FHIR base
 // included, by path.
-func (a *App) routeLines() ([]routeLine, error) {
-	routes, err := a.routes()
+func (t *tenant) routeLines() ([]routeLine, error) {
+	routes, err := t.routes()
 	if err != nil {
 		return nil, err
 	}

@@ -152,9 +152,9 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 			return explain(err)
 		}
 	}
-	servers.start(main, a.handler, tlsConfig)
+	servers.start(main, a.home.handler, tlsConfig)
 	if dev != nil {
-		if err := dev.open(ctx, a, at, caFile); err != nil {
+		if err := dev.open(ctx, a.home, at, caFile); err != nil {
 			return explain(err)
 		}
 	}
@@ -208,7 +208,7 @@ func (a *App) registerFiles(ctx context.Context) error {
 			return err
 		}
 		for _, c := range list {
-			clients = append(clients, c.client(tenant, a.hasher, a.clock.Now()))
+			clients = append(clients, c.client(a.home.id, a.home.hasher, a.clock.Now()))
 		}
 	}
 	return register(ctx, a.store, clients)
