@@ -1,0 +1,232 @@
+package local
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys"
+)
+
+const (
+	keySize = 32
+	// maxKey is how long a wrapped key may be (keys.Provider).
+	maxKey = 64
+)
+
+// Config says where the file is and how to open it.
+type Config struct {
+	// Path is the key file; it is created with its folder when Create is set.
+	Path   string
+	Create bool
+	// Shares open a split file: at least its threshold.
+	Shares []Share
+	Clock  clock.Clock
+}
+
+// Provider keeps the keys of one file. It is safe for concurrent use, also by
+// several processes: it reads the file again when it meets an unknown key, and
+// a rotation takes what another process added meanwhile.
+type Provider struct {
+	cfg Config
+
+	mu     sync.Mutex
+	unseal []byte // nil when the file is not split
+	keys   []key  // oldest first; the last one wraps
+}
+
+var _ keys.Provider = (*Provider)(nil)
+
+// key is one key-encryption key as the file holds it.
+type key struct {
+	ID      string    `json:"id"`
+	Created time.Time `json:"created"`
+	Key     []byte    `json:"key"`
+}
+
+// Open reads the key file. Errors: errs.NotFound (key-file-missing) when there
+// is none and Create is not set; errs.Forbidden (key-file-open) when others may
+// read it; errs.Unauthenticated (keys-sealed, shares-wrong) for a split file
+// without the shares it asks for; errs.Internal (key-file-unreadable).
+func Open(cfg Config) (*Provider, error) {
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System{}
+	}
+	p := &Provider{cfg: cfg}
+	f, err := readFile(cfg.Path)
+	if errs.Is(err, errs.NotFound) && cfg.Create {
+		return p, p.create()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.Split != nil {
+		if p.unseal, err = f.Split.unsealKey(cfg.Path, cfg.Shares); err != nil {
+			return nil, err
+		}
+	}
+	p.keys, err = f.open(p.unseal)
+	return p, err
+}
+
+// create writes the first key, unless another process was faster.
+func (p *Provider) create() error {
+	err := change(p.cfg.Path, func(old *file) (*file, error) {
+		if old != nil {
+			all, err := old.open(nil)
+			p.keys = all
+			return nil, err
+		}
+		p.keys = []key{p.fresh()}
+		return seal(p.keys, nil, nil)
+	})
+	return err
+}
+
+func (p *Provider) fresh() key {
+	k := key{Created: p.cfg.Clock.Now().UTC().Truncate(time.Second), Key: random(keySize)}
+	k.ID = "local-" + hex.EncodeToString(random(4))
+	return k
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // documented never to fail
+	return b
+}
+
+// Name implements keys.Provider.
+func (*Provider) Name() string { return "local" }
+
+// Current implements keys.Provider.
+func (p *Provider) Current(context.Context) (keys.KEK, error) {
+	k := p.last()
+	return keys.KEK{ID: k.ID, Created: k.Created}, nil
+}
+
+func (p *Provider) last() key {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.keys[len(p.keys)-1]
+}
+
+// Wrap implements keys.Provider.
+func (p *Provider) Wrap(_ context.Context, plain, bound []byte) (keys.Wrapped, error) {
+	if len(plain) > maxKey {
+		return keys.Wrapped{}, errs.New(errs.Internal, "key-too-long", "Only keys of at most 64 bytes are wrapped.")
+	}
+	k := p.last()
+	box, err := encrypt(k.Key, plain, bound)
+	return keys.Wrapped{KEK: k.ID, Bytes: box}, err
+}
+
+// Unwrap implements keys.Provider.
+func (p *Provider) Unwrap(_ context.Context, w keys.Wrapped, bound []byte) ([]byte, error) {
+	k, ok := p.byID(w.KEK)
+	if !ok {
+		if err := p.reload(); err != nil {
+			return nil, err
+		}
+		if k, ok = p.byID(w.KEK); !ok {
+			return nil, errs.New(errs.Internal, "kek-unknown",
+				"The key file "+p.cfg.Path+" does not hold the key "+w.KEK+" that the store was encrypted under.")
+		}
+	}
+	plain, err := decrypt(k.Key, w.Bytes, bound)
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Internal, "key-unwrap", "A wrapped key was changed or belongs elsewhere.")
+	}
+	return plain, nil
+}
+
+func (p *Provider) byID(id string) (key, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.keys, func(k key) bool { return k.ID == id })
+	if i < 0 {
+		return key{}, false
+	}
+	return p.keys[i], true
+}
+
+func (p *Provider) unsealed() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unseal
+}
+
+// reload takes what another process wrote.
+func (p *Provider) reload() error {
+	f, err := readFile(p.cfg.Path)
+	if err != nil {
+		return err
+	}
+	all, err := f.open(p.unsealed())
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keys = all
+	return nil
+}
+
+// Rotate implements keys.Provider.
+func (p *Provider) Rotate(context.Context) (keys.KEK, error) {
+	k := p.fresh()
+	err := change(p.cfg.Path, func(old *file) (*file, error) {
+		if old == nil {
+			return nil, errMissing(p.cfg.Path)
+		}
+		all, err := old.open(p.unsealed())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, k)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.keys = all
+		return seal(all, p.unseal, old.Split)
+	})
+	return keys.KEK{ID: k.ID, Created: k.Created}, err
+}
+
+func aead(k []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(k)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// encrypt gives nonce and ciphertext. Keys are wrapped seldom enough for random
+// nonces.
+func encrypt(k, plain, bound []byte) ([]byte, error) {
+	a, err := aead(k)
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Internal, "key-wrap", "A key could not be wrapped.")
+	}
+	nonce := random(a.NonceSize())
+	return a.Seal(nonce, nonce, plain, bound), nil
+}
+
+func decrypt(k, box, bound []byte) ([]byte, error) {
+	a, err := aead(k)
+	if err != nil {
+		return nil, err
+	}
+	if len(box) < a.NonceSize() {
+		return nil, errs.New(errs.Internal, "key-unwrap", "A wrapped key is too short.")
+	}
+	return a.Open(nil, box[:a.NonceSize()], box[a.NonceSize():], bound)
+}
+
+func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
