@@ -58,6 +58,9 @@ type Dialect struct {
 	// SkipLocked is put behind a SELECT whose rows will be deleted, so that
 	// two nodes do not wait for each other.
 	SkipLocked string
+	// Now is an expression: the database's own time in microseconds, as it
+	// passes also inside a transaction.
+	Now string
 }
 
 // ErrNoRows is given by Row.Scan for an empty answer.

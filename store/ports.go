@@ -19,6 +19,8 @@ type ports struct {
 	sealer keys.Sealer
 	ids    ids.Source
 	clock  clock.Clock
+	// dialect is where the engines differ.
+	dialect Dialect
 	// begin opens a transaction; nil inside of one.
 	begin func(context.Context, func(*ports) error) error
 	// failed is the first statement error of this transaction.

@@ -11,6 +11,7 @@ import (
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/jobs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
 	"github.com/mandate-health/mandate/migrations"
@@ -27,6 +28,7 @@ type Tx interface {
 	oauth.Store
 	keys.Store
 	outbox.Store
+	jobs.Store
 }
 
 // Options are what a Store needs beside its engine.
@@ -68,7 +70,7 @@ func New(engine Engine, o Options) *Store {
 		o.Clock = clock.System{}
 	}
 	s := &Store{engine: engine, migrations: migrations.FS}
-	s.ports = &ports{conn: engine.Read(), begin: s.inTx, sealer: o.Sealer, ids: o.IDs, clock: o.Clock}
+	s.ports = &ports{conn: engine.Read(), begin: s.inTx, sealer: o.Sealer, ids: o.IDs, clock: o.Clock, dialect: engine.Dialect()}
 	return s
 }
 
@@ -105,7 +107,7 @@ func (s *Store) inTx(ctx context.Context, fn func(*ports) error) error {
 
 func (s *Store) attempt(ctx context.Context, fn func(*ports) error) error {
 	return s.engine.InTx(ctx, func(c Conn) error {
-		tx := &ports{conn: c, sealer: s.sealer, ids: s.ids, clock: s.clock}
+		tx := &ports{conn: c, sealer: s.sealer, ids: s.ids, clock: s.clock, dialect: s.dialect}
 		err := fn(tx)
 		if tx.failed != nil && (err == nil || retryable(tx.failed)) {
 			return tx.failed

@@ -158,7 +158,10 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 			return explain(err)
 		}
 	}
-	go a.housekeep(ctx)
+	// Jobs end before the store is closed.
+	working, rest := context.WithCancel(ctx)
+	defer a.startJobs(working).Wait()
+	defer rest()
 	return servers.wait(ctx)
 }
 
@@ -212,22 +215,6 @@ func (a *App) registerFiles(ctx context.Context) error {
 		}
 	}
 	return register(ctx, a.store, clients)
-}
-
-// housekeep removes rows past their end, outside any request.
-func (a *App) housekeep(ctx context.Context) {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if _, err := a.store.Housekeep(ctx, a.clock.Now()); err != nil && ctx.Err() == nil {
-				a.log.ErrorContext(ctx, "housekeeping failed", "err", err)
-			}
-		}
-	}
 }
 
 // group is the HTTP servers of one process.

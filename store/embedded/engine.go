@@ -132,7 +132,9 @@ func (e *Engine) Ping(ctx context.Context) error {
 }
 
 // Dialect implements store.Engine. The one writer needs no locks.
-func (e *Engine) Dialect() store.Dialect { return store.Dialect{Name: "sqlite"} }
+func (e *Engine) Dialect() store.Dialect {
+	return store.Dialect{Name: "sqlite", Now: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"}
+}
 
 // Close implements store.Engine. The folder is free afterwards.
 func (e *Engine) Close() error {

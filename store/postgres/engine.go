@@ -167,6 +167,7 @@ func (e *Engine) Dialect() store.Dialect {
 		Name:           "postgres",
 		LockMigrations: "LOCK TABLE schema_migration IN EXCLUSIVE MODE",
 		SkipLocked:     " FOR UPDATE SKIP LOCKED",
+		Now:            "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 	}
 }
 

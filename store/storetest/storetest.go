@@ -66,6 +66,10 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"one secret for all", secretRace},
 		{"failures count exactly", failureRace},
 		{"many writers at once", manyWriters},
+		{"leases", leases},
+		{"one holder per lease", leaseRace},
+		{"a queue of work", queue},
+		{"many nodes share a queue", queueRace},
 		{"times", times},
 		{"housekeeping", housekeeping},
 	}

@@ -1,0 +1,40 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/jobs"
+)
+
+// leaderJob is a job that one node of all does at a time.
+type leaderJob struct {
+	name  string
+	every time.Duration
+	do    func(ctx context.Context, t jobs.Turn) error
+}
+
+// leaderJobs lists them. The store's clock says when each is due.
+func (a *App) leaderJobs() []leaderJob {
+	return []leaderJob{
+		{"housekeeping", time.Minute, a.housekeep},
+	}
+}
+
+// startJobs does this node's share of the leader-only jobs until ctx ends; who
+// waits for the group waits until the leases are given back.
+func (a *App) startJobs(ctx context.Context) *sync.WaitGroup {
+	runner := jobs.New(jobs.Deps{Store: a.store, Node: a.ids.ID(), Log: a.log})
+	group := &sync.WaitGroup{}
+	for _, j := range a.leaderJobs() {
+		group.Go(func() { runner.Leader(ctx, j.name, j.every, j.do) })
+	}
+	return group
+}
+
+// housekeep removes rows past their end, outside any request.
+func (a *App) housekeep(ctx context.Context, _ jobs.Turn) error {
+	_, err := a.store.Housekeep(ctx, a.clock.Now())
+	return err
+}

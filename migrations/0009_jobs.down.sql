@@ -1,0 +1,3 @@
+DROP TABLE change;
+DROP TABLE job;
+DROP TABLE lease;
