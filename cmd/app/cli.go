@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net/netip"
 
 	"github.com/alecthomas/kong"
 
@@ -22,38 +20,21 @@ type commands struct {
 	Dev      devCommand      `cmd:"" help:"Run everything on this machine: demo people, demo apps, a sandbox FHIR server."`
 	Serve    serveCommand    `cmd:"" help:"Run in front of a real FHIR server."`
 	Account  accountCommand  `cmd:"" help:"Manage the accounts of people."`
+	Config   configCommand   `cmd:"" help:"Check, print and explain the configuration."`
 	Routes   routesCommand   `cmd:"" help:"List every route with its authentication, data class and owner."`
 	Selftest selftestCommand `cmd:"" help:"Run the conformance suite against a running server."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
-// common are the flags of dev and serve.
-type common struct {
-	Listen       string   `default:"127.0.0.1:8080" help:"Address to listen on (default ${default})." placeholder:"HOST:PORT"`
-	PublicURL    string   `name:"public-url" help:"URL under which browsers and apps reach this server." placeholder:"URL"`
-	Data         string   `default:"./mandate-data" help:"Folder of the embedded store (default ${default})." placeholder:"DIR"`
-	Database     string   `help:"PostgreSQL URL to use in place of the embedded store." placeholder:"URL"`
-	Client       []string `help:"JSON file with clients to register at start; may be repeated." placeholder:"FILE" type:"existingfile"`
-	HelpPhone    string   `name:"help-phone" default:"+1 555 0100" help:"Telephone number printed on every page."`
-	Organization string   `help:"Name of the organization that runs this server, as people know it." placeholder:"NAME"`
-	OrgRef       string   `name:"organization-ref" help:"FHIR reference of that organization, named as custodian in consents." placeholder:"Organization/ID"`
-	TrustedProxy []string `name:"trusted-proxy" help:"Network whose X-Forwarded-For is believed; may be repeated." placeholder:"CIDR"`
-	Offset       string   `name:"unsafe-clock-offset" help:"File with a duration by which the clock is shifted. For tests only." placeholder:"FILE" type:"existingfile"`
-}
-
 type devCommand struct {
-	common
+	configured
 	Reset     bool   `help:"Begin with an empty store."`
 	TLS       bool   `name:"tls" help:"Serve HTTPS under a self-made authority; the ready file names its certificate."`
-	Upstream  string `help:"Protect this FHIR server in place of the sandbox." placeholder:"URL"`
 	ReadyFile string `name:"ready-file" help:"Write a JSON description when ready." placeholder:"FILE"`
 }
 
 type serveCommand struct {
-	common
-	Upstream string `required:"" help:"Base URL of the FHIR server to protect." placeholder:"URL"`
-	Cert     string `help:"PEM file with the certificate chain." placeholder:"FILE" type:"existingfile"`
-	Key      string `help:"PEM file with the private key." placeholder:"FILE" type:"existingfile"`
+	configured
 }
 
 type routesCommand struct {
@@ -73,6 +54,8 @@ type streams struct {
 	ctx context.Context
 	out io.Writer
 	err io.Writer
+	// given names the flags that were set.
+	given map[string]bool
 }
 
 // CLI runs the command line and gives the exit status: 0 when all went well,
@@ -98,7 +81,7 @@ func CLI(ctx context.Context, args []string, out, errOut io.Writer) int {
 		fmt.Fprintf(errOut, "mandate: %v\nTry: mandate --help\n", err)
 		return 2
 	}
-	if err := run.Run(&streams{ctx: ctx, out: out, err: errOut}); err != nil {
+	if err := run.Run(&streams{ctx: ctx, out: out, err: errOut, given: givenFlags(run)}); err != nil {
 		if !errors.Is(err, errFailedChecks) {
 			fmt.Fprintf(errOut, "mandate: %v\n", err)
 		}
@@ -109,41 +92,24 @@ func CLI(ctx context.Context, args []string, out, errOut io.Writer) int {
 
 // Run starts the development server.
 func (c *devCommand) Run(s *streams) error {
-	cfg, err := c.config(s)
-	if err != nil {
+	c.Settings.Dev = true
+	if _, err := c.load(s); err != nil {
 		return err
 	}
+	cfg := c.Settings
 	if cfg.Organization == "" {
 		cfg.Organization, cfg.OrganizationRef = "Lakeside Palliative Care", "Organization/lakeside-palliative"
 	}
-	cfg.Dev, cfg.Reset, cfg.TLS, cfg.Upstream, cfg.ReadyFile = true, c.Reset, c.TLS, c.Upstream, c.ReadyFile
+	cfg.Reset, cfg.TLS, cfg.ReadyFile = c.Reset, c.TLS, c.ReadyFile
 	return Run(s.ctx, cfg)
 }
 
 // Run starts the production server.
 func (c *serveCommand) Run(s *streams) error {
-	cfg, err := c.config(s)
-	if err != nil {
+	if _, err := c.load(s); err != nil {
 		return err
 	}
-	cfg.Upstream, cfg.CertFile, cfg.KeyFile = c.Upstream, c.Cert, c.Key
-	return Run(s.ctx, cfg)
-}
-
-func (c *common) config(s *streams) (Config, error) {
-	cfg := Config{
-		Listen: c.Listen, PublicURL: c.PublicURL, Data: c.Data, Database: c.Database, ClientFiles: c.Client,
-		HelpPhone: c.HelpPhone, Organization: c.Organization, OrganizationRef: c.OrgRef, ClockOffset: c.Offset, Out: s.out,
-		Log: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelInfo})),
-	}
-	for _, text := range c.TrustedProxy {
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			return cfg, fmt.Errorf("--trusted-proxy %q is not a network such as 10.0.0.0/8", text)
-		}
-		cfg.TrustedProxies = append(cfg.TrustedProxies, p)
-	}
-	return cfg, nil
+	return Run(s.ctx, c.Settings)
 }
 
 // Run prints the routes.

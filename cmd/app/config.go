@@ -1,8 +1,6 @@
 package app
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -11,92 +9,111 @@ import (
 	"strings"
 
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/config"
 )
 
-// Config says how one process runs. Its zero value is not valid; Validate
-// names every fault at once.
+// Config says how one process runs. Each field with a help text is a setting: a
+// flag of dev and serve, a key of the configuration file and an environment
+// variable (internal/config). Its zero value is not valid; Validate names every
+// fault at once.
 type Config struct {
 	// Listen is the TCP address of the main listener, such as
 	// 127.0.0.1:8080; port 0 takes a free one.
-	Listen string
+	Listen string `default:"127.0.0.1:8080" help:"Address to listen on (default ${default})." placeholder:"HOST:PORT"`
 	// PublicURL is the URL under which browsers and apps reach the main
 	// listener; empty derives it from Listen, with localhost for loopback.
-	PublicURL string
-	// TLS serves HTTPS under a self-made authority (development only).
-	TLS bool
-	// CertFile and KeyFile hold the PEM certificate chain and key.
-	CertFile string
-	KeyFile  string
-	// Data is the folder of the embedded store; Database a PostgreSQL URL.
-	// Exactly one is used: Database wins.
-	Data     string
-	Database string
-	// Reset empties the data folder first (development only).
-	Reset bool
+	PublicURL string `name:"public-url" help:"URL under which browsers and apps reach this server." placeholder:"URL"`
 	// Upstream is the FHIR base to protect; empty starts the sandbox
 	// (development only).
-	Upstream string
-	// ReadyFile is written when everything listens (development only).
-	ReadyFile string
+	Upstream string `help:"Base URL of the FHIR server to protect." placeholder:"URL"`
+	// Data is the folder of the embedded store; Database a PostgreSQL URL.
+	// Exactly one is used: Database wins.
+	Data     string `default:"./mandate-data" help:"Folder of the embedded store (default ${default})." placeholder:"DIR"`
+	Database string `secret:"url" help:"PostgreSQL URL to use in place of the embedded store." placeholder:"URL"`
 	// ClientFiles hold JSON lists of clients to register at start.
-	ClientFiles []string
-	// ClockOffset is a file with a Go duration by which the clock is wrong,
-	// read each second. Unsafe outside tests.
-	ClockOffset string
+	ClientFiles []string `name:"client" key:"client_files" help:"JSON file with clients to register at start; may be repeated." placeholder:"FILE" type:"existingfile"`
 	// HelpPhone is printed on every page.
-	HelpPhone string
+	HelpPhone string `name:"help-phone" default:"+1 555 0100" help:"Telephone number printed on every page."`
 	// Organization is the name of who runs this server, as people know it;
 	// OrganizationRef its FHIR reference, such as Organization/1, which
 	// consents name as custodian.
-	Organization    string
-	OrganizationRef string
+	Organization    string `help:"Name of the organization that runs this server, as people know it." placeholder:"NAME"`
+	OrganizationRef string `name:"organization-ref" help:"FHIR reference of that organization, named as custodian in consents." placeholder:"Organization/ID"`
 	// TrustedProxies are networks whose X-Forwarded-For is believed.
-	TrustedProxies []netip.Prefix
+	TrustedProxies []string `name:"trusted-proxy" key:"trusted_proxies" help:"Network whose X-Forwarded-For is believed; may be repeated." placeholder:"CIDR"`
+	// ClockOffset is a file with a Go duration by which the clock is wrong,
+	// read each second. Unsafe outside tests.
+	ClockOffset string `name:"unsafe-clock-offset" help:"File with a duration by which the clock is shifted. For tests only." placeholder:"FILE" type:"existingfile"`
+	// CertFile and KeyFile hold the PEM certificate chain and key.
+	CertFile string `name:"cert" key:"cert_file" help:"PEM file with the certificate chain." placeholder:"FILE" type:"existingfile"`
+	KeyFile  string `name:"key" key:"key_file" help:"PEM file with the private key." placeholder:"FILE" type:"existingfile"`
+
+	// TLS serves HTTPS under a self-made authority (development only).
+	TLS bool `kong:"-"`
+	// Reset empties the data folder first (development only).
+	Reset bool `kong:"-"`
+	// ReadyFile is written when everything listens (development only).
+	ReadyFile string `kong:"-"`
 	// Dev adds the sandbox, demo people and clients, and the test routes.
-	Dev bool
+	Dev bool `kong:"-"`
 	// Out receives what a human reads at start; Log everything else.
-	Out io.Writer
-	Log *slog.Logger
+	Out io.Writer    `kong:"-"`
+	Log *slog.Logger `kong:"-"`
 }
 
 // Validate reports every fault of the configuration.
 func (c *Config) Validate() error {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	var f config.Faults
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		fault("--listen %q is not HOST:PORT", c.Listen)
+		f.Add("listen", "%q is not HOST:PORT", c.Listen)
 	}
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.TrimSuffix(u.Path, "/") != "" {
-			fault("--public-url %q is not an http or https URL without a path", c.PublicURL)
+			f.Add("public_url", "%q is not an http or https URL without a path", c.PublicURL)
 		}
 	}
 	if c.Data == "" && c.Database == "" {
-		fault("one of --data and --database is needed")
+		f.Add("data", "a folder for the embedded store, or a database, is needed")
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
-		fault("--cert and --key belong together")
+		f.Add("cert_file", "cert_file and key_file belong together")
 	}
 	if _, ok := fhir.ParseReference(c.OrganizationRef); c.OrganizationRef != "" && !ok {
-		fault("--organization-ref %q is not a reference such as Organization/1", c.OrganizationRef)
+		f.Add("organization_ref", "%q is not a reference such as Organization/1", c.OrganizationRef)
+	}
+	for _, text := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			f.Add("trusted_proxies", "%q is not a network such as 10.0.0.0/8", text)
+		}
 	}
 	if !c.Dev {
-		c.validateServe(fault)
+		c.validateServe(&f)
 	}
-	return errors.Join(faults...)
+	return f.Err()
 }
 
 // validateServe holds what production asks for beyond development.
-func (c *Config) validateServe(fault func(string, ...any)) {
+func (c *Config) validateServe(f *config.Faults) {
 	if c.Upstream == "" {
-		fault("--upstream is needed: the base URL of the FHIR server to protect")
+		f.Add("upstream", "the base URL of the FHIR server to protect is needed")
 	}
 	if c.TLS || c.Reset || c.ReadyFile != "" {
-		fault("--tls, --reset and --ready-file are for development")
+		f.Add("reset", "a self-made certificate, an emptied store and the ready file are for development")
 	}
 	if !strings.HasPrefix(c.PublicURL, "https://") {
-		fault("--public-url must be the https URL that browsers use")
+		f.Add("public_url", "this must be the https URL that browsers use")
 	}
+}
+
+// proxies gives the networks of TrustedProxies, which Validate has read before.
+func (c *Config) proxies() []netip.Prefix {
+	var out []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // publicURL gives the URL of a listener for people: loopback addresses are

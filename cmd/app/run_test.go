@@ -30,15 +30,15 @@ func TestConfigFaults(t *testing.T) {
 		{"public URL", func(c *app.Config) { c.PublicURL = "https://ehr.example/" }, nil},
 		{"all at once", func(c *app.Config) {
 			c.Listen, c.PublicURL, c.Data, c.CertFile = "8080", "ehr.example", "", "c.pem"
-		}, []string{"--listen", "--public-url", "--data", "--cert"}},
-		{"a path in the URL", func(c *app.Config) { c.PublicURL = "https://ehr.example/mandate" }, []string{"--public-url"}},
-		{"another scheme", func(c *app.Config) { c.PublicURL = "ftp://ehr.example" }, []string{"--public-url"}},
+		}, []string{"listen", "public_url", "data", "cert_file"}},
+		{"a path in the URL", func(c *app.Config) { c.PublicURL = "https://ehr.example/mandate" }, []string{"public_url"}},
+		{"another scheme", func(c *app.Config) { c.PublicURL = "ftp://ehr.example" }, []string{"public_url"}},
 		{"serve", func(c *app.Config) { c.Dev, c.Upstream, c.PublicURL = false, "http://fhir", "https://ehr.example" }, nil},
-		{"serve bare", func(c *app.Config) { c.Dev = false }, []string{"--upstream", "--public-url"}},
-		{"serve over http", func(c *app.Config) { c.Dev, c.Upstream, c.PublicURL = false, "http://fhir", "http://ehr.example" }, []string{"--public-url"}},
+		{"serve bare", func(c *app.Config) { c.Dev = false }, []string{"upstream", "public_url"}},
+		{"serve over http", func(c *app.Config) { c.Dev, c.Upstream, c.PublicURL = false, "http://fhir", "http://ehr.example" }, []string{"public_url"}},
 		{"serve as in development", func(c *app.Config) {
 			c.Dev, c.Upstream, c.PublicURL, c.Reset = false, "http://fhir", "https://ehr.example", true
-		}, []string{"--reset"}},
+		}, []string{"reset"}},
 	}
 	for _, test := range tests {
 		c := good
@@ -129,7 +129,7 @@ func TestCommandLine(t *testing.T) {
 	if code, out, _ := cli(t, "version"); code != 0 || !strings.HasPrefix(out, "mandate "+app.Version) {
 		t.Error(code, out)
 	}
-	for _, args := range [][]string{{"fly"}, {"dev", "--speed"}, {"serve"}, {"dev", "--client", "/no/such/file"}} {
+	for _, args := range [][]string{{"fly"}, {"dev", "--speed"}, {"dev", "--client", "/no/such/file"}} {
 		if code, _, errOut := cli(t, args...); code != 2 || !strings.Contains(errOut, "mandate --help") {
 			t.Errorf("%v: status %d, %s", args, code, errOut)
 		}

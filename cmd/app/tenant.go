@@ -90,7 +90,7 @@ func (t *tenant) buildWeb(_ context.Context, at reached) (err error) {
 	t.problem = problem.New(problem.Config{Issuer: t.site.Issuer, Log: t.log, Page: t.errorPage})
 	t.session, err = session.New(session.Deps{
 		PublicURL: at.public, Sessions: t.identity, IDs: t.ids, Hasher: t.hasher,
-		TrustedProxies: t.cfg.TrustedProxies, Refuse: t.problem.HTML, RequestID: web.RequestID,
+		TrustedProxies: t.cfg.proxies(), Refuse: t.problem.HTML, RequestID: web.RequestID,
 	})
 	if err != nil {
 		return err
