@@ -42,15 +42,15 @@ func (p *ports) AppendAudit(ctx context.Context, e audit.Event) error {
 // that a batch costs few round trips and the engines compile few texts.
 func (p *ports) AppendAudits(ctx context.Context, events []audit.Event) error {
 	return p.atomic(ctx, func(p *ports) error {
-		for len(events) > 0 {
+		for left := events; len(left) > 0; {
 			n := 1
-			for n*4 <= min(len(events), 64) {
+			for n*4 <= min(len(left), 64) {
 				n *= 4
 			}
-			if err := p.appendRows(ctx, events[:n]); err != nil {
+			if err := p.appendRows(ctx, left[:n]); err != nil {
 				return err
 			}
-			events = events[n:]
+			left = left[n:]
 		}
 		return nil
 	})

@@ -30,6 +30,12 @@ type Conn interface {
 	Exec(ctx context.Context, sql string, args ...any) (int64, error)
 	Query(ctx context.Context, sql string, args ...any) (Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) Row
+	// Later queues a writing statement of a transaction. It goes out with the
+	// next one that is answered, or with the commit, so that a transaction which
+	// only writes takes one round trip. A statement that must touch a row and
+	// does not, or that breaks a unique constraint, fails the transaction with an
+	// Unanswered inside. Errors: errs.Internal outside of a transaction.
+	Later(must bool, sql string, args ...any) error
 }
 
 // Engine is one kind of database.
@@ -80,6 +86,32 @@ func (r *Retry) Unwrap() error { return r.Cause }
 func Contended(cause error) error {
 	return errs.Wrap(&Retry{Cause: cause}, errs.Unavailable, "store-contended",
 		"The store is busy with changes to the same data. Try again.")
+}
+
+// Unanswered marks a transaction whose queued statements did not end as was
+// taken for granted. It had no effect; run again with each statement answered in
+// turn, it ends as its caller decides.
+type Unanswered struct{ Cause error }
+
+// Error gives the text of the cause.
+func (u *Unanswered) Error() string { return "store: a queued statement failed: " + u.Cause.Error() }
+
+// Unwrap gives the cause.
+func (u *Unanswered) Unwrap() error { return u.Cause }
+
+// ErrMissed is the cause when a statement touched no row although it must.
+var ErrMissed = errors.New("no row was touched")
+
+// Queued makes the error of a transaction whose queued statement failed by
+// missing its row or by breaking a unique constraint.
+func Queued(cause error) error {
+	return errs.Wrap(&Unanswered{Cause: cause}, errs.Conflict, "store-unanswered",
+		"The store holds other data than was expected.")
+}
+
+func unanswered(err error) bool {
+	var u *Unanswered
+	return errors.As(err, &u)
 }
 
 func retryable(err error) bool {

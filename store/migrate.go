@@ -159,6 +159,8 @@ func (s *Store) lockedMigrations(ctx context.Context, p *ports) ([]Migration, er
 	if err != nil {
 		return nil, err
 	}
+	// A statement is read by the database only once the table it names is there.
+	p.eager = true
 	err = p.write(ctx, `CREATE TABLE IF NOT EXISTS schema_migration (
 		version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied BIGINT NOT NULL)`)
 	if errs.Is(err, errs.Conflict) {

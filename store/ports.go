@@ -13,7 +13,7 @@ import (
 )
 
 // ports implements Tx over one connection. Its methods lie in one file per
-// room. All access to the database passes exec, one and list.
+// room. All access to the database passes exec, later, one and list.
 type ports struct {
 	conn   Conn
 	sealer keys.Sealer
@@ -23,6 +23,8 @@ type ports struct {
 	dialect Dialect
 	// begin opens a transaction; nil inside of one.
 	begin func(context.Context, func(*ports) error) error
+	// eager says that every statement is to be answered at once.
+	eager bool
 	// failed is the first statement error of this transaction.
 	failed error
 }
@@ -36,7 +38,7 @@ func (p *ports) atomic(ctx context.Context, fn func(*ports) error) error {
 	return p.begin(ctx, fn)
 }
 
-// exec runs a writing statement and gives the number of rows it touched.
+// exec runs a writing statement at once and gives the number of rows it touched.
 func (p *ports) exec(ctx context.Context, sql string, args ...any) (int64, error) {
 	if p.begin != nil {
 		var n int64
@@ -50,22 +52,56 @@ func (p *ports) exec(ctx context.Context, sql string, args ...any) (int64, error
 		return 0, p.failed
 	}
 	if !storable(args) {
-		return 0, errs.New(errs.Invalid, "text-not-storable", "A value holds a NUL character or is not UTF-8.")
+		return 0, errNotStorable()
 	}
 	n, err := p.conn.Exec(ctx, sql, args...)
 	return n, p.note(err)
 }
 
-// write is exec for statements whose row count says nothing.
+// write runs a statement whose row count says nothing. Its failure may be told
+// by a later statement or by the commit.
 func (p *ports) write(ctx context.Context, sql string, args ...any) error {
-	_, err := p.exec(ctx, sql, args...)
-	return err
+	return p.later(ctx, false, sql, args...)
 }
 
-// won is exec for a compare-and-set: it reports whether a row was touched.
-func (p *ports) won(ctx context.Context, sql string, args ...any) (bool, error) {
-	n, err := p.exec(ctx, sql, args...)
-	return n > 0, err
+// won runs a compare-and-set and reports whether a row was touched. That is
+// taken for granted at first: the transaction in which it was not is undone and
+// run again with every statement answered at once.
+func (p *ports) won(ctx context.Context, sql string, args ...any) (ok bool, err error) {
+	if p.begin != nil {
+		err = p.begin(ctx, func(tx *ports) (err error) {
+			ok, err = tx.won(ctx, sql, args...)
+			return err
+		})
+		return ok && err == nil, err
+	}
+	if p.eager {
+		n, err := p.exec(ctx, sql, args...)
+		return n > 0, err
+	}
+	err = p.later(ctx, true, sql, args...)
+	return err == nil, err
+}
+
+func (p *ports) later(ctx context.Context, must bool, sql string, args ...any) error {
+	switch {
+	case p.begin != nil:
+		return p.begin(ctx, func(tx *ports) error { return tx.later(ctx, must, sql, args...) })
+	case p.eager:
+		_, err := p.exec(ctx, sql, args...)
+		return err
+	case p.failed != nil:
+		return p.failed
+	case ctx.Err() != nil:
+		return p.note(errs.Wrap(ctx.Err(), errs.Unavailable, "store-timeout", "The store did not answer in time."))
+	case !storable(args):
+		return errNotStorable()
+	}
+	return p.note(p.conn.Later(must, sql, args...))
+}
+
+func errNotStorable() error {
+	return errs.New(errs.Invalid, "text-not-storable", "A value holds a NUL character or is not UTF-8.")
 }
 
 // note remembers the first failure of a transaction.

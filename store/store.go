@@ -76,7 +76,8 @@ func New(engine Engine, o Options) *Store {
 
 // InTx runs fn in one transaction and commits when it returns nil. It runs fn
 // again, at most 10 times in all, when the database asks for it, so fn must
-// have no effect outside of tx. Errors: those of fn; errs.Unavailable when the
+// have no effect outside of tx. A writing method may tell its failure at the
+// commit only. Errors: those of fn; errs.Unavailable when the
 // store cannot be reached, is too contended, or did not confirm the commit.
 func (s *Store) InTx(ctx context.Context, fn func(tx Tx) error) error {
 	return s.inTx(ctx, func(p *ports) error { return fn(p) })
@@ -97,19 +98,26 @@ const (
 )
 
 func (s *Store) inTx(ctx context.Context, fn func(*ports) error) error {
+	eager := false
 	for try := 1; ; try++ {
-		err := s.attempt(ctx, fn)
+		err := s.attempt(ctx, eager, fn)
+		if unanswered(err) && !eager {
+			eager = true
+			continue
+		}
 		if try == maxTries || !retryable(err) || !pause(ctx, try) {
 			return err
 		}
 	}
 }
 
-func (s *Store) attempt(ctx context.Context, fn func(*ports) error) error {
+// attempt runs fn once. Unless eager, its writes are queued and answered
+// together; see Conn.Later.
+func (s *Store) attempt(ctx context.Context, eager bool, fn func(*ports) error) error {
 	return s.engine.InTx(ctx, func(c Conn) error {
-		tx := &ports{conn: c, sealer: s.sealer, ids: s.ids, clock: s.clock, dialect: s.dialect}
+		tx := &ports{conn: c, eager: eager, sealer: s.sealer, ids: s.ids, clock: s.clock, dialect: s.dialect}
 		err := fn(tx)
-		if tx.failed != nil && (err == nil || retryable(tx.failed)) {
+		if tx.failed != nil && (err == nil || retryable(tx.failed) || unanswered(tx.failed)) {
 			return tx.failed
 		}
 		return err

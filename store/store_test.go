@@ -23,6 +23,7 @@ func (f *flaky) InTx(_ context.Context, fn func(store.Conn) error) error {
 
 func (f *flaky) Exec(context.Context, string, ...any) (int64, error) { return 1, f.outcome(f.tries) }
 
+func (f *flaky) Later(bool, string, ...any) error { return f.outcome(f.tries) }
 func (f *flaky) Query(context.Context, string, ...any) (store.Rows, error) {
 	return nil, f.outcome(f.tries)
 }

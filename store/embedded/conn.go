@@ -48,54 +48,6 @@ func (c *writeConn) close() error {
 	return errors.Join(append(all, c.conn.Close())...)
 }
 
-// turnConn is the write connection for the time of one turn. Contexts are
-// looked at before each statement but not handed down: SQLite would undo the
-// whole batch when a statement is interrupted.
-type turnConn struct {
-	conn *writeConn
-	over bool
-}
-
-func (c *turnConn) ready(ctx context.Context) error {
-	if c.over {
-		return errs.New(errs.Internal, "transaction-over", "A transaction was used after its end.")
-	}
-	return translate(ctx.Err())
-}
-
-// Exec implements store.Conn.
-func (c *turnConn) Exec(ctx context.Context, text string, args ...any) (int64, error) {
-	if err := c.ready(ctx); err != nil {
-		return 0, err
-	}
-	if len(args) == 0 {
-		// Changes of tables: run once, not kept.
-		return affected(c.conn.conn.ExecContext(context.Background(), text))
-	}
-	s, err := c.conn.prepare(text)
-	if err != nil {
-		return 0, translate(err)
-	}
-	return affected(s.Exec(args...))
-}
-
-// Query implements store.Conn.
-func (c *turnConn) Query(ctx context.Context, text string, args ...any) (store.Rows, error) {
-	if err := c.ready(ctx); err != nil {
-		return nil, err
-	}
-	s, err := c.conn.prepare(text)
-	if err != nil {
-		return nil, translate(err)
-	}
-	return wrap(s.Query(args...))
-}
-
-// QueryRow implements store.Conn.
-func (c *turnConn) QueryRow(ctx context.Context, text string, args ...any) store.Row {
-	return first(c.Query(ctx, text, args...))
-}
-
 // reader spreads single reads over the read connections.
 type reader struct {
 	db    *sql.DB
@@ -119,6 +71,11 @@ func (r *reader) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 // Exec implements store.Conn: reads only, so every writing statement fails.
 func (r *reader) Exec(ctx context.Context, text string, args ...any) (int64, error) {
 	return affected(r.db.ExecContext(ctx, text, args...))
+}
+
+// Later implements store.Conn.
+func (r *reader) Later(bool, string, ...any) error {
+	return errs.New(errs.Internal, "transaction-over", "A statement was queued outside of a transaction.")
 }
 
 // Query implements store.Conn.

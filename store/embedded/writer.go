@@ -39,7 +39,7 @@ type turn struct {
 	// stopped waiting.
 	granted chan struct{}
 	gone    chan struct{}
-	// worked tells whether the caller's function succeeded.
+	// worked tells whether the caller's work succeeded.
 	worked chan bool
 	// result is the outcome of the commit, or why there was no turn.
 	result chan error
@@ -54,42 +54,25 @@ func newWriter(conn *sql.Conn) *writer {
 	return w
 }
 
-// do runs fn in the caller's goroutine while it has the connection, so that a
-// panic stays the caller's own, and waits for the commit.
-func (w *writer) do(ctx context.Context, fn func(store.Conn) error) error {
+// enter waits for a turn of the connection. Who gets one must leave.
+func (w *writer) enter(ctx context.Context) (*turn, error) {
 	t := &turn{granted: make(chan struct{}), gone: make(chan struct{}), worked: make(chan bool, 1), result: make(chan error, 1)}
 	select {
 	case w.queue <- t:
 	case <-w.ended:
-		return errClosed()
+		return nil, errClosed()
 	case <-ctx.Done():
-		return translate(ctx.Err())
+		return nil, translate(ctx.Err())
 	}
 	select {
 	case <-t.granted:
+		return t, nil
 	case err := <-t.result:
-		return err
+		return nil, err
 	case <-ctx.Done():
 		close(t.gone)
-		return translate(ctx.Err())
+		return nil, translate(ctx.Err())
 	}
-	if err := w.work(t, fn); err != nil {
-		return err
-	}
-	// The work is done: whether it is durable is known soon, and must be.
-	return <-t.result
-}
-
-func (w *writer) work(t *turn, fn func(store.Conn) error) error {
-	c := &turnConn{conn: w.conn}
-	worked := false
-	defer func() {
-		c.over = true
-		t.worked <- worked
-	}()
-	err := fn(c)
-	worked = err == nil
-	return err
 }
 
 func (w *writer) run() {

@@ -8,46 +8,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/store"
 )
-
-// txConn runs statements inside a transaction.
-type txConn struct {
-	tx   pgx.Tx
-	conn *pgx.Conn
-}
-
-// fail translates an error. A connection to a server that no longer takes
-// writes is closed, so that the next one goes to the new primary.
-func (c *txConn) fail(err error) error {
-	if stale(err) {
-		_ = c.conn.Close(context.Background())
-	}
-	return beforeCommit(err)
-}
-
-// Exec implements store.Conn.
-func (c *txConn) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
-	tag, err := c.tx.Exec(ctx, sql, args...)
-	if err != nil {
-		return 0, c.fail(err)
-	}
-	return tag.RowsAffected(), nil
-}
-
-// Query implements store.Conn.
-func (c *txConn) Query(ctx context.Context, sql string, args ...any) (store.Rows, error) {
-	r, err := c.tx.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, c.fail(err)
-	}
-	return &rows{Rows: r, fail: c.fail, done: func() {}}, nil
-}
-
-// QueryRow implements store.Conn.
-func (c *txConn) QueryRow(ctx context.Context, sql string, args ...any) store.Row {
-	return row{c.tx.QueryRow(ctx, sql, args...), c.fail}
-}
 
 // reader runs single reads, each on a connection of the pool.
 type reader struct {
@@ -72,6 +35,11 @@ func (r *reader) Query(ctx context.Context, sql string, args ...any) (store.Rows
 		return nil, translate(err)
 	}
 	return &rows{Rows: found, fail: translate, done: cancel}, nil
+}
+
+// Later implements store.Conn.
+func (r *reader) Later(bool, string, ...any) error {
+	return errs.New(errs.Internal, "transaction-over", "A statement was queued outside of a transaction.")
 }
 
 // QueryRow implements store.Conn.

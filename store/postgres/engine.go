@@ -2,10 +2,9 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,7 +39,12 @@ type Options struct {
 type Engine struct {
 	pool    *pgxpool.Pool
 	timeout time.Duration
-	begin   pgx.TxOptions
+	// begin are the statements that begin a transaction; alone says that a
+	// single statement needs none of them.
+	begin []string
+	alone bool
+	// musts are the texts of Later's statements that must touch a row.
+	musts sync.Map
 }
 
 var _ store.Engine = (*Engine)(nil)
@@ -59,11 +63,12 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
-	e := &Engine{pool: pool, timeout: o.Timeout, begin: pgx.TxOptions{IsoLevel: pgx.ReadCommitted}}
+	e := &Engine{pool: pool, timeout: o.Timeout, begin: []string{"begin isolation level read committed"}, alone: true}
 	if o.Pooler {
-		// One round trip all the same: the texts go as one.
-		e.begin.BeginQuery = fmt.Sprintf("begin isolation level read committed; set local statement_timeout = %[1]d;"+
-			" set local idle_in_transaction_session_timeout = %[1]d", o.Timeout.Milliseconds())
+		limit := strconv.FormatInt(o.Timeout.Milliseconds(), 10)
+		e.alone = false
+		e.begin = append(e.begin, "set local statement_timeout = "+limit,
+			"set local idle_in_transaction_session_timeout = "+limit)
 	}
 	if err := e.Ping(ctx); err != nil {
 		pool.Close()
@@ -112,43 +117,17 @@ func poolConfig(o Options) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// InTx implements store.Engine.
-func (e *Engine) InTx(ctx context.Context, fn func(store.Conn) error) (err error) {
+// InTx implements store.Engine. A connection is held from the first statement
+// that is answered to the end.
+func (e *Engine) InTx(ctx context.Context, fn func(store.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	pooled, err := e.pool.Acquire(ctx)
-	if err != nil {
-		return translate(err)
-	}
-	defer pooled.Release()
-	tx, err := pooled.BeginTx(ctx, e.begin)
-	if err != nil {
-		return beforeCommit(err)
-	}
-	committed := false
-	defer func() {
-		if !committed {
-			e.rollback(ctx, pooled.Conn(), tx)
-		}
-	}()
-	if err := fn(&txConn{tx: tx, conn: pooled.Conn()}); err != nil {
+	c := &txConn{engine: e}
+	defer c.release(ctx)
+	if err := fn(c); err != nil {
 		return err
 	}
-	// From here the answer matters more than the caller's patience.
-	late, stop := context.WithTimeout(context.WithoutCancel(ctx), e.timeout)
-	defer stop()
-	committed = true
-	return commitError(tx.Commit(late))
-}
-
-// rollback undoes what was done. A connection on which that fails is closed,
-// and the server then undoes it.
-func (e *Engine) rollback(ctx context.Context, conn *pgx.Conn, tx pgx.Tx) {
-	late, stop := context.WithTimeout(context.WithoutCancel(ctx), e.timeout)
-	defer stop()
-	if err := tx.Rollback(late); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
-		_ = conn.Close(late)
-	}
+	return c.commit(ctx)
 }
 
 // Read implements store.Engine.

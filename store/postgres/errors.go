@@ -16,6 +16,7 @@ import (
 
 // The codes of PostgreSQL's appendix A that mean something to Mandate.
 const (
+	divisionByZero       = "22012"
 	uniqueViolation      = "23505"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
@@ -107,9 +108,12 @@ func beforeCommit(err error) error {
 // nobody knows whether it happened.
 func commitError(err error) error {
 	var pg *pgconn.PgError
+	var known *errs.Error
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &known):
+		return err
 	case errors.As(err, &pg) && (pg.Code == serializationFailure || pg.Code == deadlockDetected):
 		return store.Contended(err)
 	case errors.As(err, &pg), errors.Is(err, pgx.ErrTxCommitRollback):

@@ -128,7 +128,11 @@ func cutConnection(t *testing.T, dsn string) {
 	// happened to it: an error, never a success.
 	err = s.InTx(ctx, func(tx store.Tx) error {
 		defer cut()
-		return tx.CreateGrant(ctx, grant("g4"))
+		if err := tx.CreateGrant(ctx, grant("g4")); err != nil {
+			return err
+		}
+		_, err := tx.GrantByID(ctx, "main", "g4")
+		return err
 	})
 	if !errs.Is(err, errs.Unavailable) {
 		t.Errorf("got %v", err)
@@ -177,7 +181,10 @@ func smallPool(t *testing.T, dsn string) {
 		})
 	}
 	wg.Wait()
-	err := s.InTx(ctx, func(store.Tx) error {
+	err := s.InTx(ctx, func(tx store.Tx) error {
+		if _, err := tx.GrantByID(ctx, "main", "1"); err != nil {
+			return err
+		}
 		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 		defer cancel()
 		_, err := s.GrantByID(short, "main", "1")
