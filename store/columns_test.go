@@ -66,7 +66,7 @@ func TestReadMigrations(t *testing.T) {
 	}
 	for i, m := range all {
 		if i > 0 && m.Version <= all[i-1].Version {
-			t.Errorf("migration %d stands behind %d", m.Version, all[i-1].Version)
+			t.Errorf("migration %04d comes after %04d", m.Version, all[i-1].Version)
 		}
 		if len(statements(m.up)) == 0 || len(statements(m.down)) == 0 {
 			t.Errorf("migration %04d is empty", m.Version)

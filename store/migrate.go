@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -18,7 +19,9 @@ type Migration struct {
 	Version int64
 	Name    string
 	// Applied is when it was run on this store, zero when it was not.
-	Applied  time.Time
+	Applied time.Time
+	// Unknown is true for one that a newer program applied.
+	Unknown  bool
 	up, down string
 }
 
@@ -30,7 +33,7 @@ func readMigrations(files fs.FS) ([]Migration, error) {
 	if err != nil {
 		return nil, err
 	}
-	byVersion := map[int64]*Migration{}
+	found := map[int64]*Migration{}
 	for _, e := range entries {
 		m := migrationFile.FindStringSubmatch(e.Name())
 		if m == nil {
@@ -44,25 +47,25 @@ func readMigrations(files fs.FS) ([]Migration, error) {
 		if err != nil {
 			return nil, err
 		}
-		known := byVersion[version]
-		if known == nil {
-			known = &Migration{Version: version, Name: m[2]}
-			byVersion[version] = known
+		step := found[version]
+		if step == nil {
+			step = &Migration{Version: version, Name: m[2]}
+			found[version] = step
 		}
 		if m[3] == "up" {
-			known.up = string(text)
+			step.up = string(text)
 		} else {
-			known.down = string(text)
+			step.down = string(text)
 		}
 	}
 	var all []Migration
-	for _, m := range byVersion {
+	for _, m := range found {
 		if m.up == "" || m.down == "" {
 			return nil, fmt.Errorf("store: migration %04d lacks its up or down file", m.Version)
 		}
 		all = append(all, *m)
 	}
-	slices.SortFunc(all, func(a, b Migration) int { return int(a.Version - b.Version) })
+	slices.SortFunc(all, byVersion)
 	return all, nil
 }
 
@@ -79,77 +82,139 @@ func statements(text string) []string {
 
 // Migrate brings the tables to the newest version, one transaction each, so
 // that a killed run is taken up where it stopped and several nodes may start
-// at once. Errors: errs.Unavailable; errs.Conflict (store-newer) when a newer
-// program has migrated the store already.
+// at once. On a store that is up to date it only reads. Errors:
+// errs.Unavailable; errs.Conflict (store-newer) when a newer program has
+// migrated the store already.
 func (s *Store) Migrate(ctx context.Context) error {
-	for {
-		done, err := s.migrateOne(ctx, func(all []Migration) (Migration, string, bool) {
-			for _, m := range all {
-				if m.Applied.IsZero() {
-					return m, m.up, true
-				}
-			}
-			return Migration{}, "", false
-		})
-		if err != nil || done {
-			return err
-		}
-	}
+	return s.MigrateUp(ctx, 0, nil)
 }
 
-// MigrateDown undoes every migration above the version, newest first; 0 undoes
-// all. All data in the tables it drops is lost. Errors: errs.Unavailable.
-func (s *Store) MigrateDown(ctx context.Context, version int64) error {
-	for {
-		done, err := s.migrateOne(ctx, func(all []Migration) (Migration, string, bool) {
-			for _, m := range slices.Backward(all) {
-				if !m.Applied.IsZero() && m.Version > version {
-					return m, m.down, true
-				}
+// MigrateUp applies what was not applied yet up to a version, 0 for all, and
+// tells of each one, when tell is given, once it is durable. Errors: as Migrate.
+func (s *Store) MigrateUp(ctx context.Context, version int64, tell func(Migration)) error {
+	next := func(all []Migration) (Migration, string, bool) {
+		for _, m := range all {
+			if m.Applied.IsZero() && (version == 0 || m.Version <= version) {
+				return m, m.up, true
 			}
-			return Migration{}, "", false
-		})
-		if err != nil || done {
-			return err
 		}
+		return Migration{}, "", false
 	}
-}
-
-// Migrations lists the migrations of the program and when each was applied.
-// Errors: errs.Unavailable; errs.Conflict (store-newer).
-func (s *Store) Migrations(ctx context.Context) ([]Migration, error) {
-	var all []Migration
-	err := s.inTx(ctx, func(p *ports) (err error) {
-		all, err = s.lockedMigrations(ctx, p)
+	all, err := s.Migrations(ctx)
+	if err != nil {
 		return err
-	})
-	return all, err
+	}
+	if err := known(all); err != nil {
+		return err
+	}
+	if _, _, found := next(all); !found {
+		return nil
+	}
+	return s.migrate(ctx, next, tell)
 }
 
-// migrateOne runs what choose picks, in one transaction. done is true when
-// there was nothing to do.
-func (s *Store) migrateOne(ctx context.Context, choose func([]Migration) (Migration, string, bool)) (done bool, err error) {
-	err = s.inTx(ctx, func(p *ports) error {
-		all, err := s.lockedMigrations(ctx, p)
-		if err != nil {
-			return err
-		}
-		m, text, found := choose(all)
-		if done = !found; done {
-			return nil
-		}
-		for _, statement := range statements(text) {
-			if err := p.write(ctx, statement); err != nil {
-				return fmt.Errorf("store: migration %04d %s: %w", m.Version, m.Name, err)
+// MigrateDown undoes every migration above the version, newest first, and
+// tells of each; 0 undoes all. All data in the tables it drops is lost. Errors:
+// as Migrate.
+func (s *Store) MigrateDown(ctx context.Context, version int64, tell func(Migration)) error {
+	return s.migrate(ctx, func(all []Migration) (Migration, string, bool) {
+		for _, m := range slices.Backward(all) {
+			if !m.Applied.IsZero() && m.Version > version {
+				return m, m.down, true
 			}
 		}
-		if m.Applied.IsZero() {
-			return p.write(ctx, `INSERT INTO schema_migration (version, name, applied) VALUES ($1, $2, $3)`,
-				m.Version, m.Name, micros(s.clock.Now()))
+		return Migration{}, "", false
+	}, tell)
+}
+
+// Migrations lists the migrations of the program and those that a newer one
+// applied, in order. It only reads. Errors: errs.Unavailable.
+func (s *Store) Migrations(ctx context.Context) ([]Migration, error) {
+	all, err := readMigrations(s.migrations)
+	if err != nil {
+		return nil, err
+	}
+	has, err := one(ctx, s.ports, "table", scanInt, s.engine.Dialect().HasTable, "schema_migration")
+	if err != nil || has == 0 {
+		return all, err
+	}
+	return s.merge(ctx, s.ports, all)
+}
+
+// merge adds what the store says about them to the program's migrations.
+func (s *Store) merge(ctx context.Context, p *ports, all []Migration) ([]Migration, error) {
+	applied, err := list(ctx, p, func(r Row) (m Migration, err error) {
+		err = r.Scan(&m.Version, &m.Name, into(&m.Applied))
+		return m, err
+	}, `SELECT version, name, applied FROM schema_migration ORDER BY version`)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range applied {
+		i := slices.IndexFunc(all, func(m Migration) bool { return m.Version == a.Version })
+		if i >= 0 {
+			all[i].Applied = a.Applied
+			continue
 		}
-		return p.write(ctx, `DELETE FROM schema_migration WHERE version = $1`, m.Version)
-	})
-	return done, err
+		a.Unknown = true
+		all = append(all, a)
+	}
+	slices.SortFunc(all, byVersion)
+	return all, nil
+}
+
+func byVersion(a, b Migration) int { return cmp.Compare(a.Version, b.Version) }
+
+// known refuses a store that a newer program has changed: what its tables mean
+// is not known here.
+func known(all []Migration) error {
+	for _, m := range all {
+		if m.Unknown {
+			return errs.New(errs.Conflict, "store-newer", fmt.Sprintf(
+				"The store has migration %04d %s, which this program does not know. Start a newer version.", m.Version, m.Name))
+		}
+	}
+	return nil
+}
+
+// migrate runs what choose picks, each in one transaction, until it picks
+// nothing.
+func (s *Store) migrate(ctx context.Context, choose func([]Migration) (Migration, string, bool), tell func(Migration)) error {
+	for {
+		var m Migration
+		found := false
+		err := s.inTx(ctx, func(p *ports) error {
+			all, err := s.lockedMigrations(ctx, p)
+			if err != nil {
+				return err
+			}
+			var text string
+			if m, text, found = choose(all); !found {
+				return nil
+			}
+			return s.run(ctx, p, m, text)
+		})
+		if err != nil || !found {
+			return err
+		}
+		if tell != nil {
+			tell(m)
+		}
+	}
+}
+
+// run runs the statements of one migration and notes that it did.
+func (s *Store) run(ctx context.Context, p *ports, m Migration, text string) error {
+	for _, statement := range statements(text) {
+		if err := p.write(ctx, statement); err != nil {
+			return fmt.Errorf("store: migration %04d %s: %w", m.Version, m.Name, err)
+		}
+	}
+	if m.Applied.IsZero() {
+		return p.write(ctx, `INSERT INTO schema_migration (version, name, applied) VALUES ($1, $2, $3)`,
+			m.Version, m.Name, micros(s.clock.Now()))
+	}
+	return p.write(ctx, `DELETE FROM schema_migration WHERE version = $1`, m.Version)
 }
 
 // lockedMigrations keeps other nodes out until the transaction ends and gives
@@ -170,25 +235,13 @@ func (s *Store) lockedMigrations(ctx context.Context, p *ports) ([]Migration, er
 	if err != nil {
 		return nil, err
 	}
-	if lock := s.engine.Dialect().LockMigrations; lock != "" {
-		if err := p.write(ctx, lock); err != nil {
+	for _, statement := range s.engine.Dialect().BeforeMigration {
+		if err := p.write(ctx, statement); err != nil {
 			return nil, err
 		}
 	}
-	applied, err := list(ctx, p, func(r Row) (m Migration, err error) {
-		err = r.Scan(&m.Version, &m.Name, into(&m.Applied))
-		return m, err
-	}, `SELECT version, name, applied FROM schema_migration ORDER BY version`)
-	if err != nil {
+	if all, err = s.merge(ctx, p, all); err != nil {
 		return nil, err
 	}
-	for _, a := range applied {
-		i := slices.IndexFunc(all, func(m Migration) bool { return m.Version == a.Version })
-		if i < 0 {
-			return nil, errs.New(errs.Conflict, "store-newer", fmt.Sprintf(
-				"The store has migration %04d %s, which this program does not know. Start a newer version.", a.Version, a.Name))
-		}
-		all[i].Applied = a.Applied
-	}
-	return all, nil
+	return all, known(all)
 }

@@ -49,9 +49,12 @@ func count(t *testing.T, s *store.Store) int {
 }
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) *store.Store {
-		_, s := open(t, t.TempDir())
-		return s
+	storetest.Run(t, func(t *testing.T) store.Engine {
+		engine, err := embedded.Open(t.Context(), embedded.Config{Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return engine
 	})
 }
 

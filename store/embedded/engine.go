@@ -133,7 +133,11 @@ func (e *Engine) Ping(ctx context.Context) error {
 
 // Dialect implements store.Engine. The one writer needs no locks.
 func (e *Engine) Dialect() store.Dialect {
-	return store.Dialect{Name: "sqlite", Now: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"}
+	return store.Dialect{
+		Name:     "sqlite",
+		HasTable: "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
+		Now:      "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+	}
 }
 
 // Close implements store.Engine. The folder is free afterwards.

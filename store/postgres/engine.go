@@ -143,10 +143,16 @@ func (e *Engine) Ping(ctx context.Context) error {
 // Dialect implements store.Engine.
 func (e *Engine) Dialect() store.Dialect {
 	return store.Dialect{
-		Name:           "postgres",
-		LockMigrations: "LOCK TABLE schema_migration IN EXCLUSIVE MODE",
-		SkipLocked:     " FOR UPDATE SKIP LOCKED",
-		Now:            "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+		Name:     "postgres",
+		HasTable: "SELECT COUNT(*) FROM pg_catalog.pg_class WHERE oid = to_regclass($1)",
+		BeforeMigration: []string{
+			"LOCK TABLE schema_migration IN EXCLUSIVE MODE",
+			// A change of a table waits for the transactions that use it, and
+			// all later ones wait for the change: it gives up and comes back.
+			"SET LOCAL lock_timeout = '2s'",
+		},
+		SkipLocked: " FOR UPDATE SKIP LOCKED",
+		Now:        "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 	}
 }
 

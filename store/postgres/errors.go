@@ -22,6 +22,8 @@ const (
 	deadlockDetected     = "40P01"
 	readOnlyTransaction  = "25006"
 	queryCanceled        = "57014"
+	lockNotAvailable     = "55P03"
+	insufficientRight    = "42501"
 	duplicateTable       = "42P07"
 	classConnection      = "08"
 	classResources       = "53"
@@ -54,8 +56,10 @@ func translateCode(err *pgconn.PgError) error {
 	switch err.Code {
 	case uniqueViolation, duplicateTable:
 		return errs.Wrap(err, errs.Conflict, "already-exists", "There is such an entry already.")
-	case serializationFailure, deadlockDetected:
+	case serializationFailure, deadlockDetected, lockNotAvailable:
 		return store.Contended(err)
+	case insufficientRight:
+		return errs.Wrap(err, errs.Internal, "store-forbidden", "The database role lacks a right: "+err.Message+".")
 	case queryCanceled:
 		return errs.Wrap(err, errs.Unavailable, "store-timeout", "The store did not answer in time.")
 	case readOnlyTransaction:

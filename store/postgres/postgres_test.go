@@ -42,13 +42,18 @@ func schema(t *testing.T, dsn string) string {
 	return name
 }
 
-func open(t *testing.T, o postgres.Options) *store.Store {
+func engine(t *testing.T, o postgres.Options) store.Engine {
 	t.Helper()
-	engine, err := postgres.Open(t.Context(), o)
+	e, err := postgres.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := store.New(engine, store.Options{})
+	return e
+}
+
+func open(t *testing.T, o postgres.Options) *store.Store {
+	t.Helper()
+	s := store.New(engine(t, o), store.Options{})
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -62,13 +67,13 @@ func open(t *testing.T, o postgres.Options) *store.Store {
 
 func TestStore(t *testing.T) {
 	dsn := testpg.Start(t)
-	storetest.Run(t, func(t *testing.T) *store.Store {
-		return open(t, postgres.Options{DSN: dsn, Schema: schema(t, dsn)})
+	storetest.Run(t, func(t *testing.T) store.Engine {
+		return engine(t, postgres.Options{DSN: dsn, Schema: schema(t, dsn)})
 	})
 	// The same without named statements and session settings, as behind a
 	// transaction pooler. There a role brings its schema with it.
 	t.Run("pooler", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) *store.Store {
+		storetest.Run(t, func(t *testing.T) store.Engine {
 			name := schema(t, dsn)
 			admin(t, dsn, "CREATE ROLE "+name+" LOGIN", "GRANT ALL ON SCHEMA "+name+" TO "+name,
 				fmt.Sprintf("ALTER ROLE %[1]s SET search_path = %[1]s", name))
@@ -76,7 +81,7 @@ func TestStore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return open(t, postgres.Options{Pooler: true,
+			return engine(t, postgres.Options{Pooler: true,
 				DSN: fmt.Sprintf("host=%s user=%s dbname=%s", config.Host, name, config.Database)})
 		})
 	})

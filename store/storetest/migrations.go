@@ -6,7 +6,7 @@ import (
 	"github.com/mandate-health/mandate/store"
 )
 
-func migrations(t *testing.T, s *store.Store) {
+func migrationRounds(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	for _, m := range got(s.Migrations(ctx))(t) {
 		if m.Applied.IsZero() {
@@ -17,9 +17,9 @@ func migrations(t *testing.T, s *store.Store) {
 	must(t, s.PutPerson(ctx, rosa()))
 
 	// Back to half, then to nothing, then forward by several nodes at once.
-	must(t, s.MigrateDown(ctx, 2))
+	must(t, s.MigrateDown(ctx, 2, nil))
 	equal(t, got(s.PersonByID(ctx, tenant, "p-rosa"))(t), rosa())
-	must(t, s.MigrateDown(ctx, 0))
+	must(t, s.MigrateDown(ctx, 0, nil))
 	race(t, 4, "", func(int) (bool, error) { return true, s.Migrate(ctx) })
 	for _, m := range got(s.Migrations(ctx))(t) {
 		if m.Applied.IsZero() {

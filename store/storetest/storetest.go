@@ -20,14 +20,14 @@ const (
 // noon is the moment of the stories, with microseconds.
 func noon() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 123456000, time.UTC) }
 
-// Run checks an engine. open gives a migrated, empty store of its own for each
-// call and closes it when the test ends.
-func Run(t *testing.T, open func(t *testing.T) *store.Store) {
+// Run checks an engine. open gives an engine on an empty database of its own
+// for each call.
+func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 	sections := []struct {
 		name string
 		run  func(t *testing.T, s *store.Store)
 	}{
-		{"migrations", migrations},
+		{"migrations", migrationRounds},
 		{"persons", persons},
 		{"factors", factors},
 		{"sessions", sessions},
@@ -74,8 +74,26 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"housekeeping", housekeeping},
 	}
 	for _, section := range sections {
-		t.Run(section.name, func(t *testing.T) { section.run(t, open(t)) })
+		t.Run(section.name, func(t *testing.T) { section.run(t, migrated(t, open(t))) })
 	}
+	// What looks behind the ports.
+	for name, run := range map[string]func(t *testing.T, e store.Engine){
+		"migrations one at a time":              migrationSteps,
+		"code goes on while tables grow":        expansion,
+		"a statement that fails leaves nothing": faultAtEach,
+		"a lost race is run again":              raceAtEach,
+	} {
+		t.Run(name, func(t *testing.T) { run(t, open(t)) })
+	}
+}
+
+// migrated puts a store on an engine and closes both when the test ends.
+func migrated(t *testing.T, e store.Engine) *store.Store {
+	t.Helper()
+	s := store.New(e, store.Options{})
+	t.Cleanup(func() { must(t, s.Close()) })
+	must(t, s.Migrate(t.Context()))
+	return s
 }
 
 func must(t *testing.T, err error) {
