@@ -23,8 +23,7 @@ type accountCommand struct {
 }
 
 type accountAdd struct {
-	Data     string   `default:"./mandate-data" help:"Folder of the embedded store (default ${default}); the server must be stopped." placeholder:"DIR"`
-	Database string   `help:"PostgreSQL URL to use in place of the embedded store." placeholder:"URL"`
+	storeFlags
 	Username string   `required:"" help:"Name to sign in with."`
 	Name     string   `required:"" help:"Name by which pages call the person."`
 	Role     string   `required:"" enum:"patient,proxy,clinician,admin" help:"patient, proxy, clinician or admin."`
@@ -49,7 +48,11 @@ func (c *accountAdd) Run(s *streams) error {
 		return errors.New("no password on standard input: pipe it in as one line")
 	}
 	clk, src := clock.System{}, ids.Source{}
-	st, err := openStore(s.ctx, Config{Data: c.Data, Database: c.Database}, clk, src)
+	cfg, err := c.load(s)
+	if err != nil {
+		return err
+	}
+	st, err := openStore(s.ctx, cfg, clk, src)
 	if err != nil {
 		return explain(err)
 	}

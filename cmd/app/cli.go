@@ -19,6 +19,7 @@ const Version = "0.1.0-dev"
 type commands struct {
 	Dev      devCommand      `cmd:"" help:"Run everything on this machine: demo people, demo apps, a sandbox FHIR server."`
 	Serve    serveCommand    `cmd:"" help:"Run in front of a real FHIR server."`
+	Migrate  migrateCommand  `cmd:"" help:"Look at and change the tables of the store."`
 	Account  accountCommand  `cmd:"" help:"Manage the accounts of people."`
 	Config   configCommand   `cmd:"" help:"Check, print and explain the configuration."`
 	Routes   routesCommand   `cmd:"" help:"List every route with its authentication, data class and owner."`

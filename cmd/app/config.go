@@ -29,7 +29,13 @@ type Config struct {
 	// Data is the folder of the embedded store; Database a PostgreSQL URL.
 	// Exactly one is used: Database wins.
 	Data     string `default:"./mandate-data" help:"Folder of the embedded store (default ${default})." placeholder:"DIR"`
-	Database string `secret:"url" help:"PostgreSQL URL to use in place of the embedded store." placeholder:"URL"`
+	Database string `secret:"url" help:"PostgreSQL URL to use in place of the embedded store; may name several hosts." placeholder:"URL"`
+	// DatabasePooler says that Database leads to a transaction pooler,
+	// DatabaseConnections bounds the pool (0: the default of the engine), and
+	// DatabasePlaintext allows another machine without verified TLS.
+	DatabasePooler      bool `name:"database-pooler" help:"The database URL leads to a transaction pooler such as PgBouncer."`
+	DatabaseConnections int  `name:"database-connections" default:"0" help:"Greatest number of connections to PostgreSQL; 0 takes 8, or four per processor when that is more." placeholder:"N"`
+	DatabasePlaintext   bool `name:"unsafe-database-plaintext" help:"Allow PostgreSQL on another machine without verified TLS. Everything can then be read and changed on the way."`
 	// ClientFiles hold JSON lists of clients to register at start.
 	ClientFiles []string `name:"client" key:"client_files" help:"JSON file with clients to register at start; may be repeated." placeholder:"FILE" type:"existingfile"`
 	// HelpPhone is printed on every page.
@@ -61,6 +67,9 @@ type Config struct {
 	Log *slog.Logger `kong:"-"`
 }
 
+// maxConnections is more than any PostgreSQL is well served by.
+const maxConnections = 1000
+
 // Validate reports every fault of the configuration.
 func (c *Config) Validate() error {
 	var f config.Faults
@@ -74,6 +83,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Data == "" && c.Database == "" {
 		f.Add("data", "a folder for the embedded store, or a database, is needed")
+	}
+	if c.DatabaseConnections < 0 || c.DatabaseConnections > maxConnections {
+		f.Add("database_connections", "%d is not between 0 and %d", c.DatabaseConnections, maxConnections)
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		f.Add("cert_file", "cert_file and key_file belong together")

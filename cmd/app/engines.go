@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/url"
+	"time"
 
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -12,29 +14,57 @@ import (
 	"github.com/mandate-health/mandate/store/postgres"
 )
 
+// migrationLimit bounds one migration, which may take far longer than a
+// request.
+const migrationLimit = time.Hour
+
 // openStore opens the configured engine and brings its schema up to date.
 func openStore(ctx context.Context, cfg Config, c clock.Clock, src ids.Source) (*store.Store, error) {
-	engine, err := openEngine(ctx, cfg)
+	engine, err := openEngine(ctx, cfg, 0)
 	if err != nil {
 		return nil, err
 	}
 	st := store.New(engine, store.Options{IDs: src, Clock: c})
-	if err := st.Migrate(ctx); err != nil {
+	if err := migrate(ctx, cfg, st); err != nil {
 		_ = st.Close()
 		return nil, err
 	}
 	return st, nil
 }
 
-func openEngine(ctx context.Context, cfg Config) (store.Engine, error) {
-	if cfg.Database != "" {
-		engine, err := postgres.Open(ctx, postgres.Options{DSN: cfg.Database})
-		if errs.Is(err, errs.Unavailable) {
-			err = errs.Wrap(err, errs.Unavailable, "database-unreachable", "The PostgreSQL"+hostOf(cfg.Database)+" cannot be reached: check that it runs and that --database is right.")
-		}
-		return engine, err
+// migrate applies what is missing. On PostgreSQL it does so on connections of
+// its own, whose statements may run for longer.
+func migrate(ctx context.Context, cfg Config, st *store.Store) error {
+	plan, err := st.Plan(ctx, 0)
+	if err != nil || len(plan) == 0 {
+		return err
 	}
-	return embedded.Open(ctx, embedded.Config{Dir: cfg.Data, Empty: cfg.Reset})
+	if cfg.Database == "" {
+		return st.Migrate(ctx)
+	}
+	engine, err := openEngine(ctx, cfg, migrationLimit)
+	if err != nil {
+		return err
+	}
+	patient := store.New(engine, store.Options{})
+	err = patient.Migrate(ctx)
+	return errors.Join(err, patient.Close())
+}
+
+// openEngine opens the configured engine; limit bounds one transaction on
+// PostgreSQL, 0 means its default.
+func openEngine(ctx context.Context, cfg Config, limit time.Duration) (store.Engine, error) {
+	if cfg.Database == "" {
+		return embedded.Open(ctx, embedded.Config{Dir: cfg.Data, Empty: cfg.Reset})
+	}
+	engine, err := postgres.Open(ctx, postgres.Options{
+		DSN: cfg.Database, MaxConns: cfg.DatabaseConnections, Pooler: cfg.DatabasePooler, Timeout: limit,
+		Unverified: cfg.DatabasePlaintext || cfg.Dev,
+	})
+	if errs.Is(err, errs.Unavailable) {
+		err = errs.Wrap(err, errs.Unavailable, "database-unreachable", "The PostgreSQL"+hostOf(cfg.Database)+" cannot be reached: check that it runs and that --database is right.")
+	}
+	return engine, err
 }
 
 // hostOf names the host of a database URL, which also holds a password.

@@ -53,6 +53,9 @@ func Run(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("cannot listen on %s: %w. Is another program using it? Choose another with --listen", cfg.Listen, err)
 	}
 	defer main.Close()
+	if cfg.DatabasePlaintext {
+		a.log.WarnContext(ctx, "UNSAFE: the database may be reached without verified TLS; who is in between reads and changes everything")
+	}
 	if a.store, err = openStore(ctx, cfg, a.clock, a.ids); err != nil {
 		return explain(err)
 	}

@@ -33,6 +33,8 @@ type Options struct {
 	// Pooler is for a transaction pooler in between (PgBouncer): no named
 	// statements, no session settings.
 	Pooler bool
+	// Unverified allows a host on the network without verified TLS.
+	Unverified bool
 }
 
 // Engine is a pool of connections to one database.
@@ -82,6 +84,10 @@ func poolConfig(o Options) (*pgxpool.Config, error) {
 	if err != nil {
 		// The text of err may hold the password.
 		return nil, errs.New(errs.Invalid, "store-options", "The database URL cannot be read.")
+	}
+	if host := unverified(config.ConnConfig); host != "" && !o.Unverified {
+		return nil, errs.New(errs.Invalid, "database-plaintext", fmt.Sprintf(
+			"The connection to the database host %s would not be verified: say sslmode=verify-full in the URL, and sslrootcert=FILE unless a public authority signed its certificate.", host))
 	}
 	if o.Pooler && o.Schema != "" {
 		return nil, errs.New(errs.Invalid, "store-options",

@@ -1,0 +1,35 @@
+package app
+
+import (
+	"os"
+
+	"github.com/mandate-health/mandate/internal/config"
+)
+
+// storeFlags say which store a command works on and how it is reached. What is
+// not given comes from the environment and the configuration file of the
+// server.
+type storeFlags struct {
+	ConfigFile  string `name:"config" help:"Configuration file of the server (TOML)." placeholder:"FILE" type:"existingfile"`
+	Data        string `default:"./mandate-data" help:"Folder of the embedded store (default ${default}); its server must be stopped." placeholder:"DIR"`
+	Database    string `help:"PostgreSQL URL to use in place of the embedded store; may name several hosts." placeholder:"URL"`
+	Pooler      bool   `name:"database-pooler" help:"The database URL leads to a transaction pooler such as PgBouncer."`
+	Connections int    `name:"database-connections" default:"0" help:"Greatest number of connections to PostgreSQL." placeholder:"N"`
+	Plaintext   bool   `name:"unsafe-database-plaintext" help:"Allow PostgreSQL on another machine without verified TLS."`
+}
+
+// load gives the configuration in which the store is described. Errors: every
+// fault of it at once.
+func (f storeFlags) load(s *streams) (Config, error) {
+	if f.ConfigFile == "" {
+		f.ConfigFile = os.Getenv(config.EnvPrefix + "CONFIG")
+	}
+	// As for development: what only serve needs may be missing here.
+	cfg := Config{
+		Dev: true, Data: f.Data, Database: f.Database, DatabasePooler: f.Pooler,
+		DatabaseConnections: f.Connections, DatabasePlaintext: f.Plaintext,
+	}
+	_, err := config.Load(&cfg, config.Sources{File: f.ConfigFile, Environ: os.Environ(), Given: s.given})
+	cfg.Dev = false
+	return cfg, err
+}
