@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,13 +21,15 @@ const (
 // noon is the moment of the stories, with microseconds.
 func noon() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 123456000, time.UTC) }
 
-// Run checks an engine. open gives an engine on an empty database of its own
-// for each call.
-func Run(t *testing.T, open func(t *testing.T) store.Engine) {
-	sections := []struct {
-		name string
-		run  func(t *testing.T, s *store.Store)
-	}{
+// section is one part of the suite, run on a store of its own.
+type section struct {
+	name string
+	run  func(t *testing.T, s *store.Store)
+}
+
+// rooms call every method of every room's port.
+func rooms() []section {
+	return []section{
 		{"migrations", migrationRounds},
 		{"persons", persons},
 		{"factors", factors},
@@ -51,6 +54,12 @@ func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 		{"notices", notices},
 		{"tenants are apart", tenantsApart},
 		{"texts that cannot be stored", strangeTexts},
+	}
+}
+
+// promises are what a transaction, a race and a clock may not change.
+func promises() []section {
+	return []section{
 		{"rollback leaves nothing", rollback},
 		{"a refused audit event undoes the act", auditAborts},
 		{"a panic undoes the act", panicAborts},
@@ -73,7 +82,12 @@ func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 		{"times", times},
 		{"housekeeping", housekeeping},
 	}
-	for _, section := range sections {
+}
+
+// Run checks an engine. open gives an engine on an empty database of its own
+// for each call.
+func Run(t *testing.T, open func(t *testing.T) store.Engine) {
+	for _, section := range slices.Concat(rooms(), promises()) {
 		t.Run(section.name, func(t *testing.T) { section.run(t, migrated(t, open(t))) })
 	}
 	// What looks behind the ports.
