@@ -11,8 +11,8 @@ import (
 	"github.com/mandate-health/mandate/store"
 )
 
-// failing is an engine that gives one statement an error in place of running
-// it.
+// failing is an engine that gives one statement, or the commit, an error in
+// place of running it.
 type failing struct {
 	store.Engine
 	// at is the number of the statement to fail, counted from 0; seen counts
@@ -23,7 +23,12 @@ type failing struct {
 
 // InTx implements store.Engine.
 func (f *failing) InTx(ctx context.Context, fn func(store.Conn) error) error {
-	return f.Engine.InTx(ctx, func(c store.Conn) error { return fn(failingConn{c, f}) })
+	return f.Engine.InTx(ctx, func(c store.Conn) error {
+		if err := fn(failingConn{c, f}); err != nil {
+			return err
+		}
+		return f.next() // the commit
+	})
 }
 
 // failingConn is the connection of one transaction.
@@ -32,17 +37,25 @@ type failingConn struct {
 	of *failing
 }
 
-func (c failingConn) next() error {
-	c.of.seen++
-	if c.of.seen-1 == c.of.at {
-		return c.of.err
+func (f *failing) next() error {
+	f.seen++
+	if f.seen-1 == f.at {
+		return f.err
 	}
 	return nil
 }
 
+// Later implements store.Conn.
+func (c failingConn) Later(must bool, sql string, args ...any) error {
+	if err := c.of.next(); err != nil {
+		return err
+	}
+	return c.Conn.Later(must, sql, args...)
+}
+
 // Exec implements store.Conn.
 func (c failingConn) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
-	if err := c.next(); err != nil {
+	if err := c.of.next(); err != nil {
 		return 0, err
 	}
 	return c.Conn.Exec(ctx, sql, args...)
@@ -50,7 +63,7 @@ func (c failingConn) Exec(ctx context.Context, sql string, args ...any) (int64, 
 
 // Query implements store.Conn.
 func (c failingConn) Query(ctx context.Context, sql string, args ...any) (store.Rows, error) {
-	if err := c.next(); err != nil {
+	if err := c.of.next(); err != nil {
 		return nil, err
 	}
 	return c.Conn.Query(ctx, sql, args...)
@@ -58,7 +71,7 @@ func (c failingConn) Query(ctx context.Context, sql string, args ...any) (store.
 
 // QueryRow implements store.Conn.
 func (c failingConn) QueryRow(ctx context.Context, sql string, args ...any) store.Row {
-	if err := c.next(); err != nil {
+	if err := c.of.next(); err != nil {
 		return failedRow{err}
 	}
 	return c.Conn.QueryRow(ctx, sql, args...)
