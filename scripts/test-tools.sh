@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what the tests use beside Go and is missing: a PostgreSQL server, a
-# Chromium, and Node.js with the npm packages of the conformance suites. It
-# installs system packages as root on a system with apt-get only; elsewhere it
-# says what to install and fails.
+# Installs what the tests use beside Go and is missing: a PostgreSQL server with
+# PgBouncer, a Chromium, and Node.js with the npm packages of the conformance
+# suites. It installs system packages as root on a system with apt-get only;
+# elsewhere it says what to install and fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,6 +15,8 @@ has_postgres() {
 	# The server refuses to run as root; the tests then lend it this user.
 	[ "$(id -u)" -ne 0 ] || id -u postgres >/dev/null 2>&1
 }
+
+has_pooler() { has pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
 
 has_browser() {
 	local name
@@ -31,6 +33,7 @@ fi
 
 packages=()
 has_postgres || packages+=(postgresql)
+has_pooler || packages+=(pgbouncer)
 # Without a font a page is photographed as empty boxes.
 has_browser || packages+=(chromium fonts-dejavu-core)
 has node || packages+=(nodejs)
@@ -47,7 +50,7 @@ if [ "${#packages[@]}" -gt 0 ]; then
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -qq -o DPkg::Lock::Timeout=300 update </dev/null
 	apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${packages[@]}" </dev/null >/dev/null
-	has_postgres && has_browser && has node && has npm || {
+	has_postgres && has_pooler && has_browser && has node && has npm || {
 		say "the packages are installed but a program is still not found: ${packages[*]}"
 		exit 1
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mandate-health/mandate/internal/ids"
 )
 
 // startLimit bounds how long a server may take to accept connections.
@@ -28,7 +31,13 @@ type Cluster struct {
 	DSN string
 	// Dir holds the data folder "data", the log "log" and the socket.
 	Dir string
+	// Address is where it listens on the loopback interface, as HOST:PORT;
+	// there the superuser needs Password.
+	Address  string
+	Password string
 
+	// primary is what a replica copies.
+	primary *Cluster
 	bin     string
 	account *syscall.Credential
 	process *exec.Cmd
@@ -41,6 +50,12 @@ type Cluster struct {
 // subtests and let each have a schema of its own.
 func Start(t testing.TB) string {
 	t.Helper()
+	return New(t).DSN
+}
+
+// New is Start for a test that needs more than the connection URL.
+func New(t testing.TB) *Cluster {
+	t.Helper()
 	c, err := Open()
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +65,7 @@ func Start(t testing.TB) string {
 			t.Error(err)
 		}
 	})
-	return c.DSN
+	return c
 }
 
 // Open makes and starts a cluster. Close it.
@@ -59,7 +74,12 @@ func Open() (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{bin: bin}
+	return open(&Cluster{bin: bin, Password: ids.Source{}.Secret()})
+}
+
+// open makes a cluster's folder and starts the server.
+func open(c *Cluster) (*Cluster, error) {
+	var err error
 	if c.Dir, err = os.MkdirTemp("", "mandate-pg-"); err != nil {
 		return nil, err
 	}
@@ -73,16 +93,55 @@ func (c *Cluster) boot() error {
 	if err := c.borrowAccount(); err != nil {
 		return err
 	}
-	// The password-less superuser is reachable only through the socket, in a
-	// folder that only its owner can enter.
-	out, err := c.command("initdb", "-D", c.data(), "-U", "mandate", "-A", "trust", "-E", "UTF8", "--locale=C",
-		"--no-sync", "--no-instructions").CombinedOutput()
+	if err := c.settle(); err != nil {
+		return err
+	}
+	if c.primary != nil {
+		if err := c.copyPrimary(); err != nil {
+			return err
+		}
+		return c.Launch()
+	}
+	// Without a password the superuser is reachable only through the socket, in
+	// a folder that only its owner can enter.
+	password := filepath.Join(c.Dir, "password")
+	if err := os.WriteFile(password, []byte(c.Password), 0o644); err != nil {
+		return err
+	}
+	out, err := c.command("initdb", "-D", c.data(), "-U", "mandate", "--auth-local=trust", "--auth-host=scram-sha-256",
+		"--pwfile="+password, "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("testpg: initdb: %w\n%s", err, out)
 	}
-	q := url.Values{"host": {c.Dir}}
-	c.DSN = "postgres://mandate@/postgres?" + q.Encode()
 	return c.Launch()
+}
+
+// settle chooses the address and the connection URL.
+func (c *Cluster) settle() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	c.Address = l.Addr().String()
+	if err := l.Close(); err != nil {
+		return err
+	}
+	c.DSN = "postgres://mandate@/postgres?" + url.Values{"host": {c.Dir}, "port": {c.port()}}.Encode()
+	return nil
+}
+
+func (c *Cluster) port() string {
+	_, port, _ := net.SplitHostPort(c.Address)
+	return port
+}
+
+// URL gives a connection URL for the superuser over the network through the
+// given addresses, in that order; without any, through its own.
+func (c *Cluster) URL(addresses ...string) string {
+	if len(addresses) == 0 {
+		addresses = []string{c.Address}
+	}
+	return "postgres://mandate:" + c.Password + "@" + strings.Join(addresses, ",") + "/postgres?sslmode=disable&connect_timeout=2"
 }
 
 // borrowAccount lets the user postgres own the folder when the tests run as
@@ -166,7 +225,7 @@ func (c *Cluster) launch() error {
 	if err != nil {
 		return err
 	}
-	cmd := c.command("postgres", "-D", c.data(), "-k", c.Dir, "-c", "listen_addresses=",
+	cmd := c.command("postgres", "-D", c.data(), "-k", c.Dir, "-c", "listen_addresses=127.0.0.1", "-c", "port="+c.port(),
 		"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "max_connections=200", "-c", "shared_buffers=64MB")
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	// Should the test be killed, the kernel ends the server.
@@ -197,7 +256,7 @@ func (c *Cluster) ready() error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if c.command("pg_isready", "-q", "-h", c.Dir, "-d", "postgres", "-U", "mandate").Run() == nil {
+		if c.command("pg_isready", "-q", "-h", c.Dir, "-p", c.port(), "-d", "postgres", "-U", "mandate").Run() == nil {
 			return nil
 		}
 		select {

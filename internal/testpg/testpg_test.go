@@ -42,3 +42,45 @@ func TestCluster(t *testing.T) {
 		t.Errorf("the folder is still there: %v", err)
 	}
 }
+
+// A replica follows, is promoted when its primary died, and has all that was
+// confirmed.
+func TestReplica(t *testing.T) {
+	primary, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing(t, primary)
+	replica, err := primary.Replica()
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing(t, replica)
+	if err := primary.WaitFor(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := primary.SQL("CREATE TABLE x AS SELECT 42 AS n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := primary.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := replica.SQL("CREATE TABLE y AS SELECT 1"); err == nil {
+		t.Error("a replica takes writes")
+	}
+	if err := replica.Promote(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := replica.SQL("INSERT INTO x VALUES (1) RETURNING (SELECT n FROM x)"); err != nil || got != "42" {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
+func closing(t *testing.T, c *Cluster) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

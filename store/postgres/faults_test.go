@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/testpg"
 	"github.com/mandate-health/mandate/oauth"
@@ -206,8 +208,14 @@ func noConnections(t *testing.T, dsn string) {
 
 // The host that answers and takes writes is found behind one that does not.
 func severalHosts(t *testing.T, dsn string) {
-	dir := dsn[strings.Index(dsn, "host=")+len("host="):]
-	s := open(t, postgres.Options{DSN: "postgres://mandate@/postgres?host=127.0.0.1," + dir + "&port=1,5432", Schema: schema(t, dsn)})
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, postgres.Options{
+		DSN:    fmt.Sprintf("postgres://mandate@/postgres?host=127.0.0.1,%s&port=1,%d", config.Host, config.Port),
+		Schema: schema(t, dsn),
+	})
 	if err := s.CreateGrant(t.Context(), grant("g1")); err != nil {
 		t.Error(err)
 	}

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -66,23 +67,24 @@ func open(t *testing.T, o postgres.Options) *store.Store {
 }
 
 func TestStore(t *testing.T) {
-	dsn := testpg.Start(t)
+	cluster := testpg.New(t)
+	dsn := cluster.DSN
 	storetest.Run(t, func(t *testing.T) store.Engine {
 		return engine(t, postgres.Options{DSN: dsn, Schema: schema(t, dsn)})
 	})
-	// The same without named statements and session settings, as behind a
-	// transaction pooler. There a role brings its schema with it.
+	// The same through PgBouncer, where every transaction may find another
+	// connection. A role brings its schema with it.
+	host, port, err := net.SplitHostPort(cluster.Pooler(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Run("pooler", func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T) store.Engine {
 			name := schema(t, dsn)
 			admin(t, dsn, "CREATE ROLE "+name+" LOGIN", "GRANT ALL ON SCHEMA "+name+" TO "+name,
 				fmt.Sprintf("ALTER ROLE %[1]s SET search_path = %[1]s", name))
-			config, err := pgx.ParseConfig(dsn)
-			if err != nil {
-				t.Fatal(err)
-			}
 			return engine(t, postgres.Options{Pooler: true,
-				DSN: fmt.Sprintf("host=%s user=%s dbname=%s", config.Host, name, config.Database)})
+				DSN: fmt.Sprintf("host=%s port=%s user=%s dbname=postgres sslmode=disable", host, port, name)})
 		})
 	})
 }
