@@ -43,6 +43,11 @@ const (
 	FHIRRefused         Kind = "fhir.refused"
 	FHIROperation       Kind = "fhir.operation"
 	AuditRead           Kind = "audit.read"
+	AuditErased         Kind = "audit.erased"
+	AuditHeld           Kind = "audit.held"
+	AuditReleased       Kind = "audit.released"
+	AuditExported       Kind = "audit.exported"
+	AuditAlert          Kind = "audit.alert"
 	KeyChanged          Kind = "key.changed"
 	ConfigurationLoaded Kind = "configuration.loaded"
 )

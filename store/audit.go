@@ -106,23 +106,37 @@ func (p *ports) auditRow(ctx context.Context, e audit.Event) ([]any, error) {
 // Audits implements audit.Store.
 func (p *ports) Audits(ctx context.Context, f audit.Filter) ([]audit.Event, error) {
 	where, args := auditWhere(f)
-	var bodies [][]byte
-	events, err := list(ctx, p, func(r Row) (e audit.Event, err error) {
-		var body []byte
-		err = r.Scan(&e.Tenant, &e.ID, into(&e.Time), &e.Kind, &e.Action, &e.Outcome, &e.Reason, &e.PersonID,
-			&e.ClientID, &e.SessionID, &e.Patient, reference{&e.Resource}, &e.GrantID, &e.RequestID, &body)
-		bodies = append(bodies, body)
-		return e, err
-	}, `SELECT `+auditColumns+` FROM audit_event WHERE `+where, args...)
+	rows, err := list(ctx, p, scanAudit, `SELECT `+auditColumns+` FROM audit_event WHERE `+where, args...)
 	if err != nil {
 		return nil, err
 	}
-	for i := range events {
-		if err := p.openAudit(ctx, &events[i], bodies[i]); err != nil {
-			return nil, err
+	var events []audit.Event
+	for _, row := range rows {
+		if _, erased := erasedBody(row.body); !erased {
+			if err := p.openAudit(ctx, &row.event, row.body); err != nil {
+				return nil, err
+			}
 		}
+		events = append(events, row.event)
 	}
 	return events, nil
+}
+
+// auditRecord is a row as it is stored.
+type auditRecord struct {
+	event audit.Event
+	// resource is the column as it stands.
+	resource string
+	body     []byte
+}
+
+func scanAudit(r Row) (a auditRecord, err error) {
+	e := &a.event
+	if err := r.Scan(&e.Tenant, &e.ID, into(&e.Time), &e.Kind, &e.Action, &e.Outcome, &e.Reason, &e.PersonID,
+		&e.ClientID, &e.SessionID, &e.Patient, &a.resource, &e.GrantID, &e.RequestID, &a.body); err != nil {
+		return a, err
+	}
+	return a, reference{&e.Resource}.Scan(a.resource)
 }
 
 func (p *ports) openAudit(ctx context.Context, e *audit.Event, sealed []byte) error {

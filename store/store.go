@@ -22,6 +22,7 @@ import (
 // Tx is the ports of all rooms together.
 type Tx interface {
 	audit.Store
+	audit.Ledger
 	identity.Store
 	proxy.Store
 	consent.Store

@@ -36,6 +36,7 @@ type App struct {
 
 	store    *store.Store
 	queue    *audit.Queue
+	sealer   *audit.Sealer
 	ring     *keys.Ring
 	codec    *codec.Codec
 	words    *words.Catalogue
@@ -68,6 +69,7 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	}
 	a.ring = keys.NewRing(a.store, a.clock)
 	a.queue = audit.NewQueue(a.store, audit.QueueConfig{})
+	a.sealer = audit.NewSealer(audit.SealerDeps{Ledger: a.store, Secrets: a.store, Clock: a.clock, IDs: a.ids})
 	a.buildRooms()
 	a.buildOAuth()
 	a.home, err = a.newTenant(ctx, defaultTenant, at)

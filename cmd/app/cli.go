@@ -21,6 +21,7 @@ type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Run in front of a real FHIR server."`
 	Migrate  migrateCommand  `cmd:"" help:"Look at and change the tables of the store."`
 	Account  accountCommand  `cmd:"" help:"Manage the accounts of people."`
+	Audit    auditCommand    `cmd:"" help:"Verify the audit log and prove what stands in it."`
 	Config   configCommand   `cmd:"" help:"Check, print and explain the configuration."`
 	Routes   routesCommand   `cmd:"" help:"List every route with its authentication, data class and owner."`
 	Selftest selftestCommand `cmd:"" help:"Run the conformance suite against a running server."`

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/jobs"
 )
 
@@ -19,6 +20,7 @@ type leaderJob struct {
 func (a *App) leaderJobs() []leaderJob {
 	return []leaderJob{
 		{"housekeeping", time.Minute, a.housekeep},
+		{"audit-seal", audit.TickEvery, a.sealAudits},
 	}
 }
 
@@ -38,3 +40,6 @@ func (a *App) housekeep(ctx context.Context, _ jobs.Turn) error {
 	_, err := a.store.Housekeep(ctx, a.clock.Now())
 	return err
 }
+
+// sealAudits appends new events to the Merkle tree of their tenant.
+func (a *App) sealAudits(ctx context.Context, _ jobs.Turn) error { return a.sealer.Tick(ctx) }

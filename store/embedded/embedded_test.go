@@ -2,6 +2,7 @@ package embedded_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -55,6 +56,24 @@ func TestStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		return engine
+	})
+}
+
+func TestTampering(t *testing.T) {
+	storetest.Tampering(t, func(t *testing.T) (*store.Store, storetest.SQL) {
+		dir := t.TempDir()
+		_, s := open(t, dir)
+		return s, func(t *testing.T, statement string) {
+			t.Helper()
+			db, err := sql.Open("sqlite", filepath.Join(dir, "mandate.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+		}
 	})
 }
 

@@ -1,0 +1,102 @@
+package audit
+
+import (
+	"strings"
+	"time"
+)
+
+// Class groups kinds of events for retention.
+type Class string
+
+// The classes.
+const (
+	// ClassAccess: who saw or changed which part of whose record, and by which
+	// consent (45 CFR 164.316(b)(2), 164.528).
+	ClassAccess Class = "access"
+	// ClassSecurity: log-ins, authorizations, tokens.
+	ClassSecurity Class = "security"
+	// ClassAdministration: accounts, clients, keys, configuration.
+	ClassAdministration Class = "administration"
+	// ClassAudit: the log about itself. Never erased: it says what was lawful.
+	ClassAudit Class = "audit"
+)
+
+// ClassOf gives the class of a kind; a kind that is new here is kept as long
+// as an access.
+func ClassOf(k Kind) Class {
+	room, _, _ := strings.Cut(string(k), ".")
+	switch room {
+	case "audit":
+		return ClassAudit
+	case "login", "stepup", "logout", "authorize", "launch", "token":
+		return ClassSecurity
+	case "client", "person", "key", "configuration":
+		return ClassAdministration
+	}
+	return ClassAccess
+}
+
+// KindsOf lists the kinds of a class that retention erases.
+func KindsOf(c Class) []Kind {
+	var out []Kind
+	for _, k := range Kinds() {
+		if ClassOf(k) == c && c != ClassAudit {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// The details of an AuditErased event.
+const (
+	detailClass  = "class"
+	detailBefore = "before"
+	detailCount  = "count"
+)
+
+// Erasure gives the event that records that bodies of a class, older than
+// before, were erased. It is written before they are.
+func Erasure(tenant string, c Class, before, now time.Time) Event {
+	return Event{Tenant: tenant, Time: now, Kind: AuditErased, Action: "D", Outcome: Success, Reason: "retention",
+		Detail: map[string]string{detailClass: string(c), detailBefore: before.UTC().Format(time.RFC3339Nano)}}
+}
+
+// erasure is a record of a lawful loss of bodies.
+type erasure struct {
+	id      string
+	class   Class
+	before  time.Time
+	patient string
+	used    bool
+}
+
+func readErasures(events []Event) []erasure {
+	var out []erasure
+	for _, e := range events {
+		if e.Kind != AuditErased {
+			continue
+		}
+		r := erasure{id: e.ID, class: Class(e.Detail[detailClass]), patient: e.Patient, before: e.Time}
+		if text := e.Detail[detailBefore]; text != "" {
+			before, err := time.Parse(time.RFC3339Nano, text)
+			if err != nil {
+				continue
+			}
+			r.before = before
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// covers reports whether the record says that the body of e was erased: by
+// class and age, or all of a patient.
+func (r *erasure) covers(e Event) bool {
+	if ClassOf(e.Kind) == ClassAudit || e.Time.After(r.before) {
+		return false
+	}
+	if r.patient != "" {
+		return e.Patient == r.patient
+	}
+	return r.class == ClassOf(e.Kind)
+}

@@ -1,0 +1,361 @@
+package audit
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/ids"
+)
+
+// How the sealer looks for events.
+const (
+	// overlap is how far back a pass looks: events whose transaction took
+	// longer are found by the sweep.
+	overlap = 2 * time.Second
+	// settled is how long after its end a minute is counted: longer than any
+	// transaction may take.
+	settled = 15 * time.Second
+	// ahead is how far in front of the clock a pass looks.
+	ahead = 5 * time.Second
+	// sealChunk is how many events one transaction seals.
+	sealChunk = 1024
+	// readChunk is how many events are read at once.
+	readChunk = 256
+	// keepEvery is how often a checkpoint is kept for listing.
+	keepEvery = time.Hour
+)
+
+// SealerDeps is what a Sealer works with.
+type SealerDeps struct {
+	Ledger  Ledger
+	Secrets Secrets
+	Clock   clock.Clock
+	IDs     ids.Source
+}
+
+// Sealer appends events to the Merkle tree of their tenant, off the request
+// path. Events are sealed in the order in which the sealer finds them: a
+// database with several writers has no order of commits (D8). Several sealers
+// do no harm, since the tree grows by compare-and-set: they only waste work.
+// It is safe for concurrent use.
+type Sealer struct {
+	d SealerDeps
+
+	// turn is held by the one pass or sweep under way.
+	turn    sync.Mutex
+	tenants map[string]*sealing
+
+	mu     sync.Mutex
+	status map[string]SealStatus
+	// swept is when each plan was last carried out.
+	swept [3]time.Time
+}
+
+// NewSealer gives a Sealer.
+func NewSealer(d SealerDeps) *Sealer {
+	return &Sealer{d: d, tenants: map[string]*sealing{}, status: map[string]SealStatus{}}
+}
+
+// sealing is what the sealer knows of one tenant.
+type sealing struct {
+	*Sealer
+	tenant string
+	keys   *LogKeys
+	right  *frontier
+	kept   time.Time
+	// recent are the sealed events that a pass may meet again.
+	recent map[string]time.Time
+	status SealStatus
+}
+
+// SealStatus is how the sealing of one tenant stands.
+type SealStatus struct {
+	Tenant string
+	Size   int64
+	// Sealed is when the tree last grew.
+	Sealed time.Time
+	// Swept is when the last sweep ended.
+	Swept time.Time
+	// Oldest is the time of the oldest event that the last sweep saw and could
+	// not seal; zero when there was none.
+	Oldest time.Time
+	// Late is how many events the sweeps since start found behind the passes.
+	Late int64
+	// Lost is by how many the events are fewer than their leaves: rows were
+	// removed.
+	Lost int64
+	// LostMinute is the first minute in which rows are missing.
+	LostMinute time.Time
+	// Unreadable lists at most ten events that cannot be sealed because they
+	// cannot be read.
+	Unreadable []string
+}
+
+// Status gives the state of each tenant as this node last saw it, by name.
+func (s *Sealer) Status() []SealStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []SealStatus
+	for _, name := range slices.Sorted(maps.Keys(s.status)) {
+		out = append(out, s.status[name])
+	}
+	return out
+}
+
+func (s *Sealer) publish(t SealStatus) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.Unreadable = slices.Clone(t.Unreadable)
+	s.status[t.Tenant] = t
+}
+
+// Pass seals what was written lately, for all tenants, and gives how many
+// events it sealed. The first pass of a tenant sweeps everything. Errors:
+// errs.Unavailable; what was sealed before stays.
+func (s *Sealer) Pass(ctx context.Context) (int, error) {
+	return s.each(ctx, (*sealing).pass)
+}
+
+// Sweep compares the number of events with the number of leaves, minute by
+// minute, back to since, and seals what the passes missed: events committed
+// late or with a wrong clock. It gives how many it sealed. Errors:
+// errs.Unavailable.
+func (s *Sealer) Sweep(ctx context.Context, since time.Time) (int, error) {
+	return s.each(ctx, func(t *sealing, ctx context.Context) (int, error) { return t.sweep(ctx, since) })
+}
+
+func (s *Sealer) each(ctx context.Context, do func(*sealing, context.Context) (int, error)) (int, error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	tenants, err := s.d.Ledger.AuditTenants(ctx)
+	if err != nil {
+		return 0, err
+	}
+	sum := 0
+	for _, name := range tenants {
+		t := s.tenants[name]
+		if t == nil {
+			t = &sealing{Sealer: s, tenant: name, status: SealStatus{Tenant: name}}
+			s.tenants[name] = t
+		}
+		n, err := do(t, ctx)
+		s.publish(t.status)
+		sum += n
+		if err != nil {
+			// What the store holds is unknown: read it again next time.
+			t.right = nil
+			return sum, err
+		}
+	}
+	return sum, nil
+}
+
+// load reads the tree's head unless this node knows it to be current.
+func (t *sealing) load(ctx context.Context) (fresh bool, err error) {
+	if t.keys == nil {
+		if t.keys, err = OpenLogKeys(ctx, t.d.Secrets, t.d.IDs, t.tenant); err != nil {
+			return false, err
+		}
+	}
+	head, err := t.d.Ledger.LedgerHead(ctx, t.tenant)
+	if err != nil {
+		return false, err
+	}
+	t.status.Size, t.status.Sealed = head.Size, head.Sealed
+	if t.right != nil && t.right.size == head.Size {
+		return false, nil
+	}
+	if t.right, err = loadFrontier(treeReader{ctx, t.d.Ledger, t.tenant}, head.Size); err != nil {
+		return false, err
+	}
+	t.recent, err = t.sealedSince(ctx, t.d.Clock.Now().Add(-overlap-settled))
+	return true, err
+}
+
+// endOfTime is later than any event.
+func endOfTime() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+func (t *sealing) sealedSince(ctx context.Context, from time.Time) (map[string]time.Time, error) {
+	return sealedBetween(ctx, t.d.Ledger, t.tenant, from, endOfTime())
+}
+
+// sealedBetween gives the events with a leaf whose time may lie in the span.
+func sealedBetween(ctx context.Context, l Ledger, tenant string, from, to time.Time) (map[string]time.Time, error) {
+	batches, err := l.LedgerBatchesAt(ctx, tenant, from, to)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]time.Time{}
+	for _, b := range batches {
+		for _, leaf := range b.Leaves {
+			out[leaf.ID] = b.To
+		}
+	}
+	return out, nil
+}
+
+// pass seals what lies around now.
+func (t *sealing) pass(ctx context.Context) (int, error) {
+	fresh, err := t.load(ctx)
+	if err != nil {
+		return 0, err
+	}
+	sum := 0
+	if fresh && t.status.Swept.IsZero() {
+		if sum, err = t.sweep(ctx, time.Time{}); err != nil || t.right == nil {
+			return sum, err
+		}
+	}
+	now := t.d.Clock.Now()
+	maps.DeleteFunc(t.recent, func(_ string, at time.Time) bool { return at.Before(now.Add(-overlap - settled)) })
+	n, err := t.sealSpan(ctx, now.Add(-overlap), now.Add(ahead), t.recent)
+	return sum + n, err
+}
+
+// sealSpan seals the events of a span that are not in known, and adds them.
+func (t *sealing) sealSpan(ctx context.Context, from, until time.Time, known map[string]time.Time) (int, error) {
+	sum, after := 0, Stamp{Time: from.Add(-time.Microsecond), ID: "~"}
+	for t.right != nil {
+		page, err := t.d.Ledger.AuditStamps(ctx, t.tenant, after, until)
+		if err != nil {
+			return sum, err
+		}
+		var fresh []Stamp
+		for _, s := range page {
+			if _, sealed := known[s.ID]; !sealed {
+				fresh = append(fresh, s)
+			}
+		}
+		for chunk := range slices.Chunk(fresh, sealChunk) {
+			done, err := t.seal(ctx, chunk)
+			if err != nil {
+				return sum, err
+			}
+			for _, s := range done {
+				known[s.ID], t.recent[s.ID] = s.Time, s.Time
+			}
+			sum += len(done)
+		}
+		if len(page) < MaxStamps {
+			break
+		}
+		after = page[len(page)-1]
+	}
+	return sum, nil
+}
+
+// seal appends events to the tree in one transaction and gives those that were
+// sealed: none when another node grew the tree meanwhile.
+func (t *sealing) seal(ctx context.Context, stamps []Stamp) ([]Stamp, error) {
+	right := t.right.clone()
+	now := t.d.Clock.Now()
+	ext := Extension{Tenant: t.tenant, From: right.size, Sealed: now, Minutes: map[int64]int64{}}
+	var done []Stamp
+	for chunk := range slices.Chunk(stamps, readChunk) {
+		stored, err := t.read(ctx, chunk)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range chunk {
+			e, found := stored[s.ID]
+			if !found || !t.sealable(e) {
+				continue
+			}
+			hash, err := t.leaf(e, right.size)
+			if err != nil {
+				return nil, err
+			}
+			ext.put(Leaf{Seq: right.size, ID: s.ID, Hash: hash}, s.Time)
+			ext.Nodes = append(ext.Nodes, right.add(hash)...)
+			done = append(done, s)
+		}
+	}
+	if len(done) == 0 {
+		return nil, nil
+	}
+	var err error
+	ext.To, ext.Keep = right.size, now.Sub(t.kept) >= keepEvery || now.Before(t.kept)
+	if ext.Checkpoint, err = t.keys.sign(right.size, right.root(), now); err != nil {
+		return nil, err
+	}
+	won, err := t.d.Ledger.ExtendLedger(ctx, ext)
+	if err != nil || !won {
+		t.right = nil
+		return nil, err
+	}
+	if ext.Keep {
+		t.kept = now
+	}
+	t.right, t.status.Size, t.status.Sealed = right, right.size, now
+	return done, nil
+}
+
+func (t *sealing) read(ctx context.Context, stamps []Stamp) (map[string]Stored, error) {
+	names := make([]string, len(stamps))
+	for i, s := range stamps {
+		names[i] = s.ID
+	}
+	return storedByID(ctx, t.d.Ledger, t.tenant, names)
+}
+
+func storedByID(ctx context.Context, l Ledger, tenant string, names []string) (map[string]Stored, error) {
+	all, err := l.StoredAudits(ctx, tenant, names)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]Stored, len(all))
+	for _, s := range all {
+		out[s.Event.ID] = s
+	}
+	return out, nil
+}
+
+// sealable notes an event that cannot be read. It stays unsealed, which the
+// counts of the sweep go on telling.
+func (t *sealing) sealable(s Stored) bool {
+	if s.State == Whole || s.State == Erased {
+		return true
+	}
+	const most = 10
+	if len(t.status.Unreadable) < most && !slices.Contains(t.status.Unreadable, s.Event.ID) {
+		t.status.Unreadable = append(t.status.Unreadable, s.Event.ID)
+	}
+	return false
+}
+
+func (t *sealing) leaf(s Stored, seq int64) (Hash, error) {
+	salt := t.keys.Salt(s.Event.ID)
+	header, err := s.Event.header()
+	if err != nil {
+		return Hash{}, err
+	}
+	body := s.Body
+	if s.State == Whole {
+		text, err := s.Event.body()
+		if err != nil {
+			return Hash{}, err
+		}
+		body = bodyCommitment(salt, text)
+	}
+	return leafHash(seq, headerCommitment(salt, header), body), nil
+}
+
+// put adds a leaf to the last batch, or to a new one at a multiple of 256.
+func (e *Extension) put(l Leaf, at time.Time) {
+	if len(e.Batches) == 0 || l.Seq%blockSize == 0 {
+		e.Batches = append(e.Batches, Batch{From: at, To: at})
+	}
+	b := &e.Batches[len(e.Batches)-1]
+	b.Leaves = append(b.Leaves, l)
+	if at.Before(b.From) {
+		b.From = at
+	}
+	if at.After(b.To) {
+		b.To = at
+	}
+	e.Minutes[Minute(at)]++
+}

@@ -1,0 +1,181 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/store"
+)
+
+// auditCommand works with the audit log.
+type auditCommand struct {
+	Verify      auditVerify      `cmd:"" help:"Check the log, or an export of it, and name every event that was changed, removed, added or moved."`
+	Checkpoint  auditCheckpoint  `cmd:"" help:"Print the newest signed checkpoint, to be kept outside of this machine."`
+	Key         auditKey         `cmd:"" help:"Print the public key that verifies checkpoints."`
+	Prove       auditProve       `cmd:"" help:"Print the proof that one event stands in the log."`
+	Consistency auditConsistency `cmd:"" help:"Print the proof that the log only grew between two sizes."`
+}
+
+// auditStore says which store and which tenant.
+type auditStore struct {
+	Data     string `default:"./mandate-data" help:"Folder of the embedded store (default ${default}); the server must be stopped." placeholder:"DIR"`
+	Database string `help:"PostgreSQL URL to use in place of the embedded store; the server may run." placeholder:"URL" env:"MANDATE_DATABASE"`
+	Tenant   string `default:"default" help:"Tenant (default ${default})." placeholder:"ID"`
+}
+
+// openedLog is a log on an open store.
+type openedLog struct {
+	store  *store.Store
+	keys   *audit.LogKeys
+	clock  clock.Clock
+	tenant string
+}
+
+// with opens the store for the time of fn.
+func (c *auditStore) with(s *streams, fn func(ctx context.Context, l openedLog) error) error {
+	l := openedLog{clock: clock.System{}, tenant: c.Tenant}
+	src := ids.Source{}
+	st, err := openStore(s.ctx, Config{Data: c.Data, Database: c.Database}, l.clock, src)
+	if err != nil {
+		return explain(err)
+	}
+	defer closing(s.ctx, st, slog.New(slog.NewTextHandler(s.err, nil)))
+	l.store = st
+	if l.keys, err = audit.OpenLogKeys(s.ctx, st, src, c.Tenant); err != nil {
+		return explain(err)
+	}
+	if err := fn(s.ctx, l); err != nil {
+		return explain(err)
+	}
+	return nil
+}
+
+type auditVerify struct {
+	auditStore
+	Checkpoint []string `help:"File with a checkpoint kept elsewhere, which the log must agree with; may be repeated." placeholder:"FILE" type:"existingfile"`
+	JSON       bool     `name:"json" help:"Print the report as JSON."`
+}
+
+// Run verifies and fails when anything is wrong.
+func (c *auditVerify) Run(s *streams) error {
+	witnessed, err := readFiles(c.Checkpoint)
+	if err != nil {
+		return err
+	}
+	return c.with(s, func(ctx context.Context, l openedLog) error {
+		r, err := audit.VerifyStore(ctx, l.store, l.keys, l.clock.Now(), witnessed...)
+		if err != nil {
+			return err
+		}
+		return printReport(s, r, c.JSON)
+	})
+}
+
+func readFiles(paths []string) ([][]byte, error) {
+	var out [][]byte
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s cannot be read: %w", path, err)
+		}
+		out = append(out, text)
+	}
+	return out, nil
+}
+
+func printReport(s *streams, r *audit.Report, asJSON bool) error {
+	if asJSON {
+		if err := printJSON(s, r); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(s.out, "audit log of %s: %d sealed events, %d intact, %d lawfully erased", r.Tenant, r.Size, r.Intact, r.Erased)
+		if r.Withheld > 0 {
+			fmt.Fprintf(s.out, ", %d withheld", r.Withheld)
+		}
+		fmt.Fprintf(s.out, ", %d not sealed yet; agrees with %d checkpoints\n", r.Pending, r.Checkpoints)
+		for _, f := range r.Findings {
+			fmt.Fprintln(s.out, f)
+		}
+		if more := r.Faults - int64(len(r.Findings)); more > 0 {
+			fmt.Fprintf(s.out, "and %d more\n", more)
+		}
+	}
+	if !r.OK() {
+		fmt.Fprintf(s.err, "mandate: the audit log was tampered with or damaged: %d faults\n", r.Faults)
+		return errFailedChecks
+	}
+	return nil
+}
+
+func printJSON(s *streams, v any) error {
+	enc := json.NewEncoder(s.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+type auditCheckpoint struct{ auditStore }
+
+// Run prints the newest checkpoint.
+func (c *auditCheckpoint) Run(s *streams) error {
+	return c.with(s, func(ctx context.Context, l openedLog) error {
+		head, err := l.store.LedgerHead(ctx, l.tenant)
+		if err != nil {
+			return err
+		}
+		if head.Checkpoint == nil {
+			return fmt.Errorf("the log of tenant %s is empty: nothing was sealed yet", l.tenant)
+		}
+		_, err = s.out.Write(head.Checkpoint)
+		return err
+	})
+}
+
+type auditKey struct{ auditStore }
+
+// Run prints the verifier key.
+func (c *auditKey) Run(s *streams) error {
+	return c.with(s, func(_ context.Context, l openedLog) error {
+		_, err := fmt.Fprintln(s.out, l.keys.VerifierKey)
+		return err
+	})
+}
+
+type auditProve struct {
+	auditStore
+	ID string `arg:"" help:"Id of the event."`
+}
+
+// Run prints the proof of one event.
+func (c *auditProve) Run(s *streams) error {
+	return c.with(s, func(ctx context.Context, l openedLog) error {
+		p, err := audit.Prove(ctx, l.store, l.keys, c.ID)
+		if err != nil {
+			return err
+		}
+		return printJSON(s, p)
+	})
+}
+
+type auditConsistency struct {
+	auditStore
+	Old int64 `arg:"" help:"Size of the older tree."`
+	New int64 `arg:"" optional:"" help:"Size of the newer tree; as it is now when left out."`
+}
+
+// Run prints the proof between two sizes.
+func (c *auditConsistency) Run(s *streams) error {
+	return c.with(s, func(ctx context.Context, l openedLog) error {
+		p, err := audit.ProveConsistency(ctx, l.store, l.tenant, c.Old, c.New)
+		if err != nil {
+			return err
+		}
+		return printJSON(s, p)
+	})
+}

@@ -1,0 +1,248 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/store"
+)
+
+// sealer gives a sealer whose clock stands at a moment.
+func sealer(s *store.Store, now time.Time) *audit.Sealer {
+	return audit.NewSealer(audit.SealerDeps{Ledger: s, Secrets: s, Clock: clock.Fixed(now)})
+}
+
+// verify gives what the verification of the tenant's log finds.
+func verify(t *testing.T, s *store.Store, witnessed ...[]byte) *audit.Report {
+	t.Helper()
+	r, err := audit.VerifyTenant(t.Context(), s, tenant, noon().Add(time.Hour), witnessed...)
+	must(t, err)
+	return r
+}
+
+// faults writes findings down as "fault id" in order.
+func faults(r *audit.Report) []string {
+	var out []string
+	for _, f := range r.Findings {
+		out = append(out, strings.TrimSpace(string(f.Fault)+" "+f.ID))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// numbered gives n events, one a second from noon on.
+func numbered(n int) []audit.Event {
+	var out []audit.Event
+	for i := range n {
+		out = append(out, event(fmt.Sprintf("%032x", i), noon().Add(time.Duration(i)*time.Second)))
+	}
+	return out
+}
+
+// D8: what was written is sealed once, whatever its age, and verifies; a log
+// of two tenants is two logs.
+func sealing(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	equal(t, got(s.LedgerHead(ctx, tenant))(t), audit.Head{})
+	odd := event("an id of its own", noon())
+	odd.Patient, odd.Capacity.Patient = "", ""
+	must(t, s.AppendAudits(ctx, append(numbered(700), odd, audit.Event{ID: "bare", Tenant: tenant, Kind: audit.LoggedOut})))
+	must(t, s.AppendAudit(ctx, audit.Event{ID: "bare", Tenant: other, Time: noon(), Kind: audit.LoggedOut}))
+	equal(t, got(s.AuditTenants(ctx))(t), []string{other, tenant})
+
+	// Before anything is sealed every old event is one too many.
+	equal(t, verify(t, s).Faults, int64(702))
+	now := noon().Add(time.Hour)
+	first := sealer(s, now)
+	equal(t, got(first.Pass(ctx))(t), 703)
+	equal(t, got(first.Pass(ctx))(t), 0)
+	r := verify(t, s)
+	equal(t, []int64{r.Size, r.Intact, r.Faults, r.Pending}, []int64{702, 702, 0, 0})
+
+	// Another node, started later, seals what came since and nothing twice:
+	// in time, late by hours, dated far ahead, and once more in time.
+	second := sealer(s, now)
+	must(t, s.AppendAudit(ctx, event("in-time", now)))
+	must(t, s.AppendAudit(ctx, event("late", noon().Add(-30*time.Hour))))
+	must(t, s.AppendAudit(ctx, event("ahead", now.Add(24*time.Hour))))
+	equal(t, got(second.Pass(ctx))(t), 3)
+	must(t, s.AppendAudit(ctx, event("again", now)))
+	equal(t, got(first.Pass(ctx))(t), 1)
+	equal(t, got(second.Pass(ctx))(t), 0)
+	equal(t, got(second.Sweep(ctx, time.Time{}))(t), 0)
+	r = verify(t, s)
+	equal(t, []int64{r.Size, r.Intact, r.Faults}, []int64{706, 706, 0})
+	for _, st := range second.Status() {
+		equal(t, []any{st.Lost, st.Oldest.IsZero()}, []any{int64(0), true})
+	}
+
+	// The sweep finds what was committed behind the passes.
+	must(t, s.AppendAudit(ctx, event("behind", now.Add(-10*time.Minute))))
+	equal(t, got(second.Pass(ctx))(t), 0)
+	equal(t, got(second.Sweep(ctx, now.Add(-time.Hour)))(t), 1)
+	equal(t, verify(t, s).OK(), true)
+}
+
+// Two nodes that seal at once never seal an event twice nor lose one, while
+// writers go on.
+func sealingRace(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	const writers, each = 8, 40
+	now := noon()
+	sealers := []*audit.Sealer{sealer(s, now), sealer(s, now)}
+	race(t, writers+len(sealers), "", func(i int) (bool, error) {
+		if i < len(sealers) {
+			for range 20 {
+				if _, err := sealers[i].Pass(ctx); err != nil {
+					return false, err
+				}
+			}
+			return true, nil
+		}
+		for range each {
+			if err := s.AppendAudit(ctx, event(ids.Source{}.ID(), now)); err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+	for range 3 {
+		for _, one := range sealers {
+			_, err := one.Pass(ctx)
+			must(t, err)
+		}
+	}
+	r := verify(t, s)
+	equal(t, []int64{r.Size, r.Intact, r.Faults}, []int64{writers * each, writers * each, 0})
+}
+
+// A growth from a size that the tree no longer has writes nothing.
+func ledgerGuard(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	grow := func(from, to int64) (bool, error) {
+		var leaves []audit.Leaf
+		for seq := from; seq < to; seq++ {
+			leaves = append(leaves, audit.Leaf{Seq: seq, ID: fmt.Sprint("e", seq), Hash: audit.Hash{1, byte(seq)}})
+		}
+		return s.ExtendLedger(ctx, audit.Extension{Tenant: tenant, From: from, To: to, Sealed: noon(), Checkpoint: []byte("signed"), Keep: true,
+			Batches: []audit.Batch{{Leaves: leaves, From: noon(), To: noon().Add(time.Second)}},
+			Nodes:   []audit.Node{{Level: 8, N: from, Hash: audit.Hash{2}}}, Minutes: map[int64]int64{7: to - from}})
+	}
+	equal(t, race(t, 8, "", func(int) (bool, error) { return grow(0, 3) }), 1)
+	equal(t, got(grow(0, 2))(t), false)
+	equal(t, race(t, 8, "", func(int) (bool, error) { return grow(3, 5) }), 1)
+	equal(t, got(grow(3, 9))(t), false)
+	equal(t, got(s.LedgerHead(ctx, tenant))(t), audit.Head{Size: 5, Sealed: noon(), Checkpoint: []byte("signed")})
+	equal(t, got(s.LedgerMinutes(ctx, tenant, 0, 8))(t), map[int64]int64{7: 5})
+	equal(t, got(s.LedgerMinutes(ctx, tenant, 8, 9))(t), map[int64]int64{})
+	equal(t, len(got(s.LedgerCheckpoints(ctx, tenant))(t)), 2)
+	batches := got(s.LedgerBatches(ctx, tenant, 3, 256))(t)
+	equal(t, batches[0].Leaves, []audit.Leaf{{Seq: 3, ID: "e3", Hash: audit.Hash{1, 3}}, {Seq: 4, ID: "e4", Hash: audit.Hash{1, 4}}})
+	equal(t, len(got(s.LedgerBatchesAt(ctx, tenant, noon().Add(time.Second), noon().Add(time.Hour)))(t)), 2)
+	equal(t, len(got(s.LedgerBatchesAt(ctx, tenant, noon().Add(-time.Hour), noon()))(t)), 0)
+	equal(t, got(s.LedgerNodes(ctx, tenant, 8, 1, 9))(t), []audit.Node{{Level: 8, N: 3, Hash: audit.Hash{2}}})
+	equal(t, len(got(s.LedgerBatches(ctx, other, 0, 256))(t)), 0)
+	// A failure inside leaves the tree as it was.
+	err := s.InTx(ctx, func(tx store.Tx) error {
+		_, err := tx.ExtendLedger(ctx, audit.Extension{Tenant: tenant, From: 5, To: 6, Sealed: noon(), Checkpoint: []byte("x")})
+		must(t, err)
+		return errs.New(errs.Forbidden, "no", "")
+	})
+	fails(t, err, errs.Forbidden)
+	equal(t, got(s.LedgerHead(ctx, tenant))(t).Size, int64(5))
+}
+
+// SQL runs one statement past Mandate, as somebody with the database's
+// password would.
+type SQL func(t *testing.T, statement string)
+
+// Tampering proves that what SQL does to a sealed log is found and named
+// (AR-04). open gives an empty store and a way past it.
+func Tampering(t *testing.T, open func(t *testing.T) (*store.Store, SQL)) {
+	id := func(n int) string { return fmt.Sprintf("%032x", n) }
+	at := func(n int) string { return "'" + id(n) + "'" }
+	for name, c := range map[string]struct {
+		statements []string
+		want       []string
+	}{
+		"nothing":       {nil, nil},
+		"a column":      {[]string{"UPDATE audit_event SET patient = 'ines' WHERE id = " + at(7)}, []string{"changed " + id(7)}},
+		"a time":        {[]string{"UPDATE audit_event SET time = time + 1 WHERE id = " + at(7)}, []string{"changed " + id(7)}},
+		"an odd column": {[]string{"UPDATE audit_event SET resource = '?' WHERE id = " + at(7)}, []string{"changed " + id(7)}},
+		"a body":        {[]string{"UPDATE audit_event SET body = (SELECT body FROM audit_event WHERE id = " + at(600) + ") WHERE id = " + at(7)}, []string{"changed " + id(7)}},
+		"a broken body": {[]string{"UPDATE audit_event SET body = (SELECT checkpoint FROM audit_tree) WHERE id = " + at(7)}, []string{"erased-without-record " + id(7)}},
+		"a row less":    {[]string{"DELETE FROM audit_event WHERE id = " + at(300)}, []string{"removed " + id(300)}},
+		"two rows less": {[]string{"DELETE FROM audit_event WHERE id IN (" + at(300) + "," + at(301) + ")"}, []string{"removed " + id(300), "removed " + id(301)}},
+		"a row more":    {[]string{"INSERT INTO audit_event (" + columns + ") SELECT tenant, 'forged', " + columnsBehindID + " FROM audit_event WHERE id = " + at(9)}, []string{"added forged"}},
+		"two rows swapped": {[]string{
+			"UPDATE audit_event SET id = 'x' WHERE id = " + at(3), "UPDATE audit_event SET id = " + at(3) + " WHERE id = " + at(4),
+			"UPDATE audit_event SET id = " + at(4) + " WHERE id = 'x'"}, []string{"changed " + id(3), "changed " + id(4)}},
+		"a run of leaves less": {[]string{"DELETE FROM audit_batch WHERE first = 256"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, sql := open(t)
+			tampered(t, s, sql, c.statements, c.want)
+		})
+	}
+	t.Run("a log built anew", func(t *testing.T) { rebuilt(t, open) })
+}
+
+const (
+	columnsBehindID = "time, kind, action, outcome, reason, person_id, client_id, session_id, patient, resource, grant_id, request_id, body"
+	columns         = "tenant, id, " + columnsBehindID
+)
+
+func tampered(t *testing.T, s *store.Store, sql SQL, statements, want []string) {
+	ctx := t.Context()
+	all := numbered(700)
+	all[600].Detail = map[string]string{"another": "body"}
+	must(t, s.AppendAudits(ctx, all))
+	_, err := sealer(s, noon().Add(time.Hour)).Pass(ctx)
+	must(t, err)
+	equal(t, verify(t, s).OK(), true)
+	for _, statement := range statements {
+		sql(t, statement)
+	}
+	r := verify(t, s)
+	if want == nil && len(statements) > 0 {
+		if r.OK() {
+			t.Error("not found")
+		}
+		return
+	}
+	equal(t, faults(r), want)
+}
+
+// Who builds the whole tree anew, or cuts off its tail, with the log's own
+// keys is betrayed by a checkpoint kept elsewhere, and by nothing else.
+func rebuilt(t *testing.T, open func(t *testing.T) (*store.Store, SQL)) {
+	ctx := t.Context()
+	s, sql := open(t)
+	must(t, s.AppendAudits(ctx, numbered(20)))
+	now := noon().Add(time.Hour)
+	_, err := sealer(s, now).Pass(ctx)
+	must(t, err)
+	kept := got(s.LedgerHead(ctx, tenant))(t).Checkpoint
+	equal(t, verify(t, s, kept).OK(), true)
+	anew := func(change string) *audit.Report {
+		for _, table := range []string{"audit_tree", "audit_batch", "audit_node", "audit_minute", "audit_checkpoint"} {
+			sql(t, "DELETE FROM "+table)
+		}
+		sql(t, change)
+		_, err := sealer(s, now).Pass(ctx)
+		must(t, err)
+		equal(t, verify(t, s).OK(), true)
+		return verify(t, s, kept)
+	}
+	equal(t, faults(anew("UPDATE audit_event SET patient = 'ines' WHERE patient = 'rosa'")), []string{"tree-differs"})
+	equal(t, faults(anew("DELETE FROM audit_event WHERE id > '"+fmt.Sprintf("%032x", 15)+"'")), []string{"truncated"})
+	sql(t, "DELETE FROM named_secret")
+	equal(t, faults(verify(t, s, kept))[:1], []string{"bad-checkpoint"})
+}
