@@ -51,10 +51,12 @@ type document struct{ v any }
 func doc(v any) document { return document{v} }
 
 // Value gives the text to store.
-func (d document) Value() (driver.Value, error) {
+func (d document) Value() (driver.Value, error) { return d.text() }
+
+func (d document) text() (string, error) {
 	b, err := json.Marshal(d.v)
 	if err != nil {
-		return nil, fmt.Errorf("store: value has no JSON form: %w", err)
+		return "", fmt.Errorf("store: value has no JSON form: %w", err)
 	}
 	switch s := string(b); s {
 	case "null", "{}", "[]":

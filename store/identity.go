@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"strconv"
+	"strings"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/identity"
@@ -18,7 +20,22 @@ func (p *ports) PersonByID(ctx context.Context, tenant, id string) (identity.Per
 
 // PersonByUsername implements identity.Store.
 func (p *ports) PersonByUsername(ctx context.Context, tenant, username string) (identity.Person, error) {
-	return p.person(ctx, selectPerson+`WHERE tenant = $1 AND username_key = $2`, tenant, identity.FoldUsername(username))
+	blind, err := p.sealer.Blind(ctx, p, usernameKey(tenant), identity.FoldUsername(username))
+	if err != nil {
+		return identity.Person{}, err
+	}
+	marks, args := in(blind, tenant)
+	return p.person(ctx, selectPerson+`WHERE tenant = $1 AND username_key IN (`+marks+`)`, args...)
+}
+
+// in gives the marks of a list behind the first argument, and all arguments.
+func in(values []string, first ...any) (string, []any) {
+	marks := make([]string, len(values))
+	for i, v := range values {
+		first = append(first, v)
+		marks[i] = "$" + strconv.Itoa(len(first))
+	}
+	return strings.Join(marks, ", "), first
 }
 
 // PersonByIdentity implements identity.Store. Of several accounts linked to
@@ -43,6 +60,9 @@ func (p *ports) person(ctx context.Context, sql string, args ...any) (identity.P
 		return identity.Person{}, err
 	}
 	person.Name = string(plain)
+	if person.Username, err = p.openText(ctx, personUsername(person), person.Username); err != nil {
+		return identity.Person{}, err
+	}
 	person.Identities, err = list(ctx, p, func(r Row) (v identity.Identity, err error) {
 		err = r.Scan(reference{&v.Resource}, &v.Patient, &v.Verified)
 		return v, err
@@ -55,18 +75,38 @@ func personName(v identity.Person) keys.Place {
 	return keys.Place{Tenant: v.Tenant, Table: "person", Column: "name", Row: v.ID}
 }
 
+func personUsername(v identity.Person) keys.Place {
+	return keys.Place{Tenant: v.Tenant, Table: "person", Column: "username", Row: v.ID}
+}
+
+// usernameKey is the place of the blind index by which accounts are found.
+func usernameKey(tenant string) keys.Place {
+	return keys.Place{Tenant: tenant, Table: "person", Column: "username_key"}
+}
+
 // PutPerson implements identity.Store.
 func (p *ports) PutPerson(ctx context.Context, v identity.Person) error {
 	name, err := p.seal(ctx, personName(v), []byte(v.Name))
 	if err != nil {
 		return err
 	}
+	username, err := p.sealText(ctx, personUsername(v), v.Username)
+	if err != nil {
+		return err
+	}
+	blind, err := p.sealer.Blind(ctx, p, usernameKey(v.Tenant), identity.FoldUsername(v.Username))
+	if err != nil {
+		return err
+	}
 	err = p.atomic(ctx, func(p *ports) error {
+		if err := p.usernameFree(ctx, v, blind[1:]); err != nil {
+			return err
+		}
 		err := p.write(ctx, `INSERT INTO person (tenant, id, username, username_key, name, role, language, disabled, created)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 			ON CONFLICT (tenant, id) DO UPDATE SET username = excluded.username, username_key = excluded.username_key,
 				name = excluded.name, role = excluded.role, language = excluded.language, disabled = excluded.disabled`,
-			v.Tenant, v.ID, v.Username, identity.FoldUsername(v.Username), name, string(v.Role), v.Language, v.Disabled, micros(v.Created))
+			v.Tenant, v.ID, username, blind[0], name, string(v.Role), v.Language, v.Disabled, micros(v.Created))
 		if err != nil {
 			return err
 		}
@@ -74,6 +114,21 @@ func (p *ports) PutPerson(ctx context.Context, v identity.Person) error {
 	})
 	if errs.Is(err, errs.Conflict) {
 		return errs.Wrap(err, errs.Conflict, "username-taken", "The username belongs to another account.")
+	}
+	return err
+}
+
+// usernameFree refuses a username that another account has under an index key
+// which is being replaced; the unique index sees only one key.
+func (p *ports) usernameFree(ctx context.Context, v identity.Person, blind []string) error {
+	if len(blind) == 0 {
+		return nil
+	}
+	marks, args := in(blind, v.Tenant, v.ID)
+	n, err := one(ctx, p, "person", scanInt,
+		`SELECT COUNT(*) FROM person WHERE tenant = $1 AND id <> $2 AND username_key IN (`+marks+`)`, args...)
+	if err == nil && n > 0 {
+		return errs.New(errs.Conflict, "username-taken", "The username belongs to another account.")
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/oauth"
 )
 
@@ -37,21 +38,34 @@ func (p *ports) PutClient(ctx context.Context, v oauth.Client) error {
 
 // CreateLaunch implements oauth.ClientStore.
 func (p *ports) CreateLaunch(ctx context.Context, v oauth.Launch) error {
+	launch, err := p.sealDoc(ctx, launchContext(v), v.Context)
+	if err != nil {
+		return err
+	}
 	return p.write(ctx, `INSERT INTO launch
 		(tenant, hash, ehr_client, client_id, launch_user, aud, context, created, expires, used, flow)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		v.Tenant, v.Hash, v.EHRClient, v.ClientID, v.User.String(), v.Aud, doc(v.Context),
+		v.Tenant, v.Hash, v.EHRClient, v.ClientID, v.User.String(), v.Aud, launch,
 		micros(v.Created), micros(v.Expires), micros(v.Used), v.Flow)
 }
 
 // LaunchByHash implements oauth.ClientStore.
 func (p *ports) LaunchByHash(ctx context.Context, tenant, hash string) (oauth.Launch, error) {
-	return one(ctx, p, "launch", func(r Row) (v oauth.Launch, err error) {
-		err = r.Scan(&v.Tenant, &v.Hash, &v.EHRClient, &v.ClientID, reference{&v.User}, &v.Aud, doc(&v.Context),
+	var sealed string
+	v, err := one(ctx, p, "launch", func(r Row) (v oauth.Launch, err error) {
+		err = r.Scan(&v.Tenant, &v.Hash, &v.EHRClient, &v.ClientID, reference{&v.User}, &v.Aud, &sealed,
 			into(&v.Created), into(&v.Expires), into(&v.Used), &v.Flow)
 		return v, err
 	}, `SELECT tenant, hash, ehr_client, client_id, launch_user, aud, context, created, expires, used, flow
 		FROM launch WHERE tenant = $1 AND hash = $2`, tenant, hash)
+	if err != nil {
+		return oauth.Launch{}, err
+	}
+	return v, p.openDoc(ctx, launchContext(v), sealed, &v.Context)
+}
+
+func launchContext(v oauth.Launch) keys.Place {
+	return keys.Place{Tenant: v.Tenant, Table: "launch", Column: "context", Row: v.Hash}
 }
 
 // UseLaunch implements oauth.ClientStore.

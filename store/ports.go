@@ -21,6 +21,8 @@ type ports struct {
 	clock  clock.Clock
 	// dialect is where the engines differ.
 	dialect Dialect
+	// kept is the data keys of this transaction; nil outside of one.
+	kept *keys.Kept
 	// begin opens a transaction; nil inside of one.
 	begin func(context.Context, func(*ports) error) error
 	// eager says that every statement is to be answered at once.

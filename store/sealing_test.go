@@ -25,15 +25,21 @@ type mirror struct{}
 
 const schemeMirror byte = 200
 
-func (mirror) Seal(_ context.Context, p keys.Place, plain []byte) (keys.Sealed, error) {
+func (mirror) Seal(_ context.Context, _ keys.Source, p keys.Place, plain []byte) (keys.Sealed, error) {
 	out := append([]byte{schemeMirror}, fmt.Sprintf("%s|%s|%s|%s|%s|", p.Tenant, p.Table, p.Column, p.Row, p.Subject)...)
 	back := slices.Clone(plain)
 	slices.Reverse(back)
 	return append(out, back...), nil
 }
 
-func (m mirror) Open(ctx context.Context, p keys.Place, s keys.Sealed) ([]byte, error) {
-	head, err := m.Seal(ctx, p, nil)
+func (mirror) Blind(_ context.Context, _ keys.Source, _ keys.Place, value string) ([]string, error) {
+	return []string{value}, nil
+}
+
+func (mirror) Committed(*keys.Kept) {}
+
+func (m mirror) Open(ctx context.Context, src keys.Source, p keys.Place, s keys.Sealed) ([]byte, error) {
+	head, err := m.Seal(ctx, src, p, nil)
 	if err != nil {
 		return nil, err
 	}

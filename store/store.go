@@ -28,6 +28,7 @@ type Tx interface {
 	consent.Store
 	oauth.Store
 	keys.Store
+	keys.Vault
 	outbox.Store
 	jobs.Store
 }
@@ -115,14 +116,20 @@ func (s *Store) inTx(ctx context.Context, fn func(*ports) error) error {
 // attempt runs fn once. Unless eager, its writes are queued and answered
 // together; see Conn.Later.
 func (s *Store) attempt(ctx context.Context, eager bool, fn func(*ports) error) error {
-	return s.engine.InTx(ctx, func(c Conn) error {
-		tx := &ports{conn: c, eager: eager, sealer: s.sealer, ids: s.ids, clock: s.clock, dialect: s.dialect}
+	var tx *ports
+	err := s.engine.InTx(ctx, func(c Conn) error {
+		tx = &ports{conn: c, eager: eager, sealer: s.sealer, ids: s.ids, clock: s.clock, dialect: s.dialect,
+			kept: &keys.Kept{}}
 		err := fn(tx)
 		if tx.failed != nil && (err == nil || retryable(tx.failed) || unanswered(tx.failed)) {
 			return tx.failed
 		}
 		return err
 	})
+	if err == nil {
+		s.sealer.Committed(tx.kept)
+	}
+	return err
 }
 
 // pause waits a random time, longer with each try. It gives false when the

@@ -15,7 +15,7 @@ func BenchmarkTokenRequest(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := store.New(engine, store.Options{})
+	s := store.New(engine, storetest.Options(b))
 	if err := s.Migrate(b.Context()); err != nil {
 		b.Fatal(err)
 	}

@@ -101,14 +101,15 @@ func actAs(ctx context.Context, tx store.Tx, id string) error {
 // and lets judge look at the outcome; the last act runs without a fault.
 func eachStatement(t *testing.T, e store.Engine, fault error, judge func(s *store.Store, id string, err error)) {
 	t.Helper()
-	s, ctx := migrated(t, e), t.Context()
+	o, ctx := Options(t), t.Context()
+	s := migratedWith(t, e, o)
 	for at := range 100 {
 		id := fmt.Sprint("act-", at)
 		c := code()
 		c.Hash = id
 		must(t, s.CreateCode(ctx, c))
 		f := &failing{Engine: e, at: at, err: fault}
-		err := store.New(f, store.Options{}).InTx(ctx, func(tx store.Tx) error { return actAs(ctx, tx, id) })
+		err := store.New(f, o).InTx(ctx, func(tx store.Tx) error { return actAs(ctx, tx, id) })
 		if f.seen <= at {
 			must(t, err)
 			if at < 4 {

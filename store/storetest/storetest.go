@@ -90,7 +90,7 @@ func promises() []section {
 // Run checks an engine. open gives an engine on an empty database of its own
 // for each call.
 func Run(t *testing.T, open func(t *testing.T) store.Engine) {
-	for _, section := range slices.Concat(rooms(), promises()) {
+	for _, section := range slices.Concat(rooms(), keySections(), promises()) {
 		t.Run(section.name, func(t *testing.T) { section.run(t, migrated(t, open(t))) })
 	}
 	// What looks behind the ports.
@@ -107,9 +107,15 @@ func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 // migrated puts a store on an engine and closes both when the test ends.
 func migrated(t *testing.T, e store.Engine) *store.Store {
 	t.Helper()
-	s := store.New(e, store.Options{})
+	return migratedWith(t, e, Options(t))
+}
+
+func migratedWith(t *testing.T, e store.Engine, o store.Options) *store.Store {
+	t.Helper()
+	s := store.New(e, o)
 	t.Cleanup(func() { must(t, s.Close()) })
 	must(t, s.Migrate(t.Context()))
+	openKeys(t, s)
 	return s
 }
 

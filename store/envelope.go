@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/keys"
+)
+
+const (
+	tenantKeyColumns = `tenant, version, kek, wrapped, created, active, destroy, destroyed`
+	dataKeyColumns   = `tenant, subject, version, parent, wrapped, created, active, retired, destroy, destroyed`
+)
+
+func scanTenantKey(r Row) (k keys.TenantKey, err error) {
+	err = r.Scan(&k.Tenant, &k.Version, &k.KEK, &k.Wrapped, into(&k.Created), into(&k.Active), into(&k.Destroy),
+		into(&k.Destroyed))
+	return k, err
+}
+
+func scanDataKey(r Row) (k keys.DataKey, err error) {
+	err = r.Scan(&k.Tenant, &k.Subject, &k.Version, &k.Parent, &k.Wrapped, into(&k.Created), into(&k.Active),
+		into(&k.Retired), into(&k.Destroy), into(&k.Destroyed))
+	return k, err
+}
+
+// Kept implements keys.Source.
+func (p *ports) Kept() *keys.Kept { return p.kept }
+
+// TenantKeys implements keys.Source.
+func (p *ports) TenantKeys(ctx context.Context, tenant string) ([]keys.TenantKey, error) {
+	return list(ctx, p, scanTenantKey,
+		`SELECT `+tenantKeyColumns+` FROM tenant_key WHERE tenant = $1 ORDER BY version`, tenant)
+}
+
+// AddTenantKey implements keys.Source.
+func (p *ports) AddTenantKey(ctx context.Context, k keys.TenantKey) error {
+	return p.write(ctx, `INSERT INTO tenant_key (`+tenantKeyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (tenant, version) DO NOTHING`,
+		k.Tenant, k.Version, k.KEK, k.Wrapped, micros(k.Created), micros(k.Active), micros(k.Destroy), micros(k.Destroyed))
+}
+
+// DataKeys implements keys.Source.
+func (p *ports) DataKeys(ctx context.Context, tenant, subject string) ([]keys.DataKey, error) {
+	return list(ctx, p, scanDataKey,
+		`SELECT `+dataKeyColumns+` FROM data_key WHERE tenant = $1 AND subject = $2 ORDER BY version`, tenant, subject)
+}
+
+// AddDataKey implements keys.Source.
+func (p *ports) AddDataKey(ctx context.Context, k keys.DataKey) error {
+	return p.write(ctx, `INSERT INTO data_key (`+dataKeyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (tenant, subject, version) DO NOTHING`,
+		k.Tenant, k.Subject, k.Version, k.Parent, k.Wrapped, micros(k.Created), micros(k.Active), micros(k.Retired),
+		micros(k.Destroy), micros(k.Destroyed))
+}
+
+// KeyTenants implements keys.Vault.
+func (p *ports) KeyTenants(ctx context.Context) ([]string, error) {
+	return list(ctx, p, scanText, `SELECT DISTINCT tenant FROM tenant_key ORDER BY tenant`)
+}
+
+// RewrapTenantKey implements keys.Vault.
+func (p *ports) RewrapTenantKey(ctx context.Context, k keys.TenantKey, was string) (bool, error) {
+	return p.won(ctx, `UPDATE tenant_key SET kek = $3, wrapped = $4
+		WHERE tenant = $1 AND version = $2 AND kek = $5 AND destroyed = 0`, k.Tenant, k.Version, k.KEK, k.Wrapped, was)
+}
+
+// RewrapDataKey implements keys.Vault.
+func (p *ports) RewrapDataKey(ctx context.Context, k keys.DataKey, was int) (bool, error) {
+	return p.won(ctx, `UPDATE data_key SET parent = $4, wrapped = $5
+		WHERE tenant = $1 AND subject = $2 AND version = $3 AND parent = $6 AND destroyed = 0`,
+		k.Tenant, k.Subject, k.Version, k.Parent, k.Wrapped, was)
+}
+
+// DataKeysUnder implements keys.Vault.
+func (p *ports) DataKeysUnder(ctx context.Context, tenant string, below, limit int) ([]keys.DataKey, error) {
+	return list(ctx, p, scanDataKey, `SELECT `+dataKeyColumns+` FROM data_key
+		WHERE tenant = $1 AND parent < $2 AND destroyed = 0 ORDER BY parent, subject, version LIMIT $3`,
+		tenant, below, limit)
+}
+
+// DataKeySubjects implements keys.Vault.
+func (p *ports) DataKeySubjects(ctx context.Context, tenant, after string, limit int) ([]string, error) {
+	return list(ctx, p, scanText, `SELECT DISTINCT subject FROM data_key
+		WHERE tenant = $1 AND subject > $2 AND destroyed = 0 ORDER BY subject LIMIT $3`, tenant, after, limit)
+}
+
+// EndDataKeys implements keys.Vault.
+func (p *ports) EndDataKeys(ctx context.Context, tenant, subject string, below int, retired, destroy time.Time) error {
+	return p.write(ctx, `UPDATE data_key SET
+			retired = CASE WHEN retired = 0 OR retired > $4 THEN $4 ELSE retired END,
+			destroy = CASE WHEN CAST($5 AS BIGINT) = 0 THEN destroy
+				WHEN destroy = 0 OR destroy > CAST($5 AS BIGINT) THEN CAST($5 AS BIGINT) ELSE destroy END
+		WHERE tenant = $1 AND subject = $2 AND version < $3 AND destroyed = 0`,
+		tenant, subject, below, micros(retired), micros(destroy))
+}
+
+// EndTenantKeys implements keys.Vault.
+func (p *ports) EndTenantKeys(ctx context.Context, tenant string, below int, destroy time.Time) error {
+	return p.write(ctx, `UPDATE tenant_key SET destroy = $3 WHERE tenant = $1 AND version < $2 AND destroyed = 0
+		AND (destroy = 0 OR destroy > $3)`, tenant, below, micros(destroy))
+}
+
+// DestroyKeys implements keys.Vault.
+func (p *ports) DestroyKeys(ctx context.Context, now time.Time) (int64, error) {
+	var total int64
+	err := p.atomic(ctx, func(p *ports) error {
+		total = 0
+		for _, table := range []string{"data_key", "tenant_key"} {
+			due := ` WHERE destroy <> 0 AND destroy <= $1 AND destroyed = 0`
+			tenants, err := list(ctx, p, scanText, `SELECT DISTINCT tenant FROM `+table+due, micros(now))
+			if err != nil {
+				return err
+			}
+			if len(tenants) == 0 {
+				continue
+			}
+			n, err := p.exec(ctx, `UPDATE `+table+` SET wrapped = $2, destroyed = $1`+due, micros(now), []byte{})
+			if err != nil {
+				return err
+			}
+			total += n
+			for _, tenant := range tenants {
+				if err := p.BumpKeyEpoch(ctx, tenant); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return total, err
+}
+
+// KeyEpochs implements keys.Vault.
+func (p *ports) KeyEpochs(ctx context.Context) (map[string]int64, error) {
+	type row struct {
+		tenant string
+		epoch  int64
+	}
+	all, err := list(ctx, p, func(r Row) (v row, err error) {
+		err = r.Scan(&v.tenant, &v.epoch)
+		return v, err
+	}, `SELECT tenant, epoch FROM key_epoch`)
+	out := make(map[string]int64, len(all))
+	for _, v := range all {
+		out[v.tenant] = v.epoch
+	}
+	return out, err
+}
+
+// BumpKeyEpoch implements keys.Vault.
+func (p *ports) BumpKeyEpoch(ctx context.Context, tenant string) error {
+	return p.write(ctx, `INSERT INTO key_epoch (tenant, epoch) VALUES ($1, 1)
+		ON CONFLICT (tenant) DO UPDATE SET epoch = key_epoch.epoch + 1`, tenant)
+}

@@ -1,0 +1,154 @@
+package storetest
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/store"
+)
+
+func keySections() []section {
+	return []section{
+		{"data keys", dataKeys},
+		{"the first of a key counts", firstKeyCounts},
+		{"one data key for all", dataKeyRace},
+		{"a data key undone with its transaction", dataKeyUndone},
+		{"ends of keys", keyEnds},
+	}
+}
+
+// openKeys makes the keys of the tenants, as a server does at its start: none
+// can be made inside a transaction, where nobody waits for a key provider.
+func openKeys(t *testing.T, s *store.Store) {
+	t.Helper()
+	for _, name := range []string{tenant, other} {
+		got(s.Secret(t.Context(), name, "first", func() []byte { return []byte("x") }))(t)
+	}
+}
+
+func secretConsent(id, patient string) consent.Record {
+	return consent.Record{Tenant: tenant, ID: id, Patient: patient, JSON: []byte("the secret of " + patient)}
+}
+
+// SE-02: each patient has a data key, made once, also inside a transaction,
+// and the tenant has one.
+func dataKeys(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	must(t, s.PutConsent(ctx, secretConsent("c1", "rosa"), 0))
+	must(t, s.InTx(ctx, func(tx store.Tx) error {
+		if err := tx.PutConsent(ctx, secretConsent("c2", "luis"), 0); err != nil {
+			return err
+		}
+		_, err := tx.ConsentByID(ctx, tenant, "c2")
+		return err
+	}))
+	must(t, s.PutConsent(ctx, secretConsent("c3", "luis"), 0))
+	equal(t, string(got(s.ConsentByID(ctx, tenant, "c2"))(t).JSON), "the secret of luis")
+	for _, subject := range []string{"", "rosa", "luis"} {
+		all := got(s.DataKeys(ctx, tenant, subject))(t)
+		if len(all) != 1 || all[0].Parent != 1 || len(all[0].Wrapped) < 32 {
+			t.Errorf("keys of %q: %d", subject, len(all))
+		}
+	}
+	equal(t, got(s.DataKeySubjects(ctx, tenant, "", 10))(t), []string{"luis", "rosa"})
+	equal(t, got(s.DataKeySubjects(ctx, tenant, "luis", 10))(t), []string{"rosa"})
+	equal(t, got(s.KeyTenants(ctx))(t), []string{other, tenant})
+	equal(t, len(got(s.TenantKeys(ctx, tenant))(t)), 1)
+	equal(t, len(got(s.DataKeysUnder(ctx, tenant, 2, 2))(t)), 2)
+	equal(t, len(got(s.DataKeysUnder(ctx, tenant, 1, 2))(t)), 0)
+}
+
+// The first of a version counts, and only a transaction keeps keys to itself.
+func firstKeyCounts(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	tk := keys.TenantKey{Tenant: "third", Version: 1, KEK: "k1", Wrapped: []byte("one"), Created: noon(), Active: noon()}
+	dk := keys.DataKey{Tenant: "third", Subject: "rosa", Version: 1, Parent: 1, Wrapped: []byte("one"), Created: noon(), Active: noon()}
+	must(t, s.AddTenantKey(ctx, tk))
+	must(t, s.AddDataKey(ctx, dk))
+	late, lateTenant := dk, tk
+	late.Wrapped, lateTenant.Wrapped = []byte("two"), []byte("two")
+	must(t, s.AddTenantKey(ctx, lateTenant))
+	must(t, s.AddDataKey(ctx, late))
+	equal(t, got(s.TenantKeys(ctx, "third"))(t), []keys.TenantKey{tk})
+	equal(t, got(s.DataKeys(ctx, "third", "rosa"))(t), []keys.DataKey{dk})
+	must(t, s.BumpKeyEpoch(ctx, "third"))
+	must(t, s.BumpKeyEpoch(ctx, "third"))
+	equal(t, got(s.KeyEpochs(ctx))(t)["third"], int64(2))
+	must(t, s.InTx(ctx, func(tx store.Tx) error {
+		if s.Kept() != nil || tx.Kept() == nil {
+			t.Error("keys of a transaction are not its own")
+		}
+		return nil
+	}))
+}
+
+// Of many first writers about a patient one makes the key, and all can be read.
+func dataKeyRace(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	var wg sync.WaitGroup
+	failed := make([]error, 12)
+	for i := range failed {
+		wg.Go(func() {
+			failed[i] = s.InTx(ctx, func(tx store.Tx) error {
+				return tx.PutConsent(ctx, secretConsent("c"+string(rune('a'+i)), "rosa"), 0)
+			})
+		})
+	}
+	wg.Wait()
+	must(t, errors.Join(failed...))
+	equal(t, len(got(s.DataKeys(ctx, tenant, "rosa"))(t)), 1)
+	equal(t, len(got(s.ConsentsOfPatient(ctx, tenant, "rosa"))(t)), len(failed))
+}
+
+// A key that was rolled back is used by nobody afterwards.
+func dataKeyUndone(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	boom := errs.New(errs.Forbidden, "boom", "")
+	fails(t, s.InTx(ctx, func(tx store.Tx) error {
+		if err := tx.PutConsent(ctx, secretConsent("c1", "rosa"), 0); err != nil {
+			return err
+		}
+		return boom
+	}), errs.Forbidden)
+	equal(t, len(got(s.DataKeys(ctx, tenant, "rosa"))(t)), 0)
+	must(t, s.PutConsent(ctx, secretConsent("c1", "rosa"), 0))
+	equal(t, len(got(s.DataKeys(ctx, tenant, "rosa"))(t)), 1)
+	equal(t, string(got(s.ConsentByID(ctx, tenant, "c1"))(t).JSON), "the secret of rosa")
+}
+
+// SG-10: a key's end is never put off, and once it is due nothing of the key is
+// left but the fact.
+func keyEnds(t *testing.T, s *store.Store) {
+	ctx, end := t.Context(), noon().Add(time.Hour)
+	must(t, s.PutConsent(ctx, secretConsent("c1", "rosa"), 0))
+	must(t, s.EndDataKeys(ctx, tenant, "rosa", 2, noon(), time.Time{}))
+	must(t, s.EndDataKeys(ctx, tenant, "rosa", 2, noon().Add(time.Hour), end))
+	must(t, s.EndDataKeys(ctx, tenant, "rosa", 2, noon(), end.Add(time.Hour)))
+	k := got(s.DataKeys(ctx, tenant, "rosa"))(t)[0]
+	if !k.Retired.Equal(noon()) || !k.Destroy.Equal(end) || !k.Destroyed.IsZero() {
+		t.Errorf("%+v", k)
+	}
+	before := got(s.KeyEpochs(ctx))(t)[tenant]
+	equal(t, got(s.DestroyKeys(ctx, end.Add(-time.Microsecond)))(t), int64(0))
+	equal(t, got(s.DestroyKeys(ctx, end))(t), int64(1))
+	equal(t, got(s.DestroyKeys(ctx, end))(t), int64(0))
+	k = got(s.DataKeys(ctx, tenant, "rosa"))(t)[0]
+	if len(k.Wrapped) != 0 || !k.Destroyed.Equal(end) {
+		t.Errorf("%+v", k)
+	}
+	equal(t, got(s.KeyEpochs(ctx))(t)[tenant], before+1)
+	won := got(s.RewrapDataKey(ctx, keys.DataKey{Tenant: tenant, Subject: "rosa", Version: 1, Parent: 2, Wrapped: []byte("y")}, 1))(t)
+	equal(t, won, false)
+
+	must(t, s.EndTenantKeys(ctx, tenant, 2, end))
+	equal(t, got(s.RewrapTenantKey(ctx, keys.TenantKey{Tenant: tenant, Version: 1, KEK: "k2", Wrapped: []byte("z")}, "other"))(t), false)
+	was := got(s.TenantKeys(ctx, tenant))(t)[0].KEK
+	equal(t, got(s.RewrapTenantKey(ctx, keys.TenantKey{Tenant: tenant, Version: 1, KEK: "k2", Wrapped: []byte("z")}, was))(t), true)
+	equal(t, got(s.DestroyKeys(ctx, end))(t), int64(1))
+	equal(t, got(s.RewrapTenantKey(ctx, keys.TenantKey{Tenant: tenant, Version: 1, KEK: "k3", Wrapped: []byte("z")}, "k2"))(t), false)
+}
