@@ -50,6 +50,7 @@ const (
 	AuditAlert          Kind = "audit.alert"
 	KeyChanged          Kind = "key.changed"
 	ConfigurationLoaded Kind = "configuration.loaded"
+	TenantChanged       Kind = "tenant.changed"
 )
 
 // Outcome is the FHIR audit-event-outcome code.

@@ -14,6 +14,7 @@ import (
 	"github.com/mandate-health/mandate/internal/jobs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
+	"github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/migrations"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/proxy"
@@ -31,6 +32,7 @@ type Tx interface {
 	keys.Vault
 	outbox.Store
 	jobs.Store
+	tenant.Store
 }
 
 // Options are what a Store needs beside its engine.

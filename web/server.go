@@ -19,7 +19,9 @@ import (
 // Deps is what the handler is made of.
 type Deps struct {
 	Routes []route.Route
-	// FHIRBasePath is the path of the FHIR base; everything below it goes to
+	// Base is put in front of the path of every route.
+	Base route.Base
+	// FHIRBasePath is the full path of the FHIR base; everything below it goes to
 	// the gateway, with the raw path kept as the client sent it (TRP-22).
 	FHIRBasePath string
 	Gateway      http.Handler
@@ -55,7 +57,7 @@ func New(d Deps) (http.Handler, error) {
 		if rt.Method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
-		router.Handle(rt.Path, rt.Handler).Methods(methods...)
+		router.Handle(d.Base.Path(rt.Path), rt.Handler).Methods(methods...)
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err

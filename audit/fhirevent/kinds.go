@@ -70,6 +70,7 @@ func shapes() map[audit.Kind]shape {
 		audit.ClientChanged:       sec(alert, configChanged, own("client-change")),
 		audit.KeyChanged:          sec(alert, configChanged, own("key-change")),
 		audit.ConfigurationLoaded: sec(alert, software, own("configuration-load")),
+		audit.TenantChanged:       sec(alert, configChanged, own("tenant-change")),
 		audit.AuditRead:           sec(logUsed, own("audit-read")),
 		audit.AuditExported:       sec(logUsed, own("audit-export")),
 		audit.AuditErased:         sec(logUsed, own("audit-erase")),

@@ -4,17 +4,14 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/identity/factor/totp"
-	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
-	"github.com/mandate-health/mandate/internal/keys"
 )
 
 // accountCommand manages accounts from the command line.
@@ -24,6 +21,7 @@ type accountCommand struct {
 
 type accountAdd struct {
 	storeFlags
+	Tenant   string   `default:"default" help:"Tenant at which the person signs in (default ${default})." placeholder:"ID"`
 	Username string   `required:"" help:"Name to sign in with."`
 	Name     string   `required:"" help:"Name by which pages call the person."`
 	Role     string   `required:"" enum:"patient,proxy,clinician,admin" help:"patient, proxy, clinician or admin."`
@@ -34,7 +32,7 @@ type accountAdd struct {
 // Run makes the account, and prints the secret of the second factor once where
 // the role needs one.
 func (c *accountAdd) Run(s *streams) error {
-	p := identity.Person{Tenant: defaultTenant, Username: c.Username, Name: c.Name, Role: identity.Role(c.Role), Language: c.Language}
+	p := identity.Person{Tenant: c.Tenant, Username: c.Username, Name: c.Name, Role: identity.Role(c.Role), Language: c.Language}
 	for _, text := range c.Identity {
 		id, err := readIdentity(text)
 		if err != nil {
@@ -47,27 +45,20 @@ func (c *accountAdd) Run(s *streams) error {
 	if password = strings.TrimRight(password, "\r\n"); password == "" {
 		return errors.New("no password on standard input: pipe it in as one line")
 	}
-	clk, src := clock.System{}, ids.Source{}
-	cfg, err := c.load(s)
-	if err != nil {
-		return err
-	}
-	st, err := openStore(s.ctx, cfg, clk, src)
-	if err != nil {
-		return explain(err)
-	}
-	defer closing(s.ctx, st, slog.New(slog.NewTextHandler(s.err, nil)))
-	hasher, err := keys.NewRing(st, clk).Hasher(s.ctx, defaultTenant)
-	if err != nil {
-		return explain(err)
-	}
 	secret := ""
 	if p.Role.NeedsSecondFactor() {
-		secret = totp.NewSecret(src)
+		secret = totp.NewSecret(ids.Source{})
 	}
-	p, err = newIdentity(st, clk, src, hasher).CreateAccount(s.ctx, identity.NewAccount{Person: p, Password: password, TOTPSecret: secret})
+	err := c.with(s, func(a *App) error {
+		hasher, err := a.tenantHasher(s.ctx, c.Tenant)
+		if err != nil {
+			return err
+		}
+		p, err = a.newIdentity(hasher).CreateAccount(s.ctx, identity.NewAccount{Person: p, Password: password, TOTPSecret: secret})
+		return err
+	})
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	fmt.Fprintf(s.out, "account %s made for %s\n", p.ID, p.Username)
 	if secret != "" {

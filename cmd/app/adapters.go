@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -12,6 +13,7 @@ import (
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/pages"
+	"github.com/mandate-health/mandate/web/route"
 	"github.com/mandate-health/mandate/web/session"
 )
 
@@ -93,6 +95,13 @@ func supportCode(r *http.Request) string {
 }
 
 func (t *tenant) notFound(w http.ResponseWriter, r *http.Request) {
+	if below, ok := strings.CutPrefix(r.URL.Path, route.TenantPrefix); ok && t.isHome() {
+		// The FHIR base of a tenant that is not served: an app reads no page.
+		if _, path, _ := strings.Cut(below, "/"); path == "fhir" || strings.HasPrefix(path, "fhir/") {
+			t.problem.FHIR(w, r, errTenantUnknown)
+			return
+		}
+	}
 	t.problem.HTML(w, r, errs.New(errs.NotFound, "page-not-found", "There is no such page."))
 }
 

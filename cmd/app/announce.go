@@ -12,15 +12,17 @@ import (
 
 // ready gathers what drives a development server.
 func (d *development) ready(t *tenant, at reached, caFile string) ready {
+	own := t.ready()
 	r := ready{
-		Tenant: t.id, CAFile: caFile, DemoApp: d.demoURL + "/app/", EHRSimulator: d.demoURL + "/ehr/",
-		LaunchAPI: launchAPI{URL: t.site.Issuer + "/launch", ClientID: "demo-ehr"},
-		Issuer:    t.site.Issuer, FHIRBase: t.site.FHIRBase,
-		SMARTConfiguration: t.site.FHIRBase + "/.well-known/smart-configuration",
-		UpstreamFHIRBase:   at.upstream, Console: t.site.Issuer + "/staff",
-		Clock: t.site.Issuer + "/dev/clock", Outbox: t.site.Issuer + "/dev/outbox",
-		AdminAPI: adminAPI{URL: t.site.Issuer + "/admin", Token: d.token},
-		People:   readyPeople(),
+		Tenant: own.ID, CAFile: caFile, DemoApp: d.demoURL + "/app/", EHRSimulator: d.demoURL + "/ehr/",
+		LaunchAPI: launchAPI{URL: own.Issuer + "/launch", ClientID: "demo-ehr"},
+		Issuer:    own.Issuer, FHIRBase: own.FHIRBase, SMARTConfiguration: own.SMARTConfiguration,
+		UpstreamFHIRBase: at.upstream, Console: own.Issuer + "/staff",
+		Clock: own.Issuer + "/dev/clock", Outbox: own.Issuer + "/dev/outbox",
+		AdminAPI: own.AdminAPI, People: readyPeople(), Tenants: []readyTenant{},
+	}
+	for _, other := range t.served() {
+		r.Tenants = append(r.Tenants, other.ready())
 	}
 	for _, c := range d.clients {
 		reg := c.client(t.id, t.hasher, t.clock.Now())

@@ -3,15 +3,16 @@ package app
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir/codec"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/clock"
-	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/keys"
+	tenants "github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/internal/txn"
 	"github.com/mandate-health/mandate/internal/words"
 	"github.com/mandate-health/mandate/oauth"
@@ -21,10 +22,8 @@ import (
 	"github.com/mandate-health/mandate/oauth/grant"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/store"
+	"github.com/mandate-health/mandate/web/pages"
 )
-
-// defaultTenant is the tenant at the root of the public URL. It always exists.
-const defaultTenant = "default"
 
 // App is one running composition of all rooms: what the tenants of a process
 // share.
@@ -39,14 +38,19 @@ type App struct {
 	sealer   *audit.Sealer
 	ring     *keys.Ring
 	codec    *codec.Codec
-	words    *words.Catalogue
+	kit      *pages.Kit
 	consents *consent.Service
 	proxies  *proxy.Service
 	loader   *authority.Loader
 	engine   *engine.Engine
 	auth     *clientauth.Authenticator
-	// home is the default tenant.
-	home *tenant
+	// passwords is shared, because it bounds the memory of all log-ins at once.
+	passwords identity.Passwords
+	// public is the URL of the main listener.
+	public string
+	// home is the default tenant, others holds those of the store by id.
+	home   *tenant
+	others atomic.Pointer[map[string]*tenant]
 	// devToken guards the administration API of a development server; empty
 	// lets nobody in.
 	devToken string
@@ -64,16 +68,26 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	if a.codec, err = codec.New(); err != nil {
 		return err
 	}
-	if a.words, err = words.New(); err != nil {
+	catalogue, err := words.New()
+	if err != nil {
 		return err
 	}
+	if a.kit, err = pages.New(pages.Deps{Words: catalogue, Log: a.log, HelpPhone: a.cfg.HelpPhone}); err != nil {
+		return err
+	}
+	a.public, a.passwords = at.public, passwords(a.ids)
 	a.ring = keys.NewRing(a.store, a.clock)
 	a.queue = audit.NewQueue(a.store, audit.QueueConfig{})
 	a.sealer = audit.NewSealer(audit.SealerDeps{Ledger: a.store, Secrets: a.store, Clock: a.clock, IDs: a.ids})
 	a.buildRooms()
 	a.buildOAuth()
-	a.home, err = a.newTenant(ctx, defaultTenant, at)
-	return err
+	a.home, err = a.newTenant(ctx, tenants.Tenant{
+		ID: tenants.Default, Name: a.cfg.Organization, Organization: a.cfg.OrganizationRef, Upstream: at.upstream,
+	})
+	if err != nil {
+		return err
+	}
+	return a.loadTenants(ctx)
 }
 
 // on gives a room's transaction type a runner on the one store.
@@ -84,10 +98,10 @@ func on[T any](st *store.Store, view func(store.Tx) T) txn.Runner[T] {
 }
 
 // newIdentity gives the use-cases of accounts and sessions.
-func newIdentity(st *store.Store, clk clock.Clock, src ids.Source, hasher ids.Hasher) *identity.Service {
+func (a *App) newIdentity(hasher ids.Hasher) *identity.Service {
 	return identity.New(identity.Deps{
-		Tx:    on(st, func(tx store.Tx) identity.Tx { return tx }),
-		Store: st, Passwords: passwords(src), Codes: codes(), Clock: clk, IDs: src, Hasher: hasher,
+		Tx:    on(a.store, func(tx store.Tx) identity.Tx { return tx }),
+		Store: a.store, Passwords: a.passwords, Codes: codes(), Clock: a.clock, IDs: a.ids, Hasher: hasher,
 	})
 }
 
@@ -123,12 +137,4 @@ func (a *App) endpoint() *grant.Endpoint {
 		Engine: a.engine, Auth: a.auth, Reader: a.store, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
 		Redecide: a.loader, Sessions: people, People: people, Clock: a.clock,
 	})
-}
-
-// Site gives the site of a tenant (engine.Sites).
-func (a *App) Site(_ context.Context, id string) (engine.Site, error) {
-	if id != a.home.id {
-		return engine.Site{}, errs.New(errs.NotFound, "tenant-unknown", "There is no such tenant.")
-	}
-	return a.home.site, nil
 }

@@ -23,6 +23,8 @@ type commands struct {
 	Account  accountCommand  `cmd:"" help:"Manage the accounts of people."`
 	Audit    auditCommand    `cmd:"" help:"Verify the audit log and prove what stands in it."`
 	Config   configCommand   `cmd:"" help:"Check, print and explain the configuration."`
+	Client   clientCommand   `cmd:"" help:"Manage the registered apps and services."`
+	Tenant   tenantCommand   `cmd:"" help:"Manage the organizations that one process serves apart from one another."`
 	Routes   routesCommand   `cmd:"" help:"List every route with its authentication, data class and owner."`
 	Selftest selftestCommand `cmd:"" help:"Run the conformance suite against a running server."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

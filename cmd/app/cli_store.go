@@ -1,9 +1,13 @@
 package app
 
 import (
+	"log/slog"
 	"os"
 
+	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/config"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/keys"
 )
 
 // storeFlags say which store a command works on and how it is reached. What is
@@ -32,4 +36,24 @@ func (f storeFlags) load(s *streams) (Config, error) {
 	_, err := config.Load(&cfg, config.Sources{File: f.ConfigFile, Environ: os.Environ(), Given: s.given})
 	cfg.Dev = false
 	return cfg, err
+}
+
+// with opens the store for one command and closes it again. Errors are told by
+// their sentence.
+func (f storeFlags) with(s *streams, run func(*App) error) error {
+	cfg, err := f.load(s)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(s.err, nil))
+	a := &App{cfg: cfg, log: log, clock: clock.System{}, ids: ids.Source{}, passwords: passwords(ids.Source{})}
+	if a.store, err = openStore(s.ctx, cfg, a.clock, a.ids); err != nil {
+		return explain(err)
+	}
+	defer closing(s.ctx, a.store, log)
+	a.ring = keys.NewRing(a.store, a.clock)
+	if err := run(a); err != nil {
+		return explain(err)
+	}
+	return nil
 }

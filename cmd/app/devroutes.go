@@ -8,6 +8,7 @@ import (
 
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/web/demo/screens"
 	"github.com/mandate-health/mandate/web/route"
 )
@@ -24,10 +25,14 @@ func (t *tenant) devRoutes() []route.Route {
 		return route.Route{Method: method, Path: path, Auth: route.Dev, PHI: route.Identifiers, Owner: ownerDev, Handler: h}
 	}
 	all := http.StripPrefix("/dev/screens", screens.New(t.kit))
+	outbox := on("GET", "/dev/outbox", http.HandlerFunc(t.showOutbox))
+	if !t.isHome() {
+		return []route.Route{outbox}
+	}
 	return []route.Route{
+		outbox,
 		// Any page in the developer's browser could reach it otherwise.
 		on("POST", "/dev/clock", t.session.Protect(http.HandlerFunc(t.moveClock))),
-		on("GET", "/dev/outbox", http.HandlerFunc(t.showOutbox)),
 		on("GET", "/dev/screens", http.RedirectHandler("/dev/screens/", http.StatusSeeOther)),
 		on("GET", "/dev/screens/{path:.*}", all),
 	}
@@ -79,12 +84,21 @@ func (t *tenant) writeJSON(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
+// adminToken is what the administration API of this tenant opens to in
+// development, "" for nobody. Each tenant has its own, told in the ready file.
+func (t *tenant) adminToken() string {
+	if t.devToken == "" || t.isHome() {
+		return t.devToken
+	}
+	return ids.Hasher{Key: []byte(t.devToken)}.Hash("admin", t.id)
+}
+
 // devBearer guards the administration API of a development server with the
 // token of the ready file.
 func (t *tenant) devBearer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || t.devToken == "" || !constantEqual(got, t.devToken) {
+		if !ok || t.adminToken() == "" || !constantEqual(got, t.adminToken()) {
 			t.problem.JSON(w, r, errs.New(errs.Unauthenticated, "admin-token", "The administration API needs its bearer token."))
 			return
 		}

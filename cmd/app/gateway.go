@@ -61,7 +61,7 @@ func (t *tenant) gateway() http.Handler {
 			Authorize: e.Authorize, Token: e.Token, Introspect: e.Introspect, Revoke: e.Revoke, Manage: e.Management,
 			Capabilities: protocol.Capabilities(),
 		},
-		Tenant: t.id, Base: t.site.FHIRBase, BasePath: fhirPath, Verifier: verifier{t.engine}, Authority: t.loader,
+		Tenant: t.id, Base: t.site.FHIRBase, BasePath: t.base.Path(fhirPath), Verifier: verifier{t.engine}, Authority: t.loader,
 		Upstream: t.record, Owned: &fhirapi.Service{File: t.consents, Consents: t.store, Relations: t.store},
 		Validator: t.codec, Recorder: t.queue, Origins: origins{t.store}, Problems: t.problem,
 		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, Log: t.log,

@@ -24,7 +24,8 @@ func (a *App) leaderJobs() []leaderJob {
 	}
 }
 
-// startJobs does this node's share of the leader-only jobs until ctx ends; who
+// startJobs does this node's share of the leader-only jobs, and what each node
+// does for itself, until ctx ends; who
 // waits for the group waits until the leases are given back.
 func (a *App) startJobs(ctx context.Context) *sync.WaitGroup {
 	runner := jobs.New(jobs.Deps{Store: a.store, Node: a.ids.ID(), Log: a.log})
@@ -32,6 +33,7 @@ func (a *App) startJobs(ctx context.Context) *sync.WaitGroup {
 	for _, j := range a.leaderJobs() {
 		group.Go(func() { runner.Leader(ctx, j.name, j.every, j.do) })
 	}
+	group.Go(func() { a.followTenants(ctx) })
 	return group
 }
 

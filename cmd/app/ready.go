@@ -22,6 +22,25 @@ type ready struct {
 	AdminAPI           adminAPI      `json:"admin_api"`
 	Clients            []readyClient `json:"clients"`
 	People             []readyPerson `json:"people"`
+	// Tenants are the others that were served when the file was written.
+	Tenants []readyTenant `json:"tenants"`
+}
+
+type readyTenant struct {
+	ID                 string   `json:"id"`
+	Issuer             string   `json:"issuer"`
+	FHIRBase           string   `json:"fhir_base"`
+	SMARTConfiguration string   `json:"smart_configuration"`
+	UpstreamFHIRBase   string   `json:"upstream_fhir_base"`
+	AdminAPI           adminAPI `json:"admin_api"`
+}
+
+func (t *tenant) ready() readyTenant {
+	return readyTenant{
+		ID: t.id, Issuer: t.site.Issuer, FHIRBase: t.site.FHIRBase,
+		SMARTConfiguration: t.site.FHIRBase + "/.well-known/smart-configuration", UpstreamFHIRBase: t.row.Upstream,
+		AdminAPI: adminAPI{URL: t.site.Issuer + "/admin", Token: t.adminToken()},
+	}
 }
 
 type launchAPI struct {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/mandate-health/mandate/audit/fhirevent"
-	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/flow"
 	"github.com/mandate-health/mandate/store"
@@ -60,7 +59,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	}
 	authorize := protocol.AuthorizeDeps{
 		Flow: t.flow, Visitor: t.visitor, Tenant: t.session.Tenant, Page: t.problem.HTML,
-		FlowPath: consentpages.Path, SelfPath: "/authorize",
+		FlowPath: consents.Path, SelfPath: t.base.Path("/authorize"),
 	}
 	scopes := append([]string{"openid", "fhirUser", "profile", "launch", "launch/patient", "launch/encounter", "offline_access", "online_access"}, flow.SupportedScopes()...)
 	e := t.endpoints()
@@ -79,7 +78,8 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 			Handler: protocol.RegisterLaunch(d, t.flow, t.site.Issuer+"/launch")},
 	}
 	for path, h := range map[string]http.Handler{
-		fhirPath + "/.well-known/smart-configuration": smart, "/.well-known/openid-configuration": oidc, "/jwks": jwks,
+		fhirPath + "/.well-known/smart-configuration": smart, "/.well-known/openid-configuration": oidc,
+		"/.well-known/oauth-authorization-server": oidc, "/jwks": jwks,
 		protocol.StylePath(t.kit.SMARTStyle()): protocol.Style(t.kit.SMARTStyle()),
 	} {
 		out = append(out, open("GET", path, public, h), open("OPTIONS", path, "CORS preflight", h))
@@ -103,33 +103,37 @@ func (t *tenant) adminRoutes() []route.Route {
 
 // auditNames are what FHIR AuditEvents call this server.
 func (t *tenant) auditNames() fhirevent.Names {
-	custodian, _ := fhir.ParseReference(t.cfg.OrganizationRef)
 	return fhirevent.Names{
-		Issuer: t.site.Issuer, FHIRBase: t.site.FHIRBase, Custodian: custodian,
+		Issuer: t.site.Issuer, FHIRBase: t.site.FHIRBase, Custodian: t.custodian,
 		Site: strings.TrimPrefix(strings.TrimPrefix(t.site.Issuer, "https://"), "http://"),
 	}
 }
 
-// publicRoutes are what everybody may see.
+// publicRoutes are what everybody may see. What concerns the process is only at
+// the root.
 func (t *tenant) publicRoutes() []route.Route {
 	open := func(path, why string, h http.HandlerFunc) route.Route {
 		return route.Route{Method: "GET", Path: path, Auth: route.None, PHI: route.NoPHI, Owner: ownerPages, Reason: why, Handler: h}
 	}
-	return []route.Route{
+	out := []route.Route{
 		open("/", "leads to the start page or the log-in", func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "/home", http.StatusSeeOther)
+			http.Redirect(w, r, t.base.Path("/home"), http.StatusSeeOther)
 		}),
 		open("/help", "must answer when the store is down", func(w http.ResponseWriter, r *http.Request) {
 			t.kit.Render(w, r, http.StatusOK, pages.Help{Frame: pages.Frame{Lang: t.kit.Lang(r)}})
 		}),
 		open("/assets/{path:.*}", "style sheets and scripts", t.kit.Assets().ServeHTTP),
 		open(errorDocs+"{code}", "explains a cause code to a developer", t.errorDoc),
+	}
+	if !t.isHome() {
+		return out
+	}
+	return append(out,
 		open("/healthz", "tells that the process lives", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Cache-Control", "no-store")
 			_, _ = io.WriteString(w, "ok\n")
 		}),
-		open("/readyz", "tells whether the store answers", t.readyz),
-	}
+		open("/readyz", "tells whether the store answers", t.readyz))
 }
 
 func (t *tenant) readyz(w http.ResponseWriter, r *http.Request) {

@@ -155,7 +155,7 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 			return explain(err)
 		}
 	}
-	servers.start(main, a.home.handler, tlsConfig)
+	servers.start(main, a.handler(), tlsConfig)
 	if dev != nil {
 		if err := dev.open(ctx, a.home, at, caFile); err != nil {
 			return explain(err)

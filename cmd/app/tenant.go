@@ -9,6 +9,7 @@ import (
 	"github.com/mandate-health/mandate/fhir/upstream"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/ids"
+	tenants "github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/flow"
 	"github.com/mandate-health/mandate/store"
@@ -16,6 +17,7 @@ import (
 	"github.com/mandate-health/mandate/web/pages"
 	"github.com/mandate-health/mandate/web/problem"
 	"github.com/mandate-health/mandate/web/protocol"
+	"github.com/mandate-health/mandate/web/route"
 	"github.com/mandate-health/mandate/web/session"
 )
 
@@ -26,70 +28,76 @@ const fhirPath = "/fhir"
 // its keyed hash, its upstream, and the use-cases and pages bound to them.
 type tenant struct {
 	*App
-	id       string
-	site     engine.Site
-	hasher   ids.Hasher
-	record   *upstream.Client
-	identity *identity.Service
-	flow     *flow.Service
-	kit      *pages.Kit
-	session  *session.Manager
-	problem  *problem.Writer
-	handler  http.Handler
+	row       tenants.Tenant
+	id        string
+	base      route.Base
+	site      engine.Site
+	custodian fhir.Reference
+	hasher    ids.Hasher
+	record    *upstream.Client
+	identity  *identity.Service
+	flow      *flow.Service
+	kit       *pages.Kit
+	session   *session.Manager
+	problem   *problem.Writer
+	handler   http.Handler
 }
 
 // newTenant joins the parts of one tenant. The shared rooms must be built.
-func (a *App) newTenant(ctx context.Context, id string, at reached) (*tenant, error) {
-	t := &tenant{App: a, id: id, site: engine.Site{
-		Tenant: id, Issuer: at.public, FHIRBase: at.public + fhirPath, TokenURL: at.public + "/token",
-		IntrospectURL: at.public + "/introspect", RevokeURL: at.public + "/revoke",
-	}}
-	for _, step := range []func(context.Context, reached) error{
-		t.buildKeys, t.buildPages, t.buildFlow, t.buildWeb,
-	} {
-		if err := step(ctx, at); err != nil {
-			return nil, err
-		}
+func (a *App) newTenant(ctx context.Context, row tenants.Tenant) (*tenant, error) {
+	t := &tenant{App: a, row: row, id: row.ID}
+	if !t.isHome() {
+		t.base = route.BaseOf(row.ID)
 	}
-	return t, nil
+	root := a.public + string(t.base)
+	t.site = engine.Site{
+		Tenant: row.ID, Issuer: root, FHIRBase: root + fhirPath, TokenURL: root + "/token",
+		IntrospectURL: root + "/introspect", RevokeURL: root + "/revoke",
+	}
+	t.kit = a.kit.For(string(t.base), row.Name)
+	// What wrote the row has read it before; none is the zero reference.
+	t.custodian, _ = fhir.ParseReference(row.Organization)
+	if err := t.buildKeys(ctx); err != nil {
+		return nil, err
+	}
+	t.buildFlow()
+	return t, t.buildWeb()
 }
 
-func (t *tenant) buildKeys(ctx context.Context, at reached) (err error) {
+// isHome reports whether this is the tenant at the root.
+func (t *tenant) isHome() bool { return t.id == tenants.Default }
+
+func (t *tenant) buildKeys(ctx context.Context) (err error) {
 	if err = t.ring.Open(ctx, t.id); err != nil {
 		return err
 	}
 	if t.hasher, err = t.ring.Hasher(ctx, t.id); err != nil {
 		return err
 	}
-	t.identity = newIdentity(t.store, t.clock, t.ids, t.hasher)
-	t.record, err = upstream.New(upstream.Config{Base: at.upstream})
+	t.identity = t.newIdentity(t.hasher)
+	t.record, err = upstream.New(upstream.Config{Base: t.row.Upstream})
 	return err
 }
 
-func (t *tenant) buildPages(context.Context, reached) (err error) {
-	t.kit, err = pages.New(pages.Deps{
-		Words: t.words, Log: t.log, HelpPhone: t.cfg.HelpPhone, Organisation: t.cfg.Organization,
-	})
-	return err
-}
-
-func (t *tenant) buildFlow(context.Context, reached) error {
-	// Validate has read it before; none is the zero reference.
-	custodian, _ := fhir.ParseReference(t.cfg.OrganizationRef)
-	t.flow = flow.New(flow.Deps{
+func (t *tenant) buildFlow() {
+	d := flow.Deps{
 		Tx: on(t.store, func(tx store.Tx) flow.Tx { return tx }), Read: t.store, Authority: t.loader,
 		Record: record{t.record, t.id, t.store, t.consents},
 		Issuer: issuer{t.engine, t.clock}, Clock: t.clock, IDs: t.ids, Hasher: t.hasher,
 		IssuerURL: t.site.Issuer, Base: t.site.FHIRBase, StyleURL: t.site.Issuer + protocol.StylePath(t.kit.SMARTStyle()),
-		Organization: custodian,
-	})
-	return nil
+		Organization: t.custodian,
+	}
+	if t.isHome() {
+		d.OtherBases = []string{t.public + route.BaseOf(t.id).Path(fhirPath)}
+	}
+	t.flow = flow.New(d)
 }
 
-func (t *tenant) buildWeb(_ context.Context, at reached) (err error) {
+func (t *tenant) buildWeb() (err error) {
 	t.problem = problem.New(problem.Config{Issuer: t.site.Issuer, Log: t.log, Page: t.errorPage})
 	t.session, err = session.New(session.Deps{
-		PublicURL: at.public, Sessions: t.identity, IDs: t.ids, Hasher: t.hasher,
+		PublicURL: t.public, Base: t.base, Tenant: func(*http.Request) string { return t.id },
+		Sessions: t.identity, IDs: t.ids, Hasher: t.hasher,
 		TrustedProxies: t.cfg.proxies(), Refuse: t.problem.HTML, RequestID: web.RequestID,
 	})
 	if err != nil {
@@ -100,8 +108,8 @@ func (t *tenant) buildWeb(_ context.Context, at reached) (err error) {
 		return err
 	}
 	t.handler, err = web.New(web.Deps{
-		Routes: routes, FHIRBasePath: fhirPath, Gateway: t.gateway(), IDs: t.ids, Log: t.log,
-		NotFound: http.HandlerFunc(t.notFound), Failed: t.problem.HTML, HSTS: strings.HasPrefix(at.public, "https://"),
+		Routes: routes, Base: t.base, FHIRBasePath: t.base.Path(fhirPath), Gateway: t.gateway(), IDs: t.ids, Log: t.log,
+		NotFound: http.HandlerFunc(t.notFound), Failed: t.problem.HTML, HSTS: strings.HasPrefix(t.public, "https://"),
 	})
 	return err
 }

@@ -90,9 +90,9 @@ func loopback(uri string) (string, bool) {
 
 // ParseAuthorize reads the remaining parameters of an authorization request
 // whose addressee is known (SMART AZ-03…AZ-14, PKCE-01, PKCE-04). base is the
-// FHIR base that aud must name. launch is the raw launch handle, empty for a
+// FHIR base that aud must name, by this or one of its other addresses. launch is the raw launch handle, empty for a
 // standalone launch. Errors have the kinds of RFC 6749 §4.1.2.1.
-func ParseAuthorize(v url.Values, base string) (req oauth.AuthorizeRequest, launch string, err error) {
+func ParseAuthorize(v url.Values, base string, others ...string) (req oauth.AuthorizeRequest, launch string, err error) {
 	req = oauth.AuthorizeRequest{
 		ClientID: v.Get("client_id"), RedirectURI: v.Get("redirect_uri"),
 		Scope: v.Get("scope"), State: v.Get("state"), Nonce: v.Get("nonce"),
@@ -106,7 +106,7 @@ func ParseAuthorize(v url.Values, base string) (req oauth.AuthorizeRequest, laun
 			return req, "", err
 		}
 	}
-	if req.Aud, err = checkAud(v, base); err != nil {
+	if req.Aud, err = checkAud(v, base, others); err != nil {
 		return req, "", err
 	}
 	launch = v.Get("launch")
@@ -194,14 +194,14 @@ func checkPrompt(_ url.Values, req *oauth.AuthorizeRequest) error {
 
 // checkAud accepts the FHIR base with at most one trailing slash (AZ-06,
 // AZ-08), under its SMART name or as an RFC 8707 resource. Where both are given
-// both must name it.
-func checkAud(v url.Values, base string) (string, error) {
+// both must name it. It gives the one address that tokens carry.
+func checkAud(v url.Values, base string, others []string) (string, error) {
 	aud, resource := v.Get("aud"), v.Get("resource")
 	if aud == "" && resource == "" {
 		return "", errs.New(errs.InvalidRequest, "aud-missing", "The parameter aud is missing; it must be the FHIR base URL.")
 	}
 	for _, named := range []string{aud, resource} {
-		if named != "" && named != base && named != base+"/" {
+		if named != "" && strings.TrimSuffix(named, "/") != base && !slices.Contains(others, strings.TrimSuffix(named, "/")) {
 			return "", errs.New(errs.InvalidRequest, "aud-unknown", "The parameter aud does not name this server's FHIR base URL.")
 		}
 	}

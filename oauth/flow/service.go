@@ -64,6 +64,9 @@ type Deps struct {
 	// IssuerURL is the issuer identifier, Base the FHIR base URL.
 	IssuerURL string
 	Base      string
+	// OtherBases are further addresses of the FHIR base, which an app may name
+	// as well (D13).
+	OtherBases []string
 	// StyleURL is told to apps launched by an EHR that gave no style.
 	StyleURL string
 	// Organization is the FHIR reference of the custodian in consents.
@@ -105,7 +108,7 @@ func (s *Service) Start(ctx context.Context, tenant string, v url.Values, who Vi
 	if err != nil {
 		return oauth.Pending{}, s.refuse(ctx, tenant, who, clientID, &Refusal{Err: errs.As(err)})
 	}
-	req, handle, err := ParseAuthorize(v, s.Base)
+	req, handle, err := ParseAuthorize(v, s.Base, s.OtherBases...)
 	toApp := &Refusal{RedirectURI: redirectURI, State: single(v["state"])}
 	if err != nil {
 		toApp.Err = errs.As(err)

@@ -55,6 +55,7 @@ func rooms() []section {
 		{"signing keys", signingKeys},
 		{"secrets", secrets},
 		{"notices", notices},
+		{"tenants", tenantRows},
 		{"tenants are apart", tenantsApart},
 		{"texts that cannot be stored", strangeTexts},
 	}

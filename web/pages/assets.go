@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"strings"
 )
 
 //go:embed assets/*.css assets/*.js assets/*.svg
@@ -20,19 +21,20 @@ const AssetPrefix = "/assets/"
 // asset is one embedded file. Its content hash is part of its path, so it may
 // be cached for ever.
 type asset struct {
-	URL, Integrity string
-	kind           string
-	body           []byte
+	// Path is below the base of whatever tenant shows the page.
+	Path, Integrity string
+	kind            string
+	body            []byte
 }
 
 type assets struct {
 	styles, scripts []asset
 	icon            asset
-	byURL           map[string]asset
+	byPath          map[string]asset
 }
 
 func loadAssets() (*assets, error) {
-	a := &assets{byURL: map[string]asset{}}
+	a := &assets{byPath: map[string]asset{}}
 	for _, f := range []struct{ name, kind string }{
 		{"tokens.css", "text/css; charset=utf-8"},
 		{"app.css", "text/css; charset=utf-8"},
@@ -44,7 +46,7 @@ func loadAssets() (*assets, error) {
 			return nil, fmt.Errorf("asset %s: %w", f.name, err)
 		}
 		as := newAsset(f.name, f.kind, body)
-		a.byURL[as.URL] = as
+		a.byPath[as.Path] = as
 		switch path.Ext(f.name) {
 		case ".css":
 			a.styles = append(a.styles, as)
@@ -61,19 +63,19 @@ func newAsset(name, kind string, body []byte) asset {
 	short := sha256.Sum256(body)
 	full := sha512.Sum384(body)
 	return asset{
-		URL:       AssetPrefix + hex.EncodeToString(short[:8]) + "/" + name,
+		Path:      AssetPrefix + hex.EncodeToString(short[:8]) + "/" + name,
 		Integrity: "sha384-" + base64.StdEncoding.EncodeToString(full[:]),
 		kind:      kind, body: body,
 	}
 }
 
-// Assets serves the embedded style sheets, scripts and icon below AssetPrefix.
-// Any other address is 404.
+// Assets serves the embedded style sheets, scripts and icon below AssetPrefix,
+// which the base stands in front of. Any other address is 404.
 func (k *Kit) Assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
-		as, ok := k.assets.byURL[r.URL.Path]
+		as, ok := k.assets.byPath[strings.TrimPrefix(r.URL.Path, k.deps.Base)]
 		if !ok {
 			http.NotFound(w, r)
 			return

@@ -78,7 +78,6 @@ func (k *Kit) wording(lang string) template.FuncMap {
 // markup are the template functions that build HTML values.
 func (k *Kit) markup() template.FuncMap {
 	return template.FuncMap{
-		"icon":     func() string { return k.assets.icon.URL },
 		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"nb":       func(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") },
 		"texts":    func(s ...string) []string { return s },

@@ -30,19 +30,23 @@ type Deps struct {
 	HelpPhone string
 	// Zone is the time zone of dates on pages; nil means UTC.
 	Zone *time.Location
+	// Base is the path in front of all addresses that the kit links to: that of
+	// its tenant, "" at the root.
+	Base string
 	// Links are the addresses of the menu; the zero value has the usual ones.
 	Links Links
 }
 
-// Links are the addresses that pages link to. Empty ones take the defaults.
+// Links are the addresses that pages link to. Empty ones take the defaults
+// below Deps.Base.
 type Links struct {
 	Home, Apps, Activity, People, Help, SignIn, SignOut, StaffHome string
 }
 
-func (l Links) withDefaults() Links {
+func (l Links) withDefaults(base string) Links {
 	def := func(s *string, v string) {
 		if *s == "" {
-			*s = v
+			*s = base + v
 		}
 	}
 	def(&l.Home, "/home")
@@ -72,7 +76,7 @@ func New(d Deps) (*Kit, error) {
 	if d.Zone == nil {
 		d.Zone = time.UTC
 	}
-	d.Links = d.Links.withDefaults()
+	d.Links = d.Links.withDefaults(d.Base)
 	a, err := loadAssets()
 	if err != nil {
 		return nil, err
@@ -84,6 +88,14 @@ func New(d Deps) (*Kit, error) {
 		}
 	}
 	return k, nil
+}
+
+// For gives a kit for another tenant: its pages link below base and name its
+// organisation. The parsed templates are shared.
+func (k *Kit) For(base, organisation string) *Kit {
+	d := k.deps
+	d.Base, d.Organisation, d.Links = base, organisation, Links{}.withDefaults(base)
+	return &Kit{deps: d, assets: k.assets, sets: k.sets}
 }
 
 // Lang gives the language for a request: the query parameter "lang", then the
@@ -153,6 +165,7 @@ type view struct {
 	Deps   Deps
 	CSS    []asset
 	JS     []asset
+	Icon   asset
 	Others []langLink
 	// Here is the current path, to mark the menu's entry.
 	Here string
@@ -161,6 +174,9 @@ type view struct {
 	Warn bool
 	Left int
 }
+
+// At gives the full address of an asset.
+func (v view) At(a asset) string { return v.Deps.Base + a.Path }
 
 type langLink struct{ Code, Name, URL string }
 
@@ -175,7 +191,7 @@ func (k *Kit) view(r *http.Request, page Page) view {
 		f.Lang = k.Lang(r)
 	}
 	v := view{F: f, P: page, Deps: k.deps, Dir: "ltr", Here: r.URL.Path}
-	v.CSS, v.JS = k.assets.styles, k.assets.scripts
+	v.CSS, v.JS, v.Icon = k.assets.styles, k.assets.scripts, k.assets.icon
 	v.Title = k.title(f, page)
 	for _, l := range words.Languages() {
 		if l.Code == f.Lang {

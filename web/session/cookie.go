@@ -41,6 +41,9 @@ func (m *Manager) SetLanguage(w http.ResponseWriter, language string) {
 func (m *Manager) CookieName() string { return m.name(sessionCookie) }
 
 func (m *Manager) name(base string) string {
+	if id := m.d.Base.Tenant(); id != "" {
+		base += "_" + id
+	}
 	if m.secure {
 		return "__Host-" + base
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"path"
 	"strings"
 
 	"github.com/mandate-health/mandate/internal/errs"
@@ -101,6 +103,17 @@ func (m *Manager) trusted(a netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// Own gives next when it is an address of this tenant, and the tenant's path
+// fallback otherwise.
+func (m *Manager) Own(next, fallback string) string {
+	local := LocalPath(next, "")
+	u, err := url.Parse(local)
+	if local == "" || err != nil || !m.d.Base.Owns(path.Clean(u.Path)) {
+		return fallback
+	}
+	return local
 }
 
 // LocalPath gives next when it is a path on this server that a browser cannot

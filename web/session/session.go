@@ -10,6 +10,7 @@ import (
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/web/route"
 )
 
 // Sessions looks cookies up; identity.Service is one.
@@ -24,6 +25,9 @@ type Deps struct {
 	// PublicURL is how browsers reach the server, such as
 	// https://id.example.org; required.
 	PublicURL string
+	// Base is the path in front of the addresses of the tenant; cookies are
+	// named by it, so that a browser is signed in at each tenant apart.
+	Base route.Base
 	// Tenant gives the tenant of a request; nil means always "default".
 	Tenant func(*http.Request) string
 	// Sessions is required.
@@ -41,7 +45,7 @@ type Deps struct {
 	// none.
 	RequestID func(*http.Request) string
 	// SignInPath and CodePath are where people without a sufficient session
-	// are sent; empty means /signin and /signin/code.
+	// are sent; empty means /signin and /signin/code below Base.
 	SignInPath, CodePath string
 }
 
@@ -65,8 +69,8 @@ func New(d Deps) (*Manager, error) {
 	if d.RequestID == nil {
 		d.RequestID = func(*http.Request) string { return "" }
 	}
-	d.SignInPath = cmp.Or(d.SignInPath, "/signin")
-	d.CodePath = cmp.Or(d.CodePath, "/signin/code")
+	d.SignInPath = cmp.Or(d.SignInPath, d.Base.Path("/signin"))
+	d.CodePath = cmp.Or(d.CodePath, d.Base.Path("/signin/code"))
 	m := &Manager{d: d, origin: u.Scheme + "://" + u.Host, secure: u.Scheme == "https"}
 	return m, m.protection()
 }
@@ -178,6 +182,9 @@ func (m *Manager) Meta(r *http.Request, language string) identity.Meta {
 		Address: m.Address(r), RequestID: m.d.RequestID(r), Language: language, Previous: Secret(r),
 	}
 }
+
+// Path gives the full address of a path of this tenant, such as "/apps".
+func (m *Manager) Path(path string) string { return m.d.Base.Path(path) }
 
 // Tenant gives the tenant of the request.
 func (m *Manager) Tenant(r *http.Request) string { return m.d.Tenant(r) }

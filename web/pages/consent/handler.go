@@ -37,7 +37,7 @@ func New(d Deps) *Handler { return &Handler{Deps: d} }
 const owner = "web/pages/consent"
 
 // Path gives the address of a request's next step.
-func Path(id string) string { return "/flow/" + id }
+func (h *Handler) Path(id string) string { return h.Session.Path("/flow/" + id) }
 
 // Routes lists what the package serves.
 func (h *Handler) Routes() []route.Route {
@@ -84,7 +84,7 @@ func (h *Handler) at(w http.ResponseWriter, r *http.Request, want flow.Step) (oa
 		return p, who, false
 	}
 	if step != want && (want != flow.StepPatient || step == flow.StepSignIn) {
-		seeOther(w, r, Path(p.ID))
+		seeOther(w, r, h.Path(p.ID))
 		return p, who, false
 	}
 	return p, who, true
@@ -108,20 +108,20 @@ func (h *Handler) pathOf(step flow.Step, p oauth.Pending) string {
 	back := "?flow=" + p.ID
 	switch step {
 	case flow.StepSignIn:
-		return "/signin" + back
+		return h.Session.Path("/signin") + back
 	case flow.StepSecondFactor:
-		return "/signin/code" + back
+		return h.Session.Path("/signin/code") + back
 	case flow.StepPatient:
-		return Path(p.ID) + "/patient"
+		return h.Path(p.ID) + "/patient"
 	default:
-		return Path(p.ID) + "/consent"
+		return h.Path(p.ID) + "/consent"
 	}
 }
 
 // CancelPath gives the address by which the log-in pages leave a request. The
 // token binds it to this browser, because following a link must not be enough.
 func (h *Handler) CancelPath(r *http.Request, id string) string {
-	return Path(id) + "/cancel?" + pages.FieldCSRF + "=" + url.QueryEscape(h.Session.Token(r, cancelPurpose+id))
+	return h.Path(id) + "/cancel?" + pages.FieldCSRF + "=" + url.QueryEscape(h.Session.Token(r, cancelPurpose+id))
 }
 
 const cancelPurpose = "cancel:"
@@ -157,7 +157,7 @@ func (h *Handler) Waiting(r *http.Request, id string) (pages.Waiting, bool) {
 		return pages.Waiting{}, false
 	}
 	return pages.Waiting{
-		AppName: h.Flow.AppName(r.Context(), p), Next: Path(p.ID),
+		AppName: h.Flow.AppName(r.Context(), p), Next: h.Path(p.ID),
 		Cancel: h.CancelPath(r, p.ID), AppRedirect: p.Request.RedirectURI,
 	}, true
 }
@@ -186,7 +186,7 @@ func (h *Handler) frame(r *http.Request, p oauth.Pending, who flow.Visitor) page
 	return pages.Frame{
 		Lang: h.Kit.Lang(r), SignedInAs: who.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
 		AppRedirect: p.Request.RedirectURI, Now: h.Clock.Now(),
-		SessionEnds: who.Session.IdleEnds, StayURL: pages.StayPath,
+		SessionEnds: who.Session.IdleEnds, StayURL: h.Session.Path(pages.StayPath),
 		Staff: who.Person.Role.Staff(),
 	}
 }

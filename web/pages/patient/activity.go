@@ -48,12 +48,12 @@ func (h *Handler) activity(w http.ResponseWriter, r *http.Request, id session.Id
 	page.Errors = faults
 	if len(events) > pageSize {
 		events = events[:pageSize]
-		page.OlderURL = "/activity?" + older(q, events[pageSize-1].Time)
+		page.OlderURL = h.Session.Path("/activity?" + older(q, events[pageSize-1].Time))
 	}
 	names := h.names(id.Person.Tenant)
 	page.Entries = names.entries(r.Context(), id, events)
 	if q.Get("before") != "" {
-		page.NewerURL = "/activity?" + without(q, "before")
+		page.NewerURL = h.Session.Path("/activity?" + without(q, "before"))
 	}
 	if err := h.options(r.Context(), names, id, patient, q, &page.Filter); err != nil {
 		h.Page(w, r, err)

@@ -70,7 +70,7 @@ func (h *Handler) entry(ctx context.Context, names *names, id session.Identity, 
 	}
 	e := pages.AppEntry{
 		App: appInfo(names.client(ctx, g.ClientID)), Since: g.Created, LastUsed: used, Until: g.Ends,
-		Renewed: g.RenewFor > 0, URL: "/apps/" + g.ID, EndURL: "/apps/" + g.ID + "/end",
+		Renewed: g.RenewFor > 0, URL: h.Session.Path("/apps/" + g.ID), EndURL: h.Session.Path("/apps/" + g.ID + "/end"),
 	}
 	e.Kinds, e.Actions = describe(g)
 	switch {
@@ -170,7 +170,7 @@ func (h *Handler) app(w http.ResponseWriter, r *http.Request, id session.Identit
 	page := pages.ConnectedApp{
 		Frame: h.frame(r, id, "/apps"), Patient: h.patientName(r.Context(), g.Record()),
 		Self: g.Record() == ownPatient(id.Person), Entry: entry,
-		Recent: names.entries(r.Context(), id, recent), ActivityURL: "/activity?app=" + g.ClientID,
+		Recent: names.entries(r.Context(), id, recent), ActivityURL: h.Session.Path("/activity?app=" + g.ClientID),
 		Technical: pages.Technical{ClientID: g.ClientID, Scopes: []string{g.Scopes}},
 	}
 	h.Kit.Render(w, r, http.StatusOK, page)
@@ -210,12 +210,12 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, id session.Identit
 	}
 	grant := mux.Vars(r)["id"]
 	if r.PostFormValue("answer") != "end" {
-		http.Redirect(w, r, "/apps", http.StatusSeeOther)
+		http.Redirect(w, r, h.Session.Path("/apps"), http.StatusSeeOther)
 		return
 	}
 	if err := h.Connections.End(r.Context(), id.Person, grant, h.origin(r, id)); err != nil {
 		h.Page(w, r, err)
 		return
 	}
-	http.Redirect(w, r, "/apps?ended="+grant, http.StatusSeeOther)
+	http.Redirect(w, r, h.Session.Path("/apps?ended="+grant), http.StatusSeeOther)
 }

@@ -81,8 +81,8 @@ func signedIn(serve func(http.ResponseWriter, *http.Request, session.Identity)) 
 func (h *Handler) frame(r *http.Request, id session.Identity, back string) pages.Frame {
 	return pages.Frame{
 		Lang: h.Kit.Lang(r), SignedInAs: id.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
-		BackURL: back, Now: h.Clock.Now(), Staff: id.Person.Role.Staff(),
-		SessionEnds: id.Session.IdleEnds, StayURL: pages.StayPath,
+		BackURL: h.Session.Path(back), Now: h.Clock.Now(), Staff: id.Person.Role.Staff(),
+		SessionEnds: id.Session.IdleEnds, StayURL: h.Session.Path(pages.StayPath),
 	}
 }
 

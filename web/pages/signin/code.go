@@ -15,13 +15,13 @@ func (h *Handlers) codeForm(w http.ResponseWriter, r *http.Request) {
 	g := h.goal(r)
 	id, signedIn := session.From(r)
 	if signedIn && id.Session.Level() == identity.AAL2 {
-		http.Redirect(w, r, g.after(id.Person), http.StatusSeeOther)
+		http.Redirect(w, r, h.after(g, id.Person), http.StatusSeeOther)
 		return
 	}
 	if !signedIn {
 		_, _, err := h.d.Accounts.Pending(r.Context(), h.d.Sessions.Tenant(r), session.Secret(r))
 		if errs.Is(err, errs.Unauthenticated) {
-			http.Redirect(w, r, g.with(entryPath), http.StatusSeeOther)
+			http.Redirect(w, r, h.with(entryPath, g), http.StatusSeeOther)
 			return
 		}
 		if err != nil {
@@ -34,7 +34,7 @@ func (h *Handlers) codeForm(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handlers) showCode(w http.ResponseWriter, r *http.Request, status int, f pages.Frame, g goal) {
 	h.d.Pages.Render(w, r, status, pages.SecondFactor{
-		Frame: f, Action: codePath, Next: g.value, AppName: g.AppName, CanCancel: g.Cancel != "",
+		Frame: f, Action: h.path(codePath), Next: g.value, AppName: g.AppName, CanCancel: g.Cancel != "",
 	})
 }
 
@@ -63,7 +63,7 @@ func (h *Handlers) code(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		h.proceed(w, r, res, g)
 	case errs.As(err).Code == "session-ended":
-		http.Redirect(w, r, g.with(entryPath), http.StatusSeeOther)
+		http.Redirect(w, r, h.with(entryPath, g), http.StatusSeeOther)
 	case errs.As(err).Code == "code-refused":
 		again(http.StatusUnauthorized, pages.FieldError{Field: "code", Key: pages.ErrCode})
 	case errs.Is(err, errs.RateLimited):

@@ -35,11 +35,11 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, leftPath, http.StatusSeeOther)
+	http.Redirect(w, r, h.path(leftPath), http.StatusSeeOther)
 }
 
 func (h *Handlers) signedOut(w http.ResponseWriter, r *http.Request) {
-	h.d.Pages.Render(w, r, http.StatusOK, pages.SignedOut{Frame: h.frame(r, goal{}), SignInURL: entryPath})
+	h.d.Pages.Render(w, r, http.StatusOK, pages.SignedOut{Frame: h.frame(r, goal{}), SignInURL: h.path(entryPath)})
 }
 
 // language keeps the posted language and goes back to next.
@@ -60,7 +60,7 @@ func (h *Handlers) language(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	http.Redirect(w, r, session.LocalPath(r.PostForm.Get("next"), homePath), http.StatusSeeOther)
+	http.Redirect(w, r, h.d.Sessions.Own(r.PostForm.Get("next"), h.path(homePath)), http.StatusSeeOther)
 }
 
 func offered(language string) bool {

@@ -125,7 +125,7 @@ func (h *Handlers) goal(r *http.Request) goal {
 	if v == "" {
 		v = r.Form.Get("flow")
 	}
-	if path := session.LocalPath(v, ""); path != "" {
+	if path := h.d.Sessions.Own(v, ""); path != "" {
 		return goal{value: path, Waiting: pages.Waiting{Next: path}}
 	}
 	if v != "" && !strings.ContainsAny(v, "/\\:") {
@@ -136,23 +136,26 @@ func (h *Handlers) goal(r *http.Request) goal {
 	return goal{}
 }
 
+// path gives the full address of one of the paths above.
+func (h *Handlers) path(path string) string { return h.d.Sessions.Path(path) }
+
 // after is where p goes after the log-in.
-func (g goal) after(p identity.Person) string {
+func (h *Handlers) after(g goal, p identity.Person) string {
 	switch {
 	case g.Next != "":
 		return g.Next
 	case p.Role.Staff():
-		return staffPath
+		return h.path(staffPath)
 	}
-	return homePath
+	return h.path(homePath)
 }
 
 // with puts the goal into the address of another page of this package.
-func (g goal) with(path string) string {
+func (h *Handlers) with(path string, g goal) string {
 	if g.value == "" {
-		return path
+		return h.path(path)
 	}
-	return path + "?" + url.Values{"next": {g.value}}.Encode()
+	return h.path(path) + "?" + url.Values{"next": {g.value}}.Encode()
 }
 
 func (h *Handlers) frame(r *http.Request, g goal) pages.Frame {
@@ -188,11 +191,11 @@ func (h *Handlers) ended(r *http.Request) bool {
 func (h *Handlers) show(w http.ResponseWriter, r *http.Request, status int, staff bool, f pages.Frame, g goal) {
 	username := r.PostForm.Get("username")
 	if staff {
-		h.d.Pages.Render(w, r, status, pages.StaffSignIn{Frame: f, Action: staffPath, Username: username, Next: g.value})
+		h.d.Pages.Render(w, r, status, pages.StaffSignIn{Frame: f, Action: h.path(staffPath), Username: username, Next: g.value})
 		return
 	}
 	h.d.Pages.Render(w, r, status, pages.SignIn{
-		Frame: f, Action: entryPath, Username: username, Next: g.value, AppName: g.AppName, CanCancel: g.Cancel != "",
+		Frame: f, Action: h.path(entryPath), Username: username, Next: g.value, AppName: g.AppName, CanCancel: g.Cancel != "",
 	})
 }
 
@@ -247,9 +250,9 @@ func (h *Handlers) proceed(w http.ResponseWriter, r *http.Request, res identity.
 		h.d.Sessions.SetLanguage(w, res.Session.Language)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	to := g.after(res.Person)
+	to := h.after(g, res.Person)
 	if res.NeedsSecondFactor {
-		to = g.with(codePath)
+		to = h.with(codePath, g)
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }

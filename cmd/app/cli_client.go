@@ -1,0 +1,44 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// clientCommand manages registrations from the command line.
+type clientCommand struct {
+	Add clientAdd `cmd:"" help:"Register the clients of a JSON file, or change them."`
+}
+
+type clientAdd struct {
+	storeFlags
+	Tenant string `default:"default" help:"Tenant at which the clients are registered (default ${default})." placeholder:"ID"`
+	File   string `arg:"" help:"JSON list of clients, as for --client of serve." type:"existingfile"`
+}
+
+// Run registers the clients, each with its audit event, in one transaction.
+func (c *clientAdd) Run(s *streams) error {
+	list, err := readClientFile(c.File, slog.New(slog.NewTextHandler(s.err, nil)))
+	if err != nil {
+		return err
+	}
+	return c.with(s, func(a *App) error {
+		hasher, err := a.tenantHasher(s.ctx, c.Tenant)
+		if err != nil {
+			return err
+		}
+		var clients []oauth.Client
+		for _, v := range list {
+			clients = append(clients, v.client(c.Tenant, hasher, a.clock.Now()))
+		}
+		if err := register(s.ctx, a.store, clients); err != nil {
+			return err
+		}
+		for _, v := range clients {
+			fmt.Fprintf(s.out, "client %s registered at tenant %s\n", v.ID, c.Tenant)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	tenants "github.com/mandate-health/mandate/internal/tenant"
+	"github.com/mandate-health/mandate/store"
+)
+
+// tenantCommand manages tenants from the command line.
+type tenantCommand struct {
+	Add     tenantAdd     `cmd:"" help:"Serve another organization under its own addresses and keys."`
+	List    tenantList    `cmd:"" help:"List the tenants."`
+	Disable tenantDisable `cmd:"" help:"Stop serving a tenant. Nothing of it is deleted."`
+	Enable  tenantEnable  `cmd:"" help:"Serve a disabled tenant again."`
+}
+
+type tenantAdd struct {
+	storeFlags
+	ID           string `arg:"" help:"Short name in the tenant's addresses, such as acme in /t/acme/fhir. It never changes."`
+	Name         string `required:"" help:"Name of the organization, as people know it."`
+	Upstream     string `required:"" help:"Base URL of the FHIR server to protect." placeholder:"URL"`
+	Organization string `name:"organization-ref" aliases:"organization" help:"FHIR reference of the organization, named as custodian in consents." placeholder:"Organization/ID"`
+}
+
+type tenantList struct{ storeFlags }
+
+type tenantDisable struct {
+	storeFlags
+	ID string `arg:"" help:"The tenant's id."`
+}
+
+type tenantEnable struct {
+	storeFlags
+	ID string `arg:"" help:"The tenant's id."`
+}
+
+// Run adds a tenant and records it.
+func (c *tenantAdd) Run(s *streams) error {
+	row := tenants.Tenant{
+		ID: c.ID, Name: c.Name, Organization: c.Organization, Upstream: c.Upstream,
+		State: tenants.Active, Created: clock.System{}.Now(),
+	}
+	if err := row.Validate(); err != nil {
+		return explain(err)
+	}
+	if _, ok := fhir.ParseReference(c.Organization); c.Organization != "" && !ok {
+		return fmt.Errorf("--organization-ref %q is not a reference such as Organization/1", c.Organization)
+	}
+	if row.ID == tenants.Default {
+		return errDefaultTenant
+	}
+	return c.with(s, func(a *App) error {
+		err := a.changeTenant(s, row.ID, "C", "tenant-added", func(tx store.Tx) error { return tx.AddTenant(s.ctx, row) })
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "tenant %s added: FHIR base /t/%s/fhir below the public URL; running servers answer there within %d seconds\n", row.ID, row.ID, maxTenantDelay)
+		return nil
+	})
+}
+
+var errDefaultTenant = errs.New(errs.Invalid, "tenant-default", "The default tenant is set up by the flags of serve; it is always there and cannot be changed here.")
+
+// changeTenant changes a tenant's row and records it, in one transaction.
+func (a *App) changeTenant(s *streams, id, action, reason string, change func(store.Tx) error) error {
+	if id == tenants.Default {
+		return errDefaultTenant
+	}
+	return a.store.InTx(s.ctx, func(tx store.Tx) error {
+		if err := change(tx); err != nil {
+			return err
+		}
+		return tx.AppendAudit(s.ctx, audit.Event{
+			Tenant: id, Time: a.clock.Now(), Kind: audit.TenantChanged, Action: action, Outcome: audit.Success, Reason: reason,
+		})
+	})
+}
+
+// Run lists the tenants, the default one first.
+func (c *tenantList) Run(s *streams) error {
+	return c.with(s, func(a *App) error {
+		rows, err := a.store.Tenants(s.ctx)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "ID\tSTATE\tFHIR BASE\tUPSTREAM\tNAME")
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", tenants.Default, tenants.Active, "/fhir", "as configured", "as configured")
+		for _, t := range rows {
+			fmt.Fprintf(w, "%s\t%s\t/t/%s/fhir\t%s\t%s\n", t.ID, t.State, t.ID, t.Upstream, t.Name)
+		}
+		return w.Flush()
+	})
+}
+
+// Run stops serving a tenant.
+func (c *tenantDisable) Run(s *streams) error {
+	return c.with(s, func(a *App) error {
+		return a.setTenantState(s, c.ID, tenants.Disabled, "tenant-disabled", "running servers stop answering for it within %d seconds")
+	})
+}
+
+// Run serves a tenant again.
+func (c *tenantEnable) Run(s *streams) error {
+	return c.with(s, func(a *App) error {
+		return a.setTenantState(s, c.ID, tenants.Active, "tenant-enabled", "running servers answer for it within %d seconds")
+	})
+}
+
+func (a *App) setTenantState(s *streams, id string, state tenants.State, reason, effect string) error {
+	err := a.changeTenant(s, id, "U", reason, func(tx store.Tx) error { return tx.SetTenantState(s.ctx, id, state) })
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "tenant %s is %s; "+effect+"\n", id, state, maxTenantDelay)
+	return nil
+}

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	tenants "github.com/mandate-health/mandate/internal/tenant"
+	"github.com/mandate-health/mandate/oauth/engine"
+	"github.com/mandate-health/mandate/web"
+)
+
+// tenantPoll is how often a running process looks for new, disabled and enabled
+// tenants.
+const tenantPoll = 3 * time.Second
+
+// maxTenantDelay bounds, in seconds, how long a change of tenants takes to reach
+// every running process.
+const maxTenantDelay = 5
+
+// tenant gives a tenant that is served here, nil for any other.
+func (a *App) tenant(id string) *tenant {
+	if id == tenants.Default {
+		return a.home
+	}
+	if others := a.others.Load(); others != nil {
+		return (*others)[id]
+	}
+	return nil
+}
+
+// served gives the tenants of the store that are served here, by id.
+func (a *App) served() []*tenant {
+	others := a.others.Load()
+	if others == nil {
+		return nil
+	}
+	return slices.SortedFunc(maps.Values(*others), func(x, y *tenant) int { return strings.Compare(x.id, y.id) })
+}
+
+// Site gives the site of a tenant that is served (engine.Sites).
+func (a *App) Site(_ context.Context, id string) (engine.Site, error) {
+	if t := a.tenant(id); t != nil {
+		return t.site, nil
+	}
+	return engine.Site{}, errTenantUnknown
+}
+
+var errTenantUnknown = errs.New(errs.NotFound, "tenant-unknown", "There is no such tenant.")
+
+// handler answers for all tenants.
+func (a *App) handler() http.Handler {
+	return web.Tenants{Home: a.home.handler, HomeID: a.home.id, Of: func(id string) http.Handler {
+		if t := a.tenant(id); t != nil {
+			return t.handler
+		}
+		return nil
+	}}
+}
+
+// loadTenants makes the process serve the tenants of the store. A tenant that
+// cannot be built is told in the log and must not take the others with it; what
+// was built before stays as long as its row does. Errors: errs.Unavailable.
+func (a *App) loadTenants(ctx context.Context) error {
+	rows, err := a.store.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	next := map[string]*tenant{}
+	for _, row := range rows {
+		if row.State != tenants.Active || row.ID == tenants.Default {
+			continue
+		}
+		if t := a.tenant(row.ID); t != nil && t.row == row {
+			next[row.ID] = t
+			continue
+		}
+		t, err := a.newTenant(ctx, row)
+		if err != nil {
+			a.log.ErrorContext(ctx, "tenant not served", "tenant", row.ID, "err", err)
+			continue
+		}
+		a.log.InfoContext(ctx, "tenant served", "tenant", row.ID, "fhir_base", t.site.FHIRBase)
+		next[row.ID] = t
+	}
+	a.others.Store(&next)
+	return nil
+}
+
+// followTenants keeps up with the store until ctx ends. While the store cannot
+// be read the tenants stay as they are.
+func (a *App) followTenants(ctx context.Context) {
+	tick := time.NewTicker(tenantPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := a.loadTenants(ctx); err != nil && ctx.Err() == nil {
+				a.log.ErrorContext(ctx, "tenants not read", "err", err)
+			}
+		}
+	}
+}
+
+// tenantHasher gives the keyed hash of a tenant, disabled ones included.
+// Errors: errs.NotFound; errs.Unavailable.
+func (a *App) tenantHasher(ctx context.Context, id string) (ids.Hasher, error) {
+	rows, err := a.store.Tenants(ctx)
+	if err != nil {
+		return ids.Hasher{}, err
+	}
+	if id != tenants.Default && !slices.ContainsFunc(rows, func(t tenants.Tenant) bool { return t.ID == id }) {
+		return ids.Hasher{}, errTenantUnknown
+	}
+	return a.ring.Hasher(ctx, id)
+}

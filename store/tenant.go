@@ -1,0 +1,36 @@
+package store
+
+import (
+	"context"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/tenant"
+)
+
+// Tenants implements tenant.Store.
+func (p *ports) Tenants(ctx context.Context) ([]tenant.Tenant, error) {
+	return list(ctx, p, func(r Row) (v tenant.Tenant, err error) {
+		err = r.Scan(&v.ID, &v.Name, &v.Organization, &v.Upstream, &v.State, into(&v.Created))
+		return v, err
+	}, `SELECT id, name, organization, upstream, state, created FROM tenant ORDER BY id`)
+}
+
+// AddTenant implements tenant.Store.
+func (p *ports) AddTenant(ctx context.Context, v tenant.Tenant) error {
+	won, err := p.won(ctx, `INSERT INTO tenant (id, name, organization, upstream, state, created)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`,
+		v.ID, v.Name, v.Organization, v.Upstream, string(v.State), micros(v.Created))
+	if err == nil && !won {
+		return errs.New(errs.Conflict, "tenant-exists", "There is a tenant with this id already.")
+	}
+	return err
+}
+
+// SetTenantState implements tenant.Store.
+func (p *ports) SetTenantState(ctx context.Context, id string, state tenant.State) error {
+	won, err := p.won(ctx, `UPDATE tenant SET state = $2 WHERE id = $1`, id, string(state))
+	if err == nil && !won {
+		return notFound("tenant")
+	}
+	return err
+}
