@@ -8,6 +8,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/watch"
 )
 
 const consentColumns = `tenant, id, version, patient, status, kind, actors, json, updated`
@@ -106,6 +107,12 @@ func (p *ports) PutConsent(ctx context.Context, v consent.Record, ifVersion int)
 		}
 		if err := p.putActors(ctx, v); err != nil {
 			return err
+		}
+		if ifVersion == 0 && v.Kind == consent.KindAppApproval {
+			// Only its withdrawal decides anything (SC-20), and this is part
+			// of each new grant: other nodes need not hear of it.
+			p.changedHere(watch.Change{Tenant: v.Tenant, Kind: watch.Patient, Key: v.Patient})
+			return p.raiseEpoch(ctx, v.Tenant, v.Patient)
 		}
 		return p.bumpBoth(ctx, v.Tenant, v.Patient, before)
 	})

@@ -71,6 +71,9 @@ type Dialect struct {
 	// SkipLocked is put behind a SELECT whose rows will be deleted, so that
 	// two nodes do not wait for each other.
 	SkipLocked string
+	// Notify is a statement that tells listeners of a change when its
+	// transaction commits; empty where there are none.
+	Notify string
 	// Now is an expression: the database's own time in microseconds, as it
 	// passes also inside a transaction.
 	Now string

@@ -47,7 +47,10 @@ const (
 // does no harm. Safe to run on several nodes at once. Errors:
 // errs.Unavailable.
 func (s *Store) Housekeep(ctx context.Context, now time.Time) (int64, error) {
-	var total int64
+	total, err := s.forgetChanges(ctx)
+	if err != nil {
+		return total, err
+	}
 	for _, e := range expirings() {
 		sql := `DELETE FROM ` + e.table + ` WHERE (` + e.key + `) IN (SELECT ` + e.key + ` FROM ` + e.table +
 			` WHERE ` + e.end + ` < $1 ORDER BY ` + e.end + ` LIMIT $2` + s.engine.Dialect().SkipLocked + `)`

@@ -9,6 +9,7 @@ import (
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/watch"
 )
 
 const selectPerson = `SELECT tenant, id, username, name, role, language, disabled, created FROM person `
@@ -110,7 +111,10 @@ func (p *ports) PutPerson(ctx context.Context, v identity.Person) error {
 		if err != nil {
 			return err
 		}
-		return p.putIdentities(ctx, v)
+		if err := p.putIdentities(ctx, v); err != nil {
+			return err
+		}
+		return p.changed(ctx, watch.Change{Tenant: v.Tenant, Kind: watch.Person, Key: v.ID})
 	})
 	if errs.Is(err, errs.Conflict) {
 		return errs.Wrap(err, errs.Conflict, "username-taken", "The username belongs to another account.")

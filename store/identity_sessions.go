@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/watch"
 )
 
 // CreateSession implements identity.Store.
@@ -29,21 +30,33 @@ func (p *ports) SessionByHash(ctx context.Context, tenant, hash string) (identit
 // UpdateSession implements identity.Store. A session that was ended meanwhile
 // stays ended, whatever the given value says.
 func (p *ports) UpdateSession(ctx context.Context, v identity.Session) error {
-	found, err := p.won(ctx, `UPDATE login_session SET auth_time = $3, amr = $4, language = $5, last_seen = $6,
-		ends = $7, idle_ends = $8, ended = CASE WHEN ended <> 0 THEN ended ELSE $9 END
-		WHERE tenant = $1 AND hash = $2`,
-		v.Tenant, v.Hash, micros(v.AuthTime), doc(v.AMR), v.Language, micros(v.LastSeen),
-		micros(v.Ends), micros(v.IdleEnds), micros(v.Ended))
+	var found bool
+	err := p.atomic(ctx, func(p *ports) (err error) {
+		found, err = p.updateSession(ctx, v)
+		if err != nil || !found || v.Ended.IsZero() {
+			return err
+		}
+		return p.changed(ctx, watch.Change{Tenant: v.Tenant, Kind: watch.Session, Key: v.Hash})
+	})
 	if err == nil && !found {
 		return notFound("session")
 	}
 	return err
 }
 
+func (p *ports) updateSession(ctx context.Context, v identity.Session) (found bool, err error) {
+	return p.won(ctx, `UPDATE login_session SET auth_time = $3, amr = $4, language = $5, last_seen = $6,
+		ends = $7, idle_ends = $8, ended = CASE WHEN ended <> 0 THEN ended ELSE $9 END
+		WHERE tenant = $1 AND hash = $2`,
+		v.Tenant, v.Hash, micros(v.AuthTime), doc(v.AMR), v.Language, micros(v.LastSeen),
+		micros(v.Ends), micros(v.IdleEnds), micros(v.Ended))
+}
+
 // EndSession implements identity.Store.
 func (p *ports) EndSession(ctx context.Context, tenant, hash string, t time.Time) error {
-	return p.write(ctx, `UPDATE login_session SET ended = $3 WHERE tenant = $1 AND hash = $2 AND ended = 0`,
-		tenant, hash, micros(t))
+	_, err := p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.Session, Key: hash},
+		`UPDATE login_session SET ended = $3 WHERE tenant = $1 AND hash = $2 AND ended = 0`, tenant, hash, micros(t))
+	return err
 }
 
 // CountFailure implements identity.Store. The row of the key is locked first,

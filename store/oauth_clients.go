@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/oauth"
 )
 
@@ -30,10 +31,11 @@ func (p *ports) Clients(ctx context.Context, tenant string) ([]oauth.Client, err
 // PutClient implements oauth.ClientStore. The epoch never goes back, so that a
 // writer with an old copy cannot bring dead tokens to life.
 func (p *ports) PutClient(ctx context.Context, v oauth.Client) error {
-	return p.write(ctx, `INSERT INTO client (tenant, id, epoch, body) VALUES ($1, $2, $3, $4)
+	_, err := p.alter(ctx, watch.Change{Tenant: v.Tenant, Kind: watch.Client, Key: v.ID}, `INSERT INTO client (tenant, id, epoch, body) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body,
 			epoch = CASE WHEN excluded.epoch > client.epoch THEN excluded.epoch ELSE client.epoch END`,
 		v.Tenant, v.ID, v.Epoch, doc(v))
+	return err
 }
 
 // CreateLaunch implements oauth.ClientStore.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/oauth"
 )
 
@@ -52,8 +53,13 @@ func (p *ports) GrantsOfPatient(ctx context.Context, tenant, patient string) ([]
 // revoked meanwhile is refused with errs.NotFound, so that the refresh under
 // way rolls back.
 func (p *ports) ExtendGrant(ctx context.Context, tenant, id string, ends time.Time) error {
-	ok, err := p.won(ctx, `UPDATE app_grant SET ends = $3 WHERE tenant = $1 AND id = $2 AND revoked = 0`,
-		tenant, id, micros(ends))
+	var ok bool
+	err := p.atomic(ctx, func(p *ports) (err error) {
+		p.changedHere(watch.Change{Tenant: tenant, Kind: watch.Grant, Key: id})
+		ok, err = p.won(ctx, `UPDATE app_grant SET ends = $3 WHERE tenant = $1 AND id = $2 AND revoked = 0`,
+			tenant, id, micros(ends))
+		return err
+	})
 	if err == nil && !ok {
 		return errs.New(errs.NotFound, "grant-not-live", "There is no such grant, or it was revoked.")
 	}
@@ -62,6 +68,6 @@ func (p *ports) ExtendGrant(ctx context.Context, tenant, id string, ends time.Ti
 
 // RevokeGrant implements oauth.GrantStore.
 func (p *ports) RevokeGrant(ctx context.Context, tenant, id, reason string, t time.Time) (bool, error) {
-	return p.won(ctx, `UPDATE app_grant SET revoked = $3, reason = $4 WHERE tenant = $1 AND id = $2 AND revoked = 0`,
+	return p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.Grant, Key: id}, `UPDATE app_grant SET revoked = $3, reason = $4 WHERE tenant = $1 AND id = $2 AND revoked = 0`,
 		tenant, id, micros(t), reason)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/oauth"
 )
 
@@ -81,10 +82,11 @@ func (p *ports) UseAssertion(ctx context.Context, tenant, issuer, jti string, ex
 
 // RevokeToken implements oauth.TokenStore.
 func (p *ports) RevokeToken(ctx context.Context, tenant, jti string, expires time.Time) error {
-	return p.write(ctx, `INSERT INTO revoked_token (tenant, jti, expires) VALUES ($1, $2, $3)
+	_, err := p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.Token, Key: jti}, `INSERT INTO revoked_token (tenant, jti, expires) VALUES ($1, $2, $3)
 		ON CONFLICT (tenant, jti) DO UPDATE SET expires =
 			CASE WHEN excluded.expires > revoked_token.expires THEN excluded.expires ELSE revoked_token.expires END`,
 		tenant, jti, micros(expires))
+	return err
 }
 
 // TokenRevoked implements oauth.TokenStore.

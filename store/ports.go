@@ -10,6 +10,7 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/watch"
 )
 
 // ports implements Tx over one connection. Its methods lie in one file per
@@ -29,6 +30,8 @@ type ports struct {
 	eager bool
 	// failed is the first statement error of this transaction.
 	failed error
+	// changes are what this transaction makes old in memory.
+	changes []watch.Change
 }
 
 // atomic runs several statements in the transaction under way, or in one of

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/proxy"
 )
 
@@ -89,7 +90,10 @@ func (p *ports) PutRelatedPerson(ctx context.Context, v proxy.RelatedPerson, ifV
 		if err != nil {
 			return err
 		}
-		return p.bumpBoth(ctx, v.Tenant, v.Patient, before)
+		if err := p.bumpBoth(ctx, v.Tenant, v.Patient, before); err != nil {
+			return err
+		}
+		return p.changed(ctx, watch.Change{Tenant: v.Tenant, Kind: watch.Relation, Key: v.ID})
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
 	"github.com/mandate-health/mandate/internal/tenant"
+	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/migrations"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/proxy"
@@ -52,6 +53,7 @@ type Store struct {
 	*ports
 	engine     Engine
 	migrations fs.FS
+	told       tellers
 }
 
 var (
@@ -63,6 +65,8 @@ var (
 	_ proxy.Tx    = Tx(nil)
 	_ consent.Tx  = Tx(nil)
 	_ oauth.Tx    = Tx(nil)
+
+	_ watch.Store = (*Store)(nil)
 )
 
 // New puts the ports on an engine. Call Migrate before the first use.
@@ -130,6 +134,10 @@ func (s *Store) attempt(ctx context.Context, eager bool, fn func(*ports) error) 
 	})
 	if err == nil {
 		s.sealer.Committed(tx.kept)
+	}
+	if tx != nil && !retryable(err) && !unanswered(err) {
+		// After an error too: the commit may have happened all the same.
+		s.told.tell(tx.changes)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/watch"
 )
 
 // nextVersion gives the number of the version being stored. given is what the
@@ -36,8 +37,17 @@ func errExists(what string) error {
 	return errs.New(errs.Conflict, what+"-exists", "There is a "+what+" with this id already.")
 }
 
-// bumpEpoch makes every cached decision about the patient stale (D7).
+// bumpEpoch makes every cached decision about the patient stale, on every node
+// (D7).
 func (p *ports) bumpEpoch(ctx context.Context, tenant, patient string) error {
+	if err := p.raiseEpoch(ctx, tenant, patient); err != nil {
+		return err
+	}
+	return p.changed(ctx, watch.Change{Tenant: tenant, Kind: watch.Patient, Key: patient})
+}
+
+// raiseEpoch is bumpEpoch without telling anybody.
+func (p *ports) raiseEpoch(ctx context.Context, tenant, patient string) error {
 	return p.write(ctx, `INSERT INTO consent_epoch (tenant, patient, epoch) VALUES ($1, $2, 1)
 		ON CONFLICT (tenant, patient) DO UPDATE SET epoch = consent_epoch.epoch + 1`, tenant, patient)
 }

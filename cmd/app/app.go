@@ -14,6 +14,7 @@ import (
 	"github.com/mandate-health/mandate/internal/keys"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/internal/txn"
+	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/internal/words"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/authority"
@@ -34,6 +35,8 @@ type App struct {
 	ids   ids.Source
 
 	store    *store.Store
+	feed     *watch.Feed
+	memory   *store.Memory
 	queue    *audit.Queue
 	sealer   *audit.Sealer
 	ring     *keys.Ring
@@ -76,6 +79,8 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 		return err
 	}
 	a.public, a.passwords = at.public, passwords(a.ids)
+	a.feed = watch.New(watch.Config{Store: a.store, Staleness: a.cfg.Staleness, Clock: clock.System{}, Log: a.log})
+	a.memory = a.store.Remember(a.feed)
 	a.ring = keys.NewRing(a.store, a.clock)
 	a.queue = audit.NewQueue(a.store, audit.QueueConfig{})
 	a.sealer = audit.NewSealer(audit.SealerDeps{Ledger: a.store, Secrets: a.store, Clock: a.clock, IDs: a.ids})
@@ -107,32 +112,32 @@ func (a *App) newIdentity(hasher ids.Hasher) *identity.Service {
 
 func (a *App) buildRooms() {
 	a.consents = consent.NewService(consent.Deps{
-		Store: a.store, Tx: on(a.store, func(tx store.Tx) consent.Tx { return tx }),
+		Store: a.memory, Tx: on(a.store, func(tx store.Tx) consent.Tx { return tx }),
 		Validator: a.codec, Clock: a.clock, IDs: a.ids,
 	})
 	a.proxies = proxy.NewService(proxy.Deps{
 		Tx:        on(a.store, func(tx store.Tx) proxy.Tx { return tx }),
 		Validator: a.codec, Clock: a.clock, IDs: a.ids,
 	})
-	a.loader = &authority.Loader{Policies: a.consents, Proxies: a.store, Clients: a.store, Clock: a.clock}
+	a.loader = &authority.Loader{Policies: a.consents, Proxies: a.memory, Clients: a.memory, Clock: a.clock}
 }
 
 func (a *App) buildOAuth() {
-	people := standing{a.store, a.clock}
-	verifier := &engine.Verifier{Ring: a.ring, Sites: a, Reader: a.store, People: people, Clock: a.clock}
+	people := standing{a.memory, a.clock}
+	verifier := &engine.Verifier{Ring: a.ring, Sites: a, Reader: a.memory, People: people, Clock: a.clock}
 	a.engine = engine.New(engine.Deps{
-		Ring: a.ring, IDs: a.ids, Clock: a.clock, Reader: a.store, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
+		Ring: a.ring, IDs: a.ids, Clock: a.clock, Reader: a.memory, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
 		Redecider: a.loader, Verifier: verifier, Recorder: a.queue, Sessions: people,
 	})
 	a.auth = &clientauth.Authenticator{
-		Clients: a.store, Hashers: a.ring, Clock: a.clock,
+		Clients: a.memory, Hashers: a.ring, Clock: a.clock,
 		Keys: clientauth.NewFetcher(clientauth.FetcherConfig{Clock: a.clock, Dev: a.cfg.Dev}),
 	}
 }
 
 // endpoint gives the token endpoint's phases.
 func (a *App) endpoint() *grant.Endpoint {
-	people := standing{a.store, a.clock}
+	people := standing{a.memory, a.clock}
 	return grant.New(grant.Deps{
 		Engine: a.engine, Auth: a.auth, Reader: a.store, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
 		Redecide: a.loader, Sessions: people, People: people, Clock: a.clock,

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/config"
@@ -38,6 +39,9 @@ type Config struct {
 	DatabasePlaintext   bool `name:"unsafe-database-plaintext" help:"Allow PostgreSQL on another machine without verified TLS. Everything can then be read and changed on the way."`
 	// ClientFiles hold JSON lists of clients to register at start.
 	ClientFiles []string `name:"client" key:"client_files" help:"JSON file with clients to register at start; may be repeated." placeholder:"FILE" type:"existingfile"`
+	// Staleness bounds how old a revocation made on another node may be before
+	// this one counts it; zero asks the store about every token (D17).
+	Staleness time.Duration `name:"revocation-staleness" default:"5s" help:"How late another node's revocation may count here (default ${default}); 0s asks the store each time." placeholder:"TIME"`
 	// HelpPhone is printed on every page.
 	HelpPhone string `name:"help-phone" default:"+1 555 0100" help:"Telephone number printed on every page."`
 	// Organization is the name of who runs this server, as people know it;
@@ -70,6 +74,9 @@ type Config struct {
 // maxConnections is more than any PostgreSQL is well served by.
 const maxConnections = 1000
 
+// maxStaleness is the longest that a revocation may take (D17).
+const maxStaleness = time.Minute
+
 // Validate reports every fault of the configuration.
 func (c *Config) Validate() error {
 	var f config.Faults
@@ -97,6 +104,9 @@ func (c *Config) Validate() error {
 		if _, err := netip.ParsePrefix(text); err != nil {
 			f.Add("trusted_proxies", "%q is not a network such as 10.0.0.0/8", text)
 		}
+	}
+	if c.Staleness < 0 || c.Staleness > maxStaleness {
+		f.Add("revocation_staleness", "%s is not between 0s and %s", c.Staleness, maxStaleness)
 	}
 	if !c.Dev {
 		c.validateServe(&f)

@@ -25,11 +25,12 @@ func (a *App) leaderJobs() []leaderJob {
 }
 
 // startJobs does this node's share of the leader-only jobs, and what each node
-// does for itself, until ctx ends; who
-// waits for the group waits until the leases are given back.
+// does for itself, until ctx ends; who waits for the group waits until the
+// leases are given back.
 func (a *App) startJobs(ctx context.Context) *sync.WaitGroup {
 	runner := jobs.New(jobs.Deps{Store: a.store, Node: a.ids.ID(), Log: a.log})
 	group := &sync.WaitGroup{}
+	group.Go(func() { a.feed.Run(ctx) })
 	for _, j := range a.leaderJobs() {
 		group.Go(func() { runner.Leader(ctx, j.name, j.every, j.do) })
 	}

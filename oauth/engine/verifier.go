@@ -49,7 +49,8 @@ type Claims struct {
 
 // Verifier checks access tokens: signature, type, issuer, audience and end,
 // then that the token, its client, its person and its grant still stand. It
-// keeps no cache, so a revocation counts at once (SMART INT-11, TOK-12).
+// asks Reader and People each time: a revocation counts as soon as they know
+// it (SMART INT-11, TOK-12; D17).
 type Verifier struct {
 	Ring   *keys.Ring
 	Sites  Sites

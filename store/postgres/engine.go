@@ -48,6 +48,8 @@ type Engine struct {
 	alone bool
 	// musts are the texts of Later's statements that must touch a row.
 	musts sync.Map
+	// listens is false behind a transaction pooler.
+	listens bool
 }
 
 var _ store.Engine = (*Engine)(nil)
@@ -66,7 +68,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
-	e := &Engine{pool: pool, timeout: o.Timeout, begin: []string{"begin isolation level read committed"}, alone: true}
+	e := &Engine{pool: pool, timeout: o.Timeout, begin: []string{"begin isolation level read committed"}, alone: true, listens: !o.Pooler}
 	if o.Pooler {
 		limit := strconv.FormatInt(o.Timeout.Milliseconds(), 10)
 		e.alone = false
@@ -149,7 +151,7 @@ func (e *Engine) Ping(ctx context.Context) error {
 
 // Dialect implements store.Engine.
 func (e *Engine) Dialect() store.Dialect {
-	return store.Dialect{
+	d := store.Dialect{
 		Name:     "postgres",
 		HasTable: "SELECT COUNT(*) FROM pg_catalog.pg_class WHERE oid = to_regclass($1)",
 		BeforeMigration: []string{
@@ -161,6 +163,10 @@ func (e *Engine) Dialect() store.Dialect {
 		SkipLocked: " FOR UPDATE SKIP LOCKED",
 		Now:        "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 	}
+	if e.listens {
+		d.Notify = "SELECT pg_notify('" + channel + "', '')"
+	}
+	return d
 }
 
 // Close implements store.Engine.

@@ -83,6 +83,8 @@ func promises() []section {
 		{"one holder per lease", leaseRace},
 		{"a queue of work", queue},
 		{"many nodes share a queue", queueRace},
+		{"changes that nodes must hear of", changes},
+		{"memory", memory},
 		{"times", times},
 		{"housekeeping", housekeeping},
 	}

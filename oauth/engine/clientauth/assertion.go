@@ -138,7 +138,7 @@ func (c claims) check(audiences []string, now time.Time) error {
 // client's URL again when the kid is unknown.
 func (a *Authenticator) key(ctx context.Context, c oauth.Client, header jose.Header) (any, error) {
 	if c.JWKSURI == "" {
-		return pick(parseSet(c.JWKS), header)
+		return pick(a.sets.of(c.JWKS), header)
 	}
 	set, err := a.Keys.Set(ctx, c.JWKSURI, header.KeyID)
 	if err != nil {

@@ -69,6 +69,8 @@ type Authenticator struct {
 	// Keys fetches key sets that are registered by URL.
 	Keys  *Fetcher
 	Clock clock.Clock
+
+	sets parsedSets
 }
 
 // SecretHash gives the form in which a client secret is registered.
