@@ -114,6 +114,10 @@ func (q *Queue) Close(ctx context.Context) error {
 	}
 }
 
+// Waiting tells how many events wait to be written, and for how many there is
+// room.
+func (q *Queue) Waiting() (events, room int) { return len(q.in), cap(q.in) }
+
 func (q *Queue) run() {
 	defer close(q.done)
 	for first := range q.in {

@@ -34,6 +34,7 @@ var openToAll = []string{
 	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke",
 	"GET /signin", "POST /signin", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
 	"POST /signout", "GET /signed-out", "POST /language",
+	"GET /.well-known/mandate-key-pins", "POST /.well-known/mandate-key-pins/reports",
 }
 
 func listRoutes(t *testing.T) []routeLine {

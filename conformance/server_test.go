@@ -87,7 +87,7 @@ func start(name string, args ...string) (*server, error) {
 	if !strings.Contains(strings.Join(args, " "), "--listen") {
 		all = append(all, "--listen", "127.0.0.1:0")
 	}
-	if !strings.Contains(strings.Join(args, " "), "--database") {
+	if !strings.Contains(strings.Join(args, " "), "--data") {
 		all = append(all, "--data", filepath.Join(dir, "data"))
 	}
 	s.cmd = exec.Command(shared.binary, all...)

@@ -10,9 +10,11 @@ import (
 	"github.com/mandate-health/mandate/fhir/codec"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/health"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/keys"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
+	"github.com/mandate-health/mandate/internal/tlsconf"
 	"github.com/mandate-health/mandate/internal/txn"
 	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/internal/words"
@@ -57,6 +59,9 @@ type App struct {
 	// devToken guards the administration API of a development server; empty
 	// lets nobody in.
 	devToken string
+	// tls is nil where TLS ends before this server.
+	tls   *tlsconf.Server
+	ready *health.Readiness
 }
 
 // reached is what is known only once the listeners are open.

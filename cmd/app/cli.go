@@ -25,6 +25,7 @@ type commands struct {
 	Config   configCommand   `cmd:"" help:"Check, print and explain the configuration."`
 	Client   clientCommand   `cmd:"" help:"Manage the registered apps and services."`
 	Tenant   tenantCommand   `cmd:"" help:"Manage the organizations that one process serves apart from one another."`
+	TLS      tlsCommand      `cmd:"" name:"tls" help:"Help with the server's certificate and key pins."`
 	Routes   routesCommand   `cmd:"" help:"List every route with its authentication, data class and owner."`
 	Selftest selftestCommand `cmd:"" help:"Run the conformance suite against a running server."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
@@ -97,10 +98,14 @@ func CLI(ctx context.Context, args []string, out, errOut io.Writer) int {
 // Run starts the development server.
 func (c *devCommand) Run(s *streams) error {
 	c.Settings.Dev = true
-	if _, err := c.load(s); err != nil {
+	loaded, err := c.load(s)
+	if err != nil {
 		return err
 	}
 	cfg := c.Settings
+	if loaded.Origin("http.drain_delay") == "default" {
+		cfg.HTTP.DrainDelay = 0 // nobody balances a development server
+	}
 	if cfg.Organization == "" {
 		cfg.Organization, cfg.OrganizationRef = "Lakeside Palliative Care", "Organization/lakeside-palliative"
 	}

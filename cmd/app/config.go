@@ -11,6 +11,7 @@ import (
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/config"
+	"github.com/mandate-health/mandate/internal/tlsconf"
 )
 
 // Config says how one process runs. Each field with a help text is a setting: a
@@ -54,9 +55,16 @@ type Config struct {
 	// ClockOffset is a file with a Go duration by which the clock is wrong,
 	// read each second. Unsafe outside tests.
 	ClockOffset string `name:"unsafe-clock-offset" help:"File with a duration by which the clock is shifted. For tests only." placeholder:"FILE" type:"existingfile"`
-	// CertFile and KeyFile hold the PEM certificate chain and key.
-	CertFile string `name:"cert" key:"cert_file" help:"PEM file with the certificate chain." placeholder:"FILE" type:"existingfile"`
-	KeyFile  string `name:"key" key:"key_file" help:"PEM file with the private key." placeholder:"FILE" type:"existingfile"`
+	// UpstreamCA, UpstreamCert and UpstreamKey say how the FHIR server behind
+	// is verified and how we prove ourselves to it.
+	UpstreamCA   string `name:"upstream-ca" key:"upstream_ca_file" help:"PEM file with the authorities that the upstream's certificate must come from; empty means those of the machine." placeholder:"FILE" type:"existingfile"`
+	UpstreamCert string `name:"upstream-cert" key:"upstream_cert_file" help:"PEM file with the client certificate to show to the upstream." placeholder:"FILE" type:"existingfile"`
+	UpstreamKey  string `name:"upstream-key" key:"upstream_key_file" help:"PEM file with its private key." placeholder:"FILE" type:"existingfile"`
+	// ReadyUpstream counts the upstream for readiness.
+	ReadyUpstream bool `name:"ready-upstream" help:"Let /readyz fail while the upstream cannot be reached."`
+
+	Transport tlsconf.Config `embed:"" section:"tls"`
+	HTTP      HTTPConfig     `embed:"" section:"http"`
 
 	// TLS serves HTTPS under a self-made authority (development only).
 	TLS bool `kong:"-"`
@@ -94,8 +102,8 @@ func (c *Config) Validate() error {
 	if c.DatabaseConnections < 0 || c.DatabaseConnections > maxConnections {
 		f.Add("database_connections", "%d is not between 0 and %d", c.DatabaseConnections, maxConnections)
 	}
-	if (c.CertFile == "") != (c.KeyFile == "") {
-		f.Add("cert_file", "cert_file and key_file belong together")
+	if (c.UpstreamCert == "") != (c.UpstreamKey == "") {
+		f.Add("upstream_cert_file", "upstream_cert_file and upstream_key_file belong together")
 	}
 	if _, ok := fhir.ParseReference(c.OrganizationRef); c.OrganizationRef != "" && !ok {
 		f.Add("organization_ref", "%q is not a reference such as Organization/1", c.OrganizationRef)

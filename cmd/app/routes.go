@@ -133,16 +133,8 @@ func (t *tenant) publicRoutes() []route.Route {
 			w.Header().Set("Cache-Control", "no-store")
 			_, _ = io.WriteString(w, "ok\n")
 		}),
-		open("/readyz", "tells whether the store answers", t.readyz))
-}
-
-func (t *tenant) readyz(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	if err := t.store.Ping(r.Context()); err != nil {
-		t.problem.JSON(w, r, err)
-		return
-	}
-	_, _ = io.WriteString(w, "ready\n")
+		open("/readyz", "tells a balancer whether to send requests here", t.readyz),
+		t.pins(), t.pinReports())
 }
 
 func byPath(x, y route.Route) int {

@@ -2,31 +2,20 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/oauth"
-)
-
-// Limits of the HTTP servers.
-const (
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 60 * time.Second
-	writeTimeout      = 120 * time.Second
-	idleTimeout       = 120 * time.Second
-	maxHeaderBytes    = 64 << 10
-	drainTimeout      = 20 * time.Second
 )
 
 // Run starts the server and serves until ctx ends, then drains. Errors: every
@@ -39,7 +28,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := errors.Join(cfg.Validate(), checkClientFiles(cfg.ClientFiles)); err != nil {
+	if err := errors.Join(config.Judge(&cfg), checkClientFiles(cfg.ClientFiles)); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -128,7 +117,7 @@ func readOffset(m *clock.Movable, path string) error {
 
 // serve builds the rooms behind the open listener and answers until ctx ends.
 func (a *App) serve(ctx context.Context, main net.Listener) error {
-	scheme, tlsConfig, caFile, err := a.transport(main)
+	scheme, caFile, err := a.transport(main)
 	if err != nil {
 		return err
 	}
@@ -136,7 +125,8 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 	if at.public == "" {
 		at.public = publicURL(scheme, main.Addr())
 	}
-	servers := &group{log: a.log}
+	a.ready = a.readiness()
+	servers := &group{log: a.log, cfg: a.cfg.HTTP.complete(), ready: a.ready}
 	// Requests in flight still record, so the queue outlives the servers.
 	defer a.drain()
 	defer servers.stop()
@@ -155,7 +145,11 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 			return explain(err)
 		}
 	}
-	servers.start(main, a.handler(), tlsConfig)
+	if err := a.redirect(ctx, servers); err != nil {
+		return err
+	}
+	a.watchCertificate(ctx)
+	servers.start(main, a.handler(), a.tls.TLS())
 	if dev != nil {
 		if err := dev.open(ctx, a.home, at, caFile); err != nil {
 			return explain(err)
@@ -168,37 +162,12 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 	return servers.wait(ctx)
 }
 
-// transport decides between plain HTTP, given certificates and a self-made
-// authority.
-func (a *App) transport(main net.Listener) (scheme string, cfg *tls.Config, caFile string, err error) {
-	switch {
-	case a.cfg.CertFile != "":
-		cert, err := tls.LoadX509KeyPair(a.cfg.CertFile, a.cfg.KeyFile)
-		if err != nil {
-			return "", nil, "", fmt.Errorf("the certificate or key cannot be read: %w", err)
-		}
-		return "https", tlsWith(cert), "", nil
-	case a.cfg.TLS:
-		cert, ca, err := devCertificate(a.cfg.Data, a.cfg.PublicURL, main.Addr(), a.clock.Now())
-		if err != nil {
-			return "", nil, "", err
-		}
-		return "https", tlsWith(cert), ca, nil
-	default:
-		return "http", nil, "", nil
-	}
-}
-
-func tlsWith(cert tls.Certificate) *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
-}
-
 // drain waits until every event that was handed in is durable.
 func (a *App) drain() {
 	if a.queue == nil {
 		return // the start failed before there was one
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.HTTP.complete().DrainTimeout)
 	defer cancel()
 	if err := a.queue.Close(ctx); err != nil {
 		a.log.Error("audit queue not drained", "err", err)
@@ -218,53 +187,4 @@ func (a *App) registerFiles(ctx context.Context) error {
 		}
 	}
 	return register(ctx, a.store, clients)
-}
-
-// group is the HTTP servers of one process.
-type group struct {
-	log     *slog.Logger
-	servers []*http.Server
-	failed  chan error
-}
-
-// start serves a listener until stop.
-func (g *group) start(l net.Listener, h http.Handler, cfg *tls.Config) {
-	if g.failed == nil {
-		g.failed = make(chan error, 8)
-	}
-	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelWarn),
-	}
-	if cfg != nil {
-		l = tls.NewListener(l, cfg)
-	}
-	g.servers = append(g.servers, s)
-	go func() {
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			g.failed <- err
-		}
-	}()
-}
-
-// wait returns when ctx ends or a server fails.
-func (g *group) wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-g.failed:
-		return err
-	}
-}
-
-// stop lets requests in flight finish. The newest server is asked first: the
-// sandbox, which is older, still answers the gateway meanwhile.
-func (g *group) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
-	defer cancel()
-	for i := len(g.servers) - 1; i >= 0; i-- {
-		if err := g.servers[i].Shutdown(ctx); err != nil {
-			_ = g.servers[i].Close()
-		}
-	}
 }

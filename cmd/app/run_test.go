@@ -29,8 +29,8 @@ func TestConfigFaults(t *testing.T) {
 		{"development", func(*app.Config) {}, nil},
 		{"public URL", func(c *app.Config) { c.PublicURL = "https://ehr.example/" }, nil},
 		{"all at once", func(c *app.Config) {
-			c.Listen, c.PublicURL, c.Data, c.CertFile = "8080", "ehr.example", "", "c.pem"
-		}, []string{"listen", "public_url", "data", "cert_file"}},
+			c.Listen, c.PublicURL, c.Data, c.OrganizationRef = "8080", "ehr.example", "", "hill"
+		}, []string{"listen", "public_url", "data", "organization_ref"}},
 		{"a path in the URL", func(c *app.Config) { c.PublicURL = "https://ehr.example/mandate" }, []string{"public_url"}},
 		{"another scheme", func(c *app.Config) { c.PublicURL = "ftp://ehr.example" }, []string{"public_url"}},
 		{"serve", func(c *app.Config) { c.Dev, c.Upstream, c.PublicURL = false, "http://fhir", "https://ehr.example" }, nil},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mandate-health/mandate/cmd/app"
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/tlsconf"
 )
 
 // account makes an account by the command line, the password on standard
@@ -74,7 +75,7 @@ func TestServe(t *testing.T) {
 	go func() {
 		ended <- app.Run(ctx, app.Config{
 			Listen: address, PublicURL: "https://" + address, Data: dir, Upstream: h.URL + "/fhir", ClientFiles: []string{clients},
-			CertFile: cert, KeyFile: key, HelpPhone: "+1 555 0100", Organization: "Hill Clinic", OrganizationRef: "Organization/hill",
+			Transport: tlsconf.Config{CertFile: cert, KeyFile: key}, HelpPhone: "+1 555 0100", Organization: "Hill Clinic", OrganizationRef: "Organization/hill",
 		})
 	}()
 	s := &server{}

@@ -75,7 +75,11 @@ func (t *tenant) buildKeys(ctx context.Context) (err error) {
 		return err
 	}
 	t.identity = t.newIdentity(t.hasher)
-	t.record, err = upstream.New(upstream.Config{Base: t.row.Upstream})
+	way, err := upstreamTransport(t.cfg)
+	if err != nil {
+		return err
+	}
+	t.record, err = upstream.New(upstream.Config{Base: t.row.Upstream, Transport: way})
 	return err
 }
 

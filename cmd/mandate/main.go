@@ -12,6 +12,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	// The first signal lets the server finish; a second one ends it at once.
+	context.AfterFunc(ctx, stop)
 	os.Exit(app.CLI(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -3,6 +3,7 @@ package upstream
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -52,10 +53,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	transport := cfg.Transport
 	if transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConnsPerHost = 64
-		t.Proxy = nil
-		transport = t
+		transport = Transport(nil)
 	}
 	return &Client{base: u, http: &http.Client{
 		Transport: transport,
@@ -64,6 +62,14 @@ func New(cfg Config) (*Client, error) {
 			return http.ErrUseLastResponse
 		},
 	}}, nil
+}
+
+// Transport gives a transport with keep-alive for one server; conf nil means
+// the machine's authorities.
+func Transport(conf *tls.Config) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost, t.Proxy, t.TLSClientConfig = 64, nil, conf
+	return t
 }
 
 // Base gives the FHIR base URL, without a trailing slash.

@@ -233,6 +233,10 @@ func (l *Loaded) warn(env map[string]string) {
 	slices.Sort(l.Warnings)
 }
 
+// Judge asks every struct of settings that can judge itself, for settings that
+// were not loaded. Errors: every Fault at once.
+func Judge(dst any) error { return (&Loaded{}).judge(dst) }
+
 // judge asks every struct that can judge itself.
 func (l *Loaded) judge(dst any) error {
 	var faults []error
