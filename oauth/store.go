@@ -49,6 +49,9 @@ type TokenStore interface {
 	CreateCode(ctx context.Context, c Code) error
 	// CodeByHash gives a code, used or not. Errors: errs.NotFound.
 	CodeByHash(ctx context.Context, tenant, hash string) (Code, error)
+	// CodeStanding gives a code, used or not, with the standing of its grant.
+	// Errors: errs.NotFound, for a code whose grant is gone too.
+	CodeStanding(ctx context.Context, tenant, hash string) (Code, Standing, error)
 	// UseCode marks a code as used if it was unused and reports whether this
 	// call did so: of many parallel calls exactly one gets true (AZ-16).
 	UseCode(ctx context.Context, tenant, hash string, t time.Time) (bool, error)
@@ -58,6 +61,9 @@ type TokenStore interface {
 	// RefreshByHash gives a refresh token, rotated or not. Errors:
 	// errs.NotFound.
 	RefreshByHash(ctx context.Context, tenant, hash string) (RefreshToken, error)
+	// RefreshStanding gives a refresh token, rotated or not, with the standing
+	// of its grant. Errors: errs.NotFound, as above.
+	RefreshStanding(ctx context.Context, tenant, hash string) (RefreshToken, Standing, error)
 	// RotateRefresh marks it as rotated if it was not and reports whether
 	// this call did so.
 	RotateRefresh(ctx context.Context, tenant, hash string, t time.Time) (bool, error)
@@ -69,6 +75,10 @@ type TokenStore interface {
 	RevokeToken(ctx context.Context, tenant, jti string, expires time.Time) error
 	// TokenRevoked reports whether the jti is listed.
 	TokenRevoked(ctx context.Context, tenant, jti string) (bool, error)
+	// TokenStanding reports whether the jti is listed, with the standing of the
+	// token's grant, or of its client alone. Errors: errs.NotFound when there
+	// is no such grant or client.
+	TokenStanding(ctx context.Context, tenant string, t TokenRef) (revoked bool, st Standing, err error)
 
 	// PutPending creates or replaces an authorization request under way.
 	PutPending(ctx context.Context, p Pending) error

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/clock"
-	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/proxy"
@@ -32,20 +31,6 @@ func (m *Memory) ClientByID(ctx context.Context, tenant, id string) (oauth.Clien
 		func(ctx context.Context) (oauth.Client, error) { return m.Store.ClientByID(ctx, tenant, id) })
 }
 
-// GrantByID implements oauth.GrantStore. A refresh on another node moves the
-// end of a grant without a word, so an ended copy is not believed.
-func (m *Memory) GrantByID(ctx context.Context, tenant, id string) (oauth.Grant, error) {
-	return watch.Load(ctx, m.feed, watch.Change{Tenant: tenant, Kind: watch.Grant, Key: id},
-		func(g oauth.Grant) bool { return g.Live(m.clock.Now()) },
-		func(ctx context.Context) (oauth.Grant, error) { return m.Store.GrantByID(ctx, tenant, id) })
-}
-
-// TokenRevoked implements oauth.TokenStore.
-func (m *Memory) TokenRevoked(ctx context.Context, tenant, jti string) (bool, error) {
-	return watch.Load(ctx, m.feed, watch.Change{Tenant: tenant, Kind: watch.Token, Key: jti}, nil,
-		func(ctx context.Context) (bool, error) { return m.Store.TokenRevoked(ctx, tenant, jti) })
-}
-
 // ConsentEpoch implements consent.Store.
 func (m *Memory) ConsentEpoch(ctx context.Context, tenant, patient string) (int64, error) {
 	return watch.Load(ctx, m.feed, watch.Change{Tenant: tenant, Kind: watch.Patient, Key: patient}, nil,
@@ -63,28 +48,59 @@ func (m *Memory) RelatedPersonByID(ctx context.Context, tenant, id string) (prox
 		})
 }
 
-// PersonEnabled reports whether an account exists and is not disabled.
-func (m *Memory) PersonEnabled(ctx context.Context, tenant, id string) (bool, error) {
-	return watch.Load(ctx, m.feed, watch.Change{Tenant: tenant, Kind: watch.Person, Key: id}, nil,
-		func(ctx context.Context) (bool, error) {
-			v, err := m.PersonByID(ctx, tenant, id)
-			if errs.Is(err, errs.NotFound) {
-				return false, nil
-			}
-			return err == nil && !v.Disabled, err
-		})
+// TokenStanding implements oauth.TokenStore. What is not in memory is read in
+// one statement.
+func (m *Memory) TokenStanding(ctx context.Context, tenant string, t oauth.TokenRef) (bool, oauth.Standing, error) {
+	if listed, st, ok := m.keptStanding(tenant, t); ok {
+		return listed, st, nil
+	}
+	reading := m.feed.Begin()
+	listed, st, err := m.Store.TokenStanding(ctx, tenant, t)
+	if err != nil {
+		return listed, st, err
+	}
+	keep := func(kind watch.Kind, key string, value any) {
+		reading.Keep(watch.Change{Tenant: tenant, Kind: kind, Key: key}, value)
+	}
+	keep(watch.Token, t.ID, listed)
+	if st.Client.ID != "" {
+		keep(watch.Client, st.Client.ID, st.Client)
+	}
+	if g := st.Grant; g.ID != "" {
+		keep(watch.Grant, g.ID, g)
+		keep(watch.Person, g.PersonID, st.PersonActive)
+		keep(watch.Session, g.SessionHash, st.SessionEnds)
+		keep(watch.Patient, g.Record(), st.ConsentEpoch)
+	}
+	return listed, st, nil
 }
 
-// SessionEnds gives the absolute end of a log-in session, zero when it is
-// unknown or was ended.
-func (m *Memory) SessionEnds(ctx context.Context, tenant, hash string) (time.Time, error) {
-	return watch.Load(ctx, m.feed, watch.Change{Tenant: tenant, Kind: watch.Session, Key: hash},
-		func(ends time.Time) bool { return m.clock.Now().Before(ends) },
-		func(ctx context.Context) (time.Time, error) {
-			v, err := m.SessionByHash(ctx, tenant, hash)
-			if errs.Is(err, errs.NotFound) || err == nil && !v.Ended.IsZero() {
-				return time.Time{}, nil
-			}
-			return v.Ends, err
-		})
+// keptStanding puts a standing together from memory. A refresh on another node
+// moves the end of a grant without a word, so an ended copy is not believed.
+func (m *Memory) keptStanding(tenant string, t oauth.TokenRef) (listed bool, st oauth.Standing, ok bool) {
+	named := func(kind watch.Kind, key string) watch.Change {
+		return watch.Change{Tenant: tenant, Kind: kind, Key: key}
+	}
+	if listed, ok = watch.Kept[bool](m.feed, named(watch.Token, t.ID), nil); !ok {
+		return false, st, false
+	}
+	if st.Client, ok = watch.Kept[oauth.Client](m.feed, named(watch.Client, t.ClientID), nil); !ok || t.GrantID == "" {
+		return listed, st, ok
+	}
+	now := m.clock.Now()
+	if st.Grant, ok = watch.Kept(m.feed, named(watch.Grant, t.GrantID), func(g oauth.Grant) bool { return g.Live(now) }); !ok {
+		return false, st, false
+	}
+	if st.PersonActive, ok = watch.Kept[bool](m.feed, named(watch.Person, st.Grant.PersonID), nil); !ok {
+		return false, st, false
+	}
+	// A session that is over may have been prolonged, so it is read again.
+	st.SessionEnds, ok = watch.Kept(m.feed, named(watch.Session, st.Grant.SessionHash), func(ends time.Time) bool {
+		return now.Before(ends) || !st.Grant.Online || st.Grant.Offline
+	})
+	if !ok {
+		return false, st, false
+	}
+	st.ConsentEpoch, ok = watch.Kept[int64](m.feed, named(watch.Patient, st.Grant.Record()), nil)
+	return listed, st, ok
 }

@@ -9,23 +9,24 @@ import (
 	"github.com/mandate-health/mandate/oauth"
 )
 
-func scanClient(r Row) (v oauth.Client, err error) {
-	var tenant string
+func (p *ports) scanClient(r Row) (oauth.Client, error) {
+	var tenant, id, body string
 	var epoch int64
-	err = r.Scan(&tenant, &epoch, doc(&v))
-	v.Tenant, v.Epoch = tenant, epoch
-	return v, err
+	if err := r.Scan(&tenant, &id, &epoch, &body); err != nil {
+		return oauth.Client{}, err
+	}
+	return p.memo.decode(tenant, id, epoch, body)
 }
 
 // ClientByID implements oauth.ClientStore.
 func (p *ports) ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error) {
-	return one(ctx, p, "client", scanClient,
-		`SELECT tenant, epoch, body FROM client WHERE tenant = $1 AND id = $2`, tenant, id)
+	return one(ctx, p, "client", p.scanClient,
+		`SELECT tenant, id, epoch, body FROM client WHERE tenant = $1 AND id = $2`, tenant, id)
 }
 
 // Clients implements oauth.ClientStore.
 func (p *ports) Clients(ctx context.Context, tenant string) ([]oauth.Client, error) {
-	return list(ctx, p, scanClient, `SELECT tenant, epoch, body FROM client WHERE tenant = $1 ORDER BY id`, tenant)
+	return list(ctx, p, p.scanClient, `SELECT tenant, id, epoch, body FROM client WHERE tenant = $1 ORDER BY id`, tenant)
 }
 
 // PutClient implements oauth.ClientStore. The epoch never goes back, so that a

@@ -24,6 +24,7 @@ type ports struct {
 	dialect Dialect
 	// kept is the data keys of this transaction; nil outside of one.
 	kept *keys.Kept
+	memo *clientMemo
 	// begin opens a transaction; nil inside of one.
 	begin func(context.Context, func(*ports) error) error
 	// eager says that every statement is to be answered at once.

@@ -78,7 +78,7 @@ func New(engine Engine, o Options) *Store {
 		o.Clock = clock.System{}
 	}
 	s := &Store{engine: engine, migrations: migrations.FS}
-	s.ports = &ports{conn: engine.Read(), begin: s.inTx, sealer: o.Sealer, ids: o.IDs, clock: o.Clock, dialect: engine.Dialect()}
+	s.ports = &ports{conn: engine.Read(), begin: s.inTx, sealer: o.Sealer, ids: o.IDs, clock: o.Clock, dialect: engine.Dialect(), memo: &clientMemo{}}
 	return s
 }
 
@@ -125,7 +125,7 @@ func (s *Store) attempt(ctx context.Context, eager bool, fn func(*ports) error) 
 	var tx *ports
 	err := s.engine.InTx(ctx, func(c Conn) error {
 		tx = &ports{conn: c, eager: eager, sealer: s.sealer, ids: s.ids, clock: s.clock, dialect: s.dialect,
-			kept: &keys.Kept{}}
+			kept: &keys.Kept{}, memo: s.memo}
 		err := fn(tx)
 		if tx.failed != nil && (err == nil || retryable(tx.failed) || unanswered(tx.failed)) {
 			return tx.failed

@@ -10,31 +10,11 @@ import (
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/flow"
-	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/pages"
 	"github.com/mandate-health/mandate/web/route"
 	"github.com/mandate-health/mandate/web/session"
 )
-
-// standing tells oauth whether people and sessions still stand.
-type standing struct {
-	store *store.Memory
-	clock clock.Clock
-}
-
-// Enabled reports whether an account exists and is not disabled.
-func (s standing) Enabled(ctx context.Context, tenant, personID string) (bool, error) {
-	return s.store.PersonEnabled(ctx, tenant, personID)
-}
-
-// Live reports whether a log-in session lives.
-func (s standing) Live(ctx context.Context, tenant, hash string) (bool, error) {
-	// An app at work in the background keeps its log-in alive up to the
-	// absolute end: only signing out or that end stops it (SCP-21).
-	ends, err := s.store.SessionEnds(ctx, tenant, hash)
-	return err == nil && s.clock.Now().Before(ends), err
-}
 
 // issuer makes codes for oauth/flow.
 type issuer struct {

@@ -124,15 +124,14 @@ func (a *App) buildRooms() {
 		Tx:        on(a.store, func(tx store.Tx) proxy.Tx { return tx }),
 		Validator: a.codec, Clock: a.clock, IDs: a.ids,
 	})
-	a.loader = &authority.Loader{Policies: a.consents, Proxies: a.memory, Clients: a.memory, Clock: a.clock}
+	a.loader = &authority.Loader{Policies: a.consents, Proxies: a.memory, Clock: a.clock}
 }
 
 func (a *App) buildOAuth() {
-	people := standing{a.memory, a.clock}
-	verifier := &engine.Verifier{Ring: a.ring, Sites: a, Reader: a.memory, People: people, Clock: a.clock}
+	verifier := &engine.Verifier{Ring: a.ring, Sites: a, Reader: a.memory, Clock: a.clock}
 	a.engine = engine.New(engine.Deps{
 		Ring: a.ring, IDs: a.ids, Clock: a.clock, Reader: a.memory, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
-		Redecider: a.loader, Verifier: verifier, Recorder: a.queue, Sessions: people,
+		Redecider: a.loader, Verifier: verifier, Recorder: a.queue,
 	})
 	a.auth = &clientauth.Authenticator{
 		Clients: a.memory, Hashers: a.ring, Clock: a.clock,
@@ -142,9 +141,8 @@ func (a *App) buildOAuth() {
 
 // endpoint gives the token endpoint's phases.
 func (a *App) endpoint() *grant.Endpoint {
-	people := standing{a.memory, a.clock}
 	return grant.New(grant.Deps{
 		Engine: a.engine, Auth: a.auth, Reader: a.store, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
-		Redecide: a.loader, Sessions: people, People: people, Clock: a.clock,
+		Redecide: a.loader, Clock: a.clock,
 	})
 }

@@ -100,3 +100,32 @@ func Load[T any](ctx context.Context, f *Feed, key Change, good func(T) bool, re
 	}
 	return v, err
 }
+
+// Reading keeps what several changes would concern from one read.
+type Reading struct {
+	feed  *Feed
+	round uint64
+}
+
+// Begin is called before the read.
+func (f *Feed) Begin() Reading {
+	f.cache.mu.Lock()
+	defer f.cache.mu.Unlock()
+	return Reading{f, f.cache.round}
+}
+
+// Keep keeps one of the values that were read, as Load does.
+func (r Reading) Keep(key Change, value any) { r.feed.cache.put(key, value, r.round) }
+
+// Kept gives a copy as Load does, but never reads; ok is false without one.
+func Kept[T any](f *Feed, key Change, good func(T) bool) (v T, ok bool) {
+	if !f.Fresh() {
+		return v, false
+	}
+	kept, _, found := f.cache.get(key)
+	got, typed := kept.(T)
+	if !found || !typed || good != nil && !good(got) {
+		return v, false
+	}
+	return got, true
+}

@@ -18,6 +18,8 @@ import (
 // Policies gives the compiled consents of a patient.
 type Policies interface {
 	PolicyFor(ctx context.Context, tenant, patient string) (*consent.Policy, error)
+	// PolicyAt is PolicyFor for a caller who has just read the consent epoch.
+	PolicyAt(ctx context.Context, tenant, patient string, epoch int64) (*consent.Policy, error)
 }
 
 // Proxies gives relations.
@@ -25,16 +27,10 @@ type Proxies interface {
 	RelatedPersonByID(ctx context.Context, tenant, id string) (proxy.RelatedPerson, error)
 }
 
-// Clients gives registrations.
-type Clients interface {
-	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
-}
-
 // Loader fills in what a decision needs.
 type Loader struct {
 	Policies Policies
 	Proxies  Proxies
-	Clients  Clients
 	Clock    clock.Clock
 }
 
@@ -119,29 +115,35 @@ func View(g oauth.Grant) access.GrantView {
 // consents (SC-15, SC-17). requested is a subset to narrow to; empty means the
 // whole grant. Errors: errs.AccessDenied when nothing is left,
 // errs.InvalidScope when requested is wider than the grant, errs.Unavailable.
-func (l *Loader) Redecide(ctx context.Context, g oauth.Grant, requested string) (oauth.Redecision, error) {
-	now := l.Clock.Now()
-	client, err := l.Clients.ClientByID(ctx, g.Tenant, g.ClientID)
-	if err != nil {
-		return oauth.Redecision{}, err
-	}
-	if client.Disabled || !g.Live(now) {
-		return oauth.Redecision{}, errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
+func (l *Loader) Redecide(ctx context.Context, have oauth.Standing, requested string) (oauth.Redecision, error) {
+	now, g := l.Clock.Now(), have.Grant
+	if have.Client.ID == "" || have.Client.Disabled || !g.Live(now) {
+		return oauth.Redecision{}, errEnded()
 	}
 	st, err := l.Of(ctx, g.Tenant, g.Capacity, now)
 	if err != nil {
 		return oauth.Redecision{}, err
 	}
-	if over, err := l.withdrawn(ctx, g, st); err != nil {
-		return oauth.Redecision{}, err
-	} else if over {
-		return oauth.Redecision{}, errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
+	if g.ConsentID != "" {
+		policy := st.Policy
+		if policy == nil {
+			if policy, err = l.Policies.PolicyAt(ctx, g.Tenant, g.Record(), have.ConsentEpoch); err != nil {
+				return oauth.Redecision{}, err
+			}
+		}
+		if policy.ApprovalEnded(g.ConsentID) {
+			return oauth.Redecision{}, errEnded()
+		}
 	}
-	have, asked, err := narrowTo(g.Scopes, requested)
+	granted, asked, err := narrowTo(g.Scopes, requested)
 	if err != nil {
 		return oauth.Redecision{}, err
 	}
-	return l.answer(g, client, st, have, asked, now)
+	return l.answer(g, have.Client, st, granted, asked, now)
+}
+
+func errEnded() error {
+	return errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
 }
 
 // narrowTo checks that requested is within the granted text and gives what is

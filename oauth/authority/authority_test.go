@@ -28,13 +28,6 @@ type world struct {
 
 var errDown = errs.New(errs.Unavailable, "down", "The store does not answer.")
 
-func (w *world) ClientByID(context.Context, string, string) (oauth.Client, error) {
-	if w.fails == "client" {
-		return oauth.Client{}, errDown
-	}
-	return w.client, nil
-}
-
 func (w *world) RelatedPersonByID(_ context.Context, _, id string) (proxy.RelatedPerson, error) {
 	switch {
 	case w.fails == "relation":
@@ -45,7 +38,11 @@ func (w *world) RelatedPersonByID(_ context.Context, _, id string) (proxy.Relate
 	return w.relation, nil
 }
 
-func (w *world) PolicyFor(_ context.Context, _, patient string) (*consent.Policy, error) {
+func (w *world) PolicyFor(ctx context.Context, tenant, patient string) (*consent.Policy, error) {
+	return w.PolicyAt(ctx, tenant, patient, 1)
+}
+
+func (w *world) PolicyAt(_ context.Context, _, patient string, _ int64) (*consent.Policy, error) {
 	if w.fails == "policy" {
 		return nil, errDown
 	}
@@ -62,7 +59,7 @@ func (w *world) PolicyFor(_ context.Context, _, patient string) (*consent.Policy
 }
 
 func (w *world) loader() *authority.Loader {
-	return &authority.Loader{Policies: w, Proxies: w, Clients: w, Clock: clock.Fixed(now)}
+	return &authority.Loader{Policies: w, Proxies: w, Clock: clock.Fixed(now)}
 }
 
 type object = map[string]any
@@ -163,7 +160,7 @@ func TestRedecideNarrows(t *testing.T) {
 		{"grant revoked", func(_ *world, g *oauth.Grant) { g.Revoked = now }, "", "", time.Time{}, errs.AccessDenied},
 		{"grant over", func(_ *world, g *oauth.Grant) { g.Ends = now }, "", "", time.Time{}, errs.AccessDenied},
 		{"not kept", func(_ *world, g *oauth.Grant) { g.Offline = false }, "", "launch/patient openid fhirUser patient/Observation.rs patient/Condition.rs", end, ""},
-		{"store down", func(w *world, _ *oauth.Grant) { w.fails = "client" }, "", "", time.Time{}, errs.Unavailable},
+		{"client gone", func(w *world, _ *oauth.Grant) { w.client = oauth.Client{} }, "", "", time.Time{}, errs.AccessDenied},
 		{"relations down", func(w *world, _ *oauth.Grant) { w.fails = "relation" }, "", "", time.Time{}, errs.Unavailable},
 		{"consents down", func(w *world, _ *oauth.Grant) { w.fails = "policy" }, "", "", time.Time{}, errs.Unavailable},
 	}
@@ -171,7 +168,7 @@ func TestRedecideNarrows(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w, g := elena(t)
 			test.change(w, &g)
-			got, err := w.loader().Redecide(t.Context(), g, test.asked)
+			got, err := w.loader().Redecide(t.Context(), oauth.Standing{Grant: g, Client: w.client}, test.asked)
 			if got.Scopes != test.want || !got.ValidUntil.Equal(test.until) || errs.KindOf(err) != test.kind {
 				t.Errorf("%q until %v, %v", got.Scopes, got.ValidUntil, err)
 			}
@@ -182,16 +179,16 @@ func TestRedecideNarrows(t *testing.T) {
 // A patient's own grant asks no consent, and a later registration does not
 // widen it.
 func TestRedecideOfTheOwnRecord(t *testing.T) {
-	w := &world{client: oauth.Client{Scopes: "patient/*.cruds launch/patient"}, fails: "policy"}
+	w := &world{client: oauth.Client{ID: "diary", Scopes: "patient/*.cruds launch/patient"}, fails: "policy"}
 	g := oauth.Grant{
 		Scopes: "launch/patient patient/Observation.rs?category=x|a", Ends: now.Add(time.Hour), Context: oauth.Context{Patient: "rosa"},
 		Capacity: fhir.Capacity{Kind: fhir.CapacitySelf, Acting: fhir.Reference{Type: "Patient", ID: "rosa"}, Patient: "rosa", Purpose: "PATRQT"},
 	}
-	got, err := w.loader().Redecide(t.Context(), g, "")
+	got, err := w.loader().Redecide(t.Context(), oauth.Standing{Grant: g, Client: w.client}, "")
 	if err != nil || got.Scopes != g.Scopes || !got.ValidUntil.IsZero() {
 		t.Errorf("%+v %v", got, err)
 	}
-	if _, err := w.loader().Redecide(t.Context(), g, "patient/Observation.rs"); !errs.Is(err, errs.InvalidScope) {
+	if _, err := w.loader().Redecide(t.Context(), oauth.Standing{Grant: g, Client: w.client}, "patient/Observation.rs"); !errs.Is(err, errs.InvalidScope) {
 		t.Errorf("whole type from a category: %v", err)
 	}
 }

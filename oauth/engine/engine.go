@@ -38,10 +38,10 @@ type Sites interface {
 // method errs as in oauth.Store.
 type Reader interface {
 	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
-	GrantByID(ctx context.Context, tenant, id string) (oauth.Grant, error)
-	CodeByHash(ctx context.Context, tenant, hash string) (oauth.Code, error)
 	RefreshByHash(ctx context.Context, tenant, hash string) (oauth.RefreshToken, error)
-	TokenRevoked(ctx context.Context, tenant, jti string) (bool, error)
+	CodeStanding(ctx context.Context, tenant, hash string) (oauth.Code, oauth.Standing, error)
+	RefreshStanding(ctx context.Context, tenant, hash string) (oauth.RefreshToken, oauth.Standing, error)
+	TokenStanding(ctx context.Context, tenant string, t oauth.TokenRef) (revoked bool, st oauth.Standing, err error)
 }
 
 // Redecider asks the one decision point again what a grant still gives
@@ -50,17 +50,7 @@ type Redecider interface {
 	// Redecide gives what is left now of the requested scopes, a text whose
 	// scopes the grant covers. Errors: errs.AccessDenied when nothing is;
 	// errs.Unavailable.
-	Redecide(ctx context.Context, g oauth.Grant, requested string) (oauth.Redecision, error)
-}
-
-// Sessions tells whether a log-in session lives.
-type Sessions interface {
-	Live(ctx context.Context, tenant, sessionHash string) (bool, error)
-}
-
-// People tells whether an account exists and is not disabled.
-type People interface {
-	Enabled(ctx context.Context, tenant, personID string) (bool, error)
+	Redecide(ctx context.Context, st oauth.Standing, requested string) (oauth.Redecision, error)
 }
 
 // Deps is what an Engine is made of.
@@ -71,7 +61,6 @@ type Deps struct {
 	Reader    Reader
 	Runner    txn.Runner[oauth.Tx]
 	Redecider Redecider
-	Sessions  Sessions
 	Verifier  *Verifier
 	Recorder  audit.Recorder
 }

@@ -78,58 +78,43 @@ func (e *Engine) load(ctx context.Context, site Site, caller oauth.Client, token
 	claims, err := e.Verifier.VerifyAccessToken(ctx, site.Tenant, token)
 	switch {
 	case err == nil && may(claims.ClientID):
-		u.access, u.grant, u.scopes, u.expires = &claims, claims.Grant, claims.Scope, claims.Expires
+		u.access, u.standing, u.scopes, u.expires = &claims, claims.standing, claims.Scope, claims.Expires
+		u.grant = claims.Grant
 		return u, nil
 	case err != nil && !errs.Is(err, errs.Unauthenticated):
 		return nil, err
 	case err == nil:
 		return u, nil
 	}
-	row, g, err := e.refresh(ctx, site.Tenant, RefreshHash(hasher, token))
+	row, st, err := e.refresh(ctx, site.Tenant, RefreshHash(hasher, token))
 	if err != nil || row.Hash == "" || !may(row.ClientID) || !rotated && !row.Rotated.IsZero() {
 		return u, err
 	}
-	u.refresh, u.grant, u.scopes, u.expires, u.refreshEnds = row, g, g.Scopes, g.Ends, g.Ends
+	g := st.Grant
+	u.refresh, u.standing, u.grant, u.scopes, u.expires, u.refreshEnds = row, st, g, g.Scopes, g.Ends, g.Ends
 	return u, nil
 }
 
 // refresh gives a refresh token whose client, grant and, where it needs one,
 // log-in session stand; a zero row when there is none.
-func (e *Engine) refresh(ctx context.Context, tenant, hash string) (oauth.RefreshToken, oauth.Grant, error) {
-	none := oauth.RefreshToken{}
-	row, err := e.Reader.RefreshByHash(ctx, tenant, hash)
-	if errs.Is(err, errs.NotFound) {
-		return none, oauth.Grant{}, nil
+func (e *Engine) refresh(ctx context.Context, tenant, hash string) (oauth.RefreshToken, oauth.Standing, error) {
+	row, st, err := e.Reader.RefreshStanding(ctx, tenant, hash)
+	if err != nil && !errs.Is(err, errs.NotFound) {
+		return oauth.RefreshToken{}, oauth.Standing{}, err
 	}
-	if err != nil {
-		return none, oauth.Grant{}, err
+	now := e.Clock.Now()
+	gone := err != nil || st.Client.ID == "" || st.Client.Disabled || stands(st, now) != nil
+	if gone || st.Grant.Online && !st.Grant.Offline && !st.SignedIn(now) {
+		return oauth.RefreshToken{}, oauth.Standing{}, nil
 	}
-	c, err := e.Reader.ClientByID(ctx, tenant, row.ClientID)
-	if errs.Is(err, errs.NotFound) || err == nil && c.Disabled {
-		return none, oauth.Grant{}, nil
-	}
-	if err != nil {
-		return none, oauth.Grant{}, err
-	}
-	g, err := e.Verifier.grant(ctx, tenant, row.GrantID)
-	if errs.Is(err, errs.Unauthenticated) {
-		return none, oauth.Grant{}, nil
-	}
-	if err != nil || !g.Online || g.Offline {
-		return row, g, err
-	}
-	live, err := e.Sessions.Live(ctx, tenant, g.SessionHash)
-	if err != nil || !live {
-		return none, oauth.Grant{}, err
-	}
-	return row, g, nil
+	return row, st, nil
 }
 
 // describe fills the answer about an active token. A proxy's token is decided
 // anew, so that it is inactive as soon as the consent is (SMART REF-10).
 func (e *Engine) describe(ctx context.Context, u *unit, use fosite.TokenUse) (Introspection, error) {
 	if u.grant.ID != "" && u.grant.Capacity.IsProxy() {
-		d, err := e.Redecider.Redecide(ctx, u.grant, u.scopes)
+		d, err := e.Redecider.Redecide(ctx, u.standing, u.scopes)
 		over := err == nil && (d.Scopes == "" || !d.ValidUntil.IsZero() && !u.now.Before(d.ValidUntil))
 		if over || errs.Is(err, errs.AccessDenied) || errs.Is(err, errs.InvalidScope) {
 			return Introspection{}, nil

@@ -48,13 +48,7 @@ func (e *Engine) Revoke(ctx context.Context, in RevokeInput) error {
 	} else {
 		w.RevokeGrant, w.RevokeToken, w.Reason = u.writes.RevokeGrant, u.writes.RevokeToken, "revoked-by-client"
 	}
-	err = e.Runner.InTx(ctx, func(tx oauth.Tx) error {
-		if err := w.Apply(ctx, tx, in.Site.Tenant, u.now); err != nil {
-			return err
-		}
-		return tx.AppendAudit(ctx, event)
-	})
-	if err != nil {
+	if err := w.Commit(ctx, e.Runner, event, u.now); err != nil {
 		return err
 	}
 	return refused

@@ -36,6 +36,8 @@ type unit struct {
 	hasher ids.Hasher
 	client client
 	grant  oauth.Grant
+	// standing is that of the grant where one is introspected or revoked.
+	standing oauth.Standing
 
 	// The rows read in front; zero where the request has none. replayed says
 	// that the refresh token was used again after its grace.

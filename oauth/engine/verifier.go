@@ -44,18 +44,18 @@ type Claims struct {
 	// Grant is zero for client_credentials.
 	Grant oauth.Grant
 
-	raw string
+	raw      string
+	standing oauth.Standing
 }
 
 // Verifier checks access tokens: signature, type, issuer, audience and end,
 // then that the token, its client, its person and its grant still stand. It
-// asks Reader and People each time: a revocation counts as soon as they know
+// asks Reader each time: a revocation counts as soon as that knows
 // it (SMART INT-11, TOK-12; D17).
 type Verifier struct {
 	Ring   *keys.Ring
 	Sites  Sites
 	Reader Reader
-	People People
 	Clock  clock.Clock
 }
 
@@ -101,18 +101,16 @@ type accessToken struct {
 
 // live asks whether token, client, grant and person still stand.
 func (v *Verifier) live(ctx context.Context, tenant string, c accessToken) (Claims, error) {
-	listed, err := v.Reader.TokenRevoked(ctx, tenant, c.ID)
-	if err != nil {
+	listed, st, err := v.Reader.TokenStanding(ctx, tenant, oauth.TokenRef{ID: c.ID, ClientID: c.ClientID, GrantID: c.Grant})
+	client := st.Client
+	switch {
+	case errs.Is(err, errs.NotFound):
+		return Claims{}, errRevoked("what it was given for is gone")
+	case err != nil:
 		return Claims{}, err
-	}
-	if listed {
+	case listed:
 		return Claims{}, errRevoked("it was revoked")
-	}
-	client, err := v.Reader.ClientByID(ctx, tenant, c.ClientID)
-	if err != nil && !errs.Is(err, errs.NotFound) {
-		return Claims{}, err
-	}
-	if err != nil || client.Disabled || client.Epoch != c.Epoch {
+	case client.ID != c.ClientID || client.Disabled || client.Epoch != c.Epoch:
 		return Claims{}, errRevoked("its client may not act any more")
 	}
 	out := Claims{
@@ -122,27 +120,19 @@ func (v *Verifier) live(ctx context.Context, tenant string, c accessToken) (Clai
 	if c.Grant == "" {
 		return out, nil
 	}
-	out.Grant, err = v.grant(ctx, tenant, c.Grant)
-	return out, err
+	out.Grant, out.standing = st.Grant, st
+	return out, stands(st, v.Clock.Now())
 }
 
-// grant gives a grant that stands and whose person may act.
-func (v *Verifier) grant(ctx context.Context, tenant, id string) (oauth.Grant, error) {
-	g, err := v.Reader.GrantByID(ctx, tenant, id)
-	if err != nil && !errs.Is(err, errs.NotFound) {
-		return oauth.Grant{}, err
+// stands tells why a grant gives nothing any more, nil when it does.
+func stands(st oauth.Standing, now time.Time) error {
+	switch {
+	case !st.Grant.Live(now):
+		return errRevoked("its grant has ended")
+	case !st.PersonActive:
+		return errRevoked("its person may not act any more")
 	}
-	if err != nil || !g.Live(v.Clock.Now()) {
-		return oauth.Grant{}, errRevoked("its grant has ended")
-	}
-	enabled, err := v.People.Enabled(ctx, tenant, g.PersonID)
-	if err != nil {
-		return oauth.Grant{}, err
-	}
-	if !enabled {
-		return oauth.Grant{}, errRevoked("its person may not act any more")
-	}
-	return g, nil
+	return nil
 }
 
 func errRevoked(why string) error {

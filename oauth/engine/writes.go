@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/txn"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 )
@@ -31,6 +33,17 @@ type Writes struct {
 type RevokedToken struct {
 	ID      string
 	Expires time.Time
+}
+
+// Commit applies everything together with its audit event in one transaction:
+// no event, no act (D8). Errors: those of Apply.
+func (w Writes) Commit(ctx context.Context, run txn.Runner[oauth.Tx], e audit.Event, now time.Time) error {
+	return run.InTx(ctx, func(tx oauth.Tx) error {
+		if err := w.Apply(ctx, tx, e.Tenant, now); err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, e)
+	})
 }
 
 // Apply writes everything in the transaction. Errors: errs.InvalidClient with

@@ -94,7 +94,7 @@ func TestNarrowedWildcardIsSpeltOut(t *testing.T) {
 				t.Errorf("%s: %s", ask, text)
 			}
 		}
-		left, err := w.loader.Redecide(t.Context(), g, "")
+		left, err := w.loader.Redecide(t.Context(), oauth.Standing{Grant: g, Client: w.clients[g.ClientID]}, "")
 		if err != nil || left.Scopes != g.Scopes {
 			t.Errorf("%s: at refresh %v, %d of %d bytes", ask, err, len(left.Scopes), len(g.Scopes))
 		}

@@ -86,7 +86,7 @@ func newWorld(t *testing.T) *world {
 		"closed": {Tenant: tenant, ID: "closed", Kind: oauth.ClientPublic, RedirectURIs: []string{callback}, Scopes: ceiling, Disabled: true},
 		"ehr":    {Tenant: tenant, ID: "ehr", Kind: oauth.ClientSymmetric, RegisterLaunch: true},
 	}
-	w.loader = &authority.Loader{Policies: w, Proxies: w, Clients: w, Clock: w.clock}
+	w.loader = &authority.Loader{Policies: w, Proxies: w, Clock: w.clock}
 	w.service = flow.New(flow.Deps{
 		Tx: w, Read: w, Authority: w.loader, Record: w, Issuer: w, Clock: w.clock, Hasher: ids.Hasher{Key: []byte("k")},
 		IssuerURL: issuerURL, Base: base, Organization: fhir.Reference{Type: "Organization", ID: "clinic"},
@@ -204,6 +204,10 @@ func (w *world) RelatedPersonByID(_ context.Context, _, id string) (proxy.Relate
 		return rp, nil
 	}
 	return proxy.RelatedPerson{}, errs.New(errs.NotFound, "related", "There is none.")
+}
+
+func (w *world) PolicyAt(ctx context.Context, tenant, patient string, _ int64) (*consent.Policy, error) {
+	return w.PolicyFor(ctx, tenant, patient)
 }
 
 func (w *world) PolicyFor(_ context.Context, _, patient string) (*consent.Policy, error) {

@@ -33,21 +33,15 @@ func (authorizationCode) Fill(ctx context.Context, in Asked) (Blanks, error) {
 		return Blanks{}, errs.New(errs.InvalidGrant, "verifier-malformed", "code_verifier must have 43 to 128 unreserved characters.")
 	}
 	unknown := errs.New(errs.InvalidGrant, "code-unknown", "The authorization code is refused: it is not known.")
-	code, err := in.Reader.CodeByHash(ctx, in.Site.Tenant, engine.CodeHash(in.Hasher, in.Form.Get("code")))
+	code, st, err := in.Reader.CodeStanding(ctx, in.Site.Tenant, engine.CodeHash(in.Hasher, in.Form.Get("code")))
 	if errs.Is(err, errs.NotFound) || err == nil && code.ClientID != in.Client.ID {
 		return Blanks{}, unknown
 	}
 	if err != nil {
 		return Blanks{}, err
 	}
-	g, err := in.Reader.GrantByID(ctx, in.Site.Tenant, code.GrantID)
-	if errs.Is(err, errs.NotFound) {
-		return Blanks{}, unknown
-	}
-	if err != nil {
-		return Blanks{}, err
-	}
-	b := Blanks{Grant: g, Code: code, Scopes: g.Scopes}
+	g := st.Grant
+	b := Blanks{Grant: g, Standing: st, Code: code, Scopes: g.Scopes}
 	switch {
 	case !code.Used.IsZero():
 		// A replay is the engine's to refuse, because it ends the grant.

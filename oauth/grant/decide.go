@@ -25,10 +25,10 @@ func (e *Endpoint) decide(ctx context.Context, a *attempt) error {
 		a.scopes, a.expires, a.ends = a.blanks.Scopes, a.now.Add(oauth.TokenLife(g.Capacity)), g.Ends
 		return nil
 	}
-	if err := e.present(ctx, g); err != nil {
+	if err := present(a.blanks.Standing, a.now); err != nil {
 		return err
 	}
-	d, err := e.Redecide.Redecide(ctx, g, a.blanks.Scopes)
+	d, err := e.Redecide.Redecide(ctx, a.blanks.Standing, a.blanks.Scopes)
 	if errs.Is(err, errs.AccessDenied) {
 		return errs.Wrap(err, errs.InvalidGrant, errs.As(err).Code, "The access that was granted is not allowed any more.")
 	}
@@ -52,22 +52,11 @@ func (e *Endpoint) decide(ctx context.Context, a *attempt) error {
 
 // present asks whether the person may still act, and for an online grant
 // whether they are still there.
-func (e *Endpoint) present(ctx context.Context, g oauth.Grant) error {
-	enabled, err := e.People.Enabled(ctx, g.Tenant, g.PersonID)
-	if err != nil {
-		return err
-	}
-	if !enabled {
+func present(st oauth.Standing, now time.Time) error {
+	if !st.PersonActive {
 		return errs.New(errs.InvalidGrant, "person-disabled", "The person who granted access may not act any more.")
 	}
-	if !g.Online || g.Offline {
-		return nil
-	}
-	live, err := e.Sessions.Live(ctx, g.Tenant, g.SessionHash)
-	if err != nil {
-		return err
-	}
-	if !live {
+	if st.Grant.Online && !st.Grant.Offline && !st.SignedIn(now) {
 		return errs.New(errs.InvalidGrant, "session-ended", "The person has signed out.")
 	}
 	return nil

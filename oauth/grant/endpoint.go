@@ -22,8 +22,6 @@ type Deps struct {
 	Reader   engine.Reader
 	Runner   txn.Runner[oauth.Tx]
 	Redecide engine.Redecider
-	Sessions engine.Sessions
-	People   engine.People
 	Clock    clock.Clock
 }
 
@@ -144,12 +142,7 @@ func (e *Endpoint) commit(ctx context.Context, a *attempt, issued engine.Issued)
 	}
 	event := a.event(audit.TokenIssued, audit.Success, "")
 	event.TokenID = issued.TokenID
-	return e.Runner.InTx(ctx, func(tx oauth.Tx) error {
-		if err := w.Apply(ctx, tx, a.call.Site.Tenant, a.now); err != nil {
-			return err
-		}
-		return tx.AppendAudit(ctx, event)
-	})
+	return w.Commit(ctx, e.Runner, event, a.now)
 }
 
 // refuse commits the event of a refusal with what it ends, and gives the
@@ -179,12 +172,7 @@ func (e *Endpoint) record(ctx context.Context, a *attempt, w engine.Writes, caus
 		kind = audit.TokenReplayed
 	}
 	event := a.event(kind, audit.MinorFailure, errs.As(cause).Code)
-	return e.Runner.InTx(ctx, func(tx oauth.Tx) error {
-		if err := w.Apply(ctx, tx, a.call.Site.Tenant, a.now); err != nil {
-			return err
-		}
-		return tx.AppendAudit(ctx, event)
-	})
+	return w.Commit(ctx, e.Runner, event, a.now)
 }
 
 // Refuse records the refusal of a request that could not even be parsed, and

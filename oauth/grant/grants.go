@@ -50,11 +50,12 @@ type Asked struct {
 
 // Blanks is what a grant type fills in.
 type Blanks struct {
-	// Grant is zero for a client that acts for itself. Code or Refresh is
-	// the row that the request names.
-	Grant   oauth.Grant
-	Code    oauth.Code
-	Refresh oauth.RefreshToken
+	// Grant is zero for a client that acts for itself, Standing tells whether
+	// it still stands. Code or Refresh is the row that the request names.
+	Grant    oauth.Grant
+	Standing oauth.Standing
+	Code     oauth.Code
+	Refresh  oauth.RefreshToken
 	// Replayed says that the refresh token was used again.
 	Replayed bool
 	// Scopes are those asked for, all covered by the grant or the client's

@@ -41,21 +41,15 @@ func (refreshToken) Fill(ctx context.Context, in Asked) (Blanks, error) {
 		return Blanks{}, errs.New(errs.InvalidRequest, "parameter-missing", "refresh_token is missing.")
 	}
 	unknown := errs.New(errs.InvalidGrant, "refresh-unknown", "The refresh token is refused: it is not known.")
-	row, err := in.Reader.RefreshByHash(ctx, in.Site.Tenant, engine.RefreshHash(in.Hasher, presented))
+	row, st, err := in.Reader.RefreshStanding(ctx, in.Site.Tenant, engine.RefreshHash(in.Hasher, presented))
 	if errs.Is(err, errs.NotFound) || err == nil && row.ClientID != in.Client.ID {
 		return Blanks{}, unknown
 	}
 	if err != nil {
 		return Blanks{}, err
 	}
-	g, err := in.Reader.GrantByID(ctx, in.Site.Tenant, row.GrantID)
-	if errs.Is(err, errs.NotFound) {
-		return Blanks{}, unknown
-	}
-	if err != nil {
-		return Blanks{}, err
-	}
-	b := Blanks{Grant: g, Refresh: row, Scopes: g.Scopes, Renews: true}
+	g := st.Grant
+	b := Blanks{Grant: g, Standing: st, Refresh: row, Scopes: g.Scopes, Renews: true}
 	if !g.Live(in.Now) || !g.Offline && !g.Online {
 		return b, errEnded()
 	}

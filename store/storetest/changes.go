@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
@@ -114,16 +113,16 @@ func memory(t *testing.T, s *store.Store) {
 		return tx.PutPerson(ctx, person)
 	}))
 	look := func() []any {
-		end := got(m.SessionEnds(ctx, tenant, v.Hash))(t)
 		relation := got(m.RelatedPersonByID(ctx, tenant, "maria"))(t)
+		listed, st, err := m.TokenStanding(ctx, tenant, oauth.TokenRef{ID: "t1", ClientID: "app", GrantID: "g1"})
+		must(t, err)
 		return []any{
-			got(m.GrantByID(ctx, tenant, "g1"))(t).Revoked.IsZero(), got(m.ClientByID(ctx, tenant, "app"))(t).Disabled,
-			got(m.TokenRevoked(ctx, tenant, "t1"))(t), got(m.PersonEnabled(ctx, tenant, person.ID))(t), end.IsZero(),
-			relation.Version, len(relation.JSON), got(m.ConsentEpoch(ctx, tenant, "rosa"))(t),
+			st.Grant.Revoked.IsZero(), st.Client.Disabled, listed, st.PersonActive, st.SessionEnds.IsZero(),
+			relation.Version, len(relation.JSON), st.ConsentEpoch, got(m.ConsentEpoch(ctx, tenant, "rosa"))(t),
 		}
 	}
 	for range 2 {
-		equal(t, look(), []any{true, false, false, true, false, 1, 0, int64(1)})
+		equal(t, look(), []any{true, false, false, true, false, 1, 0, int64(1), int64(1)})
 	}
 	got(s.RevokeGrant(ctx, tenant, "g1", "x", now))(t)
 	must(t, s.PutClient(ctx, oauth.Client{Tenant: tenant, ID: "app", Disabled: true}))
@@ -132,8 +131,8 @@ func memory(t *testing.T, s *store.Store) {
 	must(t, s.PutPerson(ctx, person))
 	must(t, s.EndSession(ctx, tenant, v.Hash, now))
 	must(t, s.PutRelatedPerson(ctx, related(2), 1))
-	equal(t, look(), []any{false, true, true, false, true, 2, 0, int64(2)})
+	equal(t, look(), []any{false, true, true, false, true, 2, 0, int64(2), int64(2)})
 	_, err := m.ClientByID(ctx, tenant, "nobody")
 	fails(t, err, errs.NotFound)
-	equal(t, got(m.PersonEnabled(ctx, tenant, identity.Person{}.ID))(t), false)
+	equal(t, got(m.ClientByID(ctx, tenant, "app"))(t).Disabled, true)
 }

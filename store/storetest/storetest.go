@@ -44,6 +44,7 @@ func rooms() []section {
 		{"grants", grants},
 		{"codes", codes},
 		{"refresh tokens", refreshTokens},
+		{"standings", standings},
 		{"assertions and revocations", assertions},
 		{"pendings", pendings},
 		{"audit round trip", auditRoundTrip},

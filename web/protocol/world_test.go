@@ -76,7 +76,7 @@ type world struct {
 	signedIn bool
 }
 
-func (w *world) Redecide(_ context.Context, _ oauth.Grant, requested string) (oauth.Redecision, error) {
+func (w *world) Redecide(_ context.Context, _ oauth.Standing, requested string) (oauth.Redecision, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.narrowed != "" {
@@ -85,16 +85,56 @@ func (w *world) Redecide(_ context.Context, _ oauth.Grant, requested string) (oa
 	return oauth.Redecision{Scopes: requested, ValidUntil: w.until}, w.denied
 }
 
-func (w *world) Live(context.Context, string, string) (bool, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.signedIn, nil
+func (w *world) ClientByID(ctx context.Context, t, id string) (oauth.Client, error) {
+	return w.store.ClientByID(ctx, t, id)
 }
 
-func (w *world) Enabled(_ context.Context, _, person string) (bool, error) {
+func (w *world) RefreshByHash(ctx context.Context, t, hash string) (oauth.RefreshToken, error) {
+	return w.store.RefreshByHash(ctx, t, hash)
+}
+
+// standing says how a grant stands, as the store's joined rows do.
+func (w *world) standing(ctx context.Context, t, id string) (oauth.Standing, error) {
+	g, err := w.store.GrantByID(ctx, t, id)
+	if err != nil {
+		return oauth.Standing{}, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return !w.disabled[person], nil
+	st := oauth.Standing{Grant: g, PersonActive: !w.disabled[g.PersonID]}
+	if w.signedIn {
+		st.SessionEnds = w.clock.Now().Add(time.Hour)
+	}
+	st.Client, _ = w.store.ClientByID(ctx, t, g.ClientID)
+	return st, nil
+}
+
+func (w *world) CodeStanding(ctx context.Context, t, hash string) (oauth.Code, oauth.Standing, error) {
+	c, err := w.store.CodeByHash(ctx, t, hash)
+	if err != nil {
+		return c, oauth.Standing{}, err
+	}
+	st, err := w.standing(ctx, t, c.GrantID)
+	return c, st, err
+}
+
+func (w *world) RefreshStanding(ctx context.Context, t, hash string) (oauth.RefreshToken, oauth.Standing, error) {
+	r, err := w.store.RefreshByHash(ctx, t, hash)
+	if err != nil {
+		return r, oauth.Standing{}, err
+	}
+	st, err := w.standing(ctx, t, r.GrantID)
+	return r, st, err
+}
+
+func (w *world) TokenStanding(ctx context.Context, t string, ref oauth.TokenRef) (bool, oauth.Standing, error) {
+	listed, err := w.store.TokenRevoked(ctx, t, ref.ID)
+	if err != nil || ref.GrantID != "" {
+		st, err := w.standing(ctx, t, ref.GrantID)
+		return listed, st, err
+	}
+	c, err := w.store.ClientByID(ctx, t, ref.ClientID)
+	return listed, oauth.Standing{Client: c}, err
 }
 
 func (w *world) Site(context.Context, string) (engine.Site, error) { return w.site, nil }
@@ -113,10 +153,10 @@ func newWorld(t *testing.T) *world {
 		Tenant: tenant, Issuer: server.URL, FHIRBase: server.URL + "/fhir",
 		TokenURL: server.URL + "/token", IntrospectURL: server.URL + "/introspect", RevokeURL: server.URL + "/revoke",
 	}
-	v := &engine.Verifier{Ring: w.ring, Sites: w, Reader: w.store, People: w, Clock: w.clock}
+	v := &engine.Verifier{Ring: w.ring, Sites: w, Reader: w, Clock: w.clock}
 	w.engine = engine.New(engine.Deps{
-		Ring: w.ring, Clock: w.clock, Reader: w.store, Runner: w.store,
-		Redecider: w, Sessions: w, Verifier: v, Recorder: w.store,
+		Ring: w.ring, Clock: w.clock, Reader: w, Runner: w.store,
+		Redecider: w, Verifier: v, Recorder: w.store,
 	})
 	auth := &clientauth.Authenticator{
 		Clients: w.store, Hashers: w.ring, Clock: w.clock,
@@ -125,8 +165,8 @@ func newWorld(t *testing.T) *world {
 	d := protocol.Deps{
 		Site: func(*http.Request) (engine.Site, error) { return w.site, nil },
 		Endpoint: grant.New(grant.Deps{
-			Engine: w.engine, Auth: auth, Reader: w.store, Runner: w.store,
-			Redecide: w, Sessions: w, People: w, Clock: w.clock,
+			Engine: w.engine, Auth: auth, Reader: w, Runner: w.store,
+			Redecide: w, Clock: w.clock,
 		}),
 		Engine: w.engine, Auth: auth, Ring: w.ring, Clients: w.store,
 		Problem: problem.New(problem.Config{Issuer: server.URL}),

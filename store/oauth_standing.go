@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// clientMemo keeps what the stored text of a client decodes to. It is asked
+// with the text itself, so it is never out of date.
+type clientMemo struct {
+	mu      sync.RWMutex
+	decoded map[string]memoised
+}
+
+type memoised struct {
+	body   string
+	client oauth.Client
+}
+
+// memoSize bounds the memo; beyond it everything is forgotten.
+const memoSize = 4096
+
+func (m *clientMemo) decode(tenant, id string, epoch int64, body string) (oauth.Client, error) {
+	key := tenant + "\x00" + id
+	m.mu.RLock()
+	known, ok := m.decoded[key]
+	m.mu.RUnlock()
+	if !ok || known.body != body {
+		known = memoised{body: body}
+		if err := doc(&known.client).Scan(body); err != nil {
+			return oauth.Client{}, err
+		}
+		m.mu.Lock()
+		if m.decoded == nil || len(m.decoded) >= memoSize {
+			m.decoded = map[string]memoised{}
+		}
+		m.decoded[key] = known
+		m.mu.Unlock()
+	}
+	c := known.client
+	c.Tenant, c.Epoch = tenant, epoch
+	return c, nil
+}
+
+// standingRow reads the columns of a standing, behind those of head.
+type standingRow struct {
+	standing oauth.Standing
+	renew    int64
+	body     string
+	epoch    int64
+}
+
+func (s *standingRow) scan(p *ports, r Row, head ...any) (oauth.Standing, error) {
+	v := &s.standing.Grant
+	err := r.Scan(append(head, &s.epoch, &s.body, &s.standing.PersonActive, into(&s.standing.SessionEnds), &s.standing.ConsentEpoch,
+		&v.Tenant, &v.ID, &v.PersonID, &v.ClientID, doc(&v.Capacity), doc(&v.Context), &v.Scopes,
+		doc(&v.Topics), &v.ConsentID, &v.ConsentVersion, doc(&v.Consents), &v.Offline, &v.Online, &v.SessionHash,
+		into(&v.AuthTime), doc(&v.AMR), &v.ACR, into(&v.Created), into(&v.Ends), &s.renew, into(&v.Revoked), &v.Reason)...)
+	if err != nil {
+		return oauth.Standing{}, err
+	}
+	v.RenewFor = time.Duration(s.renew) * time.Microsecond
+	if s.body != "" {
+		s.standing.Client, err = p.memo.decode(v.Tenant, v.ClientID, s.epoch, s.body)
+	}
+	return s.standing, err
+}
+
+// standingColumns are what standingRow reads: from the grant g, its client c,
+// person p, log-in session s and patient's consent epoch e.
+var standingColumns = `COALESCE(c.epoch, 0), COALESCE(c.body, ''), p.id IS NOT NULL AND NOT p.disabled,
+	CASE WHEN s.ended = 0 THEN s.ends ELSE 0 END, COALESCE(e.epoch, 0), g.` +
+	strings.Join(strings.FieldsFunc(grantColumns, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }), ", g.")
+
+const standingJoins = `
+	LEFT JOIN client c ON c.tenant = g.tenant AND c.id = g.client_id
+	LEFT JOIN person p ON p.tenant = g.tenant AND p.id = g.person_id
+	LEFT JOIN login_session s ON s.tenant = g.tenant AND s.hash = g.session_hash
+	LEFT JOIN consent_epoch e ON e.tenant = g.tenant AND e.patient = g.patient`
+
+// CodeStanding implements oauth.TokenStore.
+func (p *ports) CodeStanding(ctx context.Context, tenant, hash string) (oauth.Code, oauth.Standing, error) {
+	var v oauth.Code
+	st, err := one(ctx, p, "code", func(r Row) (oauth.Standing, error) {
+		return new(standingRow).scan(p, r, &v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, &v.RedirectURI, &v.Challenge, &v.Nonce,
+			into(&v.Issued), into(&v.Expires), into(&v.Used))
+	}, `SELECT t.tenant, t.hash, t.grant_id, t.client_id, t.redirect_uri, t.challenge, t.nonce, t.issued, t.expires, t.used, `+
+		standingColumns+` FROM auth_code t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
+		WHERE t.tenant = $1 AND t.hash = $2`, tenant, hash)
+	return v, st, err
+}
+
+// RefreshStanding implements oauth.TokenStore.
+func (p *ports) RefreshStanding(ctx context.Context, tenant, hash string) (oauth.RefreshToken, oauth.Standing, error) {
+	var v oauth.RefreshToken
+	st, err := one(ctx, p, "refresh-token", func(r Row) (oauth.Standing, error) {
+		return new(standingRow).scan(p, r, &v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated))
+	}, `SELECT t.tenant, t.hash, t.grant_id, t.client_id, t.issued, t.expires, t.rotated, `+
+		standingColumns+` FROM refresh_token t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
+		WHERE t.tenant = $1 AND t.hash = $2`, tenant, hash)
+	return v, st, err
+}
+
+// TokenStanding implements oauth.TokenStore.
+func (p *ports) TokenStanding(ctx context.Context, tenant string, t oauth.TokenRef) (revoked bool, st oauth.Standing, err error) {
+	if t.GrantID == "" {
+		var n int64
+		st.Client, err = one(ctx, p, "client", func(r Row) (oauth.Client, error) {
+			var epoch int64
+			var body string
+			if err := r.Scan(&n, &epoch, &body); err != nil {
+				return oauth.Client{}, err
+			}
+			return p.memo.decode(tenant, t.ClientID, epoch, body)
+		}, `SELECT (SELECT COUNT(*) FROM revoked_token WHERE tenant = $1 AND jti = $3), epoch, body
+			FROM client WHERE tenant = $1 AND id = $2`, tenant, t.ClientID, t.ID)
+		return n > 0, st, err
+	}
+	var n int64
+	st, err = one(ctx, p, "grant", func(r Row) (oauth.Standing, error) { return new(standingRow).scan(p, r, &n) },
+		`SELECT (SELECT COUNT(*) FROM revoked_token WHERE tenant = $1 AND jti = $3), `+standingColumns+`
+		FROM app_grant g`+standingJoins+` WHERE g.tenant = $1 AND g.id = $2`, tenant, t.GrantID, t.ID)
+	return n > 0, st, err
+}
