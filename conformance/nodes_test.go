@@ -31,7 +31,7 @@ func TestTwoNodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		won := race(t, func(i int) (*kit.Response, error) {
+		won := race(t, 20, func(i int) (*kit.Response, error) {
 			return a.Call(t.Context(), []string{a.Issuer, b}[i%2]+"/token", app, kit.CodeForm(g.Code, g.Redirect, g.Verifier))
 		})
 		if won != 1 {
@@ -45,7 +45,7 @@ func TestTwoNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		form := url.Values{"grant_type": {"client_credentials"}, "scope": {"system/Patient.rs"}, "client_assertion_type": {kit.AssertionType}, "client_assertion": {signed}}
-		won := race(t, func(i int) (*kit.Response, error) {
+		won := race(t, 20, func(i int) (*kit.Response, error) {
 			return a.Do(t.Context(), kit.Request{URL: []string{a.Issuer, b}[i%2] + "/token", Form: form})
 		})
 		if won != 1 {
@@ -95,11 +95,11 @@ func revokedThere(t *testing.T, a *kit.Target, b string, launch kit.Launch) {
 	}
 }
 
-// race calls 20 times at once and counts the successes.
-func race(t *testing.T, call func(i int) (*kit.Response, error)) int {
+// race calls n times at once and counts the successes.
+func race(t *testing.T, n int, call func(i int) (*kit.Response, error)) int {
 	t.Helper()
 	var wg sync.WaitGroup
-	won := make([]bool, 20)
+	won := make([]bool, n)
 	for i := range won {
 		wg.Go(func() {
 			res, err := call(i)
@@ -107,11 +107,11 @@ func race(t *testing.T, call func(i int) (*kit.Response, error)) int {
 		})
 	}
 	wg.Wait()
-	n := 0
+	successes := 0
 	for _, ok := range won {
 		if ok {
-			n++
+			successes++
 		}
 	}
-	return n
+	return successes
 }

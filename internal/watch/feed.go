@@ -42,10 +42,11 @@ type Feed struct {
 	hints chan struct{}
 	// asked is when the last poll that succeeded began; nil before.
 	asked atomic.Pointer[time.Time]
-	// seen, failed and wanted belong to Run's goroutine.
-	seen   map[string]bool
-	failed bool
-	told   []func(Change)
+	// failed says that the newest poll did.
+	failed atomic.Bool
+	// seen belongs to Run's goroutine.
+	seen map[string]bool
+	told []func(Change)
 }
 
 // New gives a feed that serves nothing from memory until Run.
@@ -73,10 +74,12 @@ func (f *Feed) Age() (age time.Duration, ok bool) {
 	return f.c.Clock.Now().Sub(*asked), true
 }
 
-// Fresh reports whether copies in memory may be served.
+// Fresh reports whether copies in memory may be served: not when the newest
+// poll failed, and not when none has succeeded for too long because the store
+// does not answer at all.
 func (f *Feed) Fresh() bool {
 	age, ok := f.Age()
-	return ok && age <= f.c.Staleness && f.c.Staleness > 0
+	return ok && !f.failed.Load() && age <= f.c.Staleness && f.c.Staleness > 0
 }
 
 // Run polls until ctx ends.
@@ -132,14 +135,13 @@ func (f *Feed) poll(ctx context.Context) {
 	defer cancel()
 	found, err := f.c.Store.Changes(limited, back)
 	if err != nil {
-		if !f.failed && ctx.Err() == nil {
-			f.c.Log.WarnContext(ctx, "changes of other nodes not read; soon every token is checked against the store", "err", err)
+		if !f.failed.Swap(true) && ctx.Err() == nil {
+			f.c.Log.WarnContext(ctx, "changes of other nodes not read; every token is checked against the store", "err", err)
 		}
-		f.failed = true
 		return
 	}
 	first := f.asked.Load() == nil
-	if f.failed || len(found) > MaxEntries {
+	if f.failed.Load() || len(found) > MaxEntries {
 		// The database may be another one by now, with another clock.
 		f.apply([]Change{{}})
 	}
@@ -152,8 +154,9 @@ func (f *Feed) poll(ctx context.Context) {
 		}
 	}
 	f.apply(fresh)
-	f.seen, f.failed = seen, false
+	f.seen = seen
 	f.asked.Store(&begun)
+	f.failed.Store(false)
 }
 
 // apply forgets what the changes name and tells who asked to be told.
