@@ -90,6 +90,9 @@ func start(name string, args ...string) (*server, error) {
 	if !strings.Contains(strings.Join(args, " "), "--data") {
 		all = append(all, "--data", filepath.Join(dir, "data"))
 	}
+	if !strings.Contains(strings.Join(args, " "), "--keys") {
+		all = append(all, "--keys", "file:"+filepath.Join(shared.dir, "kek.json"))
+	}
 	s.cmd = exec.Command(shared.binary, all...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {

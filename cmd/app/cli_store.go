@@ -19,7 +19,8 @@ type storeFlags struct {
 	Database    string `help:"PostgreSQL URL to use in place of the embedded store; may name several hosts." placeholder:"URL"`
 	Pooler      bool   `name:"database-pooler" help:"The database URL leads to a transaction pooler such as PgBouncer."`
 	Connections int    `name:"database-connections" default:"0" help:"Greatest number of connections to PostgreSQL." placeholder:"N"`
-	Plaintext   bool   `name:"unsafe-database-plaintext" help:"Allow PostgreSQL on another machine without verified TLS."`
+	KeySettings
+	Plaintext bool `name:"unsafe-database-plaintext" help:"Allow PostgreSQL on another machine without verified TLS."`
 }
 
 // load gives the configuration in which the store is described. Errors: every
@@ -32,6 +33,7 @@ func (f storeFlags) load(s *streams) (Config, error) {
 	cfg := Config{
 		Dev: true, Data: f.Data, Database: f.Database, DatabasePooler: f.Pooler,
 		DatabaseConnections: f.Connections, DatabasePlaintext: f.Plaintext,
+		KeySettings: f.KeySettings,
 	}
 	_, err := config.Load(&cfg, config.Sources{File: f.ConfigFile, Environ: os.Environ(), Given: s.given})
 	cfg.Dev = false

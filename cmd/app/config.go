@@ -38,6 +38,8 @@ type Config struct {
 	DatabasePooler      bool `name:"database-pooler" help:"The database URL leads to a transaction pooler such as PgBouncer."`
 	DatabaseConnections int  `name:"database-connections" default:"0" help:"Greatest number of connections to PostgreSQL; 0 takes 8, or four per processor when that is more." placeholder:"N"`
 	DatabasePlaintext   bool `name:"unsafe-database-plaintext" help:"Allow PostgreSQL on another machine without verified TLS. Everything can then be read and changed on the way."`
+	// KeySettings say where the key-encryption keys are.
+	KeySettings
 	// ClientFiles hold JSON lists of clients to register at start.
 	ClientFiles []string `name:"client" key:"client_files" help:"JSON file with clients to register at start; may be repeated." placeholder:"FILE" type:"existingfile"`
 	// Staleness bounds how old a revocation made on another node may be before
@@ -116,6 +118,7 @@ func (c *Config) Validate() error {
 	if c.Staleness < 0 || c.Staleness > maxStaleness {
 		f.Add("revocation_staleness", "%s is not between 0s and %s", c.Staleness, maxStaleness)
 	}
+	c.validateKeys(&f)
 	if !c.Dev {
 		c.validateServe(&f)
 	}

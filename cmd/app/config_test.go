@@ -69,7 +69,7 @@ func TestConfigurationFile(t *testing.T) {
 			t.Errorf("status %d, no %s in %s", code, want, errOut)
 		}
 	}
-	write("upstream = 'http://fhir'\npublic_url = 'https://ehr.example'\n")
+	write("upstream = 'http://fhir'\npublic_url = 'https://ehr.example'\naccept_file_keys = true\n")
 	t.Setenv("MANDATE_DATABASE", "postgres://u:hunter2@h/d")
 	code, out, errOut := cli(t, "config", "print", "--config", file)
 	if code != 0 || strings.Contains(out, "hunter2") || !strings.Contains(out, `upstream = "http://fhir"`) || !strings.Contains(out, "MANDATE_DATABASE") {

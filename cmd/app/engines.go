@@ -9,6 +9,7 @@ import (
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/store/embedded"
 	"github.com/mandate-health/mandate/store/postgres"
@@ -18,13 +19,32 @@ import (
 // request.
 const migrationLimit = time.Hour
 
-// openStore opens the configured engine and brings its schema up to date.
+// openStore opens the configured engine and brings its schema up to date. The
+// key provider is asked first: without keys there is nothing to serve.
 func openStore(ctx context.Context, cfg Config, c clock.Clock, src ids.Source) (*store.Store, error) {
+	sealer, err := newSealer(ctx, cfg, c)
+	if err != nil {
+		return nil, err
+	}
+	return openSealed(ctx, cfg, store.Options{IDs: src, Clock: c, Sealer: sealer})
+}
+
+// newSealer gives what encrypts the store. Only development reads what an
+// older version stored unencrypted.
+func newSealer(ctx context.Context, cfg Config, c clock.Clock) (*keys.Envelope, error) {
+	provider, err := openKeys(ctx, cfg, c, true)
+	if err != nil {
+		return nil, err
+	}
+	return keys.NewEnvelope(keys.EnvelopeConfig{Provider: provider, Clock: c, AcceptPlain: cfg.Dev}), nil
+}
+
+func openSealed(ctx context.Context, cfg Config, o store.Options) (*store.Store, error) {
 	engine, err := openEngine(ctx, cfg, 0)
 	if err != nil {
 		return nil, err
 	}
-	st := store.New(engine, store.Options{IDs: src, Clock: c})
+	st := store.New(engine, o)
 	if err := migrate(ctx, cfg, st); err != nil {
 		_ = st.Close()
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"slices"
 
 	"github.com/mandate-health/mandate/internal/clock"
@@ -89,7 +90,7 @@ func printRoutes(ctx context.Context, w io.Writer, asJSON bool) error {
 		return err
 	}
 	defer dir.remove()
-	a := &App{cfg: Config{Dev: true, Data: dir.path, Out: io.Discard, Log: discard()}, log: discard(), ids: ids.Source{}, clock: clock.System{}}
+	a := &App{cfg: Config{Dev: true, Data: dir.path, KeySettings: KeySettings{Keys: "file:" + filepath.Join(dir.path, "kek.json")}, Out: io.Discard, Log: discard()}, log: discard(), ids: ids.Source{}, clock: clock.System{}}
 	if a.store, err = openStore(ctx, a.cfg, a.clock, a.ids); err != nil {
 		return explain(err)
 	}

@@ -33,11 +33,17 @@ func TestConfigFaults(t *testing.T) {
 		}, []string{"listen", "public_url", "data", "organization_ref"}},
 		{"a path in the URL", func(c *app.Config) { c.PublicURL = "https://ehr.example/mandate" }, []string{"public_url"}},
 		{"another scheme", func(c *app.Config) { c.PublicURL = "ftp://ehr.example" }, []string{"public_url"}},
-		{"serve", func(c *app.Config) { c.Dev, c.Upstream, c.PublicURL = false, "http://fhir", "https://ehr.example" }, nil},
-		{"serve bare", func(c *app.Config) { c.Dev = false }, []string{"upstream", "public_url"}},
-		{"serve over http", func(c *app.Config) { c.Dev, c.Upstream, c.PublicURL = false, "http://fhir", "http://ehr.example" }, []string{"public_url"}},
+		{"serve", func(c *app.Config) {
+			c.Dev, c.Upstream, c.PublicURL, c.AcceptFileKeys = false, "http://fhir", "https://ehr.example", true
+		}, nil},
+		{"serve bare", func(c *app.Config) { c.Dev = false }, []string{"upstream", "public_url", "keys"}},
+		{"no such keys", func(c *app.Config) { c.Keys = "paper:drawer" }, []string{"keys"}},
+		{"keys in a file", func(c *app.Config) { c.Dev, c.Upstream, c.PublicURL = false, "http://fhir", "https://ehr.example" }, []string{"keys"}},
+		{"serve over http", func(c *app.Config) {
+			c.Dev, c.Upstream, c.PublicURL, c.AcceptFileKeys = false, "http://fhir", "http://ehr.example", true
+		}, []string{"public_url"}},
 		{"serve as in development", func(c *app.Config) {
-			c.Dev, c.Upstream, c.PublicURL, c.Reset = false, "http://fhir", "https://ehr.example", true
+			c.Dev, c.Upstream, c.PublicURL, c.Reset, c.AcceptFileKeys = false, "http://fhir", "https://ehr.example", true, true
 		}, []string{"reset"}},
 	}
 	for _, test := range tests {
@@ -241,7 +247,8 @@ func TestTLS(t *testing.T) {
 // Item 3: two nodes on one PostgreSQL share log-ins, grants and revocation.
 func TestTwoNodesOnOneDatabase(t *testing.T) {
 	dsn := testpg.Start(t)
-	node := func() *server { return start(t, func(c *app.Config) { c.Database = dsn }) }
+	kek := "file:" + filepath.Join(t.TempDir(), "kek.json")
+	node := func() *server { return start(t, func(c *app.Config) { c.Database, c.Keys = dsn, kek }) }
 	one, two := node(), node()
 	if one.Issuer == two.Issuer {
 		t.Fatal("one node")

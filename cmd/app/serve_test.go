@@ -76,6 +76,7 @@ func TestServe(t *testing.T) {
 		ended <- app.Run(ctx, app.Config{
 			Listen: address, PublicURL: "https://" + address, Data: dir, Upstream: h.URL + "/fhir", ClientFiles: []string{clients},
 			Transport: tlsconf.Config{CertFile: cert, KeyFile: key}, HelpPhone: "+1 555 0100", Organization: "Hill Clinic", OrganizationRef: "Organization/hill",
+			KeySettings: app.KeySettings{AcceptFileKeys: true},
 		})
 	}()
 	s := &server{}

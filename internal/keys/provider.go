@@ -15,9 +15,10 @@ type Provider interface {
 	// Wrap encrypts a short key (at most 64 bytes) under the current KEK,
 	// bound to context, which need not be secret. Errors: errs.Unavailable.
 	Wrap(ctx context.Context, key, context []byte) (Wrapped, error)
-	// Unwrap gives the key back. Errors: errs.Unavailable; errs.Internal with
-	// code kek-unknown when the provider lacks the KEK, or key-unwrap when
-	// the value was changed or belongs to another context.
+	// Unwrap gives the key back. Errors: errs.Unavailable; errs.Conflict with
+	// code kek-unknown when the provider lacks the KEK; errs.Internal with
+	// code key-unwrap when the value was changed or belongs to another
+	// context.
 	Unwrap(ctx context.Context, w Wrapped, context []byte) ([]byte, error)
 	// Current gives the id and age of the KEK that wraps now. Errors:
 	// errs.Unavailable.

@@ -24,7 +24,9 @@ const (
 
 // Config says where the file is and how to open it.
 type Config struct {
-	// Path is the key file; it is created with its folder when Create is set.
+	// Path is the key file. With Create, a missing one is made with its
+	// folder when the first key is to be wrapped: a store that has keys
+	// already must not be given others by a slip in the path.
 	Path   string
 	Create bool
 	// Shares open a split file: at least its threshold.
@@ -63,7 +65,7 @@ func Open(cfg Config) (*Provider, error) {
 	p := &Provider{cfg: cfg}
 	f, err := readFile(cfg.Path)
 	if errs.Is(err, errs.NotFound) && cfg.Create {
-		return p, p.create()
+		return p, nil
 	}
 	if err != nil {
 		return nil, err
@@ -79,16 +81,22 @@ func Open(cfg Config) (*Provider, error) {
 
 // create writes the first key, unless another process was faster.
 func (p *Provider) create() error {
-	err := change(p.cfg.Path, func(old *file) (*file, error) {
+	return change(p.cfg.Path, func(old *file) (*file, error) {
 		if old != nil {
 			all, err := old.open(nil)
-			p.keys = all
+			p.set(all)
 			return nil, err
 		}
-		p.keys = []key{p.fresh()}
-		return seal(p.keys, nil, nil)
+		all := []key{p.fresh()}
+		p.set(all)
+		return seal(all, nil, nil)
 	})
-	return err
+}
+
+func (p *Provider) set(all []key) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keys = all
 }
 
 func (p *Provider) fresh() key {
@@ -108,14 +116,29 @@ func (*Provider) Name() string { return "local" }
 
 // Current implements keys.Provider.
 func (p *Provider) Current(context.Context) (keys.KEK, error) {
-	k := p.last()
-	return keys.KEK{ID: k.ID, Created: k.Created}, nil
+	k, err := p.last()
+	return keys.KEK{ID: k.ID, Created: k.Created}, err
 }
 
-func (p *Provider) last() key {
+// last gives the newest key, making the first.
+func (p *Provider) last() (key, error) {
+	if k, ok := p.newest(); ok {
+		return k, nil
+	}
+	if err := p.create(); err != nil {
+		return key{}, err
+	}
+	k, _ := p.newest()
+	return k, nil
+}
+
+func (p *Provider) newest() (key, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.keys[len(p.keys)-1]
+	if len(p.keys) == 0 {
+		return key{}, false
+	}
+	return p.keys[len(p.keys)-1], true
 }
 
 // Wrap implements keys.Provider.
@@ -123,7 +146,10 @@ func (p *Provider) Wrap(_ context.Context, plain, bound []byte) (keys.Wrapped, e
 	if len(plain) > maxKey {
 		return keys.Wrapped{}, errs.New(errs.Internal, "key-too-long", "Only keys of at most 64 bytes are wrapped.")
 	}
-	k := p.last()
+	k, err := p.last()
+	if err != nil {
+		return keys.Wrapped{}, err
+	}
 	box, err := encrypt(k.Key, plain, bound)
 	return keys.Wrapped{KEK: k.ID, Bytes: box}, err
 }
@@ -132,12 +158,12 @@ func (p *Provider) Wrap(_ context.Context, plain, bound []byte) (keys.Wrapped, e
 func (p *Provider) Unwrap(_ context.Context, w keys.Wrapped, bound []byte) ([]byte, error) {
 	k, ok := p.byID(w.KEK)
 	if !ok {
-		if err := p.reload(); err != nil {
+		if err := p.reload(); err != nil && !errs.Is(err, errs.NotFound) {
 			return nil, err
 		}
 		if k, ok = p.byID(w.KEK); !ok {
-			return nil, errs.New(errs.Internal, "kek-unknown",
-				"The key file "+p.cfg.Path+" does not hold the key "+w.KEK+" that the store was encrypted under.")
+			return nil, errs.New(errs.Conflict, "kek-unknown", "The store was encrypted under the key "+w.KEK+
+				", which is not in the key file "+p.cfg.Path+". Name the file that has it with --keys file:PATH.")
 		}
 	}
 	plain, err := decrypt(k.Key, w.Bytes, bound)
@@ -173,9 +199,7 @@ func (p *Provider) reload() error {
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.keys = all
+	p.set(all)
 	return nil
 }
 
@@ -191,10 +215,8 @@ func (p *Provider) Rotate(context.Context) (keys.KEK, error) {
 			return nil, err
 		}
 		all = append(all, k)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.keys = all
-		return seal(all, p.unseal, old.Split)
+		p.set(all)
+		return seal(all, p.unsealed(), old.Split)
 	})
 	return keys.KEK{ID: k.ID, Created: k.Created}, err
 }

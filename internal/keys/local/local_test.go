@@ -58,6 +58,9 @@ func TestRotation(t *testing.T) {
 	wantCode(t, err, "key-file-missing")
 	a := open(t, local.Config{Path: path, Create: true})
 	b := open(t, local.Config{Path: path, Create: true})
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("a key was made before it was needed: %v", err)
+	}
 	old := wrap(t, a)
 	opens(t, b, old)
 	before, err := a.Current(t.Context())
@@ -87,7 +90,7 @@ func TestRotation(t *testing.T) {
 // A key file that others may read is refused, and it is made for its owner.
 func TestMode(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kek.json")
-	open(t, local.Config{Path: path, Create: true})
+	wrap(t, open(t, local.Config{Path: path, Create: true}))
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatal(info.Mode(), err)
@@ -156,6 +159,7 @@ func TestSplit(t *testing.T) {
 // A share survives being written down, and a slip of the pen is seen.
 func TestShareText(t *testing.T) {
 	p := open(t, local.Config{Path: filepath.Join(t.TempDir(), "kek.json"), Create: true})
+	wrap(t, p)
 	shares, err := p.Split(255, 2)
 	if err != nil {
 		t.Fatal(err)

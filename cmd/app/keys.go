@@ -1,0 +1,143 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/config"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/keys/local"
+)
+
+// KeySettings say where the key-encryption keys are (SE-04). All else is
+// encrypted under them and lies in the store.
+type KeySettings struct {
+	// Keys is KIND:PLACE, one of keyProviders; empty means a file beside the
+	// data folder.
+	Keys string `name:"keys" help:"Where key-encryption keys are: file:PATH (left out: a file beside the data folder)." placeholder:"KIND:PLACE"`
+	// AcceptFileKeys allows a key file outside of development.
+	AcceptFileKeys bool `name:"accept-file-keys" help:"Serve with key-encryption keys in a file. Whoever copies this machine's disk can then read everything."`
+	// UnsealShares are files with shares of a split key file.
+	UnsealShares []string `name:"unseal-share" key:"unseal_shares" help:"File with one share of a split key file; repeat it until there are enough." placeholder:"FILE" type:"existingfile"`
+	// Unseal asks for shares on standard input.
+	Unseal bool `name:"unseal" help:"Ask for shares of a split key file on standard input, one line each."`
+}
+
+// keyPlace is what a provider is opened from.
+type keyPlace struct {
+	// place is what stands behind "KIND:".
+	place string
+	// create allows a development provider to make its first key.
+	create   bool
+	settings KeySettings
+	clock    clock.Clock
+	in       io.Reader
+	out      io.Writer
+}
+
+// keyProvider is one kind of key provider; the one place to add another.
+type keyProvider struct {
+	kind string
+	// file says that the keys lie where the store may lie too.
+	file bool
+	open func(ctx context.Context, p keyPlace) (keys.Provider, error)
+}
+
+func keyProviders() []keyProvider {
+	return []keyProvider{
+		{"file", true, openKeyFile},
+	}
+}
+
+// provider gives the kind of provider that the settings name, and its place.
+func (c *Config) provider() (keyProvider, string, error) {
+	text := c.Keys
+	if text == "" {
+		text = "file:" + c.keyFile()
+	}
+	kind, place, _ := strings.Cut(text, ":")
+	var known []string
+	for _, p := range keyProviders() {
+		if p.kind == kind && place != "" {
+			return p, place, nil
+		}
+		known = append(known, p.kind+":")
+	}
+	return keyProvider{}, "", errs.New(errs.Invalid, "keys-unknown",
+		fmt.Sprintf("%q does not begin with one of %s", text, strings.Join(known, ", ")))
+}
+
+// validateKeys asks for more than a file outside of development.
+func (c *Config) validateKeys(f *config.Faults) {
+	p, _, err := c.provider()
+	switch {
+	case err != nil:
+		f.Add("keys", "%s", errs.As(err).Msg)
+	case p.file && !c.Dev && !c.AcceptFileKeys:
+		f.Add("keys", "keys in a file are for development: name a key service or an HSM (see docs/operations/keys.md), or accept with accept_file_keys that whoever copies this machine's disk can read everything")
+	}
+}
+
+// keyFile is the key file of who names none: beside the data folder and not in
+// it, so that a copy of the folder says nothing.
+func (c *Config) keyFile() string {
+	return strings.TrimRight(c.Data, "/") + "-keys/kek.json"
+}
+
+// openKeys opens the key provider of a store. in is asked for shares.
+func openKeys(ctx context.Context, cfg Config, c clock.Clock, create bool) (keys.Provider, error) {
+	p, place, err := cfg.provider()
+	if err != nil {
+		return nil, err
+	}
+	return p.open(ctx, keyPlace{place: place, create: create, settings: cfg.KeySettings, clock: c, in: os.Stdin, out: os.Stderr})
+}
+
+// openKeyFile opens a key file, with shares when it is split.
+func openKeyFile(_ context.Context, p keyPlace) (keys.Provider, error) {
+	cfg := local.Config{Path: p.place, Create: p.create, Clock: p.clock}
+	for _, path := range p.settings.UnsealShares {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return nil, errs.Wrap(err, errs.Invalid, "share-unreadable", "The share "+path+" cannot be read.")
+		}
+		share, err := local.ParseShare(string(raw))
+		if err != nil {
+			return nil, errs.Wrap(err, errs.Invalid, "share-unreadable", path+": "+errs.As(err).Msg)
+		}
+		cfg.Shares = append(cfg.Shares, share)
+	}
+	opened, err := local.Open(cfg)
+	if !p.settings.Unseal {
+		return provided(opened, err)
+	}
+	lines := bufio.NewScanner(p.in)
+	for err != nil && errs.As(err).Code == "keys-sealed" {
+		fmt.Fprintln(p.out, errs.As(err).Msg+" Enter a share:")
+		if !lines.Scan() {
+			return nil, err
+		}
+		share, parsing := local.ParseShare(lines.Text())
+		if parsing != nil {
+			fmt.Fprintln(p.out, errs.As(parsing).Msg)
+			continue
+		}
+		cfg.Shares = append(cfg.Shares, share)
+		opened, err = local.Open(cfg)
+	}
+	return provided(opened, err)
+}
+
+// provided keeps a nil pointer from looking like a provider.
+func provided(p *local.Provider, err error) (keys.Provider, error) {
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
