@@ -5,8 +5,34 @@ import (
 	"encoding/base64"
 	"strings"
 
+	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
 )
+
+// OpenKeys makes ready the keys of a tenant and makes them when there are none.
+// It asks the key provider, so a transaction cannot: what writes about a new
+// tenant calls this first. Errors: errs.Unavailable, and those of the provider.
+func (s *Store) OpenKeys(ctx context.Context, tenant string) error {
+	_, err := s.seal(ctx, keys.Place{Tenant: tenant}, nil)
+	return err
+}
+
+// OpenAllKeys makes ready the keys of every tenant that has some. A store whose
+// keys the provider cannot unwrap is told from a new one here, before anything
+// is written under other keys. Errors: errs.Conflict (kek-unknown),
+// errs.Unavailable, and those of the provider.
+func (s *Store) OpenAllKeys(ctx context.Context) error {
+	all, err := s.KeyTenants(ctx)
+	if err != nil {
+		return err
+	}
+	for _, tenant := range all {
+		if err := s.OpenKeys(ctx, tenant); err != nil && !errs.Is(err, errs.Gone) {
+			return err
+		}
+	}
+	return nil
+}
 
 // seal gives the stored form of a secret column.
 func (p *ports) seal(ctx context.Context, place keys.Place, plain []byte) ([]byte, error) {

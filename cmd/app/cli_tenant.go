@@ -56,6 +56,9 @@ func (c *tenantAdd) Run(s *streams) error {
 		return errDefaultTenant
 	}
 	return c.with(s, func(a *App) error {
+		if err := a.store.OpenKeys(s.ctx, row.ID); err != nil {
+			return err
+		}
 		err := a.changeTenant(s, row.ID, "C", "tenant-added", func(tx store.Tx) error { return tx.AddTenant(s.ctx, row) })
 		if err != nil {
 			return err

@@ -45,7 +45,10 @@ func openSealed(ctx context.Context, cfg Config, o store.Options) (*store.Store,
 		return nil, err
 	}
 	st := store.New(engine, o)
-	if err := migrate(ctx, cfg, st); err != nil {
+	if err = migrate(ctx, cfg, st); err == nil {
+		err = st.OpenAllKeys(ctx)
+	}
+	if err != nil {
 		_ = st.Close()
 		return nil, err
 	}

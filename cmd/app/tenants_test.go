@@ -324,21 +324,22 @@ func TestDiscoveryOfATenant(t *testing.T) {
 // tell a disabled tenant from one that never was.
 func TestRunningNodesFollowTheTenants(t *testing.T) {
 	dsn := testpg.Start(t)
-	node := func() *server { return start(t, func(c *app.Config) { c.Database = dsn }) }
+	kek := "file:" + filepath.Join(t.TempDir(), "kek.json")
+	node := func() *server { return start(t, func(c *app.Config) { c.Database, c.Keys = dsn, kek }) }
 	one, two := node(), node()
 	w := makeTwins(t)
 	one.served(t, "acme", false)
-	furnish(t, newHospital(t).URL+"/fhir", w, "--database", dsn)
+	furnish(t, newHospital(t).URL+"/fhir", w, "--database", dsn, "--keys", kek)
 	acme := tenantOf(t, one, "acme", w)
 	g := acme.launched(t, w.secret)
 	tenantOf(t, two, "acme", w)
-	list := must(t, "tenant", "list", "--database", dsn)
+	list := must(t, "tenant", "list", "--database", dsn, "--keys", kek)
 	for _, word := range []string{"default", "acme", "active", "/t/acme/fhir", "Acme Hospice"} {
 		if !strings.Contains(list, word) {
 			t.Errorf("the list does not say %s: %s", word, list)
 		}
 	}
-	must(t, "tenant", "disable", "acme", "--database", dsn)
+	must(t, "tenant", "disable", "acme", "--database", dsn, "--keys", kek)
 	one.served(t, "acme", false)
 	two.served(t, "acme", false)
 	for _, path := range []string{"", "/", "/home", "/signin", "/jwks", "/token", "/fhir", "/fhir/Patient/rosa", "/fhir/metadata", "/.well-known/openid-configuration"} {
@@ -351,7 +352,7 @@ func TestRunningNodesFollowTheTenants(t *testing.T) {
 	if res := one.do(t, kit.Request{URL: acme.FHIRBase + "/Patient/rosa", Bearer: g.Access()}); res.Status != http.StatusNotFound || res.Text("resourceType") != "OperationOutcome" {
 		t.Errorf("%s %s", res, res.Body)
 	}
-	must(t, "tenant", "enable", "acme", "--database", dsn)
+	must(t, "tenant", "enable", "acme", "--database", dsn, "--keys", kek)
 	one.served(t, "acme", true)
 	acme.fetch(t, g.Access(), "Patient/rosa", http.StatusOK)
 }

@@ -27,7 +27,7 @@ func keySections() []section {
 func openKeys(t *testing.T, s *store.Store) {
 	t.Helper()
 	for _, name := range []string{tenant, other} {
-		got(s.Secret(t.Context(), name, "first", func() []byte { return []byte("x") }))(t)
+		must(t, s.OpenKeys(t.Context(), name))
 	}
 }
 
