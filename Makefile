@@ -9,8 +9,6 @@ TIMEOUT ?= 20m
 FUZZTIME ?= 10s
 PACKAGES ?= ./...
 
-export MANDATE_ARTEFACTS := $(CURDIR)/artefacts
-
 .PHONY: help dev build test test-tools bench fuzz lint generate verify clean
 
 help: ## list these commands
@@ -24,7 +22,7 @@ build: ## build the static binary ./mandate
 
 test: test-tools ## run every test; a skipped one fails
 	go vet $(PACKAGES)
-	mkdir -p "$$MANDATE_ARTEFACTS"
+	mkdir -p artefacts
 	go run ./internal/arch/testsum -count=1 -timeout=$(TIMEOUT) -p=$(PARALLEL) $(PACKAGES)
 
 test-tools: ## install what the tests need and is missing

@@ -29,7 +29,8 @@ type routeLine struct {
 // a reason that would hold before a security reviewer.
 var openToAll = []string{
 	"GET /", "GET /help", "GET /healthz", "GET /readyz", "GET /assets/{path:.*}", "GET /docs/errors/{code}",
-	"GET /.well-known/openid-configuration", "OPTIONS /.well-known/openid-configuration", "GET /jwks", "OPTIONS /jwks",
+	"GET /.well-known/openid-configuration", "OPTIONS /.well-known/openid-configuration",
+	"GET /.well-known/oauth-authorization-server", "OPTIONS /.well-known/oauth-authorization-server", "GET /jwks", "OPTIONS /jwks",
 	"GET /fhir/.well-known/smart-configuration", "OPTIONS /fhir/.well-known/smart-configuration", "GET /fhir/metadata",
 	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke",
 	"GET /signin", "POST /signin", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
