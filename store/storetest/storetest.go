@@ -50,6 +50,7 @@ func rooms() []section {
 		{"audit round trip", auditRoundTrip},
 		{"audit filters", auditFilters},
 		{"audit batch", auditBatch},
+		{"audit ledger reads", ledgerReads},
 		{"audit ledger guard", ledgerGuard},
 		{"audit sealing", sealing},
 		{"audit sealing race", sealingRace},
