@@ -64,6 +64,9 @@ type Dialect struct {
 	// HasTable counts the tables named $1 that statements without a schema
 	// name would reach: 0 or 1.
 	HasTable string
+	// Integrity is a query that gives what is wrong with the files, a line each,
+	// or "ok" alone; empty where that is the administrator's own tool's.
+	Integrity string
 	// BeforeMigration is run at the beginning of the transaction of each
 	// migration: it keeps other nodes from migrating until the transaction
 	// ends, and the migration from standing in the way of requests.

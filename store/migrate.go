@@ -141,6 +141,20 @@ func (s *Store) Migrations(ctx context.Context) ([]Migration, error) {
 	return s.merge(ctx, s.ports, all)
 }
 
+// Integrity gives what is wrong with the files of the store, a line each, and
+// whether the engine can tell. Errors: errs.Unavailable.
+func (s *Store) Integrity(ctx context.Context) (faults []string, told bool, err error) {
+	query := s.engine.Dialect().Integrity
+	if query == "" {
+		return nil, false, nil
+	}
+	faults, err = list(ctx, s.ports, scanText, query)
+	if len(faults) == 1 && faults[0] == "ok" {
+		faults = nil
+	}
+	return faults, true, err
+}
+
 // merge adds what the store says about them to the program's migrations.
 func (s *Store) merge(ctx context.Context, p *ports, all []Migration) ([]Migration, error) {
 	applied, err := list(ctx, p, func(r Row) (m Migration, err error) {

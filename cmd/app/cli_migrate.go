@@ -19,6 +19,7 @@ type migrateCommand struct {
 	Status migrateStatus `cmd:"" help:"List the migrations and which were applied."`
 	Plan   migratePlan   `cmd:"" help:"Print the SQL that up or down would run, and whether each statement is safe beside running servers."`
 	Up     migrateUp     `cmd:"" help:"Apply the migrations that are missing. Servers may go on."`
+	Check  migrateCheck  `cmd:"" help:"Check the files of the embedded store; PostgreSQL has pg_amcheck."`
 	Down   migrateDown   `cmd:"" help:"Undo migrations, newest first. What their tables and columns hold is lost."`
 }
 
@@ -40,6 +41,8 @@ type migrateDown struct {
 	To  int64 `required:"" help:"Undo every migration above this one; 0 undoes all." placeholder:"N"`
 	Yes bool  `help:"Do it. Without this the command only says what would be undone."`
 }
+
+type migrateCheck struct{ storeFlags }
 
 // on runs fn on the store as it is, without migrating it first.
 func (f storeFlags) on(s *streams, fn func(context.Context, *store.Store) error) error {
@@ -166,5 +169,22 @@ func (c *migrateDown) Run(s *streams) error {
 		return st.MigrateDown(ctx, c.To, func(m store.Migration) {
 			fmt.Fprintf(s.out, "undone %04d %s\n", m.Version, m.Name)
 		})
+	})
+}
+
+// Run checks the files.
+func (c *migrateCheck) Run(s *streams) error {
+	return c.on(s, func(ctx context.Context, st *store.Store) error {
+		faults, told, err := st.Integrity(ctx)
+		switch {
+		case err != nil:
+			return err
+		case !told:
+			return errors.New("PostgreSQL checks its own files: run pg_amcheck --install-missing --heapallindexed on the database")
+		case len(faults) > 0:
+			return fmt.Errorf("the store is damaged: restore a backup\n%s", strings.Join(faults, "\n"))
+		}
+		fmt.Fprintln(s.out, "no damage found")
+		return nil
 	})
 }

@@ -55,6 +55,11 @@ func TestMigrateCommands(t *testing.T) {
 				t.Errorf("after the way down:\n%s", out)
 			}
 			run(0, "up")
+			if engine == "embedded" {
+				says(run(0, "check"), "no damage found")
+			} else {
+				says(run(1, "check"), "pg_amcheck")
+			}
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -76,4 +77,21 @@ func (c *Cluster) until(sql, want string) error {
 			return errors.Join(fmt.Errorf("testpg: %s gives %q", sql, got), err)
 		}
 	}
+}
+
+// Check verifies every table and index of the database, with pg_amcheck.
+func (c *Cluster) Check() error {
+	out, err := c.command("pg_amcheck", "--install-missing", "--heapallindexed", "-h", c.Dir, "-p", c.port(), "-U", "mandate", "-d", "postgres").CombinedOutput()
+	if err != nil || len(out) > 0 {
+		return errors.Join(fmt.Errorf("testpg: pg_amcheck says:\n%s", out), err)
+	}
+	return nil
+}
+
+// Own gives a folder to the account under which the server runs.
+func (c *Cluster) Own(dir string) error {
+	if c.account == nil {
+		return nil
+	}
+	return os.Chown(dir, int(c.account.Uid), int(c.account.Gid))
 }

@@ -141,7 +141,12 @@ func (c *Cluster) URL(addresses ...string) string {
 	if len(addresses) == 0 {
 		addresses = []string{c.Address}
 	}
-	return "postgres://mandate:" + c.Password + "@" + strings.Join(addresses, ",") + "/postgres?sslmode=disable&connect_timeout=2"
+	return c.As("mandate", addresses...)
+}
+
+// As is URL for a role that has the same password.
+func (c *Cluster) As(role string, addresses ...string) string {
+	return "postgres://" + role + ":" + c.Password + "@" + strings.Join(addresses, ",") + "/postgres?sslmode=disable&connect_timeout=2"
 }
 
 // borrowAccount lets the user postgres own the folder when the tests run as

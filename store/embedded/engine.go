@@ -134,9 +134,10 @@ func (e *Engine) Ping(ctx context.Context) error {
 // Dialect implements store.Engine. The one writer needs no locks.
 func (e *Engine) Dialect() store.Dialect {
 	return store.Dialect{
-		Name:     "sqlite",
-		HasTable: "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
-		Now:      "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+		Name:      "sqlite",
+		HasTable:  "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
+		Integrity: "PRAGMA integrity_check",
+		Now:       "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 	}
 }
 

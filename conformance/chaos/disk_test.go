@@ -1,0 +1,96 @@
+package chaos_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/mandate-health/mandate/internal/testpg"
+)
+
+// small gives a folder on a file system of its own of so many MiB; ok is false
+// where the user may not mount one.
+func small(t *testing.T, mebibytes string) (dir string, ok bool) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+mebibytes+"m,mode=0777"); err != nil {
+		t.Logf("not run on a full disk: mounting one needs another user: %v", err)
+		return dir, false
+	}
+	t.Cleanup(func() { must(t, syscall.Unmount(dir, 0)) })
+	return dir, true
+}
+
+// fill writes until the disk is full and gives what makes room again.
+func fill(t *testing.T, dir string) (empty func()) {
+	t.Helper()
+	path := filepath.Join(dir, "filler")
+	f, err := os.Create(path)
+	must(t, err)
+	block := make([]byte, 4096)
+	for err == nil {
+		_, err = f.Write(block)
+	}
+	must(t, f.Close())
+	return func() { must(t, os.Remove(path)) }
+}
+
+// TestFullDisk: the disk of the store fills up under load, and is given room
+// again.
+func TestFullDisk(t *testing.T) {
+	t.Run("embedded", func(t *testing.T) {
+		dir, ok := small(t, "64")
+		if !ok {
+			return
+		}
+		w := begin(t, "--data", dir)
+		for range either(1, 5) {
+			w.wait(t, 2, 0)
+			empty := fill(t, dir)
+			w.wait(t, 0, 5)
+			empty()
+			w.wait(t, 1, 0)
+		}
+		w.verdict(t)
+		must(t, w.node.Stop())
+		intact(t, dir)
+	})
+	t.Run("postgresql", func(t *testing.T) {
+		dir, ok := small(t, "64")
+		if !ok {
+			return
+		}
+		cluster := testpg.New(t)
+		// The tables lie on the small disk; where the log of the database lies is
+		// full too, it stops, which is the story of one that was killed.
+		must(t, cluster.Own(dir))
+		sql(t, cluster, "CREATE TABLESPACE small LOCATION '"+dir+"'")
+		sql(t, cluster, "CREATE ROLE app LOGIN PASSWORD '"+cluster.Password+"'")
+		sql(t, cluster, "ALTER ROLE app SET default_tablespace = 'small'")
+		sql(t, cluster, "GRANT CREATE ON TABLESPACE small TO app")
+		sql(t, cluster, "CREATE SCHEMA app AUTHORIZATION app")
+		w := begin(t, "--database", cluster.As("app", cluster.Address))
+		w.wait(t, 2, 0)
+		empty := fill(t, dir)
+		w.wait(t, 0, 5)
+		empty()
+		w.verdict(t)
+		sound(t, cluster)
+	})
+}
+
+// intact checks the file of an embedded store that no server has open.
+func intact(t *testing.T, dir string) {
+	t.Helper()
+	if filepath.Base(dir) != "data" {
+		if _, err := os.Stat(filepath.Join(dir, "data")); err == nil {
+			dir = filepath.Join(dir, "data")
+		}
+	}
+	out, err := exec.Command(binary, "migrate", "check", "--data", dir).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -1,0 +1,124 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/mandate-health/mandate/conformance/kit"
+)
+
+// Back returns when a person and an app get all they ask for again: the
+// service came back without a hand. Errors: the last failure, when ctx ended
+// before.
+func (d *Driver) Back(ctx context.Context) error {
+	for {
+		t := d.target.Load()
+		l, ok := d.launch(t, t.Client("symmetric"), t.NewBrowser(t.Person("rosa")))
+		if ok && d.redeem(l) == done && d.rotate(l) == done {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("the service did not come back: %w", ctx.Err())
+		}
+		pause(ctx)
+	}
+}
+
+// Judge asks the server about everything that was remembered, and forgets it.
+// It gives what is wrong, and how many lives it judged.
+func (d *Driver) Judge(ctx context.Context) (faults []string, judged int) {
+	d.mu.Lock()
+	lives := d.lives
+	d.lives = nil
+	d.mu.Unlock()
+	d.judgeAudit(ctx, lives)
+	for _, l := range lives {
+		if l.code != nil {
+			d.judgeRevoked(ctx, l)
+			d.judgeRefresh(ctx, l)
+			d.judgeCode(ctx, l)
+		}
+	}
+	return d.Faults(), len(lives)
+}
+
+// judgeAudit looks for each token that was given in the audit log.
+func (d *Driver) judgeAudit(ctx context.Context, lives []*life) {
+	logs := map[string][]byte{}
+	for _, l := range lives {
+		if logs[l.client.ID] == nil {
+			t := d.target.Load()
+			res, err := t.Do(ctx, kit.Request{URL: t.AdminAPI.URL + "/audit?client_id=" + l.client.ID, Bearer: t.AdminAPI.Token})
+			if err != nil || res.Status != http.StatusOK {
+				d.fault("the audit log cannot be read: %v %v", res, err)
+				return
+			}
+			logs[l.client.ID] = res.Body
+		}
+		for _, token := range l.access {
+			id, err := tokenID(token)
+			if err != nil || id == "" {
+				d.fault("an access token has no jti: %v", err)
+				return
+			}
+			if !bytes.Contains(logs[l.client.ID], []byte(id)) {
+				d.fault("a token of %s was given without its audit event", l.client.ID)
+			}
+		}
+	}
+}
+
+// judgeRevoked checks that what was revoked stays so.
+func (d *Driver) judgeRevoked(ctx context.Context, l *life) {
+	if !l.revoked {
+		return
+	}
+	t := d.target.Load()
+	for _, token := range l.access {
+		res, err := t.Introspect(ctx, t.Client("symmetric"), token)
+		if err != nil || res.Status != http.StatusOK || res.JSON()["active"] != false {
+			d.fault("a revoked token is alive: %v %v", res, err)
+		}
+	}
+	if res, err := t.Refresh(ctx, l.client, l.refresh, ""); err != nil || res.Status != http.StatusBadRequest {
+		d.fault("a revoked grant refreshes: %v %v", res, err)
+	}
+}
+
+// judgeRefresh checks that the newest token works, that an older one does not,
+// and that presenting the older one ended the newest (SMART REF-09).
+func (d *Driver) judgeRefresh(ctx context.Context, l *life) {
+	if l.revoked || l.undecided || l.unsure || l.refresh == "" {
+		return
+	}
+	if d.rotate(l) != done || l.next[l.first] == l.refresh {
+		// A token whose successor was not used yet may be presented again.
+		return
+	}
+	t := d.target.Load()
+	for _, token := range []string{l.first, l.refresh} {
+		if res, err := t.Refresh(ctx, l.client, token, ""); err != nil || res.Status != http.StatusBadRequest {
+			d.fault("after a replay a refresh token is honoured: %v %v", res, err)
+		}
+	}
+}
+
+// judgeCode presents the code again, twice.
+func (d *Driver) judgeCode(ctx context.Context, l *life) {
+	t := d.target.Load()
+	for range 2 {
+		res, err := t.Call(ctx, t.Config.Token, l.client, kit.CodeForm(l.code.Code, l.code.Redirect, l.code.Verifier))
+		switch {
+		case err != nil:
+			d.fault("a code presented again gets no answer: %v", err)
+		case res.Status == http.StatusOK:
+			if l.redeemed++; l.redeemed > 1 {
+				d.fault("a code was honoured twice")
+			}
+		case res.Status != http.StatusBadRequest:
+			d.fault("a code presented again gets %s", res)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package chaos_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/conformance/chaos"
+	"github.com/mandate-health/mandate/internal/testpg"
+)
+
+// TestPostgreSQL breaks the database in turn under one server.
+func TestPostgreSQL(t *testing.T) {
+	cluster := testpg.New(t)
+	proxy, err := chaos.NewProxy(cluster.Address)
+	must(t, err)
+	t.Cleanup(func() { must(t, proxy.Close()) })
+	// A role of its own: the superuser has connections in reserve.
+	sql(t, cluster, "CREATE ROLE app LOGIN PASSWORD '"+cluster.Password+"'")
+	sql(t, cluster, "CREATE SCHEMA app AUTHORIZATION app")
+	w := begin(t, "--database", cluster.As("app", proxy.Address), "--database-connections", "6")
+	w.rest()
+
+	for _, story := range []struct {
+		name string
+		run  func(t *testing.T)
+	}{
+		{"killed and started again", func(t *testing.T) {
+			must(t, cluster.Kill())
+			w.wait(t, 0, 3)
+			must(t, cluster.Launch())
+		}},
+		{"restarted in order", func(t *testing.T) {
+			must(t, cluster.Stop())
+			must(t, cluster.Launch())
+		}},
+		{"slow", func(t *testing.T) {
+			proxy.Delay(100 * time.Millisecond)
+			w.wait(t, 3, 0)
+			proxy.Delay(0)
+		}},
+		{"its answers to commits lost", func(t *testing.T) {
+			before := proxy.Lost()
+			proxy.DropCommits(either(10, 100))
+			w.wait(t, 1, either(8, 80))
+			proxy.DropCommits(0)
+			if proxy.Lost() == before {
+				t.Error("no answer was dropped")
+			}
+		}},
+		{"connections cut", func(t *testing.T) {
+			for range either(5, 50) {
+				proxy.Cut()
+				w.wait(t, 1, 0)
+			}
+		}},
+		{"sessions ended by the administrator", func(t *testing.T) {
+			for range either(3, 30) {
+				sql(t, cluster, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+				w.wait(t, 1, 0)
+			}
+		}},
+		{"out of connections", func(t *testing.T) {
+			sql(t, cluster, "ALTER ROLE app CONNECTION LIMIT 0")
+			sql(t, cluster, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+			w.wait(t, 0, 3)
+			sql(t, cluster, "ALTER ROLE app CONNECTION LIMIT -1")
+		}},
+		{"taking no writes", func(t *testing.T) {
+			sql(t, cluster, "ALTER ROLE app SET default_transaction_read_only = on")
+			sql(t, cluster, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+			w.wait(t, 0, 3)
+			sql(t, cluster, "ALTER ROLE app RESET default_transaction_read_only")
+		}},
+	} {
+		t.Run(story.name, func(t *testing.T) { w.during(t, story.run) })
+	}
+	sound(t, cluster)
+}
+
+// sound checks every table and index of the database.
+func sound(t *testing.T, c *testpg.Cluster) {
+	t.Helper()
+	must(t, c.Check())
+}
