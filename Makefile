@@ -9,7 +9,7 @@ TIMEOUT ?= 20m
 FUZZTIME ?= 10s
 PACKAGES ?= ./...
 
-.PHONY: help dev build test test-tools bench fuzz lint generate verify clean
+.PHONY: help dev build test test-tools bench chaos fuzz lint generate verify clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -30,6 +30,9 @@ test-tools: ## install what the tests need and is missing
 
 bench: ## measure a started server beside its floor; ARGS="-h" explains
 	go run ./conformance/bench $(ARGS)
+
+chaos: test-tools ## break database, disk, clock and server under load, the long form
+	go test ./conformance/chaos -count=1 -timeout=45m -v -args -long
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)

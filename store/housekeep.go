@@ -41,6 +41,12 @@ const (
 	cleanRounds = 50
 )
 
+// Now gives the time of the database's own clock. Errors: errs.Unavailable.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	us, err := one(ctx, s.ports, "time", scanInt, `SELECT `+s.engine.Dialect().Now)
+	return fromMicros(us), err
+}
+
 // Housekeep deletes what has long expired at now, in transactions of at most
 // 1,000 rows, and gives the number of rows deleted. Failed log-ins are kept
 // for a day, so windows must not be longer. What it leaves for the next call

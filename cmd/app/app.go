@@ -37,6 +37,7 @@ type App struct {
 	ids   ids.Source
 
 	store    *store.Store
+	sweeper  sweeper
 	feed     *watch.Feed
 	memory   *store.Memory
 	queue    *audit.Queue

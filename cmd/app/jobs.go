@@ -38,11 +38,5 @@ func (a *App) startJobs(ctx context.Context) *sync.WaitGroup {
 	return group
 }
 
-// housekeep removes rows past their end, outside any request.
-func (a *App) housekeep(ctx context.Context, _ jobs.Turn) error {
-	_, err := a.store.Housekeep(ctx, a.clock.Now())
-	return err
-}
-
 // sealAudits appends new events to the Merkle tree of their tenant.
 func (a *App) sealAudits(ctx context.Context, _ jobs.Turn) error { return a.sealer.Tick(ctx) }

@@ -10,17 +10,17 @@ import (
 	"github.com/mandate-health/mandate/internal/testpg"
 )
 
-// small gives a folder on a file system of its own of so many MiB; ok is false
+// small makes a folder on a file system of its own of so many MiB; ok is false
 // where the user may not mount one.
-func small(t *testing.T, mebibytes string) (dir string, ok bool) {
+func small(t *testing.T, dir, mebibytes string) (ok bool) {
 	t.Helper()
-	dir = t.TempDir()
+	must(t, os.MkdirAll(dir, 0o700))
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+mebibytes+"m,mode=0777"); err != nil {
 		t.Logf("not run on a full disk: mounting one needs another user: %v", err)
-		return dir, false
+		return false
 	}
-	t.Cleanup(func() { must(t, syscall.Unmount(dir, 0)) })
-	return dir, true
+	t.Cleanup(func() { must(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	return true
 }
 
 // fill writes until the disk is full and gives what makes room again.
@@ -41,8 +41,8 @@ func fill(t *testing.T, dir string) (empty func()) {
 // again.
 func TestFullDisk(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) {
-		dir, ok := small(t, "64")
-		if !ok {
+		dir := t.TempDir()
+		if !small(t, dir, "64") {
 			return
 		}
 		w := begin(t, "--data", dir)
@@ -58,11 +58,11 @@ func TestFullDisk(t *testing.T) {
 		intact(t, dir)
 	})
 	t.Run("postgresql", func(t *testing.T) {
-		dir, ok := small(t, "64")
-		if !ok {
+		cluster := testpg.New(t)
+		dir := filepath.Join(cluster.Dir, "small")
+		if !small(t, dir, "64") {
 			return
 		}
-		cluster := testpg.New(t)
 		// The tables lie on the small disk; where the log of the database lies is
 		// full too, it stops, which is the story of one that was killed.
 		must(t, cluster.Own(dir))

@@ -59,6 +59,8 @@ type life struct {
 	// access are the tokens that were given.
 	access  []string
 	revoked bool
+	// form is the token request of a backend service.
+	form url.Values
 	// undecided is true when the answer to a revocation was lost.
 	undecided bool
 }
@@ -322,7 +324,7 @@ func (d *Driver) backend() {
 		"grant_type": {"client_credentials"}, "scope": {"system/Patient.rs"},
 		"client_assertion_type": {kit.AssertionType}, "client_assertion": {signed},
 	}
-	l := &life{client: c, next: map[string]string{}}
+	l := &life{client: c, next: map[string]string{}, form: form}
 	for range 2 {
 		t = d.target.Load()
 		res, err := t.Do(context.Background(), kit.Request{URL: t.Config.Token, Form: form})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/mandate-health/mandate/conformance/kit"
 )
@@ -42,6 +43,47 @@ func (d *Driver) Judge(ctx context.Context) (faults []string, judged int) {
 		}
 	}
 	return d.Faults(), len(lives)
+}
+
+// Kept is what was spent or ended for good.
+type Kept struct{ lives []*life }
+
+// Keep gives everything remembered that must never work again, whatever the
+// clock says; the driver forgets it.
+func (d *Driver) Keep() Kept {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := Kept{d.lives}
+	d.lives = nil
+	return k
+}
+
+// Replay presents it again: codes, assertions and revoked tokens.
+func (d *Driver) Replay(ctx context.Context, k Kept) {
+	for _, l := range k.lives {
+		if l.code != nil {
+			d.judgeRevoked(ctx, l)
+			d.judgeCode(ctx, l)
+			// The replay of a code ends what came of it.
+			l.revoked = true
+			continue
+		}
+		t := d.target.Load()
+		res, err := t.Do(ctx, kit.Request{URL: t.Config.Token, Form: l.form})
+		if err != nil || res.Status < 400 || res.Status >= 500 {
+			d.fault("an assertion presented again gets %v %v", res, err)
+		}
+	}
+}
+
+// Offset gives by how much the clock of a development server is off, and lets
+// the driver sign by that clock from now on.
+func (d *Driver) Offset(ctx context.Context, now time.Time) (time.Duration, error) {
+	t := d.target.Load()
+	if err := t.Advance(ctx, 0); err != nil {
+		return 0, err
+	}
+	return t.Now().Sub(now), nil
 }
 
 // judgeAudit looks for each token that was given in the audit log.

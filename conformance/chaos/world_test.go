@@ -109,7 +109,7 @@ func (w *world) start(t *testing.T) *kit.Target {
 func (w *world) load(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
-	for _, who := range [][2]string{{"public", "rosa"}, {"symmetric", "elena"}, {"asymmetric", "rosa"}} {
+	for _, who := range [][2]string{{"public", "rosa"}, {"symmetric", "noah"}, {"asymmetric", "joaquin"}} {
 		w.wg.Go(func() { w.Run(ctx, who[0], who[1]) })
 	}
 	t.Cleanup(w.rest)
