@@ -51,6 +51,8 @@ const (
 	KeyChanged          Kind = "key.changed"
 	ConfigurationLoaded Kind = "configuration.loaded"
 	TenantChanged       Kind = "tenant.changed"
+	BackupMade          Kind = "backup.made"
+	StoreRestored       Kind = "store.restored"
 )
 
 // Outcome is the FHIR audit-event-outcome code.

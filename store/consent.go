@@ -7,6 +7,7 @@ import (
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/watch"
 )
@@ -108,11 +109,20 @@ func (p *ports) PutConsent(ctx context.Context, v consent.Record, ifVersion int)
 		if err := p.putActors(ctx, v); err != nil {
 			return err
 		}
-		if ifVersion == 0 && v.Kind == consent.KindAppApproval {
+		if ifVersion == 0 && v.Status == "active" && v.Kind == consent.KindAppApproval {
 			// Only its withdrawal decides anything (SC-20), and this is part
 			// of each new grant: other nodes need not hear of it.
 			p.changedHere(watch.Change{Tenant: v.Tenant, Kind: watch.Patient, Key: v.Patient})
 			return p.raiseEpoch(ctx, v.Tenant, v.Patient)
+		}
+		if ifVersion > 0 || v.Status != "active" || v.Kind == consent.KindProhibition {
+			err := p.noteRevoked(ctx, journal.Entry{
+				Tenant: v.Tenant, Kind: journal.Consent, Subject: v.ID, Version: v.Version, Patient: v.Patient,
+				Status: v.Status, Class: string(v.Kind),
+			})
+			if err != nil {
+				return err
+			}
 		}
 		return p.bumpBoth(ctx, v.Tenant, v.Patient, before)
 	})

@@ -50,8 +50,16 @@ type Engine interface {
 	// Ping reports whether the store answers. Errors: errs.Unavailable.
 	Ping(ctx context.Context) error
 	Dialect() Dialect
+	Snapshots
 	// Close waits for the transactions under way and frees everything.
 	Close() error
+}
+
+// Snapshots reads everything as of one moment.
+type Snapshots interface {
+	// Snapshot runs fn on a connection whose reads all see what was committed
+	// when the first began, for as long as fn takes. It hinders no writer.
+	Snapshot(ctx context.Context, fn func(Conn) error) error
 }
 
 // Dialect holds every piece of SQL in which the engines differ, so that there
@@ -77,6 +85,12 @@ type Dialect struct {
 	// Notify is a statement that tells listeners of a change when its
 	// transaction commits; empty where there are none.
 	Notify string
+	// Columns lists the columns of Mandate's tables: table, column, type; in
+	// the order of the tables' definition.
+	Columns string
+	// References lists the tables that refer to one another: the one that
+	// refers, the one that must be there before.
+	References string
 	// Now is an expression: the database's own time in microseconds, as it
 	// passes also inside a transaction.
 	Now string

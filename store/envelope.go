@@ -125,6 +125,9 @@ func (p *ports) DestroyKeys(ctx context.Context, now time.Time) (int64, error) {
 					return err
 				}
 			}
+			if err := p.noteErased(ctx, table, now); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

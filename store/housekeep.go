@@ -27,6 +27,7 @@ func expirings() []expiring {
 		{"pending", "tenant, id", "expires", day},
 		{"used_assertion", "tenant, guard", "expires", time.Hour},
 		{"revoked_token", "tenant, jti", "expires", day + time.Hour},
+		{"revocation", "tenant, id", "ends", 0},
 		{"login_session", "tenant, hash", "ends", 30 * day},
 		{"login_failure", "tenant, key, at, id", "at", day},
 		{"login_failure_key", "tenant, key", "newest", day},

@@ -8,6 +8,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/watch"
 )
@@ -111,6 +112,12 @@ func (p *ports) PutPerson(ctx context.Context, v identity.Person) error {
 		if err != nil {
 			return err
 		}
+		if v.Disabled {
+			err = p.noteRevoked(ctx, journal.Entry{Tenant: v.Tenant, Kind: journal.Person, Subject: v.ID})
+		}
+		if err != nil {
+			return err
+		}
 		if err := p.putIdentities(ctx, v); err != nil {
 			return err
 		}
@@ -182,11 +189,21 @@ func (p *ports) PutFactor(ctx context.Context, v identity.Factor) error {
 	if err != nil {
 		return err
 	}
-	return p.write(ctx, `INSERT INTO factor (tenant, id, person_id, kind, secret, counter, created)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (tenant, id) DO UPDATE SET person_id = excluded.person_id, kind = excluded.kind,
-			secret = excluded.secret, counter = excluded.counter, created = excluded.created`,
-		v.Tenant, v.ID, v.PersonID, string(v.Kind), secret, v.Counter, micros(v.Created))
+	args := []any{v.Tenant, v.ID, v.PersonID, string(v.Kind), secret, v.Counter, micros(v.Created)}
+	return p.atomic(ctx, func(p *ports) error {
+		created, err := p.won(ctx, `INSERT INTO factor (tenant, id, person_id, kind, secret, counter, created)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, id) DO NOTHING`, args...)
+		if err != nil || created {
+			return err
+		}
+		// The value before must not come back with a backup.
+		err = p.noteRevoked(ctx, journal.Entry{Tenant: v.Tenant, Kind: journal.Factor, Subject: v.ID})
+		if err != nil {
+			return err
+		}
+		return p.write(ctx, `UPDATE factor SET person_id = $3, kind = $4, secret = $5, counter = $6, created = $7
+			WHERE tenant = $1 AND id = $2`, args...)
+	})
 }
 
 // AdvanceFactor implements identity.Store.

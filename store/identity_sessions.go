@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/watch"
 )
 
@@ -30,17 +31,23 @@ func (p *ports) SessionByHash(ctx context.Context, tenant, hash string) (identit
 // UpdateSession implements identity.Store. A session that was ended meanwhile
 // stays ended, whatever the given value says.
 func (p *ports) UpdateSession(ctx context.Context, v identity.Session) error {
-	var found bool
-	err := p.atomic(ctx, func(p *ports) (err error) {
-		found, err = p.updateSession(ctx, v)
-		if err != nil || !found || v.Ended.IsZero() {
-			return err
+	update := func(p *ports) (bool, error) {
+		found, err := p.updateSession(ctx, v)
+		switch {
+		case err != nil:
+			return false, err
+		case !found:
+			return false, notFound("session")
+		case v.Ended.IsZero():
+			return true, nil
 		}
-		return p.changed(ctx, watch.Change{Tenant: v.Tenant, Kind: watch.Session, Key: v.Hash})
-	})
-	if err == nil && !found {
-		return notFound("session")
+		return true, p.changed(ctx, watch.Change{Tenant: v.Tenant, Kind: watch.Session, Key: v.Hash})
 	}
+	if v.Ended.IsZero() {
+		_, err := update(p)
+		return err
+	}
+	_, err := p.revoking(ctx, journal.Entry{Tenant: v.Tenant, Kind: journal.Session, Subject: v.Hash}, update)
 	return err
 }
 
@@ -54,8 +61,11 @@ func (p *ports) updateSession(ctx context.Context, v identity.Session) (found bo
 
 // EndSession implements identity.Store.
 func (p *ports) EndSession(ctx context.Context, tenant, hash string, t time.Time) error {
-	_, err := p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.Session, Key: hash},
-		`UPDATE login_session SET ended = $3 WHERE tenant = $1 AND hash = $2 AND ended = 0`, tenant, hash, micros(t))
+	e := journal.Entry{Tenant: tenant, Kind: journal.Session, Subject: hash}
+	_, err := p.revoking(ctx, e, func(p *ports) (bool, error) {
+		return p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.Session, Key: hash},
+			`UPDATE login_session SET ended = $3 WHERE tenant = $1 AND hash = $2 AND ended = 0`, tenant, hash, micros(t))
+	})
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/watch"
 )
@@ -37,13 +38,21 @@ func (p *ports) PutSigningKey(ctx context.Context, v keys.SigningKey) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.alter(ctx, watch.Change{Tenant: v.Tenant, Kind: watch.SigningKeys}, `INSERT INTO signing_key (tenant, kid, key_use, alg, private_key, created, signs, retired)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (tenant, kid) DO UPDATE SET key_use = excluded.key_use, alg = excluded.alg,
-			private_key = excluded.private_key, created = excluded.created, signs = excluded.signs,
-			retired = excluded.retired`,
-		v.Tenant, v.KID, string(v.Use), v.Alg, private, micros(v.Created), micros(v.Signs), micros(v.Retired))
-	return err
+	return p.atomic(ctx, func(p *ports) error {
+		if !v.Retired.IsZero() {
+			err := p.noteRevoked(ctx, journal.Entry{Tenant: v.Tenant, Kind: journal.SigningKey, Subject: v.KID})
+			if err != nil {
+				return err
+			}
+		}
+		_, err = p.alter(ctx, watch.Change{Tenant: v.Tenant, Kind: watch.SigningKeys}, `INSERT INTO signing_key (tenant, kid, key_use, alg, private_key, created, signs, retired)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (tenant, kid) DO UPDATE SET key_use = excluded.key_use, alg = excluded.alg,
+				private_key = excluded.private_key, created = excluded.created, signs = excluded.signs,
+				retired = excluded.retired`,
+			v.Tenant, v.KID, string(v.Use), v.Alg, private, micros(v.Created), micros(v.Signs), micros(v.Retired))
+		return err
+	})
 }
 
 // Secret implements keys.Store.

@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/oauth"
@@ -32,11 +35,35 @@ func (p *ports) Clients(ctx context.Context, tenant string) ([]oauth.Client, err
 // PutClient implements oauth.ClientStore. The epoch never goes back, so that a
 // writer with an old copy cannot bring dead tokens to life.
 func (p *ports) PutClient(ctx context.Context, v oauth.Client) error {
-	_, err := p.alter(ctx, watch.Change{Tenant: v.Tenant, Kind: watch.Client, Key: v.ID}, `INSERT INTO client (tenant, id, epoch, body) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body,
-			epoch = CASE WHEN excluded.epoch > client.epoch THEN excluded.epoch ELSE client.epoch END`,
-		v.Tenant, v.ID, v.Epoch, doc(v))
-	return err
+	return p.atomic(ctx, func(p *ports) error {
+		have, err := p.ClientByID(ctx, v.Tenant, v.ID)
+		if err != nil && !errs.Is(err, errs.NotFound) {
+			return err
+		}
+		if err == nil && narrows(have, v) {
+			err = p.noteRevoked(ctx, journal.Entry{Tenant: v.Tenant, Kind: journal.Client, Subject: v.ID})
+			if err != nil {
+				return err
+			}
+		}
+		_, err = p.alter(ctx, watch.Change{Tenant: v.Tenant, Kind: watch.Client, Key: v.ID}, `INSERT INTO client (tenant, id, epoch, body) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (tenant, id) DO UPDATE SET body = excluded.body,
+				epoch = CASE WHEN excluded.epoch > client.epoch THEN excluded.epoch ELSE client.epoch END`,
+			v.Tenant, v.ID, v.Epoch, doc(v))
+		return err
+	})
+}
+
+// narrows reports whether something ends that the client could do before: it
+// was disabled, its tokens were ended, or a credential was taken from it.
+func narrows(before, after oauth.Client) bool {
+	for _, hash := range before.SecretHashes {
+		if !slices.Contains(after.SecretHashes, hash) {
+			return true
+		}
+	}
+	return after.Disabled && !before.Disabled || after.Epoch > before.Epoch || before.JWKSURI != after.JWKSURI ||
+		len(before.JWKS) > 0 && string(before.JWKS) != string(after.JWKS)
 }
 
 // CreateLaunch implements oauth.ClientStore.

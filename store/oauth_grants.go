@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/oauth"
 )
@@ -68,6 +69,9 @@ func (p *ports) ExtendGrant(ctx context.Context, tenant, id string, ends time.Ti
 
 // RevokeGrant implements oauth.GrantStore.
 func (p *ports) RevokeGrant(ctx context.Context, tenant, id, reason string, t time.Time) (bool, error) {
-	return p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.Grant, Key: id}, `UPDATE app_grant SET revoked = $3, reason = $4 WHERE tenant = $1 AND id = $2 AND revoked = 0`,
-		tenant, id, micros(t), reason)
+	e := journal.Entry{Tenant: tenant, Kind: journal.Grant, Subject: id}
+	return p.revoking(ctx, e, func(p *ports) (bool, error) {
+		return p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.Grant, Key: id}, `UPDATE app_grant SET revoked = $3, reason = $4 WHERE tenant = $1 AND id = $2 AND revoked = 0`,
+			tenant, id, micros(t), reason)
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/oauth"
 )
@@ -82,10 +83,13 @@ func (p *ports) UseAssertion(ctx context.Context, tenant, issuer, jti string, ex
 
 // RevokeToken implements oauth.TokenStore.
 func (p *ports) RevokeToken(ctx context.Context, tenant, jti string, expires time.Time) error {
-	_, err := p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.Token, Key: jti}, `INSERT INTO revoked_token (tenant, jti, expires) VALUES ($1, $2, $3)
-		ON CONFLICT (tenant, jti) DO UPDATE SET expires =
-			CASE WHEN excluded.expires > revoked_token.expires THEN excluded.expires ELSE revoked_token.expires END`,
-		tenant, jti, micros(expires))
+	e := journal.Entry{Tenant: tenant, Kind: journal.Token, Subject: jti, Until: expires.UTC()}
+	_, err := p.revoking(ctx, e, func(p *ports) (bool, error) {
+		return p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.Token, Key: jti}, `INSERT INTO revoked_token (tenant, jti, expires) VALUES ($1, $2, $3)
+			ON CONFLICT (tenant, jti) DO UPDATE SET expires =
+				CASE WHEN excluded.expires > revoked_token.expires THEN excluded.expires ELSE revoked_token.expires END`,
+			tenant, jti, micros(expires))
+	})
 	return err
 }
 

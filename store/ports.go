@@ -9,6 +9,7 @@ import (
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/watch"
 )
@@ -33,6 +34,10 @@ type ports struct {
 	failed error
 	// changes are what this transaction makes old in memory.
 	changes []watch.Change
+	// revocations are those of this transaction; journals tells whether a
+	// journal waits for them.
+	revocations []journal.Entry
+	journals    bool
 }
 
 // atomic runs several statements in the transaction under way, or in one of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/proxy"
@@ -82,6 +83,10 @@ func (p *ports) PutRelatedPerson(ctx context.Context, v proxy.RelatedPerson, ifV
 			return p.createRelated(ctx, v, args)
 		}
 		before, err := p.retire(ctx, "related_person", relatedColumns, v.Tenant, v.ID, ifVersion)
+		if err != nil {
+			return err
+		}
+		err = p.noteRevoked(ctx, journal.Entry{Tenant: v.Tenant, Kind: journal.Relation, Subject: v.ID, Version: v.Version})
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
@@ -12,6 +13,7 @@ import (
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/jobs"
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
 	"github.com/mandate-health/mandate/internal/tenant"
@@ -44,6 +46,9 @@ type Options struct {
 	IDs ids.Source
 	// Clock dates named secrets and migrations; nil means clock.System.
 	Clock clock.Clock
+	// Journal has each revocation before the caller is told of it; nil means
+	// that nothing outside of the store knows of them.
+	Journal Journal
 }
 
 // Store implements the ports of all rooms on one engine. Used directly, a read
@@ -54,6 +59,13 @@ type Store struct {
 	engine     Engine
 	migrations fs.FS
 	told       tellers
+	journal    Journal
+
+	// tending guards what the journal has and the store does not note yet.
+	tending sync.Mutex
+	brought []journal.Entry
+	heads   map[string]journal.Head
+	noted   map[string]journal.Head
 }
 
 var (
@@ -77,8 +89,11 @@ func New(engine Engine, o Options) *Store {
 	if o.Clock == nil {
 		o.Clock = clock.System{}
 	}
-	s := &Store{engine: engine, migrations: migrations.FS}
-	s.ports = &ports{conn: engine.Read(), begin: s.inTx, sealer: o.Sealer, ids: o.IDs, clock: o.Clock, dialect: engine.Dialect(), memo: &clientMemo{}}
+	s := &Store{engine: engine, migrations: migrations.FS, journal: o.Journal, heads: map[string]journal.Head{}}
+	s.ports = &ports{
+		conn: engine.Read(), begin: s.inTx, sealer: o.Sealer, ids: o.IDs, clock: o.Clock, dialect: engine.Dialect(),
+		memo: &clientMemo{}, journals: o.Journal != nil,
+	}
 	return s
 }
 
@@ -125,7 +140,7 @@ func (s *Store) attempt(ctx context.Context, eager bool, fn func(*ports) error) 
 	var tx *ports
 	err := s.engine.InTx(ctx, func(c Conn) error {
 		tx = &ports{conn: c, eager: eager, sealer: s.sealer, ids: s.ids, clock: s.clock, dialect: s.dialect,
-			kept: &keys.Kept{}, memo: s.memo}
+			kept: &keys.Kept{}, memo: s.memo, journals: s.journals}
 		err := fn(tx)
 		if tx.failed != nil && (err == nil || retryable(tx.failed) || unanswered(tx.failed)) {
 			return tx.failed
@@ -139,7 +154,10 @@ func (s *Store) attempt(ctx context.Context, eager bool, fn func(*ports) error) 
 		// After an error too: the commit may have happened all the same.
 		s.told.tell(tx.changes)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.bring(ctx, tx.revocations)
 }
 
 // pause waits a random time, longer with each try. It gives false when the

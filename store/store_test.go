@@ -32,7 +32,10 @@ func (f *flaky) Scan(...any) error                                  { return sto
 func (f *flaky) Read() store.Conn                                   { return f }
 func (f *flaky) Ping(context.Context) error                         { return nil }
 func (f *flaky) Dialect() store.Dialect                             { return store.Dialect{} }
-func (f *flaky) Close() error                                       { return nil }
+func (f *flaky) Snapshot(_ context.Context, fn func(store.Conn) error) error {
+	return fn(f)
+}
+func (f *flaky) Close() error { return nil }
 
 func TestInTxRunsAgain(t *testing.T) {
 	lostRace := func(n int) func(int) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/tenant"
 )
 
@@ -28,9 +29,16 @@ func (p *ports) AddTenant(ctx context.Context, v tenant.Tenant) error {
 
 // SetTenantState implements tenant.Store.
 func (p *ports) SetTenantState(ctx context.Context, id string, state tenant.State) error {
-	won, err := p.won(ctx, `UPDATE tenant SET state = $2 WHERE id = $1`, id, string(state))
-	if err == nil && !won {
-		return notFound("tenant")
-	}
-	return err
+	return p.atomic(ctx, func(p *ports) error {
+		won, err := p.won(ctx, `UPDATE tenant SET state = $2 WHERE id = $1`, id, string(state))
+		switch {
+		case err != nil:
+			return err
+		case !won:
+			return notFound("tenant")
+		case state == tenant.Active:
+			return nil
+		}
+		return p.noteRevoked(ctx, journal.Entry{Tenant: id, Kind: journal.Tenant, Subject: id})
+	})
 }

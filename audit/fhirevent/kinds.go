@@ -71,6 +71,8 @@ func shapes() map[audit.Kind]shape {
 		audit.KeyChanged:          sec(alert, configChanged, own("key-change")),
 		audit.ConfigurationLoaded: sec(alert, software, own("configuration-load")),
 		audit.TenantChanged:       sec(alert, configChanged, own("tenant-change")),
+		audit.BackupMade:          sec(alert, software, own("backup-make")),
+		audit.StoreRestored:       sec(alert, software, own("store-restore")),
 		audit.AuditRead:           sec(logUsed, own("audit-read")),
 		audit.AuditExported:       sec(logUsed, own("audit-export")),
 		audit.AuditErased:         sec(logUsed, own("audit-erase")),

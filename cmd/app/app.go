@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/health"
 	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/internal/tlsconf"
@@ -40,6 +41,7 @@ type App struct {
 	sweeper  sweeper
 	feed     *watch.Feed
 	memory   *store.Memory
+	journal  *journal.Journal
 	queue    *audit.Queue
 	sealer   *audit.Sealer
 	ring     *keys.Ring

@@ -22,6 +22,8 @@ type commands struct {
 	Migrate  migrateCommand  `cmd:"" help:"Look at and change the tables of the store."`
 	Account  accountCommand  `cmd:"" help:"Manage the accounts of people."`
 	Audit    auditCommand    `cmd:"" help:"Verify the audit log and prove what stands in it."`
+	Backup   backupCommand   `cmd:"" help:"Make, check and rehearse backups."`
+	Restore  restoreCommand  `cmd:"" help:"Restore a backup into a new store, without bringing back what was revoked since."`
 	Config   configCommand   `cmd:"" help:"Check, print and explain the configuration."`
 	Client   clientCommand   `cmd:"" help:"Manage the registered apps and services."`
 	Tenant   tenantCommand   `cmd:"" help:"Manage the organizations that one process serves apart from one another."`

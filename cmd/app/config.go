@@ -11,6 +11,7 @@ import (
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/config"
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/tlsconf"
 )
 
@@ -68,6 +69,10 @@ type Config struct {
 	Transport tlsconf.Config `embed:"" section:"tls"`
 	HTTP      HTTPConfig     `embed:"" section:"http"`
 
+	Backup BackupConfig `embed:"" section:"backup"`
+
+	// journal has every revocation; set by Run when one is configured.
+	journal *journal.Journal
 	// TLS serves HTTPS under a self-made authority (development only).
 	TLS bool `kong:"-"`
 	// Reset empties the data folder first (development only).
@@ -119,6 +124,7 @@ func (c *Config) Validate() error {
 		f.Add("revocation_staleness", "%s is not between 0s and %s", c.Staleness, maxStaleness)
 	}
 	c.validateKeys(&f)
+	c.Backup.validate(c.Data, &f)
 	if !c.Dev {
 		c.validateServe(&f)
 	}

@@ -26,7 +26,11 @@ func openStore(ctx context.Context, cfg Config, c clock.Clock, src ids.Source) (
 	if err != nil {
 		return nil, err
 	}
-	return openSealed(ctx, cfg, store.Options{IDs: src, Clock: c, Sealer: sealer})
+	o := store.Options{IDs: src, Clock: c, Sealer: sealer}
+	if cfg.journal != nil {
+		o.Journal = cfg.journal
+	}
+	return openSealed(ctx, cfg, o)
 }
 
 // newSealer gives what encrypts the store. Only development reads what an

@@ -18,10 +18,14 @@ type leaderJob struct {
 
 // leaderJobs lists them. The store's clock says when each is due.
 func (a *App) leaderJobs() []leaderJob {
-	return []leaderJob{
+	all := []leaderJob{
 		{"housekeeping", time.Minute, a.housekeep},
 		{"audit-seal", audit.TickEvery, a.sealAudits},
 	}
+	if a.cfg.Backup.To != "" {
+		all = append(all, leaderJob{"backup", min(backupLook, a.cfg.Backup.Every), a.backup})
+	}
+	return all
 }
 
 // startJobs does this node's share of the leader-only jobs, and what each node

@@ -45,10 +45,21 @@ func Run(ctx context.Context, cfg Config) error {
 	if cfg.DatabasePlaintext {
 		a.log.WarnContext(ctx, "UNSAFE: the database may be reached without verified TLS; who is in between reads and changes everything")
 	}
+	if a.journal, err = openJournal(cfg.Backup, a.clock, a.ids); err != nil {
+		return explain(err)
+	}
+	cfg.journal = a.journal
 	if a.store, err = openStore(ctx, cfg, a.clock, a.ids); err != nil {
 		return explain(err)
 	}
 	defer closing(ctx, a.store, a.log)
+	defer a.closeJournal(ctx)
+	if err := a.openAfterRestore(ctx); err != nil {
+		return explain(err)
+	}
+	if err := a.settleJournal(ctx); err != nil {
+		return explain(err)
+	}
 	return a.serve(ctx, main)
 }
 

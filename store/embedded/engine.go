@@ -25,6 +25,9 @@ type Config struct {
 	Dir string
 	// Empty removes the store that the folder holds, once the folder is taken.
 	Empty bool
+	// ReadOnly opens the folder beside the process that has it; there must be
+	// a store in it. Nothing can be written.
+	ReadOnly bool
 	// Readers is the number of read connections; 0 means 4, or one per
 	// processor when there are more.
 	Readers int
@@ -50,6 +53,9 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	dir, err := filepath.Abs(c.Dir)
 	if err != nil {
 		return nil, errUnwritable(c.Dir, err)
+	}
+	if c.ReadOnly {
+		return openBeside(ctx, dir, c)
 	}
 	lock, err := lockFolder(dir)
 	if err != nil {
@@ -92,6 +98,10 @@ func (e *Engine) open(ctx context.Context, dir string, c Config) error {
 		return errUnwritable(dir, err)
 	}
 	e.writer = newWriter(conn)
+	return e.openReader(ctx, path, c)
+}
+
+func (e *Engine) openReader(ctx context.Context, path string, c Config) error {
 	db, err := sql.Open("sqlite", dsn(path, c.BusyTimeout)+"&_pragma=query_only(1)")
 	if err != nil {
 		return translate(err)
@@ -100,6 +110,20 @@ func (e *Engine) open(ctx context.Context, dir string, c Config) error {
 	db.SetMaxIdleConns(c.Readers)
 	e.reader = &reader{db: db}
 	return e.Ping(ctx)
+}
+
+// openBeside opens a store for reading that another process may have.
+func openBeside(ctx context.Context, dir string, c Config) (*Engine, error) {
+	path := filepath.Join(dir, "mandate.db")
+	if _, err := os.Stat(path); err != nil {
+		return nil, errs.Wrap(err, errs.NotFound, "data-folder-empty", fmt.Sprintf("There is no store in the data folder %s.", dir))
+	}
+	c.Readers, c.BusyTimeout = 2, 5*time.Second
+	e := &Engine{}
+	if err := e.openReader(ctx, path, c); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
 }
 
 // dsn sets what every connection needs. In WAL mode synchronous=FULL makes
@@ -115,6 +139,9 @@ func dsn(path string, busy time.Duration) string {
 
 // InTx implements store.Engine.
 func (e *Engine) InTx(ctx context.Context, fn func(store.Conn) error) error {
+	if e.writer == nil {
+		return errs.New(errs.Unavailable, "store-read-only", "The data folder was opened for reading only.")
+	}
 	return e.writer.do(ctx, fn)
 }
 
@@ -138,6 +165,7 @@ func (e *Engine) Dialect() store.Dialect {
 		HasTable:  "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
 		Integrity: "PRAGMA integrity_check",
 		Now:       "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+		Columns:   columns, References: references,
 	}
 }
 
@@ -153,7 +181,9 @@ func (e *Engine) Close() error {
 	if e.write != nil {
 		all = append(all, e.write.Close())
 	}
-	all = append(all, e.lock.Close())
+	if e.lock != nil {
+		all = append(all, e.lock.Close())
+	}
 	return errors.Join(all...)
 }
 

@@ -162,6 +162,8 @@ func (e *Engine) Dialect() store.Dialect {
 		},
 		SkipLocked: " FOR UPDATE SKIP LOCKED",
 		Now:        "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+		Columns:    columns,
+		References: references,
 	}
 	if e.listens {
 		d.Notify = "SELECT pg_notify('" + channel + "', '')"

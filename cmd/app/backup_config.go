@@ -1,0 +1,167 @@
+package app
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/backup"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/config"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/journal"
+)
+
+// BackupConfig says how a server is backed up.
+type BackupConfig struct {
+	// Key is the writer key; To the folder for scheduled backups, empty makes
+	// none.
+	Key       string        `name:"backup-key" key:"key_file" help:"Writer key for backups and the revocation journal; see mandate backup keygen." placeholder:"FILE" type:"existingfile"`
+	To        string        `name:"backup-to" key:"to" help:"Folder that gets a backup at intervals, best a mounted share of another machine." placeholder:"DIR"`
+	Every     time.Duration `name:"backup-every" key:"every" default:"24h" help:"Time between scheduled backups (default ${default})."`
+	Keep      int           `name:"backup-keep" key:"keep" default:"30" help:"Number of newest backups that stay; 0 keeps all (default ${default})."`
+	KeepFor   time.Duration `name:"backup-keep-for" key:"keep_for" default:"720h" help:"Time for which every backup stays (default ${default})."`
+	Immutable bool          `name:"backup-immutable" key:"immutable" help:"Make each backup immutable (chattr +i); needs ext4, xfs or btrfs and CAP_LINUX_IMMUTABLE."`
+	// Journal is the folder of the revocation journal.
+	Journal string `name:"revocation-journal" key:"revocation_journal" help:"Folder, apart from the store, that has every revocation before it is confirmed." placeholder:"DIR"`
+}
+
+func (c *BackupConfig) validate(data string, f *config.Faults) {
+	if (c.To != "" || c.Journal != "") && c.Key == "" {
+		f.Add("backup.key_file", "backups and the revocation journal need the writer key of mandate backup keygen")
+	}
+	if c.To != "" && c.Every < time.Minute {
+		f.Add("backup.every", "must be at least 1m")
+	}
+	if c.Keep < 0 || c.KeepFor < 0 {
+		f.Add("backup.keep", "must not be negative")
+	}
+	for key, dir := range map[string]string{"backup.to": c.To, "backup.revocation_journal": c.Journal} {
+		if dir != "" && data != "" && within(dir, data) {
+			f.Add(key, "%q lies inside the data folder, with which it would be lost", dir)
+		}
+	}
+}
+
+// within reports whether a path lies in a folder.
+func within(path, folder string) bool {
+	p, err1 := filepath.Abs(path)
+	d, err2 := filepath.Abs(folder)
+	rel, err3 := filepath.Rel(d, p)
+	return err1 == nil && err2 == nil && err3 == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(os.PathSeparator))
+}
+
+func (c *BackupConfig) retention() backup.Retention {
+	return backup.Retention{Keep: c.Keep, For: c.KeepFor}
+}
+
+// openJournal begins a segment of the revocation journal. Without one
+// configured it gives nil.
+func openJournal(cfg BackupConfig, clk clock.Clock, src ids.Source) (*journal.Journal, error) {
+	if cfg.Journal == "" {
+		return nil, nil
+	}
+	key, err := backup.LoadWriter(cfg.Key)
+	if err != nil {
+		return nil, err
+	}
+	return journal.Open(journal.Config{Dir: cfg.Journal, Key: key.Signer(), Clock: clk, IDs: src})
+}
+
+const (
+	// tendEvery is how often a server looks for revocations that no process
+	// brought to the journal; beatEvery how often it says that it still does.
+	tendEvery = 2 * time.Second
+	beatEvery = 30 * time.Second
+	// settle is for how long what works once could still be used after the
+	// last sign of life of a lost server: five minutes for a client assertion
+	// (SMART ASY-07), one for clocks.
+	settle = 6 * time.Minute
+)
+
+// openAfterRestore refuses a store whose restore did not end, and waits until
+// what works once cannot be used a second time: a client assertion or a
+// one-time code that was used after the backup is not known to be.
+func (a *App) openAfterRestore(ctx context.Context) error {
+	r, err := a.store.Restored(ctx)
+	if errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r.Finished.IsZero() {
+		return errs.New(errs.Conflict, "restore-unfinished",
+			"This store is being restored and may hold what was revoked. Run the same mandate restore again; it goes on where it stopped.")
+	}
+	wait := r.Opens.Sub(a.clock.Now())
+	if wait <= 0 {
+		return nil
+	}
+	a.log.WarnContext(ctx, "restored store: waiting until assertions and codes used before the loss have ended", "until", r.Opens, "seconds", int(wait.Seconds()))
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// settleJournal brings to the journal what a killed process left, before
+// anybody is answered, and goes on doing so until ctx ends.
+func (a *App) settleJournal(ctx context.Context) error {
+	if a.journal == nil {
+		heads, err := a.store.JournalHeads(ctx)
+		if err == nil && len(heads) > 0 {
+			a.log.WarnContext(ctx, "this store has a revocation journal, and this server was started without it: a backup restored later would not know what is revoked now", "setting", "backup.revocation_journal")
+		}
+		return err
+	}
+	if err := a.store.TendJournal(ctx, true); err != nil {
+		return err
+	}
+	go func() {
+		tick := time.NewTicker(tendEvery)
+		defer tick.Stop()
+		beaten := a.clock.Now()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			var err error
+			if now := a.clock.Now(); now.Sub(beaten) >= beatEvery || now.Before(beaten) {
+				beaten = now
+				err = a.journal.Beat(ctx)
+			}
+			if err == nil {
+				err = a.store.TendJournal(ctx, false)
+			}
+			if err != nil && ctx.Err() == nil {
+				a.log.ErrorContext(ctx, "revocations not brought to the journal", "err", err)
+			}
+		}
+	}()
+	return nil
+}
+
+// closeJournal notes how far the journal has come and ends its segment.
+func (a *App) closeJournal(ctx context.Context) {
+	if a.journal == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.HTTP.complete().DrainTimeout)
+	defer cancel()
+	if err := a.store.TendJournal(ctx, true); err != nil {
+		a.log.ErrorContext(ctx, "revocations not brought to the journal", "err", err)
+	}
+	if err := a.journal.Close(); err != nil {
+		a.log.ErrorContext(ctx, "revocation journal not closed", "err", err)
+	}
+}

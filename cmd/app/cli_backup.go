@@ -1,0 +1,219 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/backup"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/store"
+	"github.com/mandate-health/mandate/store/embedded"
+)
+
+// backupCommand makes and looks after backups.
+type backupCommand struct {
+	Make   backupMake   `cmd:"" default:"withargs" help:"Make a backup now. Servers may go on."`
+	Keygen backupKeygen `cmd:"" help:"Make the pair of keys: one for the servers, one to be kept apart."`
+	List   backupList   `cmd:"" help:"List the backups of a folder."`
+	Verify backupVerify `cmd:"" help:"Read a whole backup and check it; with the reader key also what is inside."`
+}
+
+type backupMake struct {
+	storeFlags
+	To        string        `required:"" help:"Folder for the backup, best a mounted share of another machine." placeholder:"DIR"`
+	Key       string        `name:"backup-key" required:"" help:"Writer key; see mandate backup keygen." placeholder:"FILE" type:"existingfile"`
+	Keep      int           `name:"backup-keep" default:"0" help:"Number of newest backups that stay; 0 keeps all."`
+	KeepFor   time.Duration `name:"backup-keep-for" default:"720h" help:"Time for which every backup stays (default ${default})."`
+	Immutable bool          `name:"backup-immutable" help:"Make the backup immutable (chattr +i)."`
+}
+
+// Run makes a backup. A server may have the embedded store open: it is only
+// read.
+func (c *backupMake) Run(s *streams) error {
+	cfg, err := c.load(s)
+	if err != nil {
+		return err
+	}
+	folder, err := backup.OpenFolder(c.To, c.Immutable)
+	if err != nil {
+		return explain(err)
+	}
+	key, err := backup.LoadWriter(c.Key)
+	if err != nil {
+		return explain(err)
+	}
+	st, err := openAsIs(s.ctx, cfg)
+	if err != nil {
+		return explain(err)
+	}
+	defer closing(s.ctx, st, slog.New(slog.NewTextHandler(s.err, nil)))
+	clk := clock.System{}
+	m, err := backups{store: st, folder: folder, key: key, clock: clk, ids: ids.Source{}}.make(s.ctx)
+	if err != nil {
+		return explain(err)
+	}
+	fmt.Fprintf(s.out, "backup %s of %s: %d rows of %d tables, %d bytes\n%s\n", m.ID, m.Taken.Format(time.RFC3339), m.Rows, m.Tables, m.Size, m.Path)
+	if err := recordBackup(s.ctx, cfg, m); err != nil {
+		fmt.Fprintf(s.err, "mandate: the backup is not in the audit log: %v\n", explain(err))
+	}
+	gone, err := folder.Prune(s.ctx, backup.Retention{Keep: c.Keep, For: c.KeepFor}, clk.Now(), key.Verifier())
+	for _, k := range gone {
+		fmt.Fprintf(s.out, "deleted the old %s\n", k.Path)
+	}
+	return explained(err)
+}
+
+// recordBackup tells the audit log of a backup, where the log can be written:
+// who makes backups needs no key of the store, and a server may have it open.
+func recordBackup(ctx context.Context, cfg Config, m made) error {
+	clk, src := clock.System{}, ids.Source{}
+	provider, err := openKeys(ctx, cfg, clk, false)
+	if err != nil {
+		return err
+	}
+	st, err := openSealed(ctx, cfg, store.Options{
+		IDs: src, Clock: clk, Sealer: keys.NewEnvelope(keys.EnvelopeConfig{Provider: provider, Clock: clk, AcceptPlain: true}),
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(st.AppendAudit(ctx, m.event(clk.Now())), st.Close())
+}
+
+// openAsIs opens a store without changing its tables. The embedded one is only
+// read and may be in use by a server.
+func openAsIs(ctx context.Context, cfg Config) (*store.Store, error) {
+	o := store.Options{IDs: ids.Source{}, Clock: clock.System{}}
+	if cfg.Database == "" {
+		engine, err := embedded.Open(ctx, embedded.Config{Dir: cfg.Data, ReadOnly: true})
+		if err != nil {
+			return nil, err
+		}
+		return store.New(engine, o), nil
+	}
+	engine, err := openEngine(ctx, cfg, 0)
+	if err != nil {
+		return nil, err
+	}
+	return store.New(engine, o), nil
+}
+
+type backupKeygen struct {
+	Writer string `required:"" help:"File for the writer key, which goes to the servers." placeholder:"FILE"`
+	Reader string `required:"" help:"File for the reader key, which opens backups: take it off this machine." placeholder:"FILE"`
+}
+
+// Run makes the keys.
+func (c *backupKeygen) Run(s *streams) error {
+	w, r, err := backup.NewKeys(ids.Source{})
+	if err != nil {
+		return explain(err)
+	}
+	if err := backup.SaveReader(c.Reader, r); err != nil {
+		return explain(err)
+	}
+	if err := backup.SaveWriter(c.Writer, w); err != nil {
+		_ = os.Remove(c.Reader) // half a pair is worth nothing
+		return explain(err)
+	}
+	fmt.Fprintf(s.out, `pair of keys %s
+writer key: %s — copy it to the servers; it makes backups and cannot read them
+reader key: %s — move it to where no server and no backup is, in two copies; without it every backup is lost
+`, w.ID, c.Writer, c.Reader)
+	return nil
+}
+
+type backupList struct {
+	In   string `arg:"" help:"Folder with backups." placeholder:"DIR"`
+	JSON bool   `name:"json" help:"Print as JSON."`
+}
+
+// Run lists the backups.
+func (c *backupList) Run(s *streams) error {
+	folder, err := backup.OpenFolder(c.In, false)
+	if err != nil {
+		return explain(err)
+	}
+	all, err := folder.List()
+	if err != nil {
+		return explain(err)
+	}
+	if c.JSON {
+		e := json.NewEncoder(s.out)
+		e.SetIndent("", "  ")
+		return e.Encode(all)
+	}
+	t := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "TAKEN\tBACKUP\tENGINE\tBYTES\tKEY\tFILE")
+	for _, k := range all {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%.8s\t%s\n", k.Taken.Format(time.RFC3339), k.ID, k.Engine, k.Size, k.Key, k.Path)
+	}
+	return t.Flush()
+}
+
+type backupVerify struct {
+	From     string `arg:"" help:"A backup, a folder of which the newest is taken, or with --evidence the evidence of a drill." placeholder:"FILE|DIR"`
+	Key      string `name:"backup-key" required:"" help:"Reader key to check everything, or writer key to check that nothing was changed." placeholder:"FILE" type:"existingfile"`
+	Evidence bool   `help:"Check the evidence of a drill with the writer key."`
+}
+
+// Run checks a backup.
+func (c *backupVerify) Run(s *streams) error {
+	if c.Evidence {
+		return c.evidence(s)
+	}
+	from, err := newest(c.From)
+	if err != nil {
+		return explain(err)
+	}
+	reader, err := backup.LoadReader(c.Key)
+	if err == nil {
+		_, total, err := examine(from.Path, reader)
+		if err != nil {
+			return explain(err)
+		}
+		fmt.Fprintf(s.out, "backup %s of %s is whole: %d rows of %d tables, each sum right, signed by the writer key\n",
+			from.ID, from.Taken.Format(time.RFC3339), total.Rows, total.Tables)
+		return nil
+	}
+	writer, wrong := backup.LoadWriter(c.Key)
+	if wrong != nil {
+		return explain(wrong)
+	}
+	file, err := backup.OpenFile(from.Path)
+	if err != nil {
+		return explain(err)
+	}
+	defer file.Close()
+	if _, err := backup.CheckSignature(file, writer.Verifier()); err != nil {
+		return explain(err)
+	}
+	fmt.Fprintf(s.out, "backup %s of %s is as it was written (the signature is right; what is inside takes the reader key to check)\n",
+		from.ID, from.Taken.Format(time.RFC3339))
+	return nil
+}
+
+func (c *backupVerify) evidence(s *streams) error {
+	writer, err := backup.LoadWriter(c.Key)
+	if err != nil {
+		return explain(err)
+	}
+	text, err := os.ReadFile(c.From)
+	if err != nil {
+		return fmt.Errorf("the evidence cannot be read: %w", err)
+	}
+	report, err := backup.CheckEvidence(text, writer.Evidence)
+	if err != nil {
+		return explain(err)
+	}
+	fmt.Fprintf(s.out, "the evidence is as the holder of the reader key signed it:\n%s\n", report)
+	return nil
+}

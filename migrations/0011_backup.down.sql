@@ -1,0 +1,3 @@
+DROP TABLE restore;
+DROP TABLE revocation_segment;
+DROP TABLE revocation;
