@@ -79,13 +79,17 @@ func recordBackup(ctx context.Context, cfg Config, m made) error {
 	if err != nil {
 		return err
 	}
-	st, err := openSealed(ctx, cfg, store.Options{
-		IDs: src, Clock: clk, Sealer: keys.NewEnvelope(keys.EnvelopeConfig{Provider: provider, Clock: clk, AcceptPlain: true}),
-	})
+	engine, err := openEngine(ctx, cfg, 0)
 	if err != nil {
 		return err
 	}
-	return errors.Join(st.AppendAudit(ctx, m.event(clk.Now())), st.Close())
+	st := store.New(engine, store.Options{
+		IDs: src, Clock: clk, Sealer: keys.NewEnvelope(keys.EnvelopeConfig{Provider: provider, Clock: clk, AcceptPlain: true}),
+	})
+	if err = st.OpenAllKeys(ctx); err == nil {
+		err = st.AppendAudit(ctx, m.event(clk.Now()))
+	}
+	return errors.Join(err, st.Close())
 }
 
 // openAsIs opens a store without changing its tables. The embedded one is only

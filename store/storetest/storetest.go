@@ -95,7 +95,7 @@ func promises() []section {
 // Run checks an engine. open gives an engine on an empty database of its own
 // for each call.
 func Run(t *testing.T, open func(t *testing.T) store.Engine) {
-	for _, section := range slices.Concat(rooms(), keySections(), promises()) {
+	for _, section := range slices.Concat(rooms(), keySections(), backups(), promises()) {
 		t.Run(section.name, func(t *testing.T) { section.run(t, migrated(t, open(t))) })
 	}
 	// What looks behind the ports.
@@ -104,6 +104,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 		"code goes on while tables grow":        expansion,
 		"a statement that fails leaves nothing": faultAtEach,
 		"a lost race is run again":              raceAtEach,
+		"revocations go to the journal":         journaling,
 	} {
 		t.Run(name, func(t *testing.T) { run(t, open(t)) })
 	}
