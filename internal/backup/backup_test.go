@@ -243,10 +243,7 @@ func TestFolder(t *testing.T) {
 	if _, err := f.Put(backup.Header{ID: "99999999"}, func(io.Writer) error { return failed }); !errors.Is(err, failed) {
 		t.Error(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if found, err := os.ReadDir(dir); err != nil || len(found) != 6 {
+	if found, err := os.ReadDir(dir); err != nil || len(found) != 5 {
 		t.Error("a failed backup left something:", found, err)
 	}
 	now, rule := noon().AddDate(0, 0, 5), backup.Retention{Keep: 2, For: 73 * time.Hour}
