@@ -56,11 +56,6 @@ func (s *Service) PolicyFor(ctx context.Context, tenant, patient string) (*Polic
 	if err != nil {
 		return nil, err
 	}
-	return s.PolicyAt(ctx, tenant, patient, epoch)
-}
-
-// PolicyAt is PolicyFor for a caller who has just read the consent epoch.
-func (s *Service) PolicyAt(ctx context.Context, tenant, patient string, epoch int64) (*Policy, error) {
 	key := cacheKey{tenant, patient}
 	if p := s.cache.get(key, epoch); p != nil {
 		return p, nil

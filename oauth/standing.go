@@ -17,6 +17,9 @@ type Standing struct {
 	SessionEnds time.Time
 	// ConsentEpoch is that of the patient whose record the grant is about.
 	ConsentEpoch int64
+	// ApprovalEnded says that the Consent which records the grant was withdrawn:
+	// the grant is then over, however it was withdrawn (REV-03).
+	ApprovalEnded bool
 }
 
 // TokenRef is what an access token says about itself. GrantID is empty for a

@@ -13,11 +13,9 @@ import (
 	"github.com/mandate-health/mandate/internal/watch"
 )
 
-const selectPerson = `SELECT tenant, id, username, name, role, language, disabled, created FROM person `
-
 // PersonByID implements identity.Store.
 func (p *ports) PersonByID(ctx context.Context, tenant, id string) (identity.Person, error) {
-	return p.person(ctx, selectPerson+`WHERE tenant = $1 AND id = $2`, tenant, id)
+	return p.person(ctx, `p.id = $2`, tenant, id)
 }
 
 // PersonByUsername implements identity.Store.
@@ -27,7 +25,7 @@ func (p *ports) PersonByUsername(ctx context.Context, tenant, username string) (
 		return identity.Person{}, err
 	}
 	marks, args := in(blind, tenant)
-	return p.person(ctx, selectPerson+`WHERE tenant = $1 AND username_key IN (`+marks+`)`, args...)
+	return p.person(ctx, `p.username_key IN (`+marks+`)`, args...)
 }
 
 // in gives the marks of a list behind the first argument, and all arguments.
@@ -43,34 +41,39 @@ func in(values []string, first ...any) (string, []any) {
 // PersonByIdentity implements identity.Store. Of several accounts linked to
 // the resource, a verified link comes first.
 func (p *ports) PersonByIdentity(ctx context.Context, tenant string, ref fhir.Reference) (identity.Person, error) {
-	return p.person(ctx, selectPerson+`WHERE tenant = $1 AND id = (
+	return p.person(ctx, `p.id = (
 		SELECT person_id FROM person_identity WHERE tenant = $1 AND resource = $2
 		ORDER BY verified DESC, person_id LIMIT 1)`, tenant, ref.String())
 }
 
-func (p *ports) person(ctx context.Context, sql string, args ...any) (identity.Person, error) {
+// person reads an account, one row for each of its identities.
+func (p *ports) person(ctx context.Context, where string, args ...any) (identity.Person, error) {
+	var v identity.Person
 	var name []byte
-	person, err := one(ctx, p, "person", func(r Row) (v identity.Person, err error) {
-		err = r.Scan(&v.Tenant, &v.ID, &v.Username, &name, &v.Role, &v.Language, &v.Disabled, into(&v.Created))
-		return v, err
-	}, sql, args...)
+	rows, err := list(ctx, p, func(r Row) (id identity.Identity, err error) {
+		err = r.Scan(&v.Tenant, &v.ID, &v.Username, &name, &v.Role, &v.Language, &v.Disabled, into(&v.Created),
+			reference{&id.Resource}, &id.Patient, &id.Verified)
+		return id, err
+	}, `SELECT p.tenant, p.id, p.username, p.name, p.role, p.language, p.disabled, p.created,
+		COALESCE(i.resource, ''), COALESCE(i.patient, ''), COALESCE(i.verified, FALSE)
+		FROM person p LEFT JOIN person_identity i ON i.tenant = p.tenant AND i.person_id = p.id
+		WHERE p.tenant = $1 AND `+where+` ORDER BY i.position`, args...)
 	if err != nil {
 		return identity.Person{}, err
 	}
-	plain, err := p.open(ctx, personName(person), name)
+	if len(rows) == 0 {
+		return identity.Person{}, notFound("person")
+	}
+	plain, err := p.open(ctx, personName(v), name)
 	if err != nil {
 		return identity.Person{}, err
 	}
-	person.Name = string(plain)
-	if person.Username, err = p.openText(ctx, personUsername(person), person.Username); err != nil {
-		return identity.Person{}, err
+	v.Name = string(plain)
+	if rows[0] != (identity.Identity{}) {
+		v.Identities = rows
 	}
-	person.Identities, err = list(ctx, p, func(r Row) (v identity.Identity, err error) {
-		err = r.Scan(reference{&v.Resource}, &v.Patient, &v.Verified)
-		return v, err
-	}, `SELECT resource, patient, verified FROM person_identity
-		WHERE tenant = $1 AND person_id = $2 ORDER BY position`, person.Tenant, person.ID)
-	return person, err
+	v.Username, err = p.openText(ctx, personUsername(v), v.Username)
+	return v, err
 }
 
 func personName(v identity.Person) keys.Place {

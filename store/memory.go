@@ -67,12 +67,20 @@ func (m *Memory) TokenStanding(ctx context.Context, tenant string, t oauth.Token
 		keep(watch.Client, st.Client.ID, st.Client)
 	}
 	if g := st.Grant; g.ID != "" {
-		keep(watch.Grant, g.ID, g)
+		keep(watch.Grant, g.ID, keptGrant{g, st.ConsentEpoch, st.ApprovalEnded})
 		keep(watch.Person, g.PersonID, st.PersonActive)
 		keep(watch.Session, g.SessionHash, st.SessionEnds)
 		keep(watch.Patient, g.Record(), st.ConsentEpoch)
 	}
 	return listed, st, nil
+}
+
+// keptGrant is a grant and how its approval stood at a consent epoch: with
+// another epoch the approval may be another one.
+type keptGrant struct {
+	grant         oauth.Grant
+	epoch         int64
+	approvalEnded bool
 }
 
 // keptStanding puts a standing together from memory. A refresh on another node
@@ -88,9 +96,11 @@ func (m *Memory) keptStanding(tenant string, t oauth.TokenRef) (listed bool, st 
 		return listed, st, ok
 	}
 	now := m.clock.Now()
-	if st.Grant, ok = watch.Kept(m.feed, named(watch.Grant, t.GrantID), func(g oauth.Grant) bool { return g.Live(now) }); !ok {
+	kept, ok := watch.Kept(m.feed, named(watch.Grant, t.GrantID), func(k keptGrant) bool { return k.grant.Live(now) })
+	if !ok {
 		return false, st, false
 	}
+	st.Grant, st.ApprovalEnded = kept.grant, kept.approvalEnded
 	if st.PersonActive, ok = watch.Kept[bool](m.feed, named(watch.Person, st.Grant.PersonID), nil); !ok {
 		return false, st, false
 	}
@@ -101,6 +111,8 @@ func (m *Memory) keptStanding(tenant string, t oauth.TokenRef) (listed bool, st 
 	if !ok {
 		return false, st, false
 	}
-	st.ConsentEpoch, ok = watch.Kept[int64](m.feed, named(watch.Patient, st.Grant.Record()), nil)
+	st.ConsentEpoch, ok = watch.Kept(m.feed, named(watch.Patient, st.Grant.Record()), func(epoch int64) bool {
+		return epoch == kept.epoch
+	})
 	return listed, st, ok
 }

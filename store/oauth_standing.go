@@ -56,7 +56,7 @@ type standingRow struct {
 
 func (s *standingRow) scan(p *ports, r Row, head ...any) (oauth.Standing, error) {
 	v := &s.standing.Grant
-	err := r.Scan(append(head, &s.epoch, &s.body, &s.standing.PersonActive, into(&s.standing.SessionEnds), &s.standing.ConsentEpoch,
+	err := r.Scan(append(head, &s.epoch, &s.body, &s.standing.PersonActive, into(&s.standing.SessionEnds), &s.standing.ConsentEpoch, &s.standing.ApprovalEnded,
 		&v.Tenant, &v.ID, &v.PersonID, &v.ClientID, doc(&v.Capacity), doc(&v.Context), &v.Scopes,
 		doc(&v.Topics), &v.ConsentID, &v.ConsentVersion, doc(&v.Consents), &v.Offline, &v.Online, &v.SessionHash,
 		into(&v.AuthTime), doc(&v.AMR), &v.ACR, into(&v.Created), into(&v.Ends), &s.renew, into(&v.Revoked), &v.Reason)...)
@@ -71,16 +71,17 @@ func (s *standingRow) scan(p *ports, r Row, head ...any) (oauth.Standing, error)
 }
 
 // standingColumns are what standingRow reads: from the grant g, its client c,
-// person p, log-in session s and patient's consent epoch e.
+// person p, log-in session s, patient's consent epoch e and approval a.
 var standingColumns = `COALESCE(c.epoch, 0), COALESCE(c.body, ''), p.id IS NOT NULL AND NOT p.disabled,
-	CASE WHEN s.ended = 0 THEN s.ends ELSE 0 END, COALESCE(e.epoch, 0), g.` +
+	CASE WHEN s.ended = 0 THEN s.ends ELSE 0 END, COALESCE(e.epoch, 0), COALESCE(a.status, 'active') <> 'active', g.` +
 	strings.Join(strings.FieldsFunc(grantColumns, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }), ", g.")
 
 const standingJoins = `
 	LEFT JOIN client c ON c.tenant = g.tenant AND c.id = g.client_id
 	LEFT JOIN person p ON p.tenant = g.tenant AND p.id = g.person_id
 	LEFT JOIN login_session s ON s.tenant = g.tenant AND s.hash = g.session_hash
-	LEFT JOIN consent_epoch e ON e.tenant = g.tenant AND e.patient = g.patient`
+	LEFT JOIN consent_epoch e ON e.tenant = g.tenant AND e.patient = g.patient
+	LEFT JOIN consent a ON a.tenant = g.tenant AND a.id = g.consent_id`
 
 // CodeStanding implements oauth.TokenStore.
 func (p *ports) CodeStanding(ctx context.Context, tenant, hash string) (oauth.Code, oauth.Standing, error) {

@@ -59,7 +59,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	}
 	authorize := protocol.AuthorizeDeps{
 		Flow: t.flow, Visitor: t.visitor, Tenant: t.session.Tenant, Page: t.problem.HTML,
-		FlowPath: consents.Path, SelfPath: t.base.Path("/authorize"),
+		FlowPath: consents.FirstPath, SelfPath: t.base.Path("/authorize"),
 	}
 	scopes := append([]string{"openid", "fhirUser", "profile", "launch", "launch/patient", "launch/encounter", "offline_access", "online_access"}, flow.SupportedScopes()...)
 	e := t.endpoints()

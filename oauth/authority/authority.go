@@ -18,8 +18,6 @@ import (
 // Policies gives the compiled consents of a patient.
 type Policies interface {
 	PolicyFor(ctx context.Context, tenant, patient string) (*consent.Policy, error)
-	// PolicyAt is PolicyFor for a caller who has just read the consent epoch.
-	PolicyAt(ctx context.Context, tenant, patient string, epoch int64) (*consent.Policy, error)
 }
 
 // Proxies gives relations.
@@ -117,33 +115,18 @@ func View(g oauth.Grant) access.GrantView {
 // errs.InvalidScope when requested is wider than the grant, errs.Unavailable.
 func (l *Loader) Redecide(ctx context.Context, have oauth.Standing, requested string) (oauth.Redecision, error) {
 	now, g := l.Clock.Now(), have.Grant
-	if have.Client.ID == "" || have.Client.Disabled || !g.Live(now) {
-		return oauth.Redecision{}, errEnded()
+	if have.Client.ID == "" || have.Client.Disabled || have.ApprovalEnded || !g.Live(now) {
+		return oauth.Redecision{}, errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
 	}
 	st, err := l.Of(ctx, g.Tenant, g.Capacity, now)
 	if err != nil {
 		return oauth.Redecision{}, err
-	}
-	if g.ConsentID != "" {
-		policy := st.Policy
-		if policy == nil {
-			if policy, err = l.Policies.PolicyAt(ctx, g.Tenant, g.Record(), have.ConsentEpoch); err != nil {
-				return oauth.Redecision{}, err
-			}
-		}
-		if policy.ApprovalEnded(g.ConsentID) {
-			return oauth.Redecision{}, errEnded()
-		}
 	}
 	granted, asked, err := narrowTo(g.Scopes, requested)
 	if err != nil {
 		return oauth.Redecision{}, err
 	}
 	return l.answer(g, have.Client, st, granted, asked, now)
-}
-
-func errEnded() error {
-	return errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
 }
 
 // narrowTo checks that requested is within the granted text and gives what is

@@ -24,6 +24,7 @@ type world struct {
 	relation proxy.RelatedPerson
 	consents []string
 	fails    string
+	ended    bool
 }
 
 var errDown = errs.New(errs.Unavailable, "down", "The store does not answer.")
@@ -38,11 +39,7 @@ func (w *world) RelatedPersonByID(_ context.Context, _, id string) (proxy.Relate
 	return w.relation, nil
 }
 
-func (w *world) PolicyFor(ctx context.Context, tenant, patient string) (*consent.Policy, error) {
-	return w.PolicyAt(ctx, tenant, patient, 1)
-}
-
-func (w *world) PolicyAt(_ context.Context, _, patient string, _ int64) (*consent.Policy, error) {
+func (w *world) PolicyFor(_ context.Context, _, patient string) (*consent.Policy, error) {
 	if w.fails == "policy" {
 		return nil, errDown
 	}
@@ -160,6 +157,7 @@ func TestRedecideNarrows(t *testing.T) {
 		{"grant revoked", func(_ *world, g *oauth.Grant) { g.Revoked = now }, "", "", time.Time{}, errs.AccessDenied},
 		{"grant over", func(_ *world, g *oauth.Grant) { g.Ends = now }, "", "", time.Time{}, errs.AccessDenied},
 		{"not kept", func(_ *world, g *oauth.Grant) { g.Offline = false }, "", "launch/patient openid fhirUser patient/Observation.rs patient/Condition.rs", end, ""},
+		{"approval withdrawn", func(w *world, _ *oauth.Grant) { w.ended = true }, "", "", time.Time{}, errs.AccessDenied},
 		{"client gone", func(w *world, _ *oauth.Grant) { w.client = oauth.Client{} }, "", "", time.Time{}, errs.AccessDenied},
 		{"relations down", func(w *world, _ *oauth.Grant) { w.fails = "relation" }, "", "", time.Time{}, errs.Unavailable},
 		{"consents down", func(w *world, _ *oauth.Grant) { w.fails = "policy" }, "", "", time.Time{}, errs.Unavailable},
@@ -168,7 +166,7 @@ func TestRedecideNarrows(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w, g := elena(t)
 			test.change(w, &g)
-			got, err := w.loader().Redecide(t.Context(), oauth.Standing{Grant: g, Client: w.client}, test.asked)
+			got, err := w.loader().Redecide(t.Context(), oauth.Standing{Grant: g, Client: w.client, ApprovalEnded: w.ended}, test.asked)
 			if got.Scopes != test.want || !got.ValidUntil.Equal(test.until) || errs.KindOf(err) != test.kind {
 				t.Errorf("%q until %v, %v", got.Scopes, got.ValidUntil, err)
 			}

@@ -19,10 +19,6 @@ import (
 // examples compiles the example Consents of the consent room.
 type examples struct{ policy *consent.Policy }
 
-func (e examples) PolicyAt(context.Context, string, string, int64) (*consent.Policy, error) {
-	return e.policy, nil
-}
-
 func (e examples) PolicyFor(context.Context, string, string) (*consent.Policy, error) {
 	return e.policy, nil
 }

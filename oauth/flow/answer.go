@@ -15,6 +15,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
 	"github.com/mandate-health/mandate/oauth"
 )
@@ -73,9 +74,11 @@ func (s *Service) Allow(ctx context.Context, p oauth.Pending, who Visitor, t Tic
 	if err != nil {
 		return "", err
 	}
-	if !equalHandle(o.Handle, t.Handle) {
+	shown := topicsOf(t.Handle)
+	if !ids.Equal(s.shown(o.Handle, shown), t.Handle) {
 		return "", errChanged
 	}
+	o.Topics = shown
 	t = t.within(o)
 	q := o.question
 	q.Ticked, q.KeepAccess = ticked(o, t), t.Keep != KeepVisit
@@ -116,7 +119,7 @@ func (t Ticks) within(o Offer) Ticks {
 		}
 	}
 	for _, topic := range t.Topics {
-		if slices.Contains(access.Topics(), access.Topic(topic)) {
+		if slices.ContainsFunc(o.Topics, func(one Topic) bool { return string(one.Topic) == topic }) {
 			out.Topics = append(out.Topics, topic)
 		}
 	}
@@ -125,8 +128,6 @@ func (t Ticks) within(o Offer) Ticks {
 	}
 	return out
 }
-
-func equalHandle(want, got string) bool { return want != "" && want == got }
 
 // ticked turns the ticks into the scopes they allow.
 func ticked(o Offer, t Ticks) scope.Set {

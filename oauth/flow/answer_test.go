@@ -346,11 +346,25 @@ func TestConsentEndsWhileThePageIsOpen(t *testing.T) {
 	refusal(t, err, "access-denied")
 }
 
-// Topics are those that Mandate knows, and only of the own record.
+// Topics are those that the page listed (AZ-21), and only of the own record.
 func TestTopicsAreKnownOnes(t *testing.T) {
 	w := newWorld(t)
+	w.entries["Observation"] = []string{entry("1", "laboratory", actCode, "HIV")}
 	g, _ := w.allow(w.rosa(), func(k *flow.Ticks) { k.Topics = []string{"HIV", "everything", "R"} })
-	if !slices.Equal(g.Topics, []string{"HIV", "R"}) {
+	if !slices.Equal(g.Topics, []string{"HIV"}) {
 		t.Error(g.Topics)
+	}
+	// A page that listed none lets none be ticked, whatever its handle is made
+	// to say.
+	g, _ = w.allow(w.rosa(), func(k *flow.Ticks) { k.Topics = []string{"R"} })
+	if len(g.Topics) != 0 {
+		t.Error(g.Topics)
+	}
+	who := w.rosa()
+	p := w.at(w.begin(who), who, flow.StepConsent)
+	ticks := everything(w.offer(p, who))
+	ticks.Handle, ticks.Topics = "R,"+ticks.Handle, []string{"R"}
+	if _, err := w.service.Allow(t.Context(), p, who, ticks); !errs.Is(err, errs.Conflict) {
+		t.Errorf("a handle with one topic more: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/access/preview"
@@ -11,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/fhir/compartment"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/fhir/upstream"
+	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/authority"
 )
@@ -60,7 +62,49 @@ func (s *Service) Offer(ctx context.Context, p oauth.Pending, who Visitor) (Offe
 	if err := s.count(ctx, p, st, &o); err != nil {
 		return o, err
 	}
+	o.Handle = s.shown(o.Handle, o.Topics)
 	return o, nil
+}
+
+// Posted gives the offer to which a form answers, without its counts: the record
+// is not read again. Topics are those that the page showed. Errors:
+// errs.Unavailable.
+func (s *Service) Posted(ctx context.Context, p oauth.Pending, handle string) (Offer, error) {
+	o, _, err := s.offerable(ctx, p)
+	if err != nil {
+		return o, err
+	}
+	o.Topics = topicsOf(handle)
+	if !ids.Equal(handle, s.shown(o.Handle, o.Topics)) {
+		o.Topics = nil
+	}
+	return o, nil
+}
+
+// shown adds to a handle the sensitive topics that the page lists, so that none
+// can be chosen that was not seen.
+func (s *Service) shown(handle string, topics []Topic) string {
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = string(t.Topic)
+	}
+	list := strings.Join(names, ",")
+	return list + topicsEnd + s.Hasher.Hash("offer-shown", list+topicsEnd+handle)
+}
+
+// topicsEnd stands behind the topics of a handle.
+const topicsEnd = ":"
+
+// topicsOf reads the topics of a handle, which may be forged.
+func topicsOf(handle string) (out []Topic) {
+	list, _, found := strings.Cut(handle, topicsEnd)
+	if !found || list == "" {
+		return nil
+	}
+	for _, name := range strings.Split(list, ",") {
+		out = append(out, Topic{Topic: access.Topic(name)})
+	}
+	return out
 }
 
 // offerable computes everything but the counts.
@@ -127,7 +171,8 @@ func (s *Service) handle(p oauth.Pending, o Offer) string {
 	}
 	b, err := json.Marshal([]any{p.ID, p.PersonID, p.SessionHash, p.Capacity, p.Context, p.Request, kinds, o.Actions, o.KeepOffered})
 	if err != nil {
-		return ""
+		// None of them can fail; and a handle that is never given fits no form.
+		return s.IDs.Secret()
 	}
 	return s.Hasher.Hash("offer", string(b))
 }

@@ -32,13 +32,24 @@ const SearchLimit = 20
 // name. Errors: *Refusal when the launch was made for somebody else;
 // errs.Upstream, errs.Unavailable.
 func (s *Service) Choices(ctx context.Context, p oauth.Pending, who Visitor, name string) (choices []Choice, search bool, err error) {
-	if !p.LaunchUser.IsZero() && !hasIdentity(who.Person, p.LaunchUser) {
+	launched, err := s.launched(ctx, p)
+	if err != nil {
+		return nil, false, err
+	}
+	return s.choices(ctx, p, launched, who, name)
+}
+
+// madeForAnother reports whether the EHR launched the app for somebody else.
+func madeForAnother(p oauth.Pending, who Visitor) bool {
+	return !p.LaunchUser.IsZero() && !hasIdentity(who.Person, p.LaunchUser)
+}
+
+func (s *Service) choices(ctx context.Context, p oauth.Pending, launched oauth.Context, who Visitor, name string) (choices []Choice, search bool, err error) {
+	if madeForAnother(p, who) {
 		return nil, false, s.refusePending(ctx, p, who, errs.New(errs.AccessDenied, "launch-for-other-person", "The launch was made for another person than the one who signed in."))
 	}
 	// Only the launch fixes the patient: a choice made before may be changed.
-	if p.Context, err = s.launched(ctx, p); err != nil {
-		return nil, false, err
-	}
+	p.Context = launched
 	for _, id := range who.Person.Identities {
 		if !id.Verified {
 			continue
@@ -150,14 +161,20 @@ func (s *Service) asPractitioner(ctx context.Context, p oauth.Pending, id identi
 // (CTX-20). Errors: errs.Invalid for a choice that is not (or no longer)
 // offered.
 func (s *Service) Choose(ctx context.Context, p oauth.Pending, who Visitor, token, name string) (oauth.Pending, error) {
-	choices, _, err := s.Choices(ctx, p, who, name)
+	launched, err := s.launched(ctx, p)
+	if err != nil {
+		return p, err
+	}
+	choices, _, err := s.choices(ctx, p, launched, who, name)
 	if err != nil {
 		return p, err
 	}
 	for _, c := range choices {
 		if token != "" && c.Token == token {
-			err := s.adopt(ctx, &p, c)
-			return p, err
+			if err := s.take(ctx, &p, c, launched); err != nil {
+				return p, err
+			}
+			return p, s.save(ctx, p)
 		}
 	}
 	return p, errs.New(errs.Invalid, "choice-not-offered", "This record is not among the choices.")

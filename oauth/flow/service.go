@@ -165,6 +165,7 @@ func (s *Service) store(ctx context.Context, p *oauth.Pending, client oauth.Clie
 		p.Context = s.embedded(launch.Context)
 		p.LaunchUser = launch.User
 	}
+	s.foresee(ctx, p, who)
 	return s.Tx.InTx(ctx, func(tx Tx) error {
 		if handle != "" {
 			used, err := tx.UseLaunch(ctx, p.Tenant, launch.Hash, p.ID, p.Created)
@@ -187,6 +188,19 @@ func (s *Service) store(ctx context.Context, p *oauth.Pending, client oauth.Clie
 		e.ClientID = client.ID
 		return tx.AppendAudit(ctx, e)
 	})
+}
+
+// foresee settles what Next would settle, so that a person who is signed in
+// already costs no further write. Whatever stands in the way is left to Next.
+func (s *Service) foresee(ctx context.Context, p *oauth.Pending, who Visitor) {
+	if !signedInFor(*p, who, p.Created) || madeForAnother(*p, who) {
+		return
+	}
+	ahead := *p
+	settled, _, err := s.settleFrom(ctx, &ahead, p.Context, who)
+	if err == nil && settled {
+		*p = ahead
+	}
 }
 
 // embedded fills in what an EHR left out: an app that is not told otherwise

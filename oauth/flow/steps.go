@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -47,28 +48,54 @@ func (s *Service) next(ctx context.Context, p oauth.Pending, who Visitor) (Step,
 	if !signedInFor(p, who, s.Clock.Now()) {
 		return StepSignIn, p, nil
 	}
-	if p.PersonID != who.Person.ID {
-		// Another person took over this browser: whatever was chosen before
-		// was chosen by somebody else.
-		launched, err := s.launched(ctx, p)
-		if err != nil {
-			return "", p, err
-		}
-		p.PersonID, p.SessionHash, p.Capacity, p.Context = who.Person.ID, who.Session.Hash, fhir.Capacity{}, launched
+	settled, changed, err := s.settle(ctx, &p, who)
+	if err != nil {
+		return StepPatient, p, err
+	}
+	if changed {
 		if err := s.save(ctx, p); err != nil {
 			return "", p, err
 		}
 	}
-	if p.Capacity.Kind == "" {
-		next, err := s.settleCapacity(ctx, &p, who)
-		if err != nil || !next {
-			return StepPatient, p, err
-		}
+	if !settled {
+		return StepPatient, p, nil
 	}
 	if !identity.Sufficient(who.Person, p.Capacity, who.Session) {
 		return StepSecondFactor, p, nil
 	}
 	return StepConsent, p, nil
+}
+
+// settle notes who is signed in, and the acting capacity when there is nothing
+// to choose; it stores nothing. settled is false when the person must choose.
+func (s *Service) settle(ctx context.Context, p *oauth.Pending, who Visitor) (settled, changed bool, err error) {
+	if p.PersonID == who.Person.ID && p.Capacity.Kind != "" {
+		return true, false, nil
+	}
+	launched, err := s.launched(ctx, *p)
+	if err != nil {
+		return false, false, err
+	}
+	settled, changed, err = s.settleFrom(ctx, p, launched, who)
+	if errors.Is(err, errNoRecord) {
+		err = s.refusePending(ctx, *p, who, errNoRecord)
+	}
+	return settled, changed, err
+}
+
+// settleFrom is settle with the context that the EHR registered.
+func (s *Service) settleFrom(ctx context.Context, p *oauth.Pending, launched oauth.Context, who Visitor) (settled, changed bool, err error) {
+	if p.PersonID != who.Person.ID {
+		// Another person took over this browser: whatever was chosen before
+		// was chosen by somebody else.
+		p.PersonID, p.SessionHash, p.Capacity, p.Context = who.Person.ID, who.Session.Hash, fhir.Capacity{}, launched
+		changed = true
+	}
+	if p.Capacity.Kind != "" {
+		return true, changed, nil
+	}
+	settled, err = s.settleCapacity(ctx, p, launched, who)
+	return settled, changed || settled, err
 }
 
 // signedInFor reports whether the log-in satisfies prompt=login and max_age.
@@ -86,20 +113,22 @@ func signedInFor(p oauth.Pending, who Visitor, now time.Time) bool {
 	return true
 }
 
+var errNoRecord = errs.New(errs.AccessDenied, "no-record-to-share", "The person has no record that this app could be given.")
+
 // settleCapacity chooses without asking when there is nothing to choose.
-// settled is false when the person must be asked.
-func (s *Service) settleCapacity(ctx context.Context, p *oauth.Pending, who Visitor) (settled bool, err error) {
-	choices, search, err := s.Choices(ctx, *p, who, "")
+// settled is false when the person must be asked. Errors: errNoRecord.
+func (s *Service) settleCapacity(ctx context.Context, p *oauth.Pending, launched oauth.Context, who Visitor) (settled bool, err error) {
+	choices, search, err := s.choices(ctx, *p, launched, who, "")
 	if err != nil {
 		return false, err
 	}
 	if len(choices) == 0 && !search {
-		return false, s.refusePending(ctx, *p, who, errs.New(errs.AccessDenied, "no-record-to-share", "The person has no record that this app could be given."))
+		return false, errNoRecord
 	}
 	if search || len(choices) != 1 {
 		return false, nil
 	}
-	return true, s.adopt(ctx, p, choices[0])
+	return true, s.take(ctx, p, choices[0], launched)
 }
 
 // launched gives the context that the EHR registered for the request, filled
@@ -112,13 +141,9 @@ func (s *Service) launched(ctx context.Context, p oauth.Pending) (oauth.Context,
 	return s.embedded(l.Context), err
 }
 
-// adopt fixes the acting capacity and with it the launch context, which
-// replaces that of an earlier choice.
-func (s *Service) adopt(ctx context.Context, p *oauth.Pending, c Choice) error {
-	launched, err := s.launched(ctx, *p)
-	if err != nil {
-		return err
-	}
+// take fixes the acting capacity and with it the launch context, which replaces
+// that of an earlier choice; it stores nothing.
+func (s *Service) take(ctx context.Context, p *oauth.Pending, c Choice, launched oauth.Context) error {
 	p.Capacity, p.Context = c.Capacity, launched
 	if needsPatient(asked(*p)) || p.Context.Patient != "" {
 		p.Context.Patient = c.Capacity.Patient
@@ -130,7 +155,7 @@ func (s *Service) adopt(ctx context.Context, p *oauth.Pending, c Choice) error {
 		}
 		p.Context.Encounter = enc
 	}
-	return s.save(ctx, *p)
+	return nil
 }
 
 // needsPatient reports whether the request cannot do without a patient in

@@ -206,10 +206,6 @@ func (w *world) RelatedPersonByID(_ context.Context, _, id string) (proxy.Relate
 	return proxy.RelatedPerson{}, errs.New(errs.NotFound, "related", "There is none.")
 }
 
-func (w *world) PolicyAt(ctx context.Context, tenant, patient string, _ int64) (*consent.Policy, error) {
-	return w.PolicyFor(ctx, tenant, patient)
-}
-
 func (w *world) PolicyFor(_ context.Context, _, patient string) (*consent.Policy, error) {
 	var list []consent.Consent
 	for i, raw := range w.consents {

@@ -101,7 +101,7 @@ func memory(t *testing.T, s *store.Store) {
 		<-tick.C
 	}
 	g := grant("g1", now)
-	g.Ends = now.Add(time.Hour)
+	g.Ends, g.PersonID = now.Add(time.Hour), "p-rosa"
 	v := session()
 	v.Ends, v.Ended = now.Add(time.Hour), time.Time{}
 	person := rosa()

@@ -346,10 +346,6 @@ func (l *loader) PolicyFor(context.Context, string, string) (*consent.Policy, er
 	return l.policy, nil
 }
 
-func (l *loader) PolicyAt(context.Context, string, string, int64) (*consent.Policy, error) {
-	return l.policy, nil
-}
-
 func (l *loader) RelatedPersonByID(_ context.Context, _, id string) (proxy.RelatedPerson, error) {
 	rp, ok := l.relations[id]
 	if !ok {

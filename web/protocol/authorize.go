@@ -29,7 +29,7 @@ type AuthorizeDeps struct {
 	// Page shows an error that must not be redirected.
 	Page func(http.ResponseWriter, *http.Request, error)
 	// FlowPath leads to a request's next step.
-	FlowPath func(id string) string
+	FlowPath func(oauth.Pending) string
 	// SelfPath is the endpoint's own path.
 	SelfPath string
 }
@@ -52,7 +52,7 @@ func Authorize(d AuthorizeDeps) http.Handler {
 			d.refuse(w, r, err)
 			return
 		}
-		redirect(w, r, d.FlowPath(p.ID))
+		redirect(w, r, d.FlowPath(p))
 	})
 }
 

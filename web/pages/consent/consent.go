@@ -142,7 +142,7 @@ func (h *Handler) takeConsent(w http.ResponseWriter, r *http.Request) {
 		seeOther(w, r, h.Path(p.ID)+"/consent")
 		return
 	}
-	o, err := h.Flow.Offer(r.Context(), p, who)
+	o, err := h.Flow.Posted(r.Context(), p, r.PostFormValue(pages.FieldHandle))
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -150,12 +150,23 @@ func (h *Handler) takeConsent(w http.ResponseWriter, r *http.Request) {
 	h.allow(w, r, p, who, o)
 }
 
+// again shows the page once more with what was chosen, counted anew.
+func (h *Handler) again(w http.ResponseWriter, r *http.Request, p oauth.Pending, who flow.Visitor, status int, faults []pages.FieldError) {
+	o, err := h.Flow.Offer(r.Context(), p, who)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	f, _ := readForm(r, o)
+	page := h.page(r, p, who, o, f)
+	page.Errors = faults
+	h.Kit.Render(w, r, status, page)
+}
+
 func (h *Handler) allow(w http.ResponseWriter, r *http.Request, p oauth.Pending, who flow.Visitor, o flow.Offer) {
 	f, faults := readForm(r, o)
 	if len(faults) > 0 {
-		page := h.page(r, p, who, o, f)
-		page.Errors = faults
-		h.Kit.Render(w, r, http.StatusUnprocessableEntity, page)
+		h.again(w, r, p, who, http.StatusUnprocessableEntity, faults)
 		return
 	}
 	if left := f.leftOut(o); len(left) > 0 && r.PostFormValue("confirmed") != "on" {
@@ -166,9 +177,7 @@ func (h *Handler) allow(w http.ResponseWriter, r *http.Request, p oauth.Pending,
 	}
 	to, err := h.Flow.Allow(r.Context(), p, who, f.ticks(r.PostFormValue(pages.FieldHandle)))
 	if errs.Is(err, errs.Conflict) && errs.As(err).Code == "offer-changed" {
-		page := h.page(r, p, who, o, f)
-		page.Errors = []pages.FieldError{{Key: pages.ErrExpiredForm}}
-		h.Kit.Render(w, r, http.StatusConflict, page)
+		h.again(w, r, p, who, http.StatusConflict, []pages.FieldError{{Key: pages.ErrExpiredForm}})
 		return
 	}
 	if err != nil {

@@ -39,6 +39,16 @@ const owner = "web/pages/consent"
 // Path gives the address of a request's next step.
 func (h *Handler) Path(id string) string { return h.Session.Path("/flow/" + id) }
 
+// FirstPath leads to the first page of a new request: straight to the consent
+// form when it is settled already who asks for which record. That page looks
+// again and leads elsewhere when something is missing.
+func (h *Handler) FirstPath(p oauth.Pending) string {
+	if p.Capacity.Kind != "" {
+		return h.pathOf(flow.StepConsent, p)
+	}
+	return h.Path(p.ID)
+}
+
 // Routes lists what the package serves.
 func (h *Handler) Routes() []route.Route {
 	on := func(method, path string, phi route.Class, serve func(http.ResponseWriter, *http.Request)) route.Route {
