@@ -27,6 +27,7 @@ type commands struct {
 	Config   configCommand   `cmd:"" help:"Check, print and explain the configuration."`
 	Client   clientCommand   `cmd:"" help:"Manage the registered apps and services."`
 	Tenant   tenantCommand   `cmd:"" help:"Manage the organizations that one process serves apart from one another."`
+	Doctor   doctorCommand   `cmd:"" help:"Look for what is wrong with a server, its settings, its machine and what is around it."`
 	TLS      tlsCommand      `cmd:"" name:"tls" help:"Help with the server's certificate and key pins."`
 	Routes   routesCommand   `cmd:"" help:"List every route with its authentication, data class and owner."`
 	Selftest selftestCommand `cmd:"" help:"Run the conformance suite against a running server."`

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/mandate-health/mandate/internal/health"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/testpg"
 	"github.com/mandate-health/mandate/store"
@@ -98,4 +100,19 @@ func TestTampering(t *testing.T) {
 			admin(t, dsn, "SET search_path = "+name+"; "+statement)
 		}
 	})
+}
+
+// SG-07: every question of the doctor is understood by PostgreSQL; a fresh one
+// is durable.
+func TestChecks(t *testing.T) {
+	dsn := testpg.Start(t)
+	s := open(t, postgres.Options{DSN: dsn, Schema: schema(t, dsn)})
+	for _, r := range health.Run(t.Context(), s.Checks()) {
+		switch {
+		case r.Severity == health.Skipped:
+			t.Errorf("%+v", r)
+		case r.ID == "postgres-fsync" && !strings.HasPrefix(r.Finding, "fsync is o"):
+			t.Errorf("%+v", r)
+		}
+	}
 }

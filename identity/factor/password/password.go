@@ -163,3 +163,9 @@ func parse(s string) (params, bool) {
 		p.lanes >= 1 && p.lanes <= maxLanes && len(p.salt) >= 8 && len(p.key) >= 16 && len(p.key) <= 64
 	return p, bounded && p.String() == s
 }
+
+// Cost gives the memory in KiB and the passes of one hash.
+func (h *Hasher) Cost() (memoryKiB, passes uint32) { return h.cfg.MemoryKiB, h.cfg.Passes }
+
+// Ceiling gives how many hashes run at once.
+func (h *Hasher) Ceiling() int { return h.cfg.Slots }
