@@ -53,6 +53,8 @@ const (
 	TenantChanged       Kind = "tenant.changed"
 	BackupMade          Kind = "backup.made"
 	StoreRestored       Kind = "store.restored"
+	OperatorChanged     Kind = "operator.changed"
+	OperatorActed       Kind = "operator.acted"
 )
 
 // Outcome is the FHIR audit-event-outcome code.

@@ -10,6 +10,7 @@ import (
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/jobs"
@@ -28,6 +29,7 @@ type Tx interface {
 	audit.Store
 	audit.Ledger
 	identity.Store
+	operator.Store
 	proxy.Store
 	consent.Store
 	oauth.Store
@@ -74,6 +76,7 @@ var (
 
 	// Each room's own view of a transaction.
 	_ identity.Tx = Tx(nil)
+	_ operator.Tx = Tx(nil)
 	_ proxy.Tx    = Tx(nil)
 	_ consent.Tx  = Tx(nil)
 	_ oauth.Tx    = Tx(nil)

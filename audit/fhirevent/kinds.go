@@ -70,6 +70,8 @@ func shapes() map[audit.Kind]shape {
 		audit.ClientChanged:       sec(alert, configChanged, own("client-change")),
 		audit.KeyChanged:          sec(alert, configChanged, own("key-change")),
 		audit.ConfigurationLoaded: sec(alert, software, own("configuration-load")),
+		audit.OperatorChanged:     sec(alert, userChanged, own("operator-change")),
+		audit.OperatorActed:       sec(alert, configChanged, own("operator-act")),
 		audit.TenantChanged:       sec(alert, configChanged, own("tenant-change")),
 		audit.BackupMade:          sec(alert, software, own("backup-make")),
 		audit.StoreRestored:       sec(alert, software, own("store-restore")),

@@ -10,6 +10,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/identity/factor/totp"
+	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 )
@@ -21,6 +22,7 @@ type accountCommand struct {
 
 type accountAdd struct {
 	storeFlags
+	asFlag
 	Tenant   string   `default:"default" help:"Tenant at which the person signs in (default ${default})." placeholder:"ID"`
 	Username string   `required:"" help:"Name to sign in with."`
 	Name     string   `required:"" help:"Name by which pages call the person."`
@@ -52,6 +54,11 @@ func (c *accountAdd) Run(s *streams) error {
 	err := c.with(s, func(a *App) error {
 		hasher, err := a.tenantHasher(s.ctx, c.Tenant)
 		if err != nil {
+			return err
+		}
+		if _, err := requireOperator(s.ctx, a.store, a.clock, operator.Need{
+			Tenant: c.Tenant, As: c.As, Role: operator.Operator, Act: "account add",
+		}); err != nil {
 			return err
 		}
 		p, err = a.newIdentity(hasher).CreateAccount(s.ctx, identity.NewAccount{Person: p, Password: password, TOTPSecret: secret})

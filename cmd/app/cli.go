@@ -29,6 +29,7 @@ type commands struct {
 	Tenant   tenantCommand   `cmd:"" help:"Manage the organizations that one process serves apart from one another."`
 	Doctor   doctorCommand   `cmd:"" help:"Look for what is wrong with a server, its settings, its machine and what is around it."`
 	TLS      tlsCommand      `cmd:"" name:"tls" help:"Help with the server's certificate and key pins."`
+	Operator operatorCommand `cmd:"" help:"Say who may administer the database, keep the keys, audit and operate."`
 	Routes   routesCommand   `cmd:"" help:"List every route with its authentication, data class and owner."`
 	Selftest selftestCommand `cmd:"" help:"Run the conformance suite against a running server."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

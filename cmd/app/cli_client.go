@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/oauth"
 )
 
@@ -14,6 +15,7 @@ type clientCommand struct {
 
 type clientAdd struct {
 	storeFlags
+	asFlag
 	Tenant string `default:"default" help:"Tenant at which the clients are registered (default ${default})." placeholder:"ID"`
 	File   string `arg:"" help:"JSON list of clients, as for --client of serve." type:"existingfile"`
 }
@@ -27,6 +29,11 @@ func (c *clientAdd) Run(s *streams) error {
 	return c.with(s, func(a *App) error {
 		hasher, err := a.tenantHasher(s.ctx, c.Tenant)
 		if err != nil {
+			return err
+		}
+		if _, err := requireOperator(s.ctx, a.store, a.clock, operator.Need{
+			Tenant: c.Tenant, As: c.As, Role: operator.Operator, Act: "client add",
+		}); err != nil {
 			return err
 		}
 		var clients []oauth.Client

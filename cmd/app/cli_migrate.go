@@ -38,6 +38,7 @@ type migrateUp struct {
 
 type migrateDown struct {
 	storeFlags
+	asFlag
 	To  int64 `required:"" help:"Undo every migration above this one; 0 undoes all." placeholder:"N"`
 	Yes bool  `help:"Do it. Without this the command only says what would be undone."`
 }
@@ -150,6 +151,11 @@ func (c *migrateUp) Run(s *streams) error {
 func (c *migrateDown) Run(s *streams) error {
 	if c.To < 0 {
 		return fmt.Errorf("--to %d is not the number of a migration; 0 undoes all", c.To)
+	}
+	if c.Yes {
+		if err := c.requireAdministrator(s, c.As, "migrate down"); err != nil {
+			return err
+		}
 	}
 	return c.on(s, func(ctx context.Context, st *store.Store) error {
 		all, err := st.PlanDown(ctx, c.To)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
@@ -22,6 +23,7 @@ type tenantCommand struct {
 
 type tenantAdd struct {
 	storeFlags
+	asFlag
 	ID           string `arg:"" help:"Short name in the tenant's addresses, such as acme in /t/acme/fhir. It never changes."`
 	Name         string `required:"" help:"Name of the organization, as people know it."`
 	Upstream     string `required:"" help:"Base URL of the FHIR server to protect." placeholder:"URL"`
@@ -32,11 +34,13 @@ type tenantList struct{ storeFlags }
 
 type tenantDisable struct {
 	storeFlags
+	asFlag
 	ID string `arg:"" help:"The tenant's id."`
 }
 
 type tenantEnable struct {
 	storeFlags
+	asFlag
 	ID string `arg:"" help:"The tenant's id."`
 }
 
@@ -59,7 +63,7 @@ func (c *tenantAdd) Run(s *streams) error {
 		if err := a.store.OpenKeys(s.ctx, row.ID); err != nil {
 			return err
 		}
-		err := a.changeTenant(s, row.ID, "C", "tenant-added", func(tx store.Tx) error { return tx.AddTenant(s.ctx, row) })
+		err := a.changeTenant(s, tenantChange{row.ID, c.As, "C", "tenant-added"}, func(tx store.Tx) error { return tx.AddTenant(s.ctx, row) })
 		if err != nil {
 			return err
 		}
@@ -70,17 +74,29 @@ func (c *tenantAdd) Run(s *streams) error {
 
 var errDefaultTenant = errs.New(errs.Invalid, "tenant-default", "The default tenant is set up by the flags of serve; it is always there and cannot be changed here.")
 
-// changeTenant changes a tenant's row and records it, in one transaction.
-func (a *App) changeTenant(s *streams, id, action, reason string, change func(store.Tx) error) error {
-	if id == tenants.Default {
+// tenantChange is what the log says about a change of a tenant by the operator
+// As.
+type tenantChange struct{ id, as, action, reason string }
+
+// changeTenant changes a tenant's row and records it, in one transaction. The
+// operators of the default tenant are those of the process.
+func (a *App) changeTenant(s *streams, c tenantChange, change func(store.Tx) error) error {
+	if c.id == tenants.Default {
 		return errDefaultTenant
+	}
+	by, err := requireOperator(s.ctx, a.store, a.clock, operator.Need{
+		Tenant: tenants.Default, As: c.as, Role: operator.Operator, Act: c.reason,
+	})
+	if err != nil {
+		return err
 	}
 	return a.store.InTx(s.ctx, func(tx store.Tx) error {
 		if err := change(tx); err != nil {
 			return err
 		}
 		return tx.AppendAudit(s.ctx, audit.Event{
-			Tenant: id, Time: a.clock.Now(), Kind: audit.TenantChanged, Action: action, Outcome: audit.Success, Reason: reason,
+			Tenant: c.id, Time: a.clock.Now(), Kind: audit.TenantChanged, Action: c.action, Outcome: audit.Success,
+			Reason: c.reason, PersonID: by,
 		})
 	})
 }
@@ -105,22 +121,22 @@ func (c *tenantList) Run(s *streams) error {
 // Run stops serving a tenant.
 func (c *tenantDisable) Run(s *streams) error {
 	return c.with(s, func(a *App) error {
-		return a.setTenantState(s, c.ID, tenants.Disabled, "tenant-disabled", "running servers stop answering for it within %d seconds")
+		return a.setTenantState(s, tenantChange{c.ID, c.As, "U", "tenant-disabled"}, tenants.Disabled, "running servers stop answering for it within %d seconds")
 	})
 }
 
 // Run serves a tenant again.
 func (c *tenantEnable) Run(s *streams) error {
 	return c.with(s, func(a *App) error {
-		return a.setTenantState(s, c.ID, tenants.Active, "tenant-enabled", "running servers answer for it within %d seconds")
+		return a.setTenantState(s, tenantChange{c.ID, c.As, "U", "tenant-enabled"}, tenants.Active, "running servers answer for it within %d seconds")
 	})
 }
 
-func (a *App) setTenantState(s *streams, id string, state tenants.State, reason, effect string) error {
-	err := a.changeTenant(s, id, "U", reason, func(tx store.Tx) error { return tx.SetTenantState(s.ctx, id, state) })
+func (a *App) setTenantState(s *streams, c tenantChange, state tenants.State, effect string) error {
+	err := a.changeTenant(s, c, func(tx store.Tx) error { return tx.SetTenantState(s.ctx, c.id, state) })
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "tenant %s is %s; "+effect+"\n", id, state, maxTenantDelay)
+	fmt.Fprintf(s.out, "tenant %s is %s; "+effect+"\n", c.id, state, maxTenantDelay)
 	return nil
 }

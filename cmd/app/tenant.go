@@ -68,6 +68,9 @@ func (a *App) newTenant(ctx context.Context, row tenants.Tenant) (*tenant, error
 func (t *tenant) isHome() bool { return t.id == tenants.Default }
 
 func (t *tenant) buildKeys(ctx context.Context) (err error) {
+	if err = t.store.OpenKeys(ctx, t.id); err != nil {
+		return err
+	}
 	if err = t.ring.Open(ctx, t.id); err != nil {
 		return err
 	}

@@ -109,15 +109,24 @@ func (a *App) followTenants(ctx context.Context) {
 	}
 }
 
-// tenantHasher gives the keyed hash of a tenant, disabled ones included.
-// Errors: errs.NotFound; errs.Unavailable.
-func (a *App) tenantHasher(ctx context.Context, id string) (ids.Hasher, error) {
+// openTenant makes ready the keys of a tenant for a command, disabled ones
+// included. Errors: errs.NotFound; errs.Unavailable; those of the key provider.
+func (a *App) openTenant(ctx context.Context, id string) error {
 	rows, err := a.store.Tenants(ctx)
 	if err != nil {
-		return ids.Hasher{}, err
+		return err
 	}
 	if id != tenants.Default && !slices.ContainsFunc(rows, func(t tenants.Tenant) bool { return t.ID == id }) {
-		return ids.Hasher{}, errTenantUnknown
+		return errTenantUnknown
+	}
+	return a.store.OpenKeys(ctx, id)
+}
+
+// tenantHasher gives the keyed hash of a tenant for a command. Errors: as for
+// openTenant.
+func (a *App) tenantHasher(ctx context.Context, id string) (ids.Hasher, error) {
+	if err := a.openTenant(ctx, id); err != nil {
+		return ids.Hasher{}, err
 	}
 	return a.ring.Hasher(ctx, id)
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -103,32 +104,60 @@ func (s *server) served(t *testing.T, id string, want bool) {
 	}
 }
 
+// estate is the process with two tenants that stories share which leave the
+// tenants themselves alone.
+var estate struct {
+	once       sync.Once
+	dir        string
+	home, acme *server
+	w          twins
+}
+
 // houses are two tenants of one process: the default one and acme.
 func houses(t *testing.T) (home, acme *server, w twins) {
 	t.Helper()
-	dir := t.TempDir()
-	w = makeTwins(t)
-	furnish(t, newHospital(t).URL+"/fhir", w, "--data", filepath.Join(dir, "data"))
-	home = startIn(t, dir, func(c *app.Config) { c.ClientFiles = []string{w.file} })
-	acme = tenantOf(t, home, "acme", w)
+	estate.once.Do(func() { buildEstate(t) })
+	if estate.acme == nil {
+		t.Fatal("the process with two tenants did not start")
+	}
+	return estate.home, estate.acme, estate.w
+}
+
+func buildEstate(t *testing.T) {
+	t.Helper()
+	var err error
+	if estate.dir, err = os.MkdirTemp("", "mandate-tenants-"); err != nil {
+		t.Fatal(err)
+	}
+	w := makeTwins(t)
+	furnish(t, openHospital().URL+"/fhir", w, "--data", filepath.Join(estate.dir, "data"))
+	home, err := run(estate.dir, func(c *app.Config) { c.ClientFiles = []string{w.file} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	estate.home, estate.w = home, w
+	acme := tenantOf(t, home, "acme", w)
+	acme.AdminAPI = adminOf(t, home.file, "acme").AdminAPI
+	estate.acme = acme
+}
+
+// adminOf reads from a ready file how another tenant is administered.
+func adminOf(t *testing.T, file, id string) kit.Ready {
+	t.Helper()
 	var ready struct {
 		Tenants []struct {
-			ID       string `json:"id"`
-			AdminAPI struct {
-				URL   string `json:"url"`
-				Token string `json:"token"`
-			} `json:"admin_api"`
+			ID string `json:"id"`
+			kit.Ready
 		} `json:"tenants"`
 	}
-	raw, err := os.ReadFile(home.file)
+	raw, err := os.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(raw, &ready)
 	}
-	if err != nil || len(ready.Tenants) != 1 || ready.Tenants[0].ID != "acme" {
+	if err != nil || len(ready.Tenants) != 1 || ready.Tenants[0].ID != id {
 		t.Fatalf("the ready file tells of %+v: %v", ready.Tenants, err)
 	}
-	acme.AdminAPI = ready.Tenants[0].AdminAPI
-	return home, acme, w
+	return ready.Tenants[0].Ready
 }
 
 const twinScope = "openid fhirUser launch/patient offline_access patient/Patient.rs"

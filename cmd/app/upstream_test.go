@@ -23,6 +23,13 @@ type hospital struct {
 }
 
 func newHospital(t *testing.T) *hospital {
+	h := openHospital()
+	t.Cleanup(h.Close)
+	return h
+}
+
+// openHospital gives one that nobody closes.
+func openHospital() *hospital {
 	h := &hospital{}
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.asked.Add(1)
@@ -50,7 +57,6 @@ func newHospital(t *testing.T) *hospital {
 			_, _ = w.Write([]byte(`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found"}]}`))
 		}
 	}))
-	t.Cleanup(h.Close)
 	return h
 }
 

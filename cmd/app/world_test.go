@@ -145,14 +145,18 @@ func shared(t *testing.T) *server {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if common.server != nil {
-		common.end()
-		if err := <-common.ended; err != nil {
+	for _, s := range []*server{common.server, estate.home} {
+		if s == nil {
+			continue
+		}
+		s.end()
+		if err := <-s.ended; err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}
 	}
 	_ = os.RemoveAll(common.dir)
+	_ = os.RemoveAll(estate.dir)
 	os.Exit(code)
 }
 

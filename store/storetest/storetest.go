@@ -58,6 +58,7 @@ func rooms() []section {
 		{"secrets", secrets},
 		{"notices", notices},
 		{"tenants", tenantRows},
+		{"operators", operators},
 		{"tenants are apart", tenantsApart},
 		{"texts that cannot be stored", strangeTexts},
 	}

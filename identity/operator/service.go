@@ -1,0 +1,204 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/txn"
+)
+
+// Service assigns roles and asks for them. It is safe for concurrent use.
+type Service struct {
+	Tx    txn.Runner[Tx]
+	Clock clock.Clock
+}
+
+// Change is an assignment or its end: the role of the account Username at
+// Tenant, by the account As.
+type Change struct {
+	Tenant   string
+	Username string
+	Role     Role
+	As       string
+}
+
+// Assign gives an account a role. Errors: errs.Conflict with code
+// operator-roles-disjoint when it holds one that excludes it;
+// errs.Unprocessable (operator-account) for an account that is not one of an
+// administrator; errs.Forbidden as for Require, or with code operator-self for a
+// role of one's own; errs.NotFound; errs.Invalid (operator-role). Refusals are
+// in the audit log too.
+func (s *Service) Assign(ctx context.Context, c Change) error {
+	return s.change(ctx, c, "C", func(tx Tx, p, by identity.Person, held []Assignment) error {
+		if p.Role != identity.RoleAdmin || p.Disabled {
+			return errs.New(errs.Unprocessable, "operator-account", "Only an enabled account of the role admin can be an operator.")
+		}
+		if by.ID == p.ID {
+			return errs.New(errs.Forbidden, "operator-self", "Nobody assigns a role to their own account.")
+		}
+		won, err := tx.AssignOperator(ctx, Assignment{Tenant: c.Tenant, PersonID: p.ID, Role: c.Role, Assigned: s.Clock.Now(), By: by.ID})
+		if err != nil || won || holds(held, p.ID, c.Role) {
+			return err
+		}
+		return errs.New(errs.Conflict, "operator-roles-disjoint", "Database administrator, key custodian and auditor are never the same person: this account holds another of these roles.")
+	})
+}
+
+// Revoke takes a role away. Errors: errs.NotFound; errs.Forbidden as for
+// Require; errs.Invalid (operator-role).
+func (s *Service) Revoke(ctx context.Context, c Change) error {
+	return s.change(ctx, c, "D", func(tx Tx, p, _ identity.Person, _ []Assignment) error {
+		return tx.RevokeOperator(ctx, c.Tenant, p.ID, c.Role)
+	})
+}
+
+// change finds who is concerned, asks whether As may change roles, and records
+// what came of it in the same transaction.
+func (s *Service) change(ctx context.Context, c Change, action string, do func(tx Tx, p, by identity.Person, held []Assignment) error) error {
+	if c.Role.Slot() == "" {
+		return errs.New(errs.Invalid, "operator-role", "The roles are "+Names()+".")
+	}
+	return s.recorded(ctx, func(tx Tx, e *audit.Event) error {
+		e.Tenant, e.Kind, e.Action = c.Tenant, audit.OperatorChanged, action
+		e.Detail = map[string]string{"role": string(c.Role)}
+		held, err := tx.Operators(ctx, c.Tenant)
+		if err != nil {
+			return err
+		}
+		// Roles are given freely until there is somebody to give them.
+		guarded := slices.ContainsFunc(held, func(a Assignment) bool { return a.Role == Operator })
+		by, err := s.who(ctx, tx, Need{Tenant: c.Tenant, As: c.As, Role: Operator}, held, guarded)
+		if e.PersonID = by.ID; err != nil {
+			return err
+		}
+		p, err := tx.PersonByUsername(ctx, c.Tenant, c.Username)
+		if err != nil {
+			return err
+		}
+		e.Detail["person"] = p.ID
+		return do(tx, p, by, held)
+	})
+}
+
+// Need is an act that takes a role.
+type Need struct {
+	Tenant string
+	// As is the username of who acts.
+	As   string
+	Role Role
+	// Act names what is to be done, such as "keys rotate".
+	Act string
+}
+
+// Require asks whether an act may be done, and records who does it. While a
+// tenant has no operators at all everybody may, unnamed. It gives the acting
+// account's id, "" when nobody was named. Errors: errs.Forbidden with code
+// operator-missing when nobody was named or the account is not there, and
+// operator-role-missing when it does not hold the role; errs.Unavailable.
+func (s *Service) Require(ctx context.Context, n Need) (string, error) {
+	id := ""
+	err := s.recorded(ctx, func(tx Tx, e *audit.Event) error {
+		e.Tenant, e.Kind, e.Action = n.Tenant, audit.OperatorActed, "E"
+		e.Detail = map[string]string{"role": string(n.Role), "act": n.Act}
+		held, err := tx.Operators(ctx, n.Tenant)
+		if err != nil {
+			return err
+		}
+		p, err := s.who(ctx, tx, n, held, len(held) > 0)
+		id, e.PersonID = p.ID, p.ID
+		return err
+	})
+	return id, err
+}
+
+// who gives the account that acts, none when nobody was named. Where guarded it
+// must be named and hold the role. It is given with a refusal too, for the
+// record.
+func (s *Service) who(ctx context.Context, tx Tx, n Need, held []Assignment, guarded bool) (identity.Person, error) {
+	if n.As == "" && !guarded {
+		return identity.Person{}, nil
+	}
+	if n.As == "" {
+		return identity.Person{}, errs.New(errs.Forbidden, "operator-missing", "Operators are assigned, so this needs --as USERNAME of one with the role "+string(n.Role)+".")
+	}
+	p, err := tx.PersonByUsername(ctx, n.Tenant, n.As)
+	if errs.Is(err, errs.NotFound) {
+		return p, errs.New(errs.Forbidden, "operator-missing", "There is no account of the name given with --as.")
+	}
+	if err != nil {
+		return p, err
+	}
+	if p.Disabled || guarded && !holds(held, p.ID, n.Role) {
+		return p, errs.New(errs.Forbidden, "operator-role-missing", "The account given with --as does not hold the role "+string(n.Role)+".")
+	}
+	return p, nil
+}
+
+// Held is an assignment with the account's username, "" when it is gone.
+type Held struct {
+	Assignment
+	Username string
+}
+
+// List gives the assignments of a tenant. Errors: errs.Unavailable.
+func (s *Service) List(ctx context.Context, tenant string) ([]Held, error) {
+	var out []Held
+	err := s.Tx.InTx(ctx, func(tx Tx) error {
+		out = nil
+		all, err := tx.Operators(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		for _, a := range all {
+			p, err := tx.PersonByID(ctx, tenant, a.PersonID)
+			if err != nil && !errs.Is(err, errs.NotFound) {
+				return err
+			}
+			out = append(out, Held{Assignment: a, Username: p.Username})
+		}
+		return nil
+	})
+	return out, err
+}
+
+// recorded runs an act and writes its event. What is refused leaves nothing but
+// its event, which is committed; a store that is down leaves nothing at all.
+func (s *Service) recorded(ctx context.Context, act func(Tx, *audit.Event) error) error {
+	var refusal error
+	err := s.Tx.InTx(ctx, func(tx Tx) error {
+		e := audit.Event{Time: s.Clock.Now(), Outcome: audit.Success}
+		refusal = act(tx, &e)
+		switch errs.KindOf(refusal) {
+		case "":
+		case errs.Forbidden, errs.Conflict, errs.Unprocessable, errs.NotFound:
+			e.Outcome, e.Reason = audit.MinorFailure, errs.As(refusal).Code
+		default:
+			return refusal
+		}
+		return tx.AppendAudit(ctx, e)
+	})
+	if err != nil {
+		return err
+	}
+	return refusal
+}
+
+func holds(all []Assignment, personID string, role Role) bool {
+	return slices.ContainsFunc(all, func(a Assignment) bool { return a.PersonID == personID && a.Role == role })
+}
+
+// Names lists the roles for people.
+func Names() string {
+	var names []string
+	for _, r := range Roles() {
+		names = append(names, string(r))
+	}
+	last := len(names) - 1
+	return fmt.Sprintf("%s and %s", strings.Join(names[:last], ", "), names[last])
+}

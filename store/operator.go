@@ -1,0 +1,33 @@
+package store
+
+import (
+	"context"
+
+	"github.com/mandate-health/mandate/identity/operator"
+)
+
+// Operators implements operator.Store.
+func (p *ports) Operators(ctx context.Context, tenant string) ([]operator.Assignment, error) {
+	return list(ctx, p, func(r Row) (v operator.Assignment, err error) {
+		err = r.Scan(&v.Tenant, &v.PersonID, &v.Role, into(&v.Assigned), &v.By)
+		return v, err
+	}, `SELECT tenant, person_id, role, assigned, assigned_by FROM operator_role
+		WHERE tenant = $1 ORDER BY person_id, role`, tenant)
+}
+
+// AssignOperator implements operator.Store.
+func (p *ports) AssignOperator(ctx context.Context, v operator.Assignment) (bool, error) {
+	return p.won(ctx, `INSERT INTO operator_role (tenant, person_id, slot, role, assigned, assigned_by)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, person_id, slot) DO NOTHING`,
+		v.Tenant, v.PersonID, v.Role.Slot(), string(v.Role), micros(v.Assigned), v.By)
+}
+
+// RevokeOperator implements operator.Store.
+func (p *ports) RevokeOperator(ctx context.Context, tenant, personID string, role operator.Role) error {
+	won, err := p.won(ctx, `DELETE FROM operator_role WHERE tenant = $1 AND person_id = $2 AND slot = $3 AND role = $4`,
+		tenant, personID, role.Slot(), string(role))
+	if err == nil && !won {
+		return notFound("operator-role")
+	}
+	return err
+}
