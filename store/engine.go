@@ -72,6 +72,10 @@ type Dialect struct {
 	// HasTable counts the tables named $1 that statements without a schema
 	// name would reach: 0 or 1.
 	HasTable string
+	// AsOf is a query for the time, in microseconds, before which this database
+	// has every commit: now, or for a replica when the newest one it has was
+	// made.
+	AsOf string
 	// Integrity is a query that gives what is wrong with the files, a line each,
 	// or "ok" alone; empty where that is the administrator's own tool's.
 	Integrity string

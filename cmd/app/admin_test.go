@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mandate-health/mandate/conformance/kit"
 )
@@ -78,4 +79,19 @@ func TestFilingConsentsAndRelations(t *testing.T) {
 		t.Error(res)
 	}
 	s.refreshed(t, g, g.RefreshToken(), http.StatusBadRequest)
+}
+
+// A report of the audit log says up to when it is complete.
+func TestAuditReportsSayHowOldTheyAre(t *testing.T) {
+	s := shared(t)
+	began := time.Now()
+	res := s.do(t, kit.Request{URL: s.AdminAPI.URL + "/audit", Bearer: s.AdminAPI.Token})
+	at, err := time.Parse(time.RFC3339Nano, res.Header.Get("Mandate-As-Of"))
+	if err != nil || at.Before(began.Add(-time.Second)) || res.Status != http.StatusOK {
+		t.Errorf("%s: as of %v %v", res, at, err)
+	}
+	code, _, errOut := cli(t, "serve", "--upstream", "http://127.0.0.1:1/fhir", "--public-url", "https://x.example", "--database-reports", "postgres://r/x")
+	if code != 1 || !strings.Contains(errOut, "there is no replica without a database") {
+		t.Errorf("%d %s", code, errOut)
+	}
 }

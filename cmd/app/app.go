@@ -37,7 +37,9 @@ type App struct {
 	clock clock.Clock
 	ids   ids.Source
 
-	store    *store.Store
+	store *store.Store
+	// reports answers what may be a little old.
+	reports  *store.Reports
 	sweeper  sweeper
 	feed     *watch.Feed
 	memory   *store.Memory

@@ -38,7 +38,9 @@ type Config struct {
 	// DatabasePlaintext allows another machine without verified TLS.
 	DatabasePooler      bool `name:"database-pooler" help:"The database URL leads to a transaction pooler such as PgBouncer."`
 	DatabaseConnections int  `name:"database-connections" default:"0" help:"Greatest number of connections to PostgreSQL; 0 takes 8, or four per processor when that is more." placeholder:"N"`
-	DatabasePlaintext   bool `name:"unsafe-database-plaintext" help:"Allow PostgreSQL on another machine without verified TLS. Everything can then be read and changed on the way."`
+	// DatabaseReports is a read replica for long reports; empty: none.
+	DatabaseReports   string `name:"database-reports" secret:"url" help:"PostgreSQL URL of a read replica for long reports of the audit log; the primary answers while it is away or more than five minutes behind." placeholder:"URL"`
+	DatabasePlaintext bool   `name:"unsafe-database-plaintext" help:"Allow PostgreSQL on another machine without verified TLS. Everything can then be read and changed on the way."`
 	// KeySettings say where the key-encryption keys are.
 	KeySettings
 	// ClientFiles hold JSON lists of clients to register at start.
@@ -105,6 +107,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Data == "" && c.Database == "" {
 		f.Add("data", "a folder for the embedded store, or a database, is needed")
+	}
+	if c.DatabaseReports != "" && c.Database == "" {
+		f.Add("database_reports", "there is no replica without a database")
 	}
 	if c.DatabaseConnections < 0 || c.DatabaseConnections > maxConnections {
 		f.Add("database_connections", "%d is not between 0 and %d", c.DatabaseConnections, maxConnections)

@@ -19,6 +19,9 @@ import (
 // request.
 const migrationLimit = time.Hour
 
+// reportLimit bounds one query of a report on a replica.
+const reportLimit = time.Minute
+
 // openStore opens the configured engine and brings its schema up to date. The
 // key provider is asked first: without keys there is nothing to serve.
 func openStore(ctx context.Context, cfg Config, c clock.Clock, src ids.Source) (*store.Store, error) {
@@ -92,6 +95,21 @@ func openEngine(ctx context.Context, cfg Config, limit time.Duration) (store.Eng
 		err = errs.Wrap(err, errs.Unavailable, "database-unreachable", "The PostgreSQL"+hostOf(cfg.Database)+" cannot be reached: check that it runs and that --database is right.")
 	}
 	return engine, err
+}
+
+// openReports gives what long reports are read from.
+func openReports(ctx context.Context, cfg Config, st *store.Store) (*store.Reports, error) {
+	if cfg.DatabaseReports == "" {
+		return store.NewReports(st, nil), nil
+	}
+	replica, err := postgres.Open(ctx, postgres.Options{
+		DSN: cfg.DatabaseReports, MaxConns: cfg.DatabaseConnections, Pooler: cfg.DatabasePooler, Timeout: reportLimit,
+		Replica: true, Unverified: cfg.DatabasePlaintext || cfg.Dev,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return store.NewReports(st, replica), nil
 }
 
 // hostOf names the host of a database URL, which also holds a password.

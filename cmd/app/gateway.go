@@ -95,6 +95,9 @@ func printRoutes(ctx context.Context, w io.Writer, asJSON bool) error {
 		return explain(err)
 	}
 	defer closing(ctx, a.store, a.log)
+	if a.reports, err = openReports(ctx, a.cfg, a.store); err != nil {
+		return err
+	}
 	if err := a.build(ctx, reached{public: "http://localhost:8080", upstream: "http://localhost:8081/fhir"}); err != nil {
 		return explain(err)
 	}

@@ -1,11 +1,13 @@
 package app
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/audit/fhirevent"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/flow"
@@ -95,10 +97,22 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 // own it opens only to the token of a development server's ready file.
 func (t *tenant) adminRoutes() []route.Route {
 	return adminapi.New(adminapi.Deps{
-		Tenant: t.id, Read: t.store, Consents: t.consents, Proxies: t.proxies, Problem: t.problem,
+		Tenant: t.id, Read: operatorReads{t.store, t.reports}, AsOf: t.reports.AsOf, Consents: t.consents, Proxies: t.proxies, Problem: t.problem,
 		Connections: t.connections(),
 		Guard:       t.devBearer, Origin: t.origin, Clock: t.clock, Names: t.auditNames(),
 	}).Routes()
+}
+
+// operatorReads are the reads of the operators' API: long ones may come from a
+// replica.
+type operatorReads struct {
+	*store.Store
+	reports *store.Reports
+}
+
+// Audits reads the audit log as a report.
+func (r operatorReads) Audits(ctx context.Context, f audit.Filter) ([]audit.Event, error) {
+	return r.reports.Audits(ctx, f)
 }
 
 // auditNames are what FHIR AuditEvents call this server.

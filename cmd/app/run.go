@@ -60,6 +60,10 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := a.settleJournal(ctx); err != nil {
 		return explain(err)
 	}
+	if a.reports, err = openReports(ctx, cfg, a.store); err != nil {
+		return explain(err)
+	}
+	defer closing(ctx, a.reports, a.log)
 	return a.serve(ctx, main)
 }
 

@@ -1,13 +1,14 @@
 package chaos_test
 
 import (
-	"bufio"
-	"io"
+	"context"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mandate-health/mandate/conformance/chaos"
+	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/testpg"
 )
 
@@ -26,18 +27,26 @@ func migrate(t *testing.T, args ...string) string {
 // same as without.
 func TestMigrationKilled(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) {
-		flags := []string{"--data", t.TempDir()}
-		for _, way := range [][]string{{"up"}, {"down", "--to", "0", "--yes"}, {"up"}} {
-			rounds := 0
-			for lines := 1; killedAfter(t, lines, append(way, flags...)...); lines = rounds%2 + 1 {
-				rounds++
+		down := []string{"down", "--to", "0", "--yes"}
+		began := clock.System{}.Now()
+		migrate(t, "up", "--data", t.TempDir())
+		took, killed := clock.System{}.Now().Sub(began), 0
+		rounds := either(6, 40)
+		for round := range rounds {
+			flags := []string{"--data", t.TempDir()}
+			at := took * time.Duration(round+1) / time.Duration(rounds+1)
+			for _, way := range [][]string{{"up"}, down, {"up"}} {
+				if killedAfter(t, at, append(way, flags...)...) {
+					killed++
+				}
 			}
-			if rounds < 2 {
-				t.Errorf("%v was killed %d times", way, rounds)
-			}
+			migrate(t, append([]string{"up"}, flags...)...)
+			whole(t, flags)
+			intact(t, flags[1])
 		}
-		whole(t, flags)
-		intact(t, flags[1])
+		if killed < rounds {
+			t.Errorf("of %d runs only %d were killed", 3*rounds, killed)
+		}
 	})
 	t.Run("postgresql", func(t *testing.T) {
 		cluster := testpg.New(t)
@@ -69,25 +78,17 @@ func whole(t *testing.T, flags []string) {
 	}
 }
 
-// killedAfter kills a run once it wrote so many lines; false says that it came
-// to its end before.
-func killedAfter(t *testing.T, lines int, args ...string) bool {
+// killedAfter kills a run after a time; false says that it came to its end
+// before.
+func killedAfter(t *testing.T, d time.Duration, args ...string) bool {
 	t.Helper()
-	cmd := exec.Command(binary, append([]string{"migrate"}, args...)...)
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	read := bufio.NewScanner(out)
-	for n := 0; n < lines && read.Scan(); n++ {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	err := exec.CommandContext(ctx, binary, append([]string{"migrate"}, args...)...).Run()
+	if err != nil && ctx.Err() == nil {
+		t.Fatal(err)
 	}
-	killErr := cmd.Process.Kill()
-	_, err = io.Copy(io.Discard, out)
-	must(t, err)
-	if err := cmd.Wait(); err == nil {
-		return false
-	}
-	must(t, killErr)
-	return true
+	return err != nil
 }
 
 // killedAt kills a run that waits for an answer of the database in its middle.

@@ -47,7 +47,7 @@ func (n *Node) Start(ctx context.Context) (*kit.Target, error) {
 	}
 	defer log.Close()
 	n.cmd = exec.Command(n.Binary, append([]string{"dev", "--ready-file", ready}, n.args()...)...)
-	n.cmd.Stdout, n.cmd.Stderr = log, log
+	n.cmd.Dir, n.cmd.Stdout, n.cmd.Stderr = n.Dir, log, log
 	if n.exited, err = launch(n.cmd); err != nil {
 		return nil, err
 	}

@@ -163,6 +163,7 @@ func (e *Engine) Dialect() store.Dialect {
 	return store.Dialect{
 		Name:      "sqlite",
 		HasTable:  "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
+		AsOf:      "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 		Integrity: "PRAGMA integrity_check",
 		Now:       "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 		Columns:   columns, References: references,

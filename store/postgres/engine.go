@@ -34,6 +34,9 @@ type Options struct {
 	// Pooler is for a transaction pooler in between (PgBouncer): no named
 	// statements, no session settings.
 	Pooler bool
+	// Replica is for reading only: any of the hosts will do, and none need
+	// answer yet.
+	Replica bool
 	// Unverified allows a host on the network without verified TLS.
 	Unverified bool
 }
@@ -75,6 +78,10 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		e.begin = append(e.begin, "set local statement_timeout = "+limit,
 			"set local idle_in_transaction_session_timeout = "+limit)
 	}
+	if o.Replica {
+		// Nothing waits for it: it is asked when it is needed.
+		return e, nil
+	}
 	if err := e.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, err
@@ -104,7 +111,7 @@ func poolConfig(o Options) (*pgxpool.Config, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 5 * time.Second
 	}
-	if c.ValidateConnect == nil && len(c.Fallbacks) > 0 {
+	if c.ValidateConnect == nil && len(c.Fallbacks) > 0 && !o.Replica {
 		c.ValidateConnect = writable
 	}
 	if o.Pooler {
@@ -154,6 +161,8 @@ func (e *Engine) Dialect() store.Dialect {
 	d := store.Dialect{
 		Name:     "postgres",
 		HasTable: "SELECT COUNT(*) FROM pg_catalog.pg_class WHERE oid = to_regclass($1)",
+		AsOf: "SELECT CAST(EXTRACT(EPOCH FROM CASE WHEN pg_is_in_recovery() THEN COALESCE(pg_last_xact_replay_timestamp(), to_timestamp(0))" +
+			" ELSE clock_timestamp() END) * 1000000 AS BIGINT)",
 		BeforeMigration: []string{
 			"LOCK TABLE schema_migration IN EXCLUSIVE MODE",
 			// A change of a table waits for the transactions that use it, and

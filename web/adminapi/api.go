@@ -35,9 +35,11 @@ type Deps struct {
 	Tenant      string
 	Connections *oauth.Connections
 	Read        Reader
-	Consents    *consent.Service
-	Proxies     *proxy.Service
-	Problem     *problem.Writer
+	// AsOf says up to when the audit log is complete in Read.
+	AsOf     func(ctx context.Context) (time.Time, error)
+	Consents *consent.Service
+	Proxies  *proxy.Service
+	Problem  *problem.Writer
 	// Names are what AuditEvents call this server.
 	Names fhirevent.Names
 	// Guard lets only operators through.
@@ -166,9 +168,16 @@ func (a *API) revoke(_ http.ResponseWriter, r *http.Request) (any, error) {
 const auditLimit = 1000
 
 // audit gives events as they are stored, or with format=fhir as FHIR R4
-// AuditEvents (AR-08).
-func (a *API) audit(_ http.ResponseWriter, r *http.Request) (any, error) {
+// AuditEvents (AR-08). The header Mandate-As-Of says up to when they are
+// complete: a replica may be a little behind.
+func (a *API) audit(w http.ResponseWriter, r *http.Request) (any, error) {
 	q := r.URL.Query()
+	// Asked before the log is read, which then has at least as much.
+	at, err := a.AsOf(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	w.Header().Set("Mandate-As-Of", at.UTC().Format(time.RFC3339Nano))
 	events, err := a.Read.Audits(r.Context(), audit.Filter{
 		Tenant: a.Tenant, Patient: q.Get("patient"), GrantID: q.Get("grant"), PersonID: q.Get("person"),
 		ClientID: q.Get("client_id"), Limit: auditLimit,
