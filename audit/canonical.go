@@ -84,8 +84,9 @@ func (e Event) body() ([]byte, error) {
 	return json.Marshal(f)
 }
 
-// eventOf reads the canonical forms back; body may be nil.
-func eventOf(header, body []byte) (Event, error) {
+// ReadCanonical gives the event of canonical bytes; body may be nil. Errors: those
+// of encoding/json.
+func ReadCanonical(header, body []byte) (Event, error) {
 	var h headerForm
 	if err := json.Unmarshal(header, &h); err != nil {
 		return Event{}, err

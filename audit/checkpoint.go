@@ -94,6 +94,13 @@ func (k *LogKeys) Salt(eventID string) []byte {
 	return m.Sum(nil)[:saltSize]
 }
 
+// Commitment gives what is left of the body of an event when it is erased.
+// Errors: errs.Internal.
+func (k *LogKeys) Commitment(e Event) (Hash, error) {
+	body, err := e.body()
+	return bodyCommitment(k.Salt(e.ID), body), err
+}
+
 // Checkpoint is a signed statement of size and root of a tree.
 type Checkpoint struct {
 	Origin string

@@ -30,21 +30,10 @@ func ClassOf(k Kind) Class {
 		return ClassAudit
 	case "login", "stepup", "logout", "authorize", "launch", "token":
 		return ClassSecurity
-	case "client", "person", "key", "configuration":
+	case "client", "person", "key", "configuration", "tenant", "operator", "backup", "store":
 		return ClassAdministration
 	}
 	return ClassAccess
-}
-
-// KindsOf lists the kinds of a class that retention erases.
-func KindsOf(c Class) []Kind {
-	var out []Kind
-	for _, k := range Kinds() {
-		if ClassOf(k) == c && c != ClassAudit {
-			out = append(out, k)
-		}
-	}
-	return out
 }
 
 // The details of an AuditErased event.
@@ -59,6 +48,12 @@ const (
 func Erasure(tenant string, c Class, before, now time.Time) Event {
 	return Event{Tenant: tenant, Time: now, Kind: AuditErased, Action: "D", Outcome: Success, Reason: "retention",
 		Detail: map[string]string{detailClass: string(c), detailBefore: before.UTC().Format(time.RFC3339Nano)}}
+}
+
+// Shredding gives the event that records that the key of a patient's data was
+// destroyed: the bodies of that patient's events can no longer be opened.
+func Shredding(tenant, patient string, now time.Time) Event {
+	return Event{Tenant: tenant, Time: now, Kind: AuditErased, Action: "D", Outcome: Success, Reason: "key-destroyed", Patient: patient}
 }
 
 // erasure is a record of a lawful loss of bodies.

@@ -53,6 +53,7 @@ type Sealer struct {
 	status map[string]SealStatus
 	// swept is when each plan was last carried out.
 	swept [3]time.Time
+	leads bool
 }
 
 // NewSealer gives a Sealer.
@@ -78,6 +79,8 @@ type SealStatus struct {
 	Size   int64
 	// Sealed is when the tree last grew.
 	Sealed time.Time
+	// Passed is when the last pass ended well.
+	Passed time.Time
 	// Swept is when the last sweep ended.
 	Swept time.Time
 	// Oldest is the time of the oldest event that the last sweep saw and could
@@ -95,15 +98,26 @@ type SealStatus struct {
 	Unreadable []string
 }
 
-// Status gives the state of each tenant as this node last saw it, by name.
+// Status gives the state of each tenant as this node saw it in its last turn,
+// by name; nothing when it is not this node's turn.
 func (s *Sealer) Status() []SealStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.leads {
+		return nil
+	}
 	var out []SealStatus
 	for _, name := range slices.Sorted(maps.Keys(s.status)) {
 		out = append(out, s.status[name])
 	}
 	return out
+}
+
+// Rest says that it is another node's turn.
+func (s *Sealer) Rest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leads = false
 }
 
 func (s *Sealer) publish(t SealStatus) {
@@ -131,6 +145,9 @@ func (s *Sealer) Sweep(ctx context.Context, since time.Time) (int, error) {
 func (s *Sealer) each(ctx context.Context, do func(*sealing, context.Context) (int, error)) (int, error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	s.mu.Lock()
+	s.leads = true
+	s.mu.Unlock()
 	tenants, err := s.d.Ledger.AuditTenants(ctx)
 	if err != nil {
 		return 0, err
@@ -213,6 +230,9 @@ func (t *sealing) pass(ctx context.Context) (int, error) {
 	now := t.d.Clock.Now()
 	maps.DeleteFunc(t.recent, func(_ string, at time.Time) bool { return at.Before(now.Add(-overlap - settled)) })
 	n, err := t.sealSpan(ctx, now.Add(-overlap), now.Add(ahead), t.recent)
+	if err == nil {
+		t.status.Passed = now
+	}
 	return sum + n, err
 }
 

@@ -62,8 +62,9 @@ const (
 	// Erased events lost their body lawfully: retention or erasure took it and
 	// left the commitment to it.
 	Erased State = "erased"
-	// Unreadable events have a body that cannot be opened: changed, or its key
-	// was destroyed.
+	// Destroyed events have a body whose key was destroyed.
+	Destroyed State = "destroyed"
+	// Unreadable events have a body that does not open: it was changed.
 	Unreadable State = "unreadable"
 	// Garbled events have columns that no event writes.
 	Garbled State = "garbled"

@@ -163,7 +163,7 @@ func (r treeReader) subtree(level int, n int64) (Hash, error) {
 	first, count := n<<(level-base), int64(1)<<(level-base)
 	var row []Hash
 	if base == 0 {
-		leaves, err := leavesBetween(r.ctx, r.ledger, r.tenant, first, first+count)
+		leaves, err := Leaves(r.ctx, r.ledger, r.tenant, first, first+count)
 		if err != nil {
 			return Hash{}, err
 		}
@@ -190,8 +190,8 @@ func (r treeReader) subtree(level int, n int64) (Hash, error) {
 	return row[0], nil
 }
 
-// leavesBetween gives the leaves with from ≤ Seq < to.
-func leavesBetween(ctx context.Context, l Ledger, tenant string, from, to int64) ([]Leaf, error) {
+// Leaves gives the leaves with from ≤ Seq < to. Errors: errs.Unavailable.
+func Leaves(ctx context.Context, l Ledger, tenant string, from, to int64) ([]Leaf, error) {
 	batches, err := l.LedgerBatches(ctx, tenant, from&^(blockSize-1), to)
 	if err != nil {
 		return nil, err

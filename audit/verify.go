@@ -282,6 +282,9 @@ func (v *verification) judge(it Item) Hash {
 	}
 	header := headerCommitment(it.Salt, it.Header)
 	switch {
+	case it.State == Unreadable:
+		v.report.add(Finding{Fault: Changed, Seq: it.Seq, ID: it.ID, Detail: "the body does not open"})
+		return it.Hash
 	case it.Body == nil && it.Commitment == (Hash{}):
 		// The key of the body is gone, and nothing of it is left to compute the
 		// leaf from.
@@ -304,7 +307,7 @@ func (v *verification) compare(it Item, header, body Hash, erased bool) {
 		v.judgeErased(it)
 	default:
 		v.report.Intact++
-		if e, err := eventOf(it.Header, nil); err == nil && e.Kind == AuditErased {
+		if e, err := ReadCanonical(it.Header, nil); err == nil && e.Kind == AuditErased {
 			v.intact[it.ID] = true
 		}
 	}
@@ -312,7 +315,7 @@ func (v *verification) compare(it Item, header, body Hash, erased bool) {
 
 // judgeErased asks whether an intact record covers the loss of a body.
 func (v *verification) judgeErased(it Item) {
-	e, err := eventOf(it.Header, nil)
+	e, err := ReadCanonical(it.Header, nil)
 	if err == nil {
 		for i := range v.erasures {
 			if v.erasures[i].covers(e) {
@@ -323,8 +326,8 @@ func (v *verification) judgeErased(it Item) {
 		}
 	}
 	detail := "the body is gone"
-	if it.State == Unreadable {
-		detail = "the body cannot be opened"
+	if it.State == Destroyed {
+		detail = "the key of the body is gone"
 	}
 	v.report.add(Finding{Fault: ErasedUnlawfully, Seq: it.Seq, ID: it.ID, Detail: detail})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
 )
 
@@ -113,7 +114,8 @@ func (p *ports) Audits(ctx context.Context, f audit.Filter) ([]audit.Event, erro
 	var events []audit.Event
 	for _, row := range rows {
 		if _, erased := erasedBody(row.body); !erased {
-			if err := p.openAudit(ctx, &row.event, row.body); err != nil {
+			// A body whose key was destroyed is as good as erased.
+			if err := p.openAudit(ctx, &row.event, row.body); err != nil && !errs.Is(err, errs.Gone) {
 				return nil, err
 			}
 		}

@@ -254,6 +254,8 @@ func (p *ports) stored(ctx context.Context, row auditRecord) (audit.Stored, erro
 	switch {
 	case errs.Is(err, errs.Unavailable):
 		return s, err
+	case errs.Is(err, errs.Gone):
+		s.State = audit.Destroyed
 	case err != nil:
 		s.State = audit.Unreadable
 	case row.resource != row.event.Resource.String():

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/audit/alert"
+	"github.com/mandate-health/mandate/audit/export"
+	"github.com/mandate-health/mandate/audit/retention"
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/identity/operator"
@@ -28,6 +31,9 @@ import (
 type Tx interface {
 	audit.Store
 	audit.Ledger
+	export.Cursors
+	retention.Tx
+	alert.Beats
 	identity.Store
 	operator.Store
 	proxy.Store

@@ -45,7 +45,7 @@ type App struct {
 	memory   *store.Memory
 	journal  *journal.Journal
 	queue    *audit.Queue
-	sealer   *audit.Sealer
+	audit    *auditing
 	ring     *keys.Ring
 	codec    *codec.Codec
 	kit      *pages.Kit
@@ -92,8 +92,9 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	a.feed = watch.New(watch.Config{Store: a.store, Staleness: a.cfg.Staleness, Clock: clock.System{}, Log: a.log})
 	a.memory = a.store.Remember(a.feed)
 	a.ring = keys.NewRing(a.store, a.clock)
-	a.queue = audit.NewQueue(a.store, audit.QueueConfig{})
-	a.sealer = audit.NewSealer(audit.SealerDeps{Ledger: a.store, Secrets: a.store, Clock: a.clock, IDs: a.ids})
+	if err := a.buildAudit(); err != nil {
+		return err
+	}
 	a.buildRooms()
 	a.buildOAuth()
 	a.home, err = a.newTenant(ctx, tenants.Tenant{

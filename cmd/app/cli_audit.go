@@ -4,13 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 
 	"github.com/mandate-health/mandate/audit"
-	"github.com/mandate-health/mandate/internal/clock"
-	"github.com/mandate-health/mandate/internal/ids"
-	"github.com/mandate-health/mandate/store"
+	"github.com/mandate-health/mandate/audit/export"
 )
 
 // auditCommand works with the audit log.
@@ -20,44 +17,39 @@ type auditCommand struct {
 	Key         auditKey         `cmd:"" help:"Print the public key that verifies checkpoints."`
 	Prove       auditProve       `cmd:"" help:"Print the proof that one event stands in the log."`
 	Consistency auditConsistency `cmd:"" help:"Print the proof that the log only grew between two sizes."`
+	Export      auditExport      `cmd:"" help:"Write the log to standard output."`
+	Hold        auditHold        `cmd:"" help:"Keep events from being erased for a legal matter."`
+	Retention   auditRetention   `cmd:"" help:"Say how long the bodies of events are kept."`
 }
 
 // auditStore says which store and which tenant.
 type auditStore struct {
-	Data     string `default:"./mandate-data" help:"Folder of the embedded store (default ${default}); the server must be stopped." placeholder:"DIR"`
-	Database string `help:"PostgreSQL URL to use in place of the embedded store; the server may run." placeholder:"URL" env:"MANDATE_DATABASE"`
-	Tenant   string `default:"default" help:"Tenant (default ${default})." placeholder:"ID"`
+	storeFlags
+	Tenant string `default:"default" help:"Tenant (default ${default})." placeholder:"ID"`
 }
 
 // openedLog is a log on an open store.
 type openedLog struct {
-	store  *store.Store
+	*App
 	keys   *audit.LogKeys
-	clock  clock.Clock
 	tenant string
 }
 
 // with opens the store for the time of fn.
 func (c *auditStore) with(s *streams, fn func(ctx context.Context, l openedLog) error) error {
-	l := openedLog{clock: clock.System{}, tenant: c.Tenant}
-	src := ids.Source{}
-	st, err := openStore(s.ctx, Config{Data: c.Data, Database: c.Database}, l.clock, src)
-	if err != nil {
-		return explain(err)
-	}
-	defer closing(s.ctx, st, slog.New(slog.NewTextHandler(s.err, nil)))
-	l.store = st
-	if l.keys, err = audit.OpenLogKeys(s.ctx, st, src, c.Tenant); err != nil {
-		return explain(err)
-	}
-	if err := fn(s.ctx, l); err != nil {
-		return explain(err)
-	}
-	return nil
+	return c.storeFlags.with(s, func(a *App) error {
+		keys, err := audit.OpenLogKeys(s.ctx, a.store, a.ids, c.Tenant)
+		if err != nil {
+			return err
+		}
+		return fn(s.ctx, openedLog{App: a, keys: keys, tenant: c.Tenant})
+	})
 }
 
 type auditVerify struct {
 	auditStore
+	Export     string   `help:"Verify this export (of audit export --format ndjson) in place of a store." placeholder:"FILE" type:"existingfile"`
+	Key        string   `help:"Public key of the log, as audit key prints it; for an export." placeholder:"KEY"`
 	Checkpoint []string `help:"File with a checkpoint kept elsewhere, which the log must agree with; may be repeated." placeholder:"FILE" type:"existingfile"`
 	JSON       bool     `name:"json" help:"Print the report as JSON."`
 }
@@ -68,6 +60,9 @@ func (c *auditVerify) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
+	if c.Export != "" {
+		return c.verifyExport(s, witnessed)
+	}
 	return c.with(s, func(ctx context.Context, l openedLog) error {
 		r, err := audit.VerifyStore(ctx, l.store, l.keys, l.clock.Now(), witnessed...)
 		if err != nil {
@@ -75,6 +70,25 @@ func (c *auditVerify) Run(s *streams) error {
 		}
 		return printReport(s, r, c.JSON)
 	})
+}
+
+// verifyExport needs no store. A key that only the export names proves no more
+// than that the export fits itself.
+func (c *auditVerify) verifyExport(s *streams, witnessed [][]byte) error {
+	f, err := export.OpenFile(c.Export)
+	if err != nil {
+		return explain(err)
+	}
+	key := c.Key
+	if key == "" {
+		key = f.VerifierKey()
+		fmt.Fprintln(s.err, "mandate: the key was taken from the export itself; give the log's own with --key (see mandate audit key)")
+	}
+	r, err := audit.Verify(s.ctx, f, audit.VerifyOptions{VerifierKey: key, Witnessed: witnessed, Now: f.Exported()})
+	if err != nil {
+		return explain(err)
+	}
+	return printReport(s, r, c.JSON)
 }
 
 func readFiles(paths []string) ([][]byte, error) {
@@ -159,7 +173,8 @@ func (c *auditProve) Run(s *streams) error {
 		if err != nil {
 			return err
 		}
-		return printJSON(s, p)
+		// Without indentation: the canonical bytes must stay as they are.
+		return json.NewEncoder(s.out).Encode(p)
 	})
 }
 

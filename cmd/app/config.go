@@ -70,6 +70,7 @@ type Config struct {
 
 	Transport tlsconf.Config `embed:"" section:"tls"`
 	HTTP      HTTPConfig     `embed:"" section:"http"`
+	Audit     AuditConfig    `embed:"" section:"audit"`
 
 	Backup BackupConfig `embed:"" section:"backup"`
 
@@ -130,6 +131,7 @@ func (c *Config) Validate() error {
 	}
 	c.validateKeys(&f)
 	c.Backup.validate(c.Data, &f)
+	c.Audit.validate(&f)
 	if !c.Dev {
 		c.validateServe(&f)
 	}

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/jobs"
 )
 
@@ -18,10 +17,7 @@ type leaderJob struct {
 
 // leaderJobs lists them. The store's clock says when each is due.
 func (a *App) leaderJobs() []leaderJob {
-	all := []leaderJob{
-		{"housekeeping", time.Minute, a.housekeep},
-		{"audit-seal", audit.TickEvery, a.sealAudits},
-	}
+	all := append(a.auditJobs(), leaderJob{"housekeeping", time.Minute, a.housekeep})
 	if a.cfg.Backup.To != "" {
 		all = append(all, leaderJob{"backup", min(backupLook, a.cfg.Backup.Every), a.backup})
 	}
@@ -35,12 +31,10 @@ func (a *App) startJobs(ctx context.Context) *sync.WaitGroup {
 	runner := jobs.New(jobs.Deps{Store: a.store, Node: a.ids.ID(), Log: a.log})
 	group := &sync.WaitGroup{}
 	group.Go(func() { a.feed.Run(ctx) })
+	group.Go(func() { a.audit.watch(ctx) })
 	for _, j := range a.leaderJobs() {
 		group.Go(func() { runner.Leader(ctx, j.name, j.every, j.do) })
 	}
 	group.Go(func() { a.followTenants(ctx) })
 	return group
 }
-
-// sealAudits appends new events to the Merkle tree of their tenant.
-func (a *App) sealAudits(ctx context.Context, _ jobs.Turn) error { return a.sealer.Tick(ctx) }

@@ -60,10 +60,13 @@ func TestStore(t *testing.T) {
 }
 
 func TestTampering(t *testing.T) {
-	storetest.Tampering(t, func(t *testing.T) (*store.Store, storetest.SQL) {
+	storetest.Tampering(t, func(t *testing.T) (store.Engine, storetest.SQL) {
 		dir := t.TempDir()
-		_, s := open(t, dir)
-		return s, func(t *testing.T, statement string) {
+		engine, err := embedded.Open(t.Context(), embedded.Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return engine, func(t *testing.T, statement string) {
 			t.Helper()
 			db, err := sql.Open("sqlite", filepath.Join(dir, "mandate.db"))
 			if err != nil {

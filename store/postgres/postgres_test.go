@@ -93,9 +93,9 @@ func TestStore(t *testing.T) {
 
 func TestTampering(t *testing.T) {
 	dsn := testpg.Start(t)
-	storetest.Tampering(t, func(t *testing.T) (*store.Store, storetest.SQL) {
+	storetest.Tampering(t, func(t *testing.T) (store.Engine, storetest.SQL) {
 		name := schema(t, dsn)
-		return open(t, postgres.Options{DSN: dsn, Schema: name}), func(t *testing.T, statement string) {
+		return engine(t, postgres.Options{DSN: dsn, Schema: name}), func(t *testing.T, statement string) {
 			t.Helper()
 			admin(t, dsn, "SET search_path = "+name+"; "+statement)
 		}

@@ -57,6 +57,11 @@ func sealing(t *testing.T, s *store.Store) {
 	must(t, s.AppendAudit(ctx, audit.Event{ID: "bare", Tenant: other, Time: noon(), Kind: audit.LoggedOut}))
 	equal(t, got(s.AuditTenants(ctx))(t), []string{other, tenant})
 
+	minute := audit.Minute(noon())
+	equal(t, got(s.AuditMinutes(ctx, tenant, minute, minute+2))(t), map[int64]int64{minute: 61, minute + 1: 60})
+	stamps := got(s.AuditStamps(ctx, tenant, audit.Stamp{Time: noon(), ID: numbered(1)[0].ID}, noon().Add(time.Second)))(t)
+	equal(t, stamps, []audit.Stamp{{Time: noon(), ID: odd.ID}, {Time: noon().Add(time.Second), ID: numbered(2)[1].ID}})
+
 	// Before anything is sealed every old event is one too many.
 	equal(t, verify(t, s).Faults, int64(702))
 	now := noon().Add(time.Hour)
@@ -164,8 +169,8 @@ func ledgerGuard(t *testing.T, s *store.Store) {
 type SQL func(t *testing.T, statement string)
 
 // Tampering proves that what SQL does to a sealed log is found and named
-// (AR-04). open gives an empty store and a way past it.
-func Tampering(t *testing.T, open func(t *testing.T) (*store.Store, SQL)) {
+// (AR-04). open gives an engine on an empty database and a way past it.
+func Tampering(t *testing.T, open func(t *testing.T) (store.Engine, SQL)) {
 	id := func(n int) string { return fmt.Sprintf("%032x", n) }
 	at := func(n int) string { return "'" + id(n) + "'" }
 	for name, c := range map[string]struct {
@@ -177,7 +182,7 @@ func Tampering(t *testing.T, open func(t *testing.T) (*store.Store, SQL)) {
 		"a time":        {[]string{"UPDATE audit_event SET time = time + 1 WHERE id = " + at(7)}, []string{"changed " + id(7)}},
 		"an odd column": {[]string{"UPDATE audit_event SET resource = '?' WHERE id = " + at(7)}, []string{"changed " + id(7)}},
 		"a body":        {[]string{"UPDATE audit_event SET body = (SELECT body FROM audit_event WHERE id = " + at(600) + ") WHERE id = " + at(7)}, []string{"changed " + id(7)}},
-		"a broken body": {[]string{"UPDATE audit_event SET body = (SELECT checkpoint FROM audit_tree) WHERE id = " + at(7)}, []string{"erased-without-record " + id(7)}},
+		"a broken body": {[]string{"UPDATE audit_event SET body = (SELECT checkpoint FROM audit_tree) WHERE id = " + at(7)}, []string{"changed " + id(7)}},
 		"a row less":    {[]string{"DELETE FROM audit_event WHERE id = " + at(300)}, []string{"removed " + id(300)}},
 		"two rows less": {[]string{"DELETE FROM audit_event WHERE id IN (" + at(300) + "," + at(301) + ")"}, []string{"removed " + id(300), "removed " + id(301)}},
 		"a row more":    {[]string{"INSERT INTO audit_event (" + columns + ") SELECT tenant, 'forged', " + columnsBehindID + " FROM audit_event WHERE id = " + at(9)}, []string{"added forged"}},
@@ -187,8 +192,8 @@ func Tampering(t *testing.T, open func(t *testing.T) (*store.Store, SQL)) {
 		"a run of leaves less": {[]string{"DELETE FROM audit_batch WHERE first = 256"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, sql := open(t)
-			tampered(t, s, sql, c.statements, c.want)
+			engine, sql := open(t)
+			tampered(t, migrated(t, engine), sql, c.statements, c.want)
 		})
 	}
 	t.Run("a log built anew", func(t *testing.T) { rebuilt(t, open) })
@@ -222,9 +227,10 @@ func tampered(t *testing.T, s *store.Store, sql SQL, statements, want []string) 
 
 // Who builds the whole tree anew, or cuts off its tail, with the log's own
 // keys is betrayed by a checkpoint kept elsewhere, and by nothing else.
-func rebuilt(t *testing.T, open func(t *testing.T) (*store.Store, SQL)) {
+func rebuilt(t *testing.T, open func(t *testing.T) (store.Engine, SQL)) {
 	ctx := t.Context()
-	s, sql := open(t)
+	engine, sql := open(t)
+	s := migrated(t, engine)
 	must(t, s.AppendAudits(ctx, numbered(20)))
 	now := noon().Add(time.Hour)
 	_, err := sealer(s, now).Pass(ctx)
@@ -241,7 +247,7 @@ func rebuilt(t *testing.T, open func(t *testing.T) (*store.Store, SQL)) {
 		equal(t, verify(t, s).OK(), true)
 		return verify(t, s, kept)
 	}
-	equal(t, faults(anew("UPDATE audit_event SET patient = 'ines' WHERE patient = 'rosa'")), []string{"tree-differs"})
+	equal(t, faults(anew("UPDATE audit_event SET reason = 'other' WHERE reason = 'why'")), []string{"tree-differs"})
 	equal(t, faults(anew("DELETE FROM audit_event WHERE id > '"+fmt.Sprintf("%032x", 15)+"'")), []string{"truncated"})
 	sql(t, "DELETE FROM named_secret")
 	equal(t, faults(verify(t, s, kept))[:1], []string{"bad-checkpoint"})

@@ -1,0 +1,105 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/audit/export"
+	"github.com/mandate-health/mandate/audit/fhirevent"
+	"github.com/mandate-health/mandate/fhir"
+)
+
+type auditExport struct {
+	auditStore
+	Format       string `default:"ndjson" enum:"ndjson,fhir,syslog" help:"ndjson (can be verified), fhir (AuditEvents, one a line) or syslog (RFC 5424, one a line)."`
+	Since        string `help:"Only events from this date or RFC 3339 time on." placeholder:"TIME"`
+	Until        string `help:"Only events up to this date or RFC 3339 time." placeholder:"TIME"`
+	PublicURL    string `name:"public-url" help:"Issuer URL that fhir and syslog name." placeholder:"URL" env:"MANDATE_PUBLIC_URL"`
+	Organization string `name:"organization-ref" help:"Custodian that fhir names." placeholder:"Organization/ID" env:"MANDATE_ORGANIZATION_REF"`
+}
+
+// Run writes the log. That it was exported is recorded before the first byte
+// leaves (AU-20).
+func (c *auditExport) Run(s *streams) error {
+	span, err := c.span()
+	if err != nil {
+		return err
+	}
+	if c.Format != "ndjson" && c.PublicURL == "" {
+		return fmt.Errorf("--public-url is needed for --format %s: events name the server by it", c.Format)
+	}
+	return c.with(s, func(ctx context.Context, l openedLog) error {
+		now := l.clock.Now()
+		err := l.store.AppendAudit(ctx, audit.Event{
+			Tenant: l.tenant, Time: now, Kind: audit.AuditExported, Action: "R", Outcome: audit.Success, Reason: "command-line",
+			Query: url.Values{"format": {c.Format}, "since": {c.Since}, "until": {c.Until}}.Encode(),
+		})
+		if err != nil {
+			return err
+		}
+		w := bufio.NewWriterSize(s.out, 1<<20)
+		if err := c.write(ctx, w, l, span); err != nil {
+			return err
+		}
+		return w.Flush()
+	})
+}
+
+func (c *auditExport) write(ctx context.Context, w io.Writer, l openedLog, span export.Span) error {
+	if c.Format == "ndjson" {
+		head := export.Head{VerifierKey: l.keys.VerifierKey, Now: l.clock.Now(), Span: span}
+		return export.NDJSON(ctx, w, audit.NewLedgerSource(l.store, l.keys), head)
+	}
+	custodian, _ := fhir.ParseReference(c.Organization)
+	names := namesOf(c.PublicURL, custodian)
+	if c.Format == "syslog" {
+		return export.Events(ctx, l.store, l.tenant, span, func(e audit.Stored) error {
+			_, err := fmt.Fprintf(w, "%s\n", export.Message(e.Event, names))
+			return err
+		})
+	}
+	return export.FHIR(ctx, w, l.store, export.FHIROptions{Tenant: l.tenant, Span: span, Names: names})
+}
+
+func (c *auditExport) span() (span export.Span, err error) {
+	if span.Since, err = readMoment(c.Since, false); err != nil {
+		return span, fmt.Errorf("--since: %w", err)
+	}
+	if span.Until, err = readMoment(c.Until, true); err != nil {
+		return span, fmt.Errorf("--until: %w", err)
+	}
+	return span, nil
+}
+
+// readMoment reads a date or a time; of a date that ends something the last
+// moment counts.
+func readMoment(text string, end bool) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		if end {
+			day = day.AddDate(0, 0, 1).Add(-time.Microsecond)
+		}
+		return day, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return t, fmt.Errorf("%q is neither a date such as 2026-11-22 nor a time such as 2026-11-22T12:00:00Z", text)
+	}
+	return t.UTC(), nil
+}
+
+// namesOf says how AuditEvents call the server at a URL.
+func namesOf(issuer string, custodian fhir.Reference) fhirevent.Names {
+	n := fhirevent.Names{Issuer: issuer, FHIRBase: issuer + fhirPath, Custodian: custodian}
+	if u, err := url.Parse(issuer); err == nil {
+		n.Site = u.Hostname()
+	}
+	return n
+}

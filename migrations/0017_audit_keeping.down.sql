@@ -1,0 +1,4 @@
+DROP TABLE node_heartbeat;
+DROP TABLE audit_hold;
+DROP TABLE audit_retention;
+DROP TABLE audit_cursor;
