@@ -27,7 +27,11 @@ func scanConsent(r Row) (v consent.Record, err error) {
 }
 
 func (p *ports) openConsent(ctx context.Context, v *consent.Record) (err error) {
-	v.JSON, err = p.open(ctx, consentPlace(*v), v.JSON)
+	packed, err := p.open(ctx, consentPlace(*v), v.JSON)
+	if err != nil {
+		return err
+	}
+	v.JSON, err = p.packer.unpack(packed)
 	return err
 }
 
@@ -95,7 +99,11 @@ func (p *ports) PutConsent(ctx context.Context, v consent.Record, ifVersion int)
 	if v.Version, err = nextVersion(v.Version, ifVersion); err != nil {
 		return err
 	}
-	sealed, err := p.seal(ctx, consentPlace(v), v.JSON)
+	packed, err := p.packer.pack(v.JSON)
+	if err != nil {
+		return err
+	}
+	sealed, err := p.seal(ctx, consentPlace(v), packed)
 	if err != nil {
 		return err
 	}
@@ -132,8 +140,8 @@ func (p *ports) PutConsent(ctx context.Context, v consent.Record, ifVersion int)
 // before it, "" when there was none.
 func (p *ports) putConsentRow(ctx context.Context, v consent.Record, ifVersion int, args []any) (string, error) {
 	if ifVersion == 0 {
-		created, err := p.won(ctx, `INSERT INTO consent (`+consentColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant, id) DO NOTHING`, args...)
+		created, err := p.add(ctx, "tenant, id", `INSERT INTO consent (`+consentColumns+`)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, args...)
 		if err == nil && !created {
 			return "", errExists("consent")
 		}

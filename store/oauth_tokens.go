@@ -39,9 +39,10 @@ func (p *ports) UseCode(ctx context.Context, tenant, hash string, t time.Time) (
 
 // CreateRefresh implements oauth.TokenStore.
 func (p *ports) CreateRefresh(ctx context.Context, v oauth.RefreshToken) error {
-	return p.write(ctx, `INSERT INTO refresh_token (tenant, hash, grant_id, client_id, issued, expires, rotated)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, hash) DO NOTHING`,
+	_, err := p.add(ctx, "tenant, hash", `INSERT INTO refresh_token (tenant, hash, grant_id, client_id, issued, expires, rotated)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		v.Tenant, v.Hash, v.GrantID, v.ClientID, micros(v.Issued), micros(v.Expires), micros(v.Rotated))
+	return err
 }
 
 // RefreshByHash implements oauth.TokenStore.
@@ -73,8 +74,8 @@ func assertionGuard(issuer, jti string) string {
 // UseAssertion implements oauth.TokenStore. Expired guards still count until
 // Housekeep removes them.
 func (p *ports) UseAssertion(ctx context.Context, tenant, issuer, jti string, expires time.Time) error {
-	fresh, err := p.won(ctx, `INSERT INTO used_assertion (tenant, guard, expires) VALUES ($1, $2, $3)
-		ON CONFLICT (tenant, guard) DO NOTHING`, tenant, assertionGuard(issuer, jti), micros(expires))
+	fresh, err := p.add(ctx, "tenant, guard", `INSERT INTO used_assertion (tenant, guard, expires) VALUES ($1, $2, $3)`,
+		tenant, assertionGuard(issuer, jti), micros(expires))
 	if err == nil && !fresh {
 		return errs.New(errs.Conflict, "assertion-replayed", "The jti of this assertion was used before.")
 	}

@@ -24,8 +24,9 @@ type ports struct {
 	// dialect is where the engines differ.
 	dialect Dialect
 	// kept is the data keys of this transaction; nil outside of one.
-	kept *keys.Kept
-	memo *clientMemo
+	kept   *keys.Kept
+	memo   *clientMemo
+	packer *packer
 	// begin opens a transaction; nil inside of one.
 	begin func(context.Context, func(*ports) error) error
 	// eager says that every statement is to be answered at once.
@@ -91,6 +92,24 @@ func (p *ports) won(ctx context.Context, sql string, args ...any) (ok bool, err 
 		return n > 0, err
 	}
 	err = p.later(ctx, true, sql, args...)
+	return err == nil, err
+}
+
+// add inserts a row unless there is one with its key already, and reports
+// whether it did. As long as that is taken for granted the plain statement
+// serves, which writes less than a conditional one; key are the columns.
+func (p *ports) add(ctx context.Context, key, sql string, args ...any) (ok bool, err error) {
+	switch {
+	case p.begin != nil:
+		err = p.begin(ctx, func(tx *ports) (err error) {
+			ok, err = tx.add(ctx, key, sql, args...)
+			return err
+		})
+		return ok && err == nil, err
+	case p.eager:
+		return p.won(ctx, sql+" ON CONFLICT ("+key+") DO NOTHING", args...)
+	}
+	err = p.later(ctx, false, sql, args...)
 	return err == nil, err
 }
 

@@ -162,7 +162,7 @@ func (h *Handler) app(w http.ResponseWriter, r *http.Request, id session.Identit
 	if !ok {
 		return
 	}
-	recent, err := h.Read.Audits(r.Context(), audit.Filter{Tenant: g.Tenant, GrantID: g.ID, Kinds: shownKinds, Limit: 20})
+	recent, err := h.Read.Audits(r.Context(), audit.Filter{Tenant: g.Tenant, Patient: g.Record(), GrantID: g.ID, Kinds: shownKinds, Limit: 20})
 	if err != nil {
 		h.Page(w, r, err)
 		return
