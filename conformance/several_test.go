@@ -6,11 +6,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -350,5 +352,61 @@ func TestFailedLogInsAreCountedTogether(t *testing.T) {
 			t.Errorf("the answers are %v", answers)
 			break
 		}
+	}
+}
+
+// TestNoticeSurvivesAKill: what is to be told to a person is told, though the
+// receiver is down at first and the server is killed meanwhile.
+func TestNoticeSurvivesAKill(t *testing.T) {
+	var status atomic.Int64
+	status.Store(http.StatusServiceUnavailable)
+	tried, told := make(chan string, 100), make(chan string, 100)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || r.Header.Get("Mandate-Signature") == "" {
+			t.Error(err, r.Header)
+		}
+		code := int(status.Load())
+		w.WriteHeader(code)
+		if code == http.StatusNoContent {
+			told <- string(body)
+			return
+		}
+		tried <- string(body)
+	}))
+	t.Cleanup(receiver.Close)
+	args := []string{"--notify-webhook", receiver.URL, "--notify-webhook-secret", strings.Repeat("s", 32)}
+	first := another(t, "notice", args...)
+	a := first.open(t)
+	_, err := a.Launch(t.Context(), kit.Launch{Client: a.Client("public"), Scope: "launch/patient patient/Patient.rs", Visit: kit.Visit{Person: "elena", Patient: "rosa"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait := func(what string, from chan string) string {
+		late := time.NewTimer(startLimit)
+		defer late.Stop()
+		select {
+		case body := <-from:
+			return body
+		case <-late.C:
+			t.Fatalf("%s: nothing came", what)
+			return ""
+		}
+	}
+	wait("a first try", tried)
+	if err := first.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-first.exited; err == nil {
+		t.Error("it ended in good order")
+	}
+	first.exited <- nil
+	if err := os.Remove(first.ready); err != nil {
+		t.Fatal(err)
+	}
+	status.Store(http.StatusNoContent)
+	another(t, "notice", args...)
+	if body := wait("the notice", told); !strings.Contains(body, `"person_id":"demo-rosa","template":"app-connected-by-proxy"`) {
+		t.Errorf("it tells %s", body)
 	}
 }

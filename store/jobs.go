@@ -90,6 +90,11 @@ func (p *ports) BuryJob(ctx context.Context, j jobs.Job, reason string) error {
 		WHERE tenant = $1 AND id = $2 AND attempts = $3 AND buried = 0`, j.Tenant, j.ID, j.Attempts, reason)
 }
 
+// RetryBuried implements jobs.Queue.
+func (p *ports) RetryBuried(ctx context.Context, queue string) (int64, error) {
+	return p.exec(ctx, `UPDATE job SET buried = 0, attempts = 0, due = 0 WHERE queue = $1 AND buried <> 0`, queue)
+}
+
 // CountJobs implements jobs.Queue.
 func (p *ports) CountJobs(ctx context.Context, queue string) (waiting, buried int64, err error) {
 	counts, err := one(ctx, p, "queue", func(r Row) (n [2]int64, err error) {

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"time"
 
+	"github.com/mandate-health/mandate/internal/jobs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
 )
@@ -16,20 +18,48 @@ func (p *ports) AddNotice(ctx context.Context, n outbox.Notice) error {
 	if err != nil {
 		return err
 	}
-	return p.write(ctx, `INSERT INTO notice (tenant, id, person_id, template, args, created)
-		VALUES ($1, $2, $3, $4, $5, $6)`, n.Tenant, n.ID, n.PersonID, n.Template, args, micros(n.Created))
+	return p.atomic(ctx, func(p *ports) error {
+		if err := p.write(ctx, `INSERT INTO notice (tenant, id, person_id, template, args, created)
+			VALUES ($1, $2, $3, $4, $5, $6)`, n.Tenant, n.ID, n.PersonID, n.Template, args, micros(n.Created)); err != nil {
+			return err
+		}
+		return p.AddJob(ctx, jobs.Job{Tenant: n.Tenant, Queue: outbox.Queue, Body: n.ID}, 0)
+	})
 }
+
+const noticeColumns = `tenant, id, person_id, template, args, created, delivered, channel`
 
 // Notices implements outbox.Store.
 func (p *ports) Notices(ctx context.Context, tenant string, limit int) ([]outbox.Notice, error) {
+	return p.notices(ctx, `SELECT `+noticeColumns+` FROM notice WHERE tenant = $1 ORDER BY created DESC, id LIMIT $2`, tenant, limit)
+}
+
+// NoticeByID implements outbox.Store.
+func (p *ports) NoticeByID(ctx context.Context, tenant, id string) (outbox.Notice, error) {
+	all, err := p.notices(ctx, `SELECT `+noticeColumns+` FROM notice WHERE tenant = $1 AND id = $2`, tenant, id)
+	if err == nil && len(all) == 0 {
+		err = notFound("notice")
+	}
+	if err != nil {
+		return outbox.Notice{}, err
+	}
+	return all[0], nil
+}
+
+// NoticeDelivered implements outbox.Store.
+func (p *ports) NoticeDelivered(ctx context.Context, tenant, id, channel string, t time.Time) error {
+	return p.write(ctx, `UPDATE notice SET delivered = $3, channel = $4 WHERE tenant = $1 AND id = $2`,
+		tenant, id, micros(t), channel)
+}
+
+func (p *ports) notices(ctx context.Context, sql string, params ...any) ([]outbox.Notice, error) {
 	var sealed []string
 	all, err := list(ctx, p, func(r Row) (n outbox.Notice, err error) {
 		var args string
-		err = r.Scan(&n.Tenant, &n.ID, &n.PersonID, &n.Template, &args, into(&n.Created))
+		err = r.Scan(&n.Tenant, &n.ID, &n.PersonID, &n.Template, &args, into(&n.Created), into(&n.Delivered), &n.Channel)
 		sealed = append(sealed, args)
 		return n, err
-	}, `SELECT tenant, id, person_id, template, args, created FROM notice
-		WHERE tenant = $1 ORDER BY created DESC, id LIMIT $2`, tenant, limit)
+	}, sql, params...)
 	if err != nil {
 		return nil, err
 	}

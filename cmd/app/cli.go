@@ -28,6 +28,7 @@ type commands struct {
 	Client   clientCommand   `cmd:"" help:"Manage the registered apps and services."`
 	Tenant   tenantCommand   `cmd:"" help:"Manage the organizations that one process serves apart from one another."`
 	Doctor   doctorCommand   `cmd:"" help:"Look for what is wrong with a server, its settings, its machine and what is around it."`
+	Jobs     jobsCommand     `cmd:"" help:"Look after work that waits, such as notices to people."`
 	TLS      tlsCommand      `cmd:"" name:"tls" help:"Help with the server's certificate and key pins."`
 	Operator operatorCommand `cmd:"" help:"Say who may administer the database, keep the keys, audit and operate."`
 	Routes   routesCommand   `cmd:"" help:"List every route with its authentication, data class and owner."`

@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/journal"
+	"github.com/mandate-health/mandate/internal/notify/webhook"
 	"github.com/mandate-health/mandate/internal/tlsconf"
 )
 
@@ -71,6 +72,7 @@ type Config struct {
 	Transport tlsconf.Config `embed:"" section:"tls"`
 	HTTP      HTTPConfig     `embed:"" section:"http"`
 	Audit     AuditConfig    `embed:"" section:"audit"`
+	Notify    webhook.Config `embed:"" section:"notify"`
 
 	Backup BackupConfig `embed:"" section:"backup"`
 

@@ -32,7 +32,7 @@ func (a *App) startJobs(ctx context.Context) *sync.WaitGroup {
 	group := &sync.WaitGroup{}
 	group.Go(func() { a.feed.Run(ctx) })
 	group.Go(func() { a.audit.watch(ctx) })
-	for _, j := range a.leaderJobs() {
+	for _, j := range append(a.leaderJobs(), a.noticeJobs(ctx, runner)...) {
 		group.Go(func() { runner.Leader(ctx, j.name, j.every, j.do) })
 	}
 	group.Go(func() { a.followTenants(ctx) })

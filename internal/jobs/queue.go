@@ -9,9 +9,10 @@ import (
 
 const (
 	// batch is how many jobs are taken at once, and claim for how long they
-	// are kept from others: work that takes longer is done twice.
-	batch = 20
-	claim = 2 * time.Minute
+	// are kept from others: when they take longer they are done twice, when
+	// their node is killed they come back after it.
+	batch = 2
+	claim = 30 * time.Second
 	// firstWait doubles with each failure up to longestWait; after tries the
 	// job is buried, some two days after the first.
 	firstWait   = 5 * time.Second
@@ -20,7 +21,7 @@ const (
 )
 
 // Drain does the due jobs of a queue until none is left, each at least once:
-// a job whose node is killed comes back after two minutes. A handler that
+// a job whose node is killed comes back after half a minute. A handler that
 // fails is asked again later and later; one that fails with errs.Invalid, or
 // for two days, gets its job buried. Errors: errs.Unavailable of the store.
 func (r *Runner) Drain(ctx context.Context, queue string, handle func(ctx context.Context, j Job) error) error {

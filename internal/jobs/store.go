@@ -51,6 +51,9 @@ type Queue interface {
 	PostponeJob(ctx context.Context, j Job, wait time.Duration, reason string) error
 	// BuryJob keeps a claimed job for an operator to see: it is tried no more.
 	BuryJob(ctx context.Context, j Job, reason string) error
+	// RetryBuried makes the buried jobs of a queue due again, as if new, and
+	// tells how many.
+	RetryBuried(ctx context.Context, queue string) (int64, error)
 	// CountJobs gives how many jobs of a queue wait and how many are buried.
 	CountJobs(ctx context.Context, queue string) (waiting, buried int64, err error)
 }

@@ -105,6 +105,7 @@ func memory(t *testing.T, s *store.Store) {
 	v := session()
 	v.Ends, v.Ended = now.Add(time.Hour), time.Time{}
 	person := rosa()
+	g.PersonID = person.ID
 	must(t, s.InTx(ctx, func(tx store.Tx) error {
 		must(t, tx.CreateGrant(ctx, g))
 		must(t, tx.PutClient(ctx, oauth.Client{Tenant: tenant, ID: "app"}))

@@ -86,6 +86,9 @@ func queue(t *testing.T, s *store.Store) {
 	must(t, s.BuryJob(ctx, want, "no-address"))
 	equal(t, len(got(s.ClaimJobs(ctx, "mail", 10, future))(t)), 0)
 	equal(t, counts(t, s, "mail"), [2]int64{1, 1})
+	equal(t, got(s.RetryBuried(ctx, "mail"))(t), int64(1))
+	want.Attempts = 1
+	equal(t, got(s.ClaimJobs(ctx, "mail", 10, future))(t), []jobs.Job{want})
 
 	done := got(s.ClaimJobs(ctx, "export", 10, future))(t)[0]
 	equal(t, got(s.FinishJob(ctx, done))(t), true)

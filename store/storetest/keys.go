@@ -50,6 +50,19 @@ func notices(t *testing.T, s *store.Store) {
 	equal(t, got(s.Notices(ctx, tenant, 10))(t), []outbox.Notice{second, first})
 	equal(t, got(s.Notices(ctx, tenant, 1))(t), []outbox.Notice{second})
 	equal(t, len(got(s.Notices(ctx, other, 10))(t)[0].ID), 32)
+
+	// Each waits in the queue from the transaction of its cause on.
+	waiting := map[string]bool{}
+	for _, j := range got(s.ClaimJobs(ctx, outbox.Queue, 10, future))(t) {
+		waiting[j.Tenant+"/"+j.Body] = true
+	}
+	equal(t, len(waiting) == 3 && waiting[tenant+"/n1"] && waiting[tenant+"/n2"], true)
+	must(t, s.NoticeDelivered(ctx, tenant, "n1", "webhook", noon()))
+	first.Delivered, first.Channel = noon(), "webhook"
+	equal(t, got(s.NoticeByID(ctx, tenant, "n1"))(t), first)
+	equal(t, got(s.NoticeByID(ctx, tenant, "n2"))(t), second)
+	_, err := s.NoticeByID(ctx, other, "n1")
+	fails(t, err, errs.NotFound)
 }
 
 // D13: a row of one tenant is not found from another, whatever its kind.

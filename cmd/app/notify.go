@@ -1,0 +1,51 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/jobs"
+	"github.com/mandate-health/mandate/internal/notify/outbox"
+	"github.com/mandate-health/mandate/internal/notify/webhook"
+)
+
+// noticeEvery is how often waiting notices are looked for.
+const noticeEvery = time.Second
+
+// noticeJobs gives the job that delivers notices, none when no channel is set:
+// they then wait in the store until one is.
+func (a *App) noticeJobs(ctx context.Context, runner *jobs.Runner) []leaderJob {
+	channel := a.noticeChannel()
+	if channel == nil {
+		a.log.WarnContext(ctx, "no channel is set for notices to people (--notify-webhook): they wait in the store")
+		return nil
+	}
+	deliverer := &outbox.Deliverer{Store: a.store, Channel: channel, Clock: a.clock}
+	return []leaderJob{{"notices", noticeEvery, func(ctx context.Context, _ jobs.Turn) error {
+		return runner.Drain(ctx, outbox.Queue, func(ctx context.Context, j jobs.Job) error {
+			return deliverer.Deliver(ctx, j.Tenant, j.Body)
+		})
+	}}}
+}
+
+// noticeChannel chooses how notices leave: the webhook where one is set, in
+// development otherwise the page that shows them.
+func (a *App) noticeChannel() outbox.Channel {
+	switch {
+	case a.cfg.Notify.URL != "":
+		return webhook.New(a.cfg.Notify, a.clock)
+	case a.cfg.Dev:
+		return outboxPage{}
+	}
+	return nil
+}
+
+// outboxPage is the development page that shows all notices: what is stored is
+// delivered.
+type outboxPage struct{}
+
+// Name gives "development-page".
+func (outboxPage) Name() string { return "development-page" }
+
+// Deliver has nothing left to do.
+func (outboxPage) Deliver(context.Context, outbox.Notice) error { return nil }

@@ -1,0 +1,46 @@
+package outbox
+
+import (
+	"context"
+
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// Queue is the queue of jobs in which notices wait to be delivered; the body
+// of a job is the id of its notice.
+const Queue = "notices"
+
+// Channel hands notices on.
+type Channel interface {
+	// Name says how a notice went.
+	Name() string
+	// Deliver hands one notice on. It may be called twice for the same one:
+	// its ID tells. Errors: errs.Invalid when it can never be delivered; any
+	// other is tried again later.
+	Deliver(ctx context.Context, n Notice) error
+}
+
+// Deliverer delivers the notices of a store through a channel.
+type Deliverer struct {
+	Store   Store
+	Channel Channel
+	Clock   clock.Clock
+}
+
+// Deliver delivers a notice that was not delivered yet, and then notes that it
+// was: a process killed in between delivers it again. One that is gone is done.
+// Errors: those of the channel; errs.Unavailable.
+func (d *Deliverer) Deliver(ctx context.Context, tenant, id string) error {
+	n, err := d.Store.NoticeByID(ctx, tenant, id)
+	if errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	if err != nil || !n.Delivered.IsZero() {
+		return err
+	}
+	if err := d.Channel.Deliver(ctx, n); err != nil {
+		return err
+	}
+	return d.Store.NoticeDelivered(ctx, tenant, id, d.Channel.Name(), d.Clock.Now())
+}

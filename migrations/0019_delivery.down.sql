@@ -1,0 +1,2 @@
+ALTER TABLE notice DROP COLUMN channel;
+ALTER TABLE notice DROP COLUMN delivered;
