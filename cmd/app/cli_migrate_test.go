@@ -1,10 +1,13 @@
 package app_test
 
 import (
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/mandate-health/mandate/cmd/app"
+	"github.com/mandate-health/mandate/conformance/kit"
 	"github.com/mandate-health/mandate/internal/testpg"
 )
 
@@ -82,4 +85,34 @@ func TestDatabaseDemandsVerifiedTLS(t *testing.T) {
 			t.Errorf("%v: %d %s", args, code, errOut)
 		}
 	}
+}
+
+// docs/operations/postgresql.md: the role of the servers changes no tables. It
+// starts on tables that another role made, and says what is missing where they
+// are not up to date.
+func TestServersNeedNoRightToChangeTables(t *testing.T) {
+	cluster := testpg.New(t)
+	sql := func(statements ...string) {
+		t.Helper()
+		for _, statement := range statements {
+			if _, err := cluster.SQL(statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	sql("CREATE ROLE mandate_owner LOGIN PASSWORD '"+cluster.Password+"'", "CREATE ROLE servers LOGIN PASSWORD '"+cluster.Password+"'",
+		"CREATE SCHEMA mandate AUTHORIZATION mandate_owner",
+		"ALTER ROLE mandate_owner SET search_path = mandate", "ALTER ROLE servers SET search_path = mandate",
+		"GRANT USAGE ON SCHEMA mandate TO servers",
+		"ALTER DEFAULT PRIVILEGES FOR ROLE mandate_owner IN SCHEMA mandate GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO servers")
+	owner, servers := cluster.As("mandate_owner", cluster.Address), cluster.As("servers", cluster.Address)
+	if code, _, errOut := cli(t, "dev", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--database", servers); code != 1 || !strings.Contains(errOut, "lacks a right") {
+		t.Errorf("before the migration: %d %s", code, errOut)
+	}
+	if code, _, errOut := cli(t, "migrate", "up", "--database", owner); code != 0 {
+		t.Fatal(errOut)
+	}
+	s := start(t, func(c *app.Config) { c.Database = servers })
+	g := s.granted(t, kit.Launch{Client: s.Client("public"), Scope: "launch/patient patient/Patient.rs", Visit: kit.Visit{Browser: s.browser("rosa")}})
+	s.fetch(t, g.Access(), "Patient/rosa", http.StatusOK)
 }

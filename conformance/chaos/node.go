@@ -46,7 +46,8 @@ func (n *Node) Start(ctx context.Context) (*kit.Target, error) {
 		return nil, err
 	}
 	defer log.Close()
-	n.cmd = exec.Command(n.Binary, append([]string{"dev", "--ready-file", ready}, n.args()...)...)
+	//nolint:gosec // the test program names the binary that it built
+	n.cmd = exec.CommandContext(context.Background(), n.Binary, append([]string{"dev", "--ready-file", ready}, n.args()...)...)
 	n.cmd.Dir, n.cmd.Stdout, n.cmd.Stderr = n.Dir, log, log
 	if n.exited, err = launch(n.cmd); err != nil {
 		return nil, err

@@ -20,10 +20,20 @@ func TestPostgreSQL(t *testing.T) {
 	w := begin(t, "--database", cluster.As("app", proxy.Address), "--database-connections", "6")
 	w.rest()
 
-	for _, story := range []struct {
-		name string
-		run  func(t *testing.T)
-	}{
+	for _, story := range stories(w, cluster, proxy) {
+		t.Run(story.name, func(t *testing.T) { w.during(t, story.run) })
+	}
+	sound(t, cluster)
+}
+
+// story is one thing that happens to a database.
+type story struct {
+	name string
+	run  func(t *testing.T)
+}
+
+func stories(w *world, cluster *testpg.Cluster, proxy *chaos.Proxy) []story {
+	all := []story{
 		{"killed and started again", func(t *testing.T) {
 			must(t, cluster.Kill())
 			w.wait(t, 0, 3)
@@ -71,10 +81,17 @@ func TestPostgreSQL(t *testing.T) {
 			w.wait(t, 0, 3)
 			sql(t, cluster, "ALTER ROLE app RESET default_transaction_read_only")
 		}},
-	} {
-		t.Run(story.name, func(t *testing.T) { w.during(t, story.run) })
 	}
-	sound(t, cluster)
+	if *long {
+		all = append(all, story{"silent", func(t *testing.T) {
+			// Beyond the time limit of a transaction every waiting request is told.
+			proxy.Freeze()
+			w.wait(t, 0, 6)
+			proxy.Thaw()
+			proxy.Cut()
+		}})
+	}
+	return all
 }
 
 // sound checks every table and index of the database.

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -36,7 +37,7 @@ type Proxy struct {
 
 // NewProxy listens on loopback before the target. Close it.
 func NewProxy(target string) (*Proxy, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +128,7 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", p.target)
+		server, err := new(net.Dialer).DialContext(context.Background(), "tcp", p.target)
 		if err != nil {
 			_ = client.Close()
 			continue

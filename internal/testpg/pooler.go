@@ -79,10 +79,14 @@ func (c *Cluster) startPooler() (address string, stop func(), err error) {
 		return "", nil, err
 	}
 	stop = func() {
-		_ = cmd.Process.Signal(syscall.SIGINT)
-		<-exited
+		_ = cmd.Process.Signal(syscall.SIGINT) // it may have ended
+		_ = <-exited                           // it was told to
 	}
-	return address, stop, answers(address, exited)
+	if err := answers(address, exited); err != nil {
+		stop()
+		return "", nil, err
+	}
+	return address, stop, nil
 }
 
 // answers waits until somebody listens.

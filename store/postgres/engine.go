@@ -97,7 +97,8 @@ func poolConfig(o Options) (*pgxpool.Config, error) {
 	}
 	if host := unverified(config.ConnConfig); host != "" && !o.Unverified {
 		return nil, errs.New(errs.Invalid, "database-plaintext", fmt.Sprintf(
-			"The connection to the database host %s would not be verified: say sslmode=verify-full in the URL, and sslrootcert=FILE unless a public authority signed its certificate.", host))
+			"The connection to the database host %s would not be verified: say sslmode=verify-full in the URL,"+
+				" and sslrootcert=FILE unless a public authority signed its certificate.", host))
 	}
 	if o.Pooler && o.Schema != "" {
 		return nil, errs.New(errs.Invalid, "store-options",
