@@ -133,19 +133,20 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.d.Problems.FHIR(w, r, errAbsent)
 		return
 	}
-	if g.cors(w, r, path) {
+	if g.preflight(w, r, path) {
 		return
 	}
 	if path == "/metadata" {
+		allow(w, r)
 		g.metadata(w, r)
 		return
 	}
 	x, err := g.authenticate(r)
 	if err != nil {
-		g.d.Problems.FHIR(w, r, err)
+		g.refuse(w, r, err)
 		return
 	}
-	g.allowOrigin(w, r, x.bearer.Client)
+	g.allowClient(w, r, x.bearer.Client)
 	if handle, ok := strings.CutPrefix(path, exportPath); ok {
 		x.export(w, r, handle)
 		return

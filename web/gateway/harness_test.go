@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,7 +142,7 @@ func newWorld(t testing.TB) *world {
 		OAuth:     gateway.OAuth{Authorize: "https://as.example/authorize", Token: "https://as.example/token", Capabilities: []string{"launch-ehr"}},
 		Authority: &authority.Loader{Policies: w.loader, Proxies: w.loader, Clock: w.clock},
 		Upstream:  client, Owned: &fhirapi.Service{File: w.store, Consents: w.store, Relations: w.store}, Validator: validator,
-		Recorder: w.log, Origins: origins{"https://app.example": true, "https://two.example": true}, Problems: problem.New(problem.Config{Issuer: "https://as.example"}),
+		Recorder: w.log, Origins: &origins{open: map[string]bool{"https://app.example": true, "https://two.example": true}}, Problems: problem.New(problem.Config{Issuer: "https://as.example"}),
 		Clock: w.clock, Hasher: ids.Hasher{Key: []byte("test")},
 	}
 	w.rebuild()
@@ -380,9 +381,16 @@ func (r *recorder) last() audit.Event {
 	return r.events[len(r.events)-1]
 }
 
-type origins map[string]bool
+// origins knows where apps run, and how often it was asked.
+type origins struct {
+	open  map[string]bool
+	asked atomic.Int64
+}
 
-func (o origins) Registered(_ context.Context, _, origin string) (bool, error) { return o[origin], nil }
+func (o *origins) Registered(_ context.Context, _, origin string) (bool, error) {
+	o.asked.Add(1)
+	return o.open[origin], nil
+}
 
 // upstream changes a record behind the gateway's back.
 func (w *world) upstream(method, path, body string) {

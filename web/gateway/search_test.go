@@ -209,6 +209,8 @@ func TestCORSAndMetadata(t *testing.T) {
 	if preflight("https://app.example", "/Patient") == "" || preflight("https://evil.example", "/Patient") != "" || preflight("https://evil.example", "/metadata") == "" {
 		t.Error("preflight")
 	}
+	asked := &w.deps.Origins.(*origins).asked
+	asked.Store(0)
 	if w.get("rosa", "/Patient/rosa", "Origin: https://app.example").header.Get(allow) == "" {
 		t.Error("the app's own origin")
 	}
@@ -216,6 +218,16 @@ func TestCORSAndMetadata(t *testing.T) {
 		t.Error("another app's origin may read this app's data")
 	}
 	r := w.get("", "/metadata", "Origin: https://anywhere.example").want(200)
+	if asked.Load() != 0 {
+		t.Error("all clients were read for an ordinary request")
+	}
+	// An app must be able to read why its token was refused.
+	if w.get("nobody", "/Patient/rosa", "Origin: https://app.example").want(401).header.Get(allow) == "" {
+		t.Error("the app's own origin may not read a refusal")
+	}
+	if w.get("nobody", "/Patient/rosa", "Origin: https://evil.example").want(401).header.Get(allow) != "" {
+		t.Error("a foreign origin may read a refusal")
+	}
 	if r.body["resourceType"] != "CapabilityStatement" || !strings.Contains(r.raw, `"SMART-on-FHIR"`) || !strings.Contains(r.raw, `"type":"Consent"`) ||
 		strings.Contains(r.raw, "AuditEvent") || strings.Contains(r.raw, "history-system") || r.header.Get(allow) == "" {
 		t.Error(r.raw[:200])

@@ -27,20 +27,23 @@ func (d Deps) allow(w http.ResponseWriter, r *http.Request, who clientauth.Reque
 	}
 }
 
-// preflight answers before the client is known: any client's origin will do.
+// preflight answers before the client is known: any client's origin will do. It
+// reads all clients only for a browser that asks.
 func (d Deps) preflight(w http.ResponseWriter, r *http.Request, tenant string) {
 	h := w.Header()
 	h.Add("Vary", "Origin")
-	origin := r.Header.Get("Origin")
-	all, err := d.Clients.Clients(r.Context(), tenant)
-	registered := err == nil && slices.ContainsFunc(all, func(c oauth.Client) bool { return c.RunsAt(origin) })
-	if origin != "" && registered {
+	if origin := r.Header.Get("Origin"); origin != "" && r.Header.Get("Access-Control-Request-Method") != "" && d.registered(r, tenant, origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Methods", "POST")
 		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 		h.Set("Access-Control-Max-Age", "300")
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+func (d Deps) registered(r *http.Request, tenant, origin string) bool {
+	all, err := d.Clients.Clients(r.Context(), tenant)
+	return err == nil && slices.ContainsFunc(all, func(c oauth.Client) bool { return c.RunsAt(origin) })
 }
 
 // anyOrigin opens a public document to every origin.

@@ -38,6 +38,8 @@ type fake struct {
 	mu   sync.Mutex
 	rows rows
 	keys []keys.SigningKey
+	// listed counts how often all clients were read.
+	listed int
 	// fail, when set, is the error of every transaction.
 	fail error
 }
@@ -84,6 +86,7 @@ func (f *fake) ClientByID(_ context.Context, t, id string) (oauth.Client, error)
 func (f *fake) Clients(context.Context, string) ([]oauth.Client, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.listed++
 	return slices.Collect(maps.Values(f.rows.clients)), nil
 }
 

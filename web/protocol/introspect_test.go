@@ -194,14 +194,19 @@ func TestCORS(t *testing.T) {
 	}
 	preflight := func(origin string) http.Header {
 		r, _ := http.NewRequest(http.MethodOptions, w.url+"/token", nil)
-		r.Header.Set("Origin", origin)
-		r.Header.Set("Access-Control-Request-Method", "POST")
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+			r.Header.Set("Access-Control-Request-Method", "POST")
+		}
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
 		return resp.Header
+	}
+	if h := preflight(""); h.Get(allow) != "" || w.store.listed != 0 {
+		t.Errorf("no browser asks, and all clients were read %d times: %v", w.store.listed, h)
 	}
 	h := preflight("https://app.example")
 	if h.Get(allow) != "https://app.example" || !strings.Contains(h.Get("Access-Control-Allow-Headers"), "Authorization") {
