@@ -8,6 +8,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/audit/export"
+	"github.com/mandate-health/mandate/identity/operator"
 )
 
 // auditCommand works with the audit log.
@@ -44,6 +45,11 @@ func (c *auditStore) with(s *streams, fn func(ctx context.Context, l openedLog) 
 		}
 		return fn(s.ctx, openedLog{App: a, keys: keys, tenant: c.Tenant})
 	})
+}
+
+// require asks for an auditor and gives the account.
+func (l openedLog) require(ctx context.Context, as, act string) (string, error) {
+	return requireOperator(ctx, l.store, l.clock, operator.Need{Tenant: l.tenant, As: as, Role: operator.Auditor, Act: act})
 }
 
 type auditVerify struct {

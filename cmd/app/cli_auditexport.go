@@ -16,6 +16,7 @@ import (
 
 type auditExport struct {
 	auditStore
+	asFlag
 	Format       string `default:"ndjson" enum:"ndjson,fhir,syslog" help:"ndjson (can be verified), fhir (AuditEvents, one a line) or syslog (RFC 5424, one a line)."`
 	Since        string `help:"Only events from this date or RFC 3339 time on." placeholder:"TIME"`
 	Until        string `help:"Only events up to this date or RFC 3339 time." placeholder:"TIME"`
@@ -34,9 +35,13 @@ func (c *auditExport) Run(s *streams) error {
 		return fmt.Errorf("--public-url is needed for --format %s: events name the server by it", c.Format)
 	}
 	return c.with(s, func(ctx context.Context, l openedLog) error {
+		by, err := l.require(ctx, c.As, "audit export")
+		if err != nil {
+			return err
+		}
 		now := l.clock.Now()
-		err := l.store.AppendAudit(ctx, audit.Event{
-			Tenant: l.tenant, Time: now, Kind: audit.AuditExported, Action: "R", Outcome: audit.Success, Reason: "command-line",
+		err = l.store.AppendAudit(ctx, audit.Event{
+			Tenant: l.tenant, Time: now, Kind: audit.AuditExported, Action: "R", Outcome: audit.Success, Reason: "command-line", PersonID: by,
 			Query: url.Values{"format": {c.Format}, "since": {c.Since}, "until": {c.Until}}.Encode(),
 		})
 		if err != nil {

@@ -20,6 +20,7 @@ type auditHold struct {
 
 type holdAdd struct {
 	auditStore
+	asFlag
 	Matter  string `required:"" help:"What the hold is for, such as a case number; no names of people."`
 	Patient string `help:"Only events about this patient." placeholder:"ID"`
 	Person  string `help:"Only events of this account." placeholder:"ID"`
@@ -28,6 +29,9 @@ type holdAdd struct {
 // Run begins a hold.
 func (c *holdAdd) Run(s *streams) error {
 	return c.with(s, func(ctx context.Context, l openedLog) error {
+		if _, err := l.require(ctx, c.As, "audit hold add"); err != nil {
+			return err
+		}
 		h, err := l.retentionOf().AddHold(ctx, l.tenant, retention.Hold{Matter: c.Matter, Patient: c.Patient, PersonID: c.Person})
 		if err != nil {
 			return err
@@ -39,12 +43,16 @@ func (c *holdAdd) Run(s *streams) error {
 
 type holdRelease struct {
 	auditStore
+	asFlag
 	ID string `arg:"" help:"Id of the hold."`
 }
 
 // Run ends a hold.
 func (c *holdRelease) Run(s *streams) error {
 	return c.with(s, func(ctx context.Context, l openedLog) error {
+		if _, err := l.require(ctx, c.As, "audit hold release"); err != nil {
+			return err
+		}
 		if err := l.retentionOf().Release(ctx, l.tenant, c.ID); err != nil {
 			return err
 		}
@@ -115,6 +123,7 @@ func (c *retentionList) Run(s *streams) error {
 
 type retentionSet struct {
 	auditStore
+	asFlag
 	Class string `arg:"" enum:"access,security,administration" help:"access, security or administration."`
 	Keep  string `arg:"" help:"Days such as 2192d, years such as 7y, or forever."`
 	Below bool   `name:"below-six-years" help:"Allow less than six years: another law governs."`
@@ -127,6 +136,9 @@ func (c *retentionSet) Run(s *streams) error {
 		return err
 	}
 	return c.with(s, func(ctx context.Context, l openedLog) error {
+		if _, err := l.require(ctx, c.As, "audit retention set"); err != nil {
+			return err
+		}
 		return l.retentionOf().Set(ctx, l.tenant, retention.Rule{Class: audit.Class(c.Class), Days: days}, c.Below)
 	})
 }
@@ -148,12 +160,18 @@ func readKeep(text string) (int, error) {
 
 type retentionErase struct {
 	auditStore
+	asFlag
 	DryRun bool `name:"dry-run" help:"Only count."`
 }
 
 // Run erases what is due.
 func (c *retentionErase) Run(s *streams) error {
 	return c.with(s, func(ctx context.Context, l openedLog) error {
+		if !c.DryRun {
+			if _, err := l.require(ctx, c.As, "audit retention erase"); err != nil {
+				return err
+			}
+		}
 		done, err := l.retentionOf().Erase(ctx, l.tenant, c.DryRun)
 		verb := "erased"
 		if c.DryRun {

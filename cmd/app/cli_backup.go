@@ -10,10 +10,12 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/backup"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/keys"
+	tenants "github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/store/embedded"
 )
@@ -28,6 +30,7 @@ type backupCommand struct {
 
 type backupMake struct {
 	storeFlags
+	asFlag
 	To        string        `required:"" help:"Folder for the backup, best a mounted share of another machine." placeholder:"DIR"`
 	Key       string        `name:"backup-key" required:"" help:"Writer key; see mandate backup keygen." placeholder:"FILE" type:"existingfile"`
 	Keep      int           `name:"backup-keep" default:"0" help:"Number of newest backups that stay; 0 keeps all."`
@@ -50,18 +53,22 @@ func (c *backupMake) Run(s *streams) error {
 	if err != nil {
 		return explain(err)
 	}
-	st, err := openAsIs(s.ctx, cfg)
+	st, err := openAsIs(s.ctx, cfg, nil)
 	if err != nil {
 		return explain(err)
 	}
 	defer closing(s.ctx, st, slog.New(slog.NewTextHandler(s.err, nil)))
+	by, err := mayBackUp(s, cfg, st, c.As)
+	if err != nil {
+		return explain(err)
+	}
 	clk := clock.System{}
 	m, err := backups{store: st, folder: folder, key: key, clock: clk, ids: ids.Source{}}.make(s.ctx)
 	if err != nil {
 		return explain(err)
 	}
 	fmt.Fprintf(s.out, "backup %s of %s: %d rows of %d tables, %d bytes\n%s\n", m.ID, m.Taken.Format(time.RFC3339), m.Rows, m.Tables, m.Size, m.Path)
-	if err := recordBackup(s.ctx, cfg, m); err != nil {
+	if err := recordBackup(s.ctx, cfg, m, by); err != nil {
 		fmt.Fprintf(s.err, "mandate: the backup is not in the audit log: %v\n", explain(err))
 	}
 	gone, err := folder.Prune(s.ctx, backup.Retention{Keep: c.Keep, For: c.KeepFor}, clk.Now(), key.Verifier())
@@ -73,7 +80,7 @@ func (c *backupMake) Run(s *streams) error {
 
 // recordBackup tells the audit log of a backup, where the log can be written:
 // who makes backups needs no key of the store, and a server may have it open.
-func recordBackup(ctx context.Context, cfg Config, m made) error {
+func recordBackup(ctx context.Context, cfg Config, m made, by string) error {
 	clk, src := clock.System{}, ids.Source{}
 	provider, err := openKeys(ctx, cfg, clk, false)
 	if err != nil {
@@ -87,15 +94,44 @@ func recordBackup(ctx context.Context, cfg Config, m made) error {
 		IDs: src, Clock: clk, Sealer: keys.NewEnvelope(keys.EnvelopeConfig{Provider: provider, Clock: clk, AcceptPlain: true}),
 	})
 	if err = st.OpenAllKeys(ctx); err == nil {
-		err = st.AppendAudit(ctx, m.event(clk.Now()))
+		e := m.event(clk.Now())
+		e.PersonID = by
+		err = st.AppendAudit(ctx, e)
 	}
 	return errors.Join(err, st.Close())
 }
 
+// mayBackUp asks for the database administrator, if operators are assigned, and
+// gives the account. The store is only read: the event of the backup records who
+// made it. Accounts are found by a keyed index, so where the keys are not at
+// hand nobody can be looked up; what is copied there stays encrypted.
+func mayBackUp(s *streams, cfg Config, st *store.Store, as string) (string, error) {
+	if complete, err := atTables(s.ctx, st); err != nil || !complete {
+		return "", err
+	}
+	need := operator.Need{Tenant: tenants.Default, As: as, Role: operator.DatabaseAdministrator, Act: "backup"}
+	held, err := st.Operators(s.ctx, need.Tenant)
+	if err != nil || len(held) == 0 && as == "" {
+		return "", err
+	}
+	provider, err := openKeys(s.ctx, cfg, clock.System{}, false)
+	if err != nil {
+		fmt.Fprintln(s.err, "mandate: the keys are not here, so the role of database administrator is not asked for")
+		return "", nil
+	}
+	open, err := openAsIs(s.ctx, cfg, keys.NewEnvelope(keys.EnvelopeConfig{Provider: provider, Clock: clock.System{}, AcceptPlain: true}))
+	if err != nil {
+		return "", err
+	}
+	by, err := operator.Holder(s.ctx, open, need)
+	return by, errors.Join(err, open.Close())
+}
+
 // openAsIs opens a store without changing its tables. The embedded one is only
-// read and may be in use by a server.
-func openAsIs(ctx context.Context, cfg Config) (*store.Store, error) {
-	o := store.Options{IDs: ids.Source{}, Clock: clock.System{}}
+// read and may be in use by a server. No sealer means that nothing encrypted is
+// read.
+func openAsIs(ctx context.Context, cfg Config, sealer keys.Sealer) (*store.Store, error) {
+	o := store.Options{IDs: ids.Source{}, Clock: clock.System{}, Sealer: sealer}
 	if cfg.Database == "" {
 		engine, err := embedded.Open(ctx, embedded.Config{Dir: cfg.Data, ReadOnly: true})
 		if err != nil {

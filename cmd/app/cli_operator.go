@@ -113,15 +113,19 @@ func requireOperator(ctx context.Context, st *store.Store, c clock.Clock, n oper
 	return operators(st, c).Require(ctx, n)
 }
 
+// atTables reports whether the tables of a store are those of this program.
+func atTables(ctx context.Context, st *store.Store) (bool, error) {
+	all, err := st.Migrations(ctx)
+	return !slices.ContainsFunc(all, func(m store.Migration) bool { return m.Applied.IsZero() || m.Unknown }), err
+}
+
 // requireAdministrator asks for the database administrator before the tables are
 // changed, if there are operators; without them it needs no keys. In a store that is not at the tables of this program nobody can be
 // looked up: there it only says so, because the way back must stay open.
 func (f storeFlags) requireAdministrator(s *streams, as, act string) error {
 	complete, assigned := true, false
-	err := f.on(s, func(ctx context.Context, st *store.Store) error {
-		all, err := st.Migrations(ctx)
-		complete = !slices.ContainsFunc(all, func(m store.Migration) bool { return m.Applied.IsZero() || m.Unknown })
-		if err != nil || !complete {
+	err := f.on(s, func(ctx context.Context, st *store.Store) (err error) {
+		if complete, err = atTables(ctx, st); err != nil || !complete {
 			return err
 		}
 		held, err := st.Operators(ctx, tenants.Default)

@@ -94,7 +94,7 @@ func TestCommandsAskForTheirRole(t *testing.T) {
 		return code, errOut
 	}
 	must(t, run("tenant", "add", "acme", "--name", "Acme", "--upstream", "http://localhost:1")...)
-	for _, who := range [][2]string{{"default", "ada"}, {"default", "dan"}, {"acme", "zoe"}} {
+	for _, who := range [][2]string{{"default", "ada"}, {"default", "dan"}, {"default", "aud"}, {"acme", "zoe"}} {
 		if code, errOut := add("", who[0], who[1]); code != 0 {
 			t.Fatal(errOut)
 		}
@@ -115,6 +115,19 @@ func TestCommandsAskForTheirRole(t *testing.T) {
 	if code, errOut := add("ada", "default", "eve"); code != 0 {
 		t.Error(errOut)
 	}
+	for _, c := range [][]string{
+		{"audit", "export"}, {"audit", "hold", "add", "--matter", "x"}, {"audit", "hold", "release", "x"},
+		{"audit", "retention", "set", "access", "7y"}, {"audit", "retention", "erase"},
+	} {
+		refused(t, "role auditor", run(append(c, "--as", "ada")...)...)
+	}
+	must(t, run("operator", "assign", "aud", "auditor", "--as", "ada")...)
+	must(t, run("audit", "export", "--as", "aud")...)
+	must(t, "backup", "keygen", "--writer", dir+"-w", "--reader", dir+"-r")
+	copyTo := run("backup", "make", "--to", t.TempDir(), "--backup-key", dir+"-w")
+	refused(t, "--as USERNAME", copyTo...)
+	refused(t, "role database-administrator", append(copyTo, "--as", "aud")...)
+	must(t, append(copyTo, "--as", "dan")...)
 	refused(t, "--as USERNAME", run("migrate", "down", "--to", "19", "--yes")...)
 	refused(t, "role database-administrator", run("migrate", "down", "--to", "19", "--yes", "--as", "ada")...)
 	must(t, run("migrate", "down", "--to", "19", "--yes", "--as", "dan")...)

@@ -73,7 +73,7 @@ func (s *Service) change(ctx context.Context, c Change, action string, do func(t
 		}
 		// Roles are given freely until there is somebody to give them.
 		guarded := slices.ContainsFunc(held, func(a Assignment) bool { return a.Role == Operator })
-		by, err := s.who(ctx, tx, Need{Tenant: c.Tenant, As: c.As, Role: Operator}, held, guarded)
+		by, err := who(ctx, tx, Need{Tenant: c.Tenant, As: c.As, Role: Operator}, held, guarded)
 		if e.PersonID = by.ID; err != nil {
 			return err
 		}
@@ -110,24 +110,35 @@ func (s *Service) Require(ctx context.Context, n Need) (string, error) {
 		if err != nil {
 			return err
 		}
-		p, err := s.who(ctx, tx, n, held, len(held) > 0)
+		p, err := who(ctx, tx, n, held, len(held) > 0)
 		id, e.PersonID = p.ID, p.ID
 		return err
 	})
 	return id, err
 }
 
+// Holder gives the account that may do an act, as Require does, where nothing
+// can be recorded; who calls it records the act itself. Errors: as for Require.
+func Holder(ctx context.Context, r Reader, n Need) (string, error) {
+	held, err := r.Operators(ctx, n.Tenant)
+	if err != nil {
+		return "", err
+	}
+	p, err := who(ctx, r, n, held, len(held) > 0)
+	return p.ID, err
+}
+
 // who gives the account that acts, none when nobody was named. Where guarded it
 // must be named and hold the role. It is given with a refusal too, for the
 // record.
-func (s *Service) who(ctx context.Context, tx Tx, n Need, held []Assignment, guarded bool) (identity.Person, error) {
+func who(ctx context.Context, r Reader, n Need, held []Assignment, guarded bool) (identity.Person, error) {
 	if n.As == "" && !guarded {
 		return identity.Person{}, nil
 	}
 	if n.As == "" {
 		return identity.Person{}, errs.New(errs.Forbidden, "operator-missing", "Operators are assigned, so this needs --as USERNAME of one with the role "+string(n.Role)+".")
 	}
-	p, err := tx.PersonByUsername(ctx, n.Tenant, n.As)
+	p, err := r.PersonByUsername(ctx, n.Tenant, n.As)
 	if errs.Is(err, errs.NotFound) {
 		return p, errs.New(errs.Forbidden, "operator-missing", "There is no account of the name given with --as.")
 	}

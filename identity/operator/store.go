@@ -24,6 +24,12 @@ type People interface {
 	PersonByUsername(ctx context.Context, tenant, username string) (identity.Person, error)
 }
 
+// Reader is enough to ask who holds a role, without recording it.
+type Reader interface {
+	People
+	Operators(ctx context.Context, tenant string) ([]Assignment, error)
+}
+
 // Tx is what a use-case of this room needs inside one transaction.
 type Tx interface {
 	Store
