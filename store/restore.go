@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/internal/backup"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/journal"
+	"github.com/mandate-health/mandate/oauth"
 )
 
 // Restored says which backup a store came from.
@@ -250,6 +251,22 @@ func (s *Store) Revocations(ctx context.Context) (map[string]bool, error) {
 	out := map[string]bool{}
 	for _, id := range all {
 		out[id] = true
+	}
+	return out, err
+}
+
+// RevokedGrants gives the grants of a tenant that were revoked last. Errors:
+// errs.Unavailable.
+func (s *Store) RevokedGrants(ctx context.Context, tenant string, limit int) ([]oauth.Grant, error) {
+	ids, err := list(ctx, s.ports, scanText, `SELECT id FROM app_grant
+		WHERE tenant = $1 AND revoked <> 0 ORDER BY revoked DESC LIMIT $2`, tenant, limit)
+	var out []oauth.Grant
+	for _, id := range ids {
+		g, e := s.GrantByID(ctx, tenant, id)
+		if err == nil {
+			err = e
+		}
+		out = append(out, g)
 	}
 	return out, err
 }

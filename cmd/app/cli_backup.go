@@ -25,6 +25,7 @@ type backupCommand struct {
 	Make   backupMake   `cmd:"" default:"withargs" help:"Make a backup now. Servers may go on."`
 	Keygen backupKeygen `cmd:"" help:"Make the pair of keys: one for the servers, one to be kept apart."`
 	List   backupList   `cmd:"" help:"List the backups of a folder."`
+	Drill  backupDrill  `cmd:"" help:"Restore the newest backup into a scratch store, prove that it works, and sign the evidence."`
 	Verify backupVerify `cmd:"" help:"Read a whole backup and check it; with the reader key also what is inside."`
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -125,6 +124,3 @@ func (r restored) print(s *streams, from backup.Kept, took time.Duration, everyt
 		fmt.Fprintf(s.out, "a server started now waits until %s before it answers\n", r.Opens.Format(time.RFC3339))
 	}
 }
-
-// scratchDir makes a folder that only its owner enters.
-func scratchDir() (string, error) { return os.MkdirTemp("", "mandate-drill-") }

@@ -228,6 +228,30 @@ const heldConsent = `{"resourceType":"Consent","status":"active",
 "policyRule":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"OPTOUTE"}]},
 "provision":{"type":"deny","provision":[{"type":"permit","purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"BTG"}]}]}}`
 
+// stands reports whether something that was revoked for good stands all the
+// same in a restored store. What may be allowed again, such as an account, does
+// not count.
+func stands(ctx context.Context, st *store.Store, e journal.Entry, now time.Time) (alive bool, err error) {
+	switch e.Kind {
+	case journal.Grant:
+		g, e := st.GrantByID(ctx, e.Tenant, e.Subject)
+		alive, err = g.Revoked.IsZero(), e
+	case journal.Session:
+		s, e := st.SessionByHash(ctx, e.Tenant, e.Subject)
+		alive, err = s.Ended.IsZero(), e
+	case journal.Token:
+		listed, e2 := st.TokenRevoked(ctx, e.Tenant, e.Subject)
+		alive, err = !listed && now.Before(e.Until), e2
+	case journal.Consent:
+		c, e2 := st.ConsentByID(ctx, e.Tenant, e.Subject)
+		alive, err = c.Version < e.Version && c.Status == "active" && c.Kind == consent.KindGrant, e2
+	}
+	if errs.Is(err, errs.NotFound) {
+		return false, nil
+	}
+	return alive, err
+}
+
 // hold files that Consent for each patient of whom a prohibition was filed or
 // changed after the backup and stood at the end of the journal.
 func (p *replay) hold(ctx context.Context, fresh []journal.Entry) error {

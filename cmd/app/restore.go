@@ -101,6 +101,8 @@ type restored struct {
 	// killed, or of ones that still run.
 	Open  []string
 	Opens time.Time
+	// lines are all entries of the journal.
+	lines []journal.Line
 }
 
 // run verifies the backup, loads it, revokes again what was revoked since, and
@@ -152,7 +154,7 @@ func (r restoring) run(ctx context.Context) (out restored, err error) {
 }
 
 func (r restoring) finish(ctx context.Context, content journal.Content, out *restored) error {
-	out.Until, out.Open = content.Until, content.Open
+	out.Until, out.Open, out.lines = content.Until, content.Open, content.Entries
 	out.Opens = content.Until.Add(settle)
 	if r.everything {
 		out.Opens = r.clock.Now().Add(settle)
