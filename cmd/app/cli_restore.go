@@ -26,6 +26,7 @@ type restoreCommand struct {
 	From       string `required:"" help:"A backup, or a folder of which the newest is taken." placeholder:"FILE|DIR"`
 	Key        string `name:"backup-key" required:"" help:"Reader key of the pair." placeholder:"FILE" type:"existingfile"`
 	Journal    string `name:"revocation-journal" help:"Folder of the revocation journal." placeholder:"DIR"`
+	LostAt     string `name:"lost-at" help:"When the store or its servers were lost, such as 2026-11-22T16:04:00Z: the journal must reach that far." placeholder:"TIME"`
 	Everything bool   `name:"revoke-everything" help:"Go without the journal: end every grant, log-in and refresh token, and withdraw every Consent that lets somebody in."`
 }
 
@@ -34,6 +35,12 @@ func (c *restoreCommand) Run(s *streams) error {
 	cfg, err := c.load(s)
 	if err != nil {
 		return err
+	}
+	lost := time.Time{}
+	if c.LostAt != "" {
+		if lost, err = time.Parse(time.RFC3339, c.LostAt); err != nil {
+			return fmt.Errorf("--lost-at %q is not a time such as 2026-11-22T16:04:00Z", c.LostAt)
+		}
 	}
 	key, err := backup.LoadReader(c.Key)
 	if err != nil {
@@ -55,7 +62,7 @@ func (c *restoreCommand) Run(s *streams) error {
 	}
 	began := clk.Now()
 	done, err := restoring{
-		from: from, key: key, store: st, clock: clk, journal: c.Journal, everything: c.Everything,
+		from: from, key: key, store: st, clock: clk, journal: c.Journal, lost: lost, everything: c.Everything,
 		rooms: newRooms(st, validator, clk, src),
 		step:  func(step string) { fmt.Fprintf(s.err, "%6.1f s  %s\n", clk.Now().Sub(began).Seconds(), step) },
 	}.run(s.ctx)
@@ -65,7 +72,7 @@ func (c *restoreCommand) Run(s *streams) error {
 	if err := st.AppendAudit(s.ctx, done.event(from, clk.Now(), c.Everything)); err != nil {
 		return explain(err)
 	}
-	done.print(s, from, clk.Now().Sub(began), c.Everything)
+	done.print(s, from, clk.Now().Sub(began), restoreAsked{everything: c.Everything, lost: lost})
 	return nil
 }
 
@@ -98,17 +105,25 @@ func (r restored) event(from backup.Kept, now time.Time, everything bool) audit.
 	return audit.Event{Tenant: tenants.Default, Time: now, Kind: audit.StoreRestored, Action: "E", Outcome: audit.Success, Detail: detail}
 }
 
+// restoreAsked is what the operator asked for.
+type restoreAsked struct {
+	everything bool
+	lost       time.Time
+}
+
 // print tells a person what was done and what is left to do.
-func (r restored) print(s *streams, from backup.Kept, took time.Duration, everything bool) {
+func (r restored) print(s *streams, from backup.Kept, took time.Duration, asked restoreAsked) {
 	fmt.Fprintf(s.out, "restored backup %s of %s: %d rows of %d tables in %.1f s\n",
 		from.ID, from.Taken.Format(time.RFC3339), r.Total.Rows, r.Total.Tables, took.Seconds())
-	if everything {
+	if asked.everything {
 		fmt.Fprintf(s.out, "every grant, log-in and refresh token has ended; %d Consents are withdrawn\n"+
 			"not known without the journal: accounts and clients disabled, passwords changed and prohibitions filed since; check them by hand\n", r.Replayed.Applied)
 	} else {
 		fmt.Fprintf(s.out, "revoked again: %d of the %d revocations since the backup changed something; the journal reaches to %s\n",
 			r.Replayed.Applied, r.Replayed.Entries, r.Until.Format(time.RFC3339))
-		fmt.Fprintf(s.out, "compare that time with the moment of the loss: what was revoked later is not in the journal\n")
+		if asked.lost.IsZero() {
+			fmt.Fprintln(s.out, "compare that time with the moment of the loss: what was revoked later is not in the journal (--lost-at checks it)")
+		}
 	}
 	fmt.Fprintln(s.out, "every app has to ask again: codes, refresh tokens and access tokens of before have ended")
 	if len(r.Replayed.Held) > 0 {

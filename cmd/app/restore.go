@@ -79,9 +79,10 @@ type restoring struct {
 	key   backup.ReaderKey
 	store *store.Store
 	clock clock.Clock
-	// journal is the folder of the revocation journal; everything revokes all
-	// there is in its place.
+	// journal is the folder of the revocation journal, which must reach to
+	// lost unless that is zero; everything revokes all there is in its place.
 	journal    string
+	lost       time.Time
 	everything bool
 	rooms      rooms
 	// step is told of each step as it begins.
@@ -184,6 +185,11 @@ func (r restoring) revocations(m backup.Manifest) (journal.Content, error) {
 	c, err := journal.Read(r.journal, r.key.Verifier(), m.Journal, r.from.Taken.Add(-time.Hour))
 	if e := errs.As(err); err != nil {
 		return c, errs.Wrap(err, e.Kind, e.Code, e.Msg+instead)
+	}
+	if c.Until.Before(r.lost.Add(-2 * beatEvery)) {
+		return c, errs.New(errs.Unprocessable, "revocation-journal-short", fmt.Sprintf(
+			"The revocation journal reaches only to %s and its servers write every %s: it was cut, or could not be written towards the end.",
+			c.Until.Format(time.RFC3339), beatEvery)+instead)
 	}
 	return c, nil
 }
