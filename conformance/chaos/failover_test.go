@@ -23,3 +23,18 @@ func TestFailover(t *testing.T) {
 	w.verdict(t)
 	must(t, replica.Check())
 }
+
+// TestPooler: the same through PgBouncer in transaction mode, which cuts and
+// answers in its own way when the database behind it goes.
+func TestPooler(t *testing.T) {
+	cluster := testpg.New(t)
+	w := begin(t, "--database", cluster.URL(cluster.Pooler(t)), "--database-pooler", "--database-connections", "6")
+	for range either(1, 5) {
+		w.wait(t, 3, 0)
+		must(t, cluster.Kill())
+		w.wait(t, 0, 3)
+		must(t, cluster.Launch())
+	}
+	w.verdict(t)
+	sound(t, cluster)
+}

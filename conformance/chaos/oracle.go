@@ -1,10 +1,12 @@
 package chaos
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/mandate-health/mandate/conformance/kit"
@@ -88,16 +90,15 @@ func (d *Driver) Offset(ctx context.Context, now time.Time) (time.Duration, erro
 
 // judgeAudit looks for each token that was given in the audit log.
 func (d *Driver) judgeAudit(ctx context.Context, lives []*life) {
-	logs := map[string][]byte{}
+	logs := map[string]map[string]bool{}
 	for _, l := range lives {
 		if logs[l.client.ID] == nil {
-			t := d.target.Load()
-			res, err := t.Do(ctx, kit.Request{URL: t.AdminAPI.URL + "/audit?client_id=" + l.client.ID, Bearer: t.AdminAPI.Token})
-			if err != nil || res.Status != http.StatusOK {
-				d.fault("the audit log cannot be read: %v %v", res, err)
+			issued, err := d.issued(ctx, l.client.ID)
+			if err != nil {
+				d.fault("the audit log cannot be read: %v", err)
 				return
 			}
-			logs[l.client.ID] = res.Body
+			logs[l.client.ID] = issued
 		}
 		for _, token := range l.access {
 			id, err := tokenID(token)
@@ -105,9 +106,40 @@ func (d *Driver) judgeAudit(ctx context.Context, lives []*life) {
 				d.fault("an access token has no jti: %v", err)
 				return
 			}
-			if !bytes.Contains(logs[l.client.ID], []byte(id)) {
+			if !logs[l.client.ID][id] {
 				d.fault("a token of %s was given without its audit event", l.client.ID)
 			}
+		}
+	}
+}
+
+// issued gives the ids of the tokens that the audit log says a client got.
+func (d *Driver) issued(ctx context.Context, client string) (map[string]bool, error) {
+	t := d.target.Load()
+	out := map[string]bool{}
+	q := url.Values{"client_id": {client}, "kind": {"token.issued"}}
+	for {
+		res, err := t.Do(ctx, kit.Request{URL: t.AdminAPI.URL + "/audit?" + q.Encode(), Bearer: t.AdminAPI.Token})
+		if err != nil || res.Status != http.StatusOK {
+			return nil, errors.Join(fmt.Errorf("%v", res), err)
+		}
+		var page struct {
+			Events []struct {
+				Time    time.Time
+				TokenID string
+			}
+		}
+		if err := json.Unmarshal(res.Body, &page); err != nil {
+			return nil, err
+		}
+		known := len(out)
+		for _, e := range page.Events {
+			out[e.TokenID] = true
+			// The next page begins with those of the same time.
+			q.Set("before", e.Time.Add(time.Microsecond).Format(time.RFC3339Nano))
+		}
+		if len(out) == known {
+			return out, nil
 		}
 	}
 }

@@ -168,7 +168,7 @@ func (a *API) revoke(_ http.ResponseWriter, r *http.Request) (any, error) {
 const auditLimit = 1000
 
 // audit gives events as they are stored, or with format=fhir as FHIR R4
-// AuditEvents (AR-08). The header Mandate-As-Of says up to when they are
+// AuditEvents (AR-08), newest first; before continues behind the last one. The header Mandate-As-Of says up to when they are
 // complete: a replica may be a little behind.
 func (a *API) audit(w http.ResponseWriter, r *http.Request) (any, error) {
 	q := r.URL.Query()
@@ -178,10 +178,19 @@ func (a *API) audit(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	w.Header().Set("Mandate-As-Of", at.UTC().Format(time.RFC3339Nano))
-	events, err := a.Read.Audits(r.Context(), audit.Filter{
+	filter := audit.Filter{
 		Tenant: a.Tenant, Patient: q.Get("patient"), GrantID: q.Get("grant"), PersonID: q.Get("person"),
 		ClientID: q.Get("client_id"), Limit: auditLimit,
-	})
+	}
+	for _, kind := range q["kind"] {
+		filter.Kinds = append(filter.Kinds, audit.Kind(kind))
+	}
+	if text := q.Get("before"); text != "" {
+		if filter.Before, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return nil, errs.New(errs.Invalid, "before-malformed", "before is not a time such as 2026-01-31T12:00:00.000001Z.")
+		}
+	}
+	events, err := a.Read.Audits(r.Context(), filter)
 	if err != nil {
 		return nil, err
 	}
