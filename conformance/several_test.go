@@ -410,3 +410,40 @@ func TestNoticeSurvivesAKill(t *testing.T) {
 		t.Errorf("it tells %s", body)
 	}
 }
+
+// SE-15: a limit is one over all nodes, is told as an OAuth error with when to
+// come back, and does not touch other endpoints' classes.
+func TestLimitIsSharedByNodes(t *testing.T) {
+	const rate, asked = 20, 400
+	dsn := testpg.Start(t)
+	p := nodes(t, "limit", dsn, dsn, "--limit-network", fmt.Sprint(rate))
+	watch := clock.System{}
+	begun, passed := watch.Now(), 0
+	var refused *kit.Response
+	for i := range asked {
+		res, err := p.a.Do(t.Context(), kit.Request{URL: []string{p.a.Issuer, p.b}[i%2] + "/token", Form: url.Values{"grant_type": {"none"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Status == http.StatusTooManyRequests {
+			refused = res
+		} else {
+			passed++
+		}
+	}
+	seconds := watch.Now().Sub(begun).Seconds()
+	t.Logf("%d of %d passed in %.1f s", passed, asked, seconds)
+	if rule := 2*rate + rate*seconds; float64(passed) > rule*1.2+2 {
+		t.Errorf("%d passed in %.1f s; the rule is %.0f", passed, seconds, rule)
+	}
+	if refused == nil {
+		t.Fatal("nothing was refused")
+	}
+	if refused.Text("error") != "slow_down" || refused.Header.Get("Retry-After") == "" ||
+		!strings.HasPrefix(refused.Header.Get("RateLimit-Policy"), `"token";q=40;w=2`) || !strings.HasPrefix(refused.Header.Get("RateLimit"), `"token";r=0;t=`) {
+		t.Errorf("refused with %s %v", refused, refused.Header)
+	}
+	if res, err := p.a.Do(t.Context(), kit.Request{URL: p.b + "/.well-known/openid-configuration"}); err != nil || res.Status != http.StatusOK {
+		t.Errorf("discovery: %v %v", res, err)
+	}
+}

@@ -58,6 +58,10 @@ func (s *Store) Housekeep(ctx context.Context, now time.Time) (int64, error) {
 	if err != nil {
 		return total, err
 	}
+	permits, err := s.forgetPermits(ctx)
+	if total += permits; err != nil {
+		return total, err
+	}
 	for _, e := range expirings() {
 		sql := `DELETE FROM ` + e.table + ` WHERE (` + e.key + `) IN (SELECT ` + e.key + ` FROM ` + e.table +
 			` WHERE ` + e.end + ` < $1 ORDER BY ` + e.end + ` LIMIT $2` + s.engine.Dialect().SkipLocked + `)`

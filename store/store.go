@@ -19,6 +19,7 @@ import (
 	"github.com/mandate-health/mandate/internal/jobs"
 	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/limit"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
 	"github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/internal/watch"
@@ -43,6 +44,7 @@ type Tx interface {
 	keys.Vault
 	outbox.Store
 	jobs.Store
+	limit.Store
 	tenant.Store
 }
 

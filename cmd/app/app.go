@@ -14,6 +14,7 @@ import (
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/limit"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/internal/tlsconf"
 	"github.com/mandate-health/mandate/internal/txn"
@@ -43,6 +44,7 @@ type App struct {
 	sweeper  sweeper
 	feed     *watch.Feed
 	memory   *store.Memory
+	limiter  *limit.Limiter
 	journal  *journal.Journal
 	queue    *audit.Queue
 	audit    *auditing
@@ -91,6 +93,7 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	a.public, a.passwords = at.public, passwords(a.ids)
 	a.feed = watch.New(watch.Config{Store: a.store, Staleness: a.cfg.Staleness, Clock: clock.System{}, Log: a.log})
 	a.memory = a.store.Remember(a.feed)
+	a.limiter = limit.New(a.store, clock.System{})
 	a.ring = keys.NewRing(a.store, a.clock)
 	if err := a.buildAudit(); err != nil {
 		return err
@@ -140,7 +143,7 @@ func (a *App) buildOAuth() {
 		Redecider: a.loader, Verifier: verifier, Recorder: a.queue,
 	})
 	a.auth = &clientauth.Authenticator{
-		Clients: a.memory, Hashers: a.ring, Clock: a.clock,
+		Clients: a.memory, Hashers: a.ring, Clock: a.clock, Admit: a.admitClient,
 		Keys: clientauth.NewFetcher(clientauth.FetcherConfig{Clock: a.clock, Dev: a.cfg.Dev}),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/journal"
+	"github.com/mandate-health/mandate/internal/limit"
 	"github.com/mandate-health/mandate/internal/notify/webhook"
 	"github.com/mandate-health/mandate/internal/tlsconf"
 )
@@ -73,6 +74,7 @@ type Config struct {
 	HTTP      HTTPConfig     `embed:"" section:"http"`
 	Audit     AuditConfig    `embed:"" section:"audit"`
 	Notify    webhook.Config `embed:"" section:"notify"`
+	Limits    limit.Config   `embed:"" section:"limits"`
 
 	Backup BackupConfig `embed:"" section:"backup"`
 

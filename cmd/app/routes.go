@@ -68,11 +68,15 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	open := func(method, path, why string, h http.Handler) route.Route {
 		return route.Route{Method: method, Path: path, Auth: route.None, PHI: route.NoPHI, Owner: ownerProtocol, Reason: why, Handler: h}
 	}
+	limit := func(r route.Route) route.Route {
+		r.Limit = "authorize"
+		return r
+	}
 	const public = "a discovery document must be readable before anything is known (SMART DISC-02)"
 	smart, oidc, jwks := protocol.SMARTConfiguration(e, scopes), protocol.OpenIDConfiguration(e, scopes), protocol.JWKS(d)
 	out := []route.Route{
-		open("GET", "/authorize", "begins the log-in; the request itself is judged", t.session.Load(protocol.Authorize(authorize))),
-		open("POST", "/authorize", "cross-site by specification; answered with our own GET (AZ-02)", protocol.AuthorizePost(authorize)),
+		limit(open("GET", "/authorize", "begins the log-in; the request itself is judged", t.session.Load(protocol.Authorize(authorize)))),
+		limit(open("POST", "/authorize", "cross-site by specification; answered with our own GET (AZ-02)", protocol.AuthorizePost(authorize))),
 		{Method: "POST", Path: "/token", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Token(d)},
 		{Method: "POST", Path: "/introspect", Auth: route.Client, PHI: route.Identifiers, Limit: "introspect", Owner: ownerProtocol, Handler: protocol.Introspect(d)},
 		{Method: "POST", Path: "/revoke", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Revoke(d)},

@@ -115,7 +115,7 @@ func (t *tenant) buildWeb() (err error) {
 		return err
 	}
 	t.handler, err = web.New(web.Deps{
-		Routes: routes, Base: t.base, FHIRBasePath: t.base.Path(fhirPath), Gateway: t.gateway(), IDs: t.ids, Log: t.log,
+		Routes: t.limited(routes), Base: t.base, FHIRBasePath: t.base.Path(fhirPath), Gateway: t.limit("fhir", t.problem.FHIR, t.gateway()), IDs: t.ids, Log: t.log,
 		NotFound: http.HandlerFunc(t.notFound), Failed: t.problem.HTML, HSTS: strings.HasPrefix(t.public, "https://"),
 	})
 	return err

@@ -149,7 +149,8 @@ func (e *Endpoint) commit(ctx context.Context, a *attempt, issued engine.Issued)
 // error to be answered. An assertion that was verified is spent by a refused
 // request too; one that was spent before is the graver refusal.
 func (e *Endpoint) refuse(ctx context.Context, a *attempt, w engine.Writes, cause error) error {
-	if k := errs.KindOf(cause); k == errs.Unavailable || k == errs.Internal {
+	// A flood must not become a flood of writes.
+	if k := errs.KindOf(cause); k == errs.Unavailable || k == errs.Internal || k == errs.RateLimited {
 		return cause
 	}
 	if errs.As(cause).Code != "assertion-replayed" {

@@ -94,6 +94,8 @@ func promises() []section {
 		{"many nodes share a queue", queueRace},
 		{"changes that nodes must hear of", changes},
 		{"memory", memory},
+		{"permits", permits},
+		{"no permit is given twice", permitRace},
 		{"times", times},
 		{"housekeeping", housekeeping},
 	}

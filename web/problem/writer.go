@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -190,7 +193,14 @@ func place(path string) string {
 	return path
 }
 
+// waiting is an error that knows when to try again.
+type waiting interface{ Wait() time.Duration }
+
 func (p *Writer) retry(w http.ResponseWriter, e *errs.Error) {
+	var known waiting
+	if errors.As(e, &known) && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(known.Wait().Seconds())))))
+	}
 	if (e.Kind == errs.Unavailable || e.Kind == errs.RateLimited) && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", retryAfter)
 	}

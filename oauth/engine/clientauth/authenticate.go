@@ -69,6 +69,9 @@ type Authenticator struct {
 	// Keys fetches key sets that are registered by URL.
 	Keys  *Fetcher
 	Clock clock.Clock
+	// Admit counts a request of a client that has proved itself; nil counts
+	// none. Errors: errs.RateLimited.
+	Admit func(ctx context.Context, tenant, clientID string) error
 
 	sets parsedSets
 }
@@ -78,8 +81,18 @@ func SecretHash(h ids.Hasher, secret string) string { return h.Hash("client-secr
 
 // Authenticate finds the method that the request uses and checks it. Errors:
 // errs.InvalidRequest when it uses two (SMART SYM-05); errs.InvalidClient for
-// every failed proof (ASY-15), unknown and disabled clients; errs.Unavailable.
+// every failed proof (ASY-15), unknown and disabled clients; errs.RateLimited of
+// Admit; errs.Unavailable.
 func (a *Authenticator) Authenticate(ctx context.Context, req Request) (Result, error) {
+	res, err := a.prove(ctx, req)
+	// A client that is only named is not counted: anybody may name it.
+	if err != nil || a.Admit == nil || res.Method == None {
+		return res, err
+	}
+	return res, a.Admit(ctx, req.Tenant, res.Client.ID)
+}
+
+func (a *Authenticator) prove(ctx context.Context, req Request) (Result, error) {
 	cred, err := read(req)
 	if err != nil {
 		return Result{}, err
