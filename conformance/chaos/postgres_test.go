@@ -99,3 +99,15 @@ func sound(t *testing.T, c *testpg.Cluster) {
 	t.Helper()
 	must(t, c.Check())
 }
+
+// TestOneConnection: no request needs two connections, so a pool of one serves
+// everybody, one after the other.
+func TestOneConnection(t *testing.T) {
+	cluster := testpg.New(t)
+	w := begin(t, "--database", cluster.URL(), "--database-connections", "1")
+	w.wait(t, 10, 0)
+	w.verdict(t)
+	if _, lost := w.Counts(); lost > 0 {
+		t.Errorf("%d answers were outages", lost)
+	}
+}

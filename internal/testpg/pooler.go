@@ -64,6 +64,24 @@ func (c *Cluster) startPooler() (address string, stop func(), err error) {
 	}
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
+	exited, err := launch(cmd)
+	if err != nil {
+		return "", nil, err
+	}
+	stop = func() {
+		_ = cmd.Process.Signal(syscall.SIGINT) // it may have ended
+		for range exited {                     // it was told to end
+		}
+	}
+	if err := answers(address, exited); err != nil {
+		stop()
+		return "", nil, err
+	}
+	return address, stop, nil
+}
+
+// launch starts a program that ends with this one and gives its end once.
+func launch(cmd *exec.Cmd) (chan error, error) {
 	started, exited := make(chan error), make(chan error, 1)
 	go func() {
 		// The signal is tied to the thread that started it.
@@ -74,19 +92,9 @@ func (c *Cluster) startPooler() (address string, stop func(), err error) {
 		if err == nil {
 			exited <- cmd.Wait()
 		}
+		close(exited)
 	}()
-	if err := <-started; err != nil {
-		return "", nil, err
-	}
-	stop = func() {
-		_ = cmd.Process.Signal(syscall.SIGINT) // it may have ended
-		_ = <-exited                           // it was told to
-	}
-	if err := answers(address, exited); err != nil {
-		stop()
-		return "", nil, err
-	}
-	return address, stop, nil
+	return exited, <-started
 }
 
 // answers waits until somebody listens.
@@ -103,7 +111,6 @@ func answers(address string, exited chan error) error {
 		select {
 		case <-tick.C:
 		case err := <-exited:
-			exited <- err
 			return fmt.Errorf("testpg: PgBouncer ended: %w", err)
 		case <-ctx.Done():
 			return err
