@@ -30,21 +30,3 @@ CREATE TABLE data_key (
     PRIMARY KEY (tenant, subject, version)
 );
 CREATE INDEX data_key_parent ON data_key (tenant, parent, subject, version);
-
--- Counts the changes of a tenant's keys, so that other nodes notice them.
-CREATE TABLE key_epoch (
-    tenant TEXT   NOT NULL PRIMARY KEY,
-    epoch  BIGINT NOT NULL
-);
-
--- The encrypting again of a tenant's values under its newest keys: position is
--- where it goes on, due is when the node that is at it may be overtaken.
-CREATE TABLE reseal (
-    tenant   TEXT   NOT NULL PRIMARY KEY,
-    started  BIGINT NOT NULL,
-    position TEXT   NOT NULL,
-    seen     BIGINT NOT NULL,
-    changed  BIGINT NOT NULL,
-    due      BIGINT NOT NULL,
-    finished BIGINT NOT NULL
-);

@@ -114,8 +114,12 @@ func (p *ports) Audits(ctx context.Context, f audit.Filter) ([]audit.Event, erro
 	var events []audit.Event
 	for _, row := range rows {
 		if _, erased := erasedBody(row.body); !erased {
-			// A body whose key was destroyed is as good as erased.
-			if err := p.openAudit(ctx, &row.event, row.body); err != nil && !errs.Is(err, errs.Gone) {
+			err := p.openAudit(ctx, &row.event, row.body)
+			if errs.Is(err, errs.Gone) {
+				// The patient's key was destroyed (SG-10): that it happened stays.
+				row.event.Detail, err = map[string]string{"erased": "true"}, nil
+			}
+			if err != nil {
 				return nil, err
 			}
 		}

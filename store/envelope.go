@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/watch"
 )
 
 const (
@@ -106,8 +107,13 @@ func (p *ports) DestroyKeys(ctx context.Context, now time.Time) (int64, error) {
 	var total int64
 	err := p.atomic(ctx, func(p *ports) error {
 		total = 0
+		due := ` WHERE destroy <> 0 AND destroy <= $1 AND destroyed = 0`
 		for _, table := range []string{"data_key", "tenant_key"} {
-			due := ` WHERE destroy <> 0 AND destroy <= $1 AND destroyed = 0`
+			if table == "tenant_key" {
+				// Not while a data key would be lost with it that is to live.
+				due += ` AND NOT EXISTS (SELECT 1 FROM data_key d WHERE d.tenant = tenant_key.tenant
+					AND d.parent = tenant_key.version AND d.destroyed = 0)`
+			}
 			tenants, err := list(ctx, p, scanText, `SELECT DISTINCT tenant FROM `+table+due, micros(now))
 			if err != nil {
 				return err
@@ -121,7 +127,7 @@ func (p *ports) DestroyKeys(ctx context.Context, now time.Time) (int64, error) {
 			}
 			total += n
 			for _, tenant := range tenants {
-				if err := p.BumpKeyEpoch(ctx, tenant); err != nil {
+				if err := p.KeysChanged(ctx, tenant); err != nil {
 					return err
 				}
 			}
@@ -134,25 +140,32 @@ func (p *ports) DestroyKeys(ctx context.Context, now time.Time) (int64, error) {
 	return total, err
 }
 
-// KeyEpochs implements keys.Vault.
-func (p *ports) KeyEpochs(ctx context.Context) (map[string]int64, error) {
-	type row struct {
-		tenant string
-		epoch  int64
-	}
-	all, err := list(ctx, p, func(r Row) (v row, err error) {
-		err = r.Scan(&v.tenant, &v.epoch)
-		return v, err
-	}, `SELECT tenant, epoch FROM key_epoch`)
-	out := make(map[string]int64, len(all))
-	for _, v := range all {
-		out[v.tenant] = v.epoch
-	}
-	return out, err
+// KeysChanged implements keys.Vault.
+func (p *ports) KeysChanged(ctx context.Context, tenant string) error {
+	return p.atomic(ctx, func(p *ports) error {
+		return p.changed(ctx, watch.Change{Tenant: tenant, Kind: watch.SigningKeys})
+	})
 }
 
-// BumpKeyEpoch implements keys.Vault.
-func (p *ports) BumpKeyEpoch(ctx context.Context, tenant string) error {
-	return p.write(ctx, `INSERT INTO key_epoch (tenant, epoch) VALUES ($1, 1)
-		ON CONFLICT (tenant) DO UPDATE SET epoch = key_epoch.epoch + 1`, tenant)
+// OldestPatientKey implements keys.Vault.
+func (p *ports) OldestPatientKey(ctx context.Context, tenant string) (t time.Time, err error) {
+	us, err := one(ctx, p, "data-key", scanInt, `SELECT COALESCE(MIN(created), 0) FROM data_key
+		WHERE tenant = $1 AND retired = 0 AND destroyed = 0 AND subject <> '' AND subject NOT LIKE '#%'`, tenant)
+	return fromMicros(us), err
+}
+
+// StartReseal implements keys.Resealer.
+func (p *ports) StartReseal(ctx context.Context, tenant string, now time.Time) error {
+	return p.write(ctx, `INSERT INTO reseal_pass (tenant, started, began, position, seen, stale, finished)
+		VALUES ($1, $2, $2, '', 0, 0, 0)
+		ON CONFLICT (tenant) DO UPDATE SET started = excluded.started, began = excluded.began, position = '',
+			seen = 0, stale = 0, finished = 0`, tenant, micros(now))
+}
+
+// Reseals implements keys.Resealer.
+func (p *ports) Reseals(ctx context.Context) ([]keys.Reseal, error) {
+	return list(ctx, p, func(r Row) (v keys.Reseal, err error) {
+		err = r.Scan(&v.Tenant, into(&v.Started), into(&v.Began), &v.Position, &v.Seen, &v.Stale, into(&v.Finished))
+		return v, err
+	}, `SELECT tenant, started, began, position, seen, stale, finished FROM reseal_pass ORDER BY tenant`)
 }

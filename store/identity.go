@@ -20,7 +20,7 @@ func (p *ports) PersonByID(ctx context.Context, tenant, id string) (identity.Per
 
 // PersonByUsername implements identity.Store.
 func (p *ports) PersonByUsername(ctx context.Context, tenant, username string) (identity.Person, error) {
-	blind, err := p.sealer.Blind(ctx, p, usernameKey(tenant), identity.FoldUsername(username))
+	blind, err := p.usernameIndex(ctx, tenant, username)
 	if err != nil {
 		return identity.Person{}, err
 	}
@@ -84,9 +84,11 @@ func personUsername(v identity.Person) keys.Place {
 	return keys.Place{Tenant: v.Tenant, Table: "person", Column: "username", Row: v.ID}
 }
 
-// usernameKey is the place of the blind index by which accounts are found.
-func usernameKey(tenant string) keys.Place {
-	return keys.Place{Tenant: tenant, Table: "person", Column: "username_key"}
+// usernameIndex gives the blind indexes by which an account is found, the one
+// to be written first.
+func (p *ports) usernameIndex(ctx context.Context, tenant, username string) ([]string, error) {
+	place := keys.Place{Tenant: tenant, Table: "person", Column: "username_key"}
+	return p.sealer.Blind(ctx, p, place, identity.FoldUsername(username))
 }
 
 // PutPerson implements identity.Store.
@@ -99,7 +101,7 @@ func (p *ports) PutPerson(ctx context.Context, v identity.Person) error {
 	if err != nil {
 		return err
 	}
-	blind, err := p.sealer.Blind(ctx, p, usernameKey(v.Tenant), identity.FoldUsername(v.Username))
+	blind, err := p.usernameIndex(ctx, v.Tenant, v.Username)
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,13 @@ func (p *ports) PutSigningKey(ctx context.Context, v keys.SigningKey) error {
 	})
 }
 
+// RemoveSigningKey implements keys.Store.
+func (p *ports) RemoveSigningKey(ctx context.Context, tenant, kid string) error {
+	_, err := p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.SigningKeys},
+		`DELETE FROM signing_key WHERE tenant = $1 AND kid = $2`, tenant, kid)
+	return err
+}
+
 // Secret implements keys.Store.
 func (p *ports) Secret(ctx context.Context, tenant, name string, fresh func() []byte) ([]byte, error) {
 	value, err := p.secret(ctx, tenant, name)

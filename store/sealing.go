@@ -9,9 +9,9 @@ import (
 	"github.com/mandate-health/mandate/internal/keys"
 )
 
-// OpenKeys makes ready the keys of a tenant and makes them when there are none.
-// It asks the key provider, so a transaction cannot: what writes about a new
-// tenant calls this first. Errors: errs.Unavailable, and those of the provider.
+// OpenKeys makes ready the keys of a tenant and makes them when there are none,
+// for which it asks the key provider. Errors: errs.Unavailable, and those of the
+// provider.
 func (s *Store) OpenKeys(ctx context.Context, tenant string) error {
 	_, err := s.seal(ctx, keys.Place{Tenant: tenant}, nil)
 	return err

@@ -36,6 +36,10 @@ func (mirror) Blind(_ context.Context, _ keys.Source, _ keys.Place, value string
 	return []string{value}, nil
 }
 
+func (mirror) Stale(context.Context, keys.Source, keys.Place, keys.Sealed) (bool, error) {
+	return false, nil
+}
+
 func (mirror) Committed(*keys.Kept) {}
 
 func (m mirror) Open(ctx context.Context, src keys.Source, p keys.Place, s keys.Sealed) ([]byte, error) {

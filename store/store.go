@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"math/rand/v2"
 	"sync"
@@ -42,6 +43,7 @@ type Tx interface {
 	oauth.Store
 	keys.Store
 	keys.Vault
+	keys.Resealer
 	outbox.Store
 	jobs.Store
 	limit.Store
@@ -137,6 +139,13 @@ func (s *Store) inTx(ctx context.Context, fn func(*ports) error) error {
 		err := s.attempt(ctx, eager, fn)
 		if unanswered(err) && !eager {
 			eager = true
+			continue
+		}
+		var missing *keys.MissingError
+		if errors.As(err, &missing) && try < maxTries {
+			if err := s.OpenKeys(ctx, missing.Tenant); err != nil {
+				return err
+			}
 			continue
 		}
 		if try == maxTries || !retryable(err) || !pause(ctx, try) {

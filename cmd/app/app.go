@@ -40,15 +40,19 @@ type App struct {
 
 	store *store.Store
 	// reports answers what may be a little old.
-	reports  *store.Reports
-	sweeper  sweeper
-	feed     *watch.Feed
-	memory   *store.Memory
-	limiter  *limit.Limiter
-	journal  *journal.Journal
-	queue    *audit.Queue
-	audit    *auditing
-	ring     *keys.Ring
+	reports *store.Reports
+	sweeper sweeper
+	feed    *watch.Feed
+	memory  *store.Memory
+	limiter *limit.Limiter
+	journal *journal.Journal
+	queue   *audit.Queue
+	audit   *auditing
+	ring    *keys.Ring
+	keyNews *keyNews
+	// provider keeps the key-encryption keys, envelope what they wrap.
+	provider keys.Provider
+	envelope *keys.Envelope
 	codec    *codec.Codec
 	kit      *pages.Kit
 	consents *consent.Service
@@ -94,6 +98,8 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	a.feed = watch.New(watch.Config{Store: a.store, Staleness: a.cfg.Staleness, Clock: clock.System{}, Log: a.log})
 	a.memory = a.store.Remember(a.feed)
 	a.limiter = limit.New(a.store, clock.System{})
+	a.keyNews = &keyNews{tenants: map[string]bool{}, wake: make(chan struct{}, 1)}
+	a.feed.Subscribe(a.keyNews.tell)
 	a.ring = keys.NewRing(a.store, a.clock)
 	if err := a.buildAudit(); err != nil {
 		return err

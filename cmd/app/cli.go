@@ -20,6 +20,7 @@ type commands struct {
 	Dev      devCommand      `cmd:"" help:"Run everything on this machine: demo people, demo apps, a sandbox FHIR server."`
 	Serve    serveCommand    `cmd:"" help:"Run in front of a real FHIR server."`
 	Migrate  migrateCommand  `cmd:"" help:"Look at and change the tables of the store."`
+	Keys     keysCommand     `cmd:"" help:"List, rotate, split and destroy keys."`
 	Account  accountCommand  `cmd:"" help:"Manage the accounts of people."`
 	Audit    auditCommand    `cmd:"" help:"Verify the audit log and prove what stands in it."`
 	Backup   backupCommand   `cmd:"" help:"Make, check and rehearse backups."`

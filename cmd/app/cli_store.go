@@ -43,13 +43,19 @@ func (f storeFlags) load(s *streams) (Config, error) {
 // with opens the store for one command and closes it again. Errors are told by
 // their sentence.
 func (f storeFlags) with(s *streams, run func(*App) error) error {
+	return f.withConfig(s, func(*Config) {}, run)
+}
+
+// withConfig is with under a configuration that change has changed.
+func (f storeFlags) withConfig(s *streams, change func(*Config), run func(*App) error) error {
 	cfg, err := f.load(s)
 	if err != nil {
 		return err
 	}
+	change(&cfg)
 	log := slog.New(slog.NewTextHandler(s.err, nil))
 	a := &App{cfg: cfg, log: log, clock: clock.System{}, ids: ids.Source{}, passwords: passwords(ids.Source{})}
-	if a.store, err = openStore(s.ctx, cfg, a.clock, a.ids); err != nil {
+	if err = a.openStore(s.ctx); err != nil {
 		return explain(err)
 	}
 	defer closing(s.ctx, a.store, log)

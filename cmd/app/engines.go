@@ -25,25 +25,24 @@ const reportLimit = time.Minute
 // openStore opens the configured engine and brings its schema up to date. The
 // key provider is asked first: without keys there is nothing to serve.
 func openStore(ctx context.Context, cfg Config, c clock.Clock, src ids.Source) (*store.Store, error) {
-	sealer, err := newSealer(ctx, cfg, c)
-	if err != nil {
-		return nil, err
-	}
-	o := store.Options{IDs: src, Clock: c, Sealer: sealer}
-	if cfg.journal != nil {
-		o.Journal = cfg.journal
-	}
-	return openSealed(ctx, cfg, o)
+	a := &App{cfg: cfg, clock: c, ids: src}
+	err := a.openStore(ctx)
+	return a.store, err
 }
 
-// newSealer gives what encrypts the store. Only development reads what an
-// older version stored unencrypted.
-func newSealer(ctx context.Context, cfg Config, c clock.Clock) (*keys.Envelope, error) {
-	provider, err := openKeys(ctx, cfg, c, true)
-	if err != nil {
-		return nil, err
+// openStore opens the store of the configuration and what encrypts it. Only
+// development reads what an older version stored unencrypted.
+func (a *App) openStore(ctx context.Context) (err error) {
+	if a.provider, err = openKeys(ctx, a.cfg, a.clock, true); err != nil {
+		return err
 	}
-	return keys.NewEnvelope(keys.EnvelopeConfig{Provider: provider, Clock: c, AcceptPlain: cfg.Dev}), nil
+	a.envelope = keys.NewEnvelope(keys.EnvelopeConfig{Provider: a.provider, Clock: a.clock, AcceptPlain: a.cfg.Dev})
+	o := store.Options{IDs: a.ids, Clock: a.clock, Sealer: a.envelope}
+	if a.cfg.journal != nil {
+		o.Journal = a.cfg.journal
+	}
+	a.store, err = openSealed(ctx, a.cfg, o)
+	return err
 }
 
 func openSealed(ctx context.Context, cfg Config, o store.Options) (*store.Store, error) {

@@ -91,7 +91,7 @@ func printRoutes(ctx context.Context, w io.Writer, asJSON bool) error {
 	}
 	defer dir.remove()
 	a := &App{cfg: Config{Dev: true, Data: dir.path, KeySettings: KeySettings{Keys: "file:" + filepath.Join(dir.path, "kek.json")}, Out: io.Discard, Log: discard()}, log: discard(), ids: ids.Source{}, clock: clock.System{}}
-	if a.store, err = openStore(ctx, a.cfg, a.clock, a.ids); err != nil {
+	if err := a.openStore(ctx); err != nil {
 		return explain(err)
 	}
 	defer closing(ctx, a.store, a.log)

@@ -17,7 +17,7 @@ type leaderJob struct {
 
 // leaderJobs lists them. The store's clock says when each is due.
 func (a *App) leaderJobs() []leaderJob {
-	all := append(a.auditJobs(), leaderJob{"housekeeping", time.Minute, a.housekeep})
+	all := append(a.auditJobs(), leaderJob{"housekeeping", time.Minute, a.housekeep}, leaderJob{"keys", keysEvery, a.tendKeys})
 	if a.cfg.Backup.To != "" {
 		all = append(all, leaderJob{"backup", min(backupLook, a.cfg.Backup.Every), a.backup})
 	}
@@ -36,5 +36,6 @@ func (a *App) startJobs(ctx context.Context) *sync.WaitGroup {
 		group.Go(func() { runner.Leader(ctx, j.name, j.every, j.do) })
 	}
 	group.Go(func() { a.followTenants(ctx) })
+	group.Go(func() { a.followKeys(ctx) })
 	return group
 }

@@ -49,7 +49,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return explain(err)
 	}
 	cfg.journal = a.journal
-	if a.store, err = openStore(ctx, cfg, a.clock, a.ids); err != nil {
+	if err = a.openStore(ctx); err != nil {
 		return explain(err)
 	}
 	defer closing(ctx, a.store, a.log)

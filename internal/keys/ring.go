@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,9 +20,9 @@ import (
 // tokens, handles and client secrets are hashed.
 const HashSecret = "token-hash"
 
-// reloadAfter is how old cached keys may grow before the store is asked
-// again, and how often an unknown kid may ask it.
-const reloadAfter = 15 * time.Second
+// reloadAfter is how often an unknown kid may ask the store. Changes of keys
+// reach the ring by Reload, off the path of requests.
+const reloadAfter = 5 * time.Second
 
 // Ring signs with the newest active key of a tenant and verifies with any of
 // its keys, retired ones included, so that rotation ends no token early
@@ -54,7 +56,7 @@ func NewRing(store Store, c clock.Clock) *Ring {
 	return &Ring{store: store, clock: c, tenants: map[string]*tenantRing{}}
 }
 
-// Open loads the keys of a tenant and makes the missing ones: the EC key at
+// Open loads the keys of a tenant and makes the missing ones: the EC keys at
 // once, the slow RSA key in the background. It need not be called, but a
 // server that calls it at start never makes a key while a request waits.
 // Errors: errs.Unavailable of the store, errs.Internal.
@@ -89,9 +91,11 @@ func (r *Ring) open(ctx context.Context, tenant string) (*tenantRing, error) {
 	if err := r.read(ctx, tenant, t); err != nil {
 		return nil, err
 	}
-	if t.newest(UseAccessToken, r.clock.Now()) == nil {
-		if err := r.add(ctx, tenant, t, UseAccessToken); err != nil {
-			return nil, err
+	for _, use := range []Use{UseAccessToken, UseIDTokenES256} {
+		if t.newest(use, r.clock.Now()) == nil {
+			if err := r.add(ctx, tenant, t, use); err != nil {
+				return nil, err
+			}
 		}
 	}
 	r.makeInBackground(ctx, tenant, t)
@@ -158,6 +162,27 @@ func (r *Ring) read(ctx context.Context, tenant string, t *tenantRing) error {
 	defer t.mu.Unlock()
 	t.keys, t.jwks, t.loaded = all, bytes, r.clock.Now()
 	return nil
+}
+
+// Tenants gives the tenants whose keys are open.
+func (r *Ring) Tenants() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Keys(r.tenants))
+}
+
+// Reload reads a tenant's keys again, after they changed; what is not open stays
+// so. Errors: errs.Unavailable.
+func (r *Ring) Reload(ctx context.Context, tenant string) error {
+	r.mu.Lock()
+	t := r.tenants[tenant]
+	r.mu.Unlock()
+	if t == nil || !t.known() {
+		return nil
+	}
+	t.load.Lock()
+	defer t.load.Unlock()
+	return r.read(ctx, tenant, t)
 }
 
 // refresh reads the ring again when it is stale.
@@ -303,9 +328,6 @@ func (r *Ring) JWKS(ctx context.Context, tenant string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.refresh(ctx, tenant, t); err != nil {
-		return nil, err
-	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.jwks, nil
@@ -321,36 +343,4 @@ func (r *Ring) Hasher(ctx context.Context, tenant string) (ids.Hasher, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.hasher, nil
-}
-
-// Rotate makes a new key of the use that signs from now on and retires the
-// older ones, which keep verifying. It gives the new kid. Errors:
-// errs.Unavailable, errs.Internal.
-func (r *Ring) Rotate(ctx context.Context, tenant string, use Use) (string, error) {
-	t, err := r.open(ctx, tenant)
-	if err != nil {
-		return "", err
-	}
-	now := r.clock.Now()
-	fresh, err := makeKey(tenant, use, now)
-	if err != nil {
-		return "", err
-	}
-	if err := r.store.PutSigningKey(ctx, fresh); err != nil {
-		return "", err
-	}
-	stored, err := r.store.SigningKeys(ctx, tenant)
-	if err != nil {
-		return "", err
-	}
-	for _, k := range stored {
-		if k.Use != use || k.KID == fresh.KID || !k.Retired.IsZero() {
-			continue
-		}
-		k.Retired = now
-		if err := r.store.PutSigningKey(ctx, k); err != nil {
-			return "", err
-		}
-	}
-	return fresh.KID, r.read(ctx, tenant, t)
 }

@@ -41,6 +41,13 @@ func (m *memory) PutSigningKey(_ context.Context, k SigningKey) error {
 	return nil
 }
 
+func (m *memory) RemoveSigningKey(_ context.Context, _, kid string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.keys = slices.DeleteFunc(m.keys, func(k SigningKey) bool { return k.KID == kid })
+	return nil
+}
+
 func (m *memory) Secret(_ context.Context, tenant, name string, fresh func() []byte) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -68,21 +75,26 @@ func TestRotationKeepsOldTokensValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Advance(time.Minute)
-	kid, err := r.Rotate(ctx, "t", UseAccessToken)
+	next, err := r.Rotate(ctx, "t", UseAccessToken, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
+	announced, err := r.Sign(ctx, "t", UseAccessToken, "at+jwt", claims{"c"})
+	if _, named, _ := parse(announced, UseAccessToken, "at+jwt"); err != nil || named == next.KID {
+		t.Errorf("signed with a key while it was announced: %v", err)
+	}
+	c.Advance(time.Minute)
 	fresh, err := r.Sign(ctx, "t", UseAccessToken, "at+jwt", claims{"b"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, token := range []string{old, fresh} {
+	for _, token := range []string{old, announced, fresh} {
 		if _, err := r.Verify(ctx, "t", UseAccessToken, "at+jwt", token); err != nil {
 			t.Error(err)
 		}
 	}
 	_, named, err := parse(fresh, UseAccessToken, "at+jwt")
-	if err != nil || named != kid {
+	if err != nil || named != next.KID {
 		t.Errorf("signed with %q, want the new key: %v", named, err)
 	}
 	raw, err := r.JWKS(ctx, "t")
@@ -102,7 +114,7 @@ func TestRotationKeepsOldTokensValid(t *testing.T) {
 			t.Errorf("not a bare public key: %v", k)
 		}
 	}
-	if algs["ES256"] != 2 || algs["RS256"] != 1 {
+	if algs["ES256"] != 3 || algs["RS256"] != 1 {
 		t.Errorf("published: %v", algs)
 	}
 }
@@ -146,9 +158,10 @@ func TestNodesShareTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Advance(time.Second)
-	if _, err := a.Rotate(ctx, "t", UseAccessToken); err != nil {
+	if _, err := a.Rotate(ctx, "t", UseAccessToken, Announce); err != nil {
 		t.Fatal(err)
 	}
+	c.Advance(Announce)
 	token, err := a.Sign(ctx, "t", UseAccessToken, "at+jwt", claims{"a"})
 	if err != nil {
 		t.Fatal(err)
@@ -179,7 +192,7 @@ func TestKeysAreMadeOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if store.puts != 2 {
+	if store.puts != 3 {
 		t.Errorf("%d keys were made", store.puts)
 	}
 }

@@ -16,6 +16,9 @@ type Sealer interface {
 	// Blind gives the keyed forms of a value under which equal values are
 	// found: the first is written, any of them may be stored. Errors: as Seal.
 	Blind(ctx context.Context, src Source, place Place, value string) ([]string, error)
+	// Stale reports whether a value is to be encrypted again: it is plain or
+	// under an older key.
+	Stale(ctx context.Context, src Source, place Place, s Sealed) (bool, error)
 	// Committed takes the keys that a transaction read or made, once it is
 	// durable.
 	Committed(kept *Kept)
@@ -86,6 +89,9 @@ func openNull(s Sealed) ([]byte, error) {
 func (Null) Blind(_ context.Context, _ Source, _ Place, value string) ([]string, error) {
 	return []string{value}, nil
 }
+
+// Stale gives false.
+func (Null) Stale(context.Context, Source, Place, Sealed) (bool, error) { return false, nil }
 
 // Committed does nothing.
 func (Null) Committed(*Kept) {}

@@ -14,7 +14,12 @@ const (
 	UseAccessToken Use = "access-token"
 	// UseIDToken keys sign id_tokens with RS256.
 	UseIDToken Use = "id-token"
+	// UseIDTokenES256 keys sign the id_tokens of clients that ask for ES256.
+	UseIDTokenES256 Use = "id-token-es256"
 )
+
+// Uses gives them all.
+func Uses() []Use { return []Use{UseAccessToken, UseIDToken, UseIDTokenES256} }
 
 // SigningKey is one private signing key of a tenant.
 type SigningKey struct {
@@ -56,10 +61,34 @@ type Vault interface {
 	// DestroyKeys destroys what is due at now, in one transaction, and gives
 	// the number of keys.
 	DestroyKeys(ctx context.Context, now time.Time) (int64, error)
-	// KeyEpochs counts, by tenant, the changes that all nodes must notice;
-	// BumpKeyEpoch adds one.
-	KeyEpochs(ctx context.Context) (map[string]int64, error)
-	BumpKeyEpoch(ctx context.Context, tenant string) error
+	// KeysChanged lets every node read the keys of a tenant again.
+	KeysChanged(ctx context.Context, tenant string) error
+	// OldestPatientKey gives when the oldest patient's key was made that still
+	// encrypts, and zero when there is none.
+	OldestPatientKey(ctx context.Context, tenant string) (time.Time, error)
+}
+
+// Resealer is the port by which values are encrypted again.
+type Resealer interface {
+	// StartReseal asks for every value of a tenant that is under older keys
+	// to be encrypted again.
+	StartReseal(ctx context.Context, tenant string, now time.Time) error
+	// Reseals tells how far each tenant is.
+	Reseals(ctx context.Context) ([]Reseal, error)
+}
+
+// Reseal is the encrypting again of a tenant's values under its newest keys.
+type Reseal struct {
+	Tenant string
+	// Started is when it was asked for, Began when the pass began that goes on
+	// at Position and has looked at Seen values, of which Stale were under
+	// older keys. Finished is zero while it goes on.
+	Started  time.Time
+	Began    time.Time
+	Position string
+	Seen     int64
+	Stale    int64
+	Finished time.Time
 }
 
 // Store is the port by which keys are kept.
@@ -68,6 +97,8 @@ type Store interface {
 	SigningKeys(ctx context.Context, tenant string) ([]SigningKey, error)
 	// PutSigningKey creates or replaces a key.
 	PutSigningKey(ctx context.Context, k SigningKey) error
+	// RemoveSigningKey deletes a key: nothing that it signed verifies any more.
+	RemoveSigningKey(ctx context.Context, tenant, kid string) error
 	// Secret gives a named secret of the tenant, creating it from make when
 	// there is none: all nodes then see the same one.
 	Secret(ctx context.Context, tenant, name string, fresh func() []byte) ([]byte, error)

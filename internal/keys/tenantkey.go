@@ -8,6 +8,13 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
+// MissingError says inside a transaction that a tenant's first key has to be
+// made, which is done outside of it.
+type MissingError struct{ Tenant string }
+
+// Error says so.
+func (e *MissingError) Error() string { return "keys: no key of tenant " + e.Tenant }
+
 // tenantKeys is all versions of one tenant's key, made ready. It never
 // changes; a newer one takes its place.
 type tenantKeys struct {
@@ -35,7 +42,7 @@ func (t *tenantKeys) writer(now time.Time) *tenantKey {
 	for i := len(t.versions) - 1; i >= 0; i-- {
 		k := &t.versions[i]
 		switch {
-		case k.aead == nil:
+		case k.aead == nil, !k.row.Destroy.IsZero():
 		case !k.row.Active.After(now):
 			return k
 		default:
@@ -64,7 +71,7 @@ func (e *Envelope) tenant(ctx context.Context, src Source, tenant string, fresh 
 	if len(rows) == 0 {
 		if inside {
 			// The provider is not asked while a transaction is open.
-			return nil, errs.New(errs.Unavailable, "tenant-keys-missing", "This tenant has no keys yet.")
+			return nil, errs.Wrap(&MissingError{Tenant: tenant}, errs.Unavailable, "tenant-keys-missing", "This tenant has no keys yet.")
 		}
 		if rows, err = e.makeTenantKey(ctx, src, tenant); err != nil {
 			return nil, err
@@ -132,4 +139,40 @@ func (e *Envelope) newTenantKey(ctx context.Context, k TenantKey) (TenantKey, er
 	w, err := e.provider.Wrap(ctx, random(keySize), k.context())
 	k.KEK, k.Wrapped = w.KEK, w.Bytes
 	return k, err
+}
+
+// Reload forgets a tenant's data keys and reads its own keys again, after they
+// changed. Errors: errs.Unavailable, and those of the provider.
+func (e *Envelope) Reload(ctx context.Context, src Source, tenant string) error {
+	if e.known(tenant) != nil {
+		if _, err := e.tenant(ctx, src, tenant, true); err != nil {
+			return err
+		}
+	}
+	e.cache.drop(tenant)
+	return nil
+}
+
+// Stale implements Sealer.
+func (e *Envelope) Stale(ctx context.Context, src Source, place Place, s Sealed) (bool, error) {
+	if len(s) == 0 {
+		return false, nil
+	}
+	if s[0] == SchemeNull {
+		return true, nil
+	}
+	version, _, err := s.version()
+	if err != nil {
+		return false, err
+	}
+	id := subjectID{place.Tenant, place.Subject}
+	all, err := e.subject(ctx, src, id, false)
+	if err != nil {
+		return false, err
+	}
+	if k := all.byVersion(version); k != nil && k.aead == nil {
+		return false, nil // erased: there is nothing to encrypt again
+	}
+	w := all.writer(e.clock.Now())
+	return w != nil && w.row.Version != version, nil
 }

@@ -26,7 +26,7 @@ func open(t *testing.T, dir string) (*embedded.Engine, *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := store.New(engine, storetest.Options(t))
+	s := store.New(engine, store.Options{})
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -88,7 +88,7 @@ func TestFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := store.New(engine, storetest.Options(t))
+	s := store.New(engine, store.Options{})
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}

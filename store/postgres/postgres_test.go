@@ -56,7 +56,7 @@ func engine(t *testing.T, o postgres.Options) store.Engine {
 
 func open(t *testing.T, o postgres.Options) *store.Store {
 	t.Helper()
-	s := store.New(engine(t, o), storetest.Options(t))
+	s := store.New(engine(t, o), store.Options{})
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

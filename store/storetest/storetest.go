@@ -113,6 +113,9 @@ func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 		"code goes on while tables grow":        expansion,
 		"a statement that fails leaves nothing": faultAtEach,
 		"a lost race is run again":              raceAtEach,
+		"keys are rotated under load":           rotation,
+		"a patient and a tenant are erased":     shredding,
+		"a plain store is encrypted":            plainStore,
 		"revocations go to the journal":         journaling,
 	} {
 		t.Run(name, func(t *testing.T) { run(t, open(t)) })

@@ -1,0 +1,147 @@
+package app_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mandate-health/mandate/cmd/app"
+	"github.com/mandate-health/mandate/conformance/kit"
+)
+
+// SE-01: after people signed in, consented and looked, the files of the store
+// hold none of their names, secrets or consents.
+func TestDiskSaysNothing(t *testing.T) {
+	s := start(t, nil)
+	b := s.browser("rosa")
+	g := s.granted(t, kit.Launch{Client: s.Client("symmetric"), Scope: "launch/patient offline_access patient/Patient.rs", Visit: kit.Visit{Browser: b}})
+	s.fetch(t, g.Access(), "Patient/rosa", 200)
+	page, err := b.Open(t.Context(), s.at("/home"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	canaries := []string{`"resourceType"`, `"provision"`, g.Access(), g.RefreshToken(), "Alvarez", "Rosa Alvarez"}
+	for _, p := range s.People {
+		canaries = append(canaries, p.Password)
+		if p.TOTPSecret != "" {
+			canaries = append(canaries, p.TOTPSecret)
+		}
+	}
+	if !strings.Contains(page.Text(), "Rosa Alvarez") {
+		t.Fatal("the page names nobody, so that there is nothing to look for")
+	}
+	s.stop(t)
+	files, err := filepath.Glob(filepath.Join(s.data, "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range canaries {
+			if c != "" && bytes.Contains(content, []byte(c)) {
+				t.Errorf("%s holds %q", filepath.Base(file), c)
+			}
+		}
+	}
+}
+
+// SE-03, SG-10: keys are listed with their age, rotated, and destroyed only by
+// who insists; what cannot be done is said.
+func TestKeysCommand(t *testing.T) {
+	dir := t.TempDir()
+	s := startIn(t, dir, nil)
+	s.stop(t)
+	run := func(want int, args ...string) string {
+		t.Helper()
+		code, out, errOut := cli(t, append(append([]string{"keys"}, args...), "--data", s.data)...)
+		if code != want {
+			t.Errorf("keys %v: status %d\n%s%s", args, code, out, errOut)
+		}
+		return out + errOut
+	}
+	for _, kind := range []string{"kek", "tenant", "data", "index", "patients", "access-token", "id-token-es256"} {
+		run(0, "rotate", kind)
+	}
+	var items []struct{ Kind, ID, State string }
+	if err := json.Unmarshal([]byte(run(0, "list", "--json")), &items); err != nil {
+		t.Fatal(err)
+	}
+	states, signing := map[string]string{}, ""
+	for _, i := range items {
+		states[i.Kind] += " " + i.State
+		if i.Kind == "access-token" && i.State == "active" {
+			signing = i.ID
+		}
+	}
+	for _, kind := range []string{"tenant", "data", "index", "access-token", "id-token-es256"} {
+		if states[kind] != " active announced" {
+			t.Errorf("%s:%s", kind, states[kind])
+		}
+	}
+	if out := run(0, "status"); !strings.Contains(out, "no key is overdue") || !strings.Contains(out, "encrypting again") {
+		t.Error(out)
+	}
+	run(0, "retire", signing)
+	if out := run(1, "retire", signing); !strings.Contains(out, "no signing key") {
+		t.Error(out)
+	}
+	if out := run(1, "rotate", "access-token", "--announce", "1s"); !strings.Contains(out, "30s") {
+		t.Error(out)
+	}
+	if out := run(1, "shred", "--patient", "rosa"); !strings.Contains(out, "--yes") {
+		t.Error(out)
+	}
+	if out := run(1, "shred", "--patient", "nobody", "--yes"); !strings.Contains(out, "Nothing is encrypted") {
+		t.Error(out)
+	}
+	// The server goes on where the commands stopped.
+	s = startIn(t, dir, nil)
+	s.granted(t, kit.Launch{Client: s.Client("symmetric"), Scope: "launch/patient patient/Patient.rs", Visit: kit.Visit{Browser: s.browser("rosa")}})
+}
+
+// SE-05: a split key file opens with enough shares only, at the start of a
+// server as well.
+func TestSplitKeyFile(t *testing.T) {
+	dir := t.TempDir()
+	s := startIn(t, dir, nil)
+	s.stop(t)
+	shares := filepath.Join(dir, "shares")
+	if code, out, errOut := cli(t, "keys", "split", "--shares", "3", "--threshold", "2", "--out", shares, "--data", s.data); code != 0 {
+		t.Fatal(out, errOut)
+	}
+	share := func(n string) string { return filepath.Join(shares, "share-"+n+".txt") }
+	code, _, errOut := cli(t, "keys", "list", "--data", s.data, "--unseal-share", share("1"))
+	if code != 1 || !strings.Contains(errOut, "2 of 3 shares") {
+		t.Error(code, errOut)
+	}
+	if code, out, errOut := cli(t, "keys", "list", "--data", s.data, "--unseal-share", share("3"), "--unseal-share", share("1")); code != 0 {
+		t.Error(out, errOut)
+	}
+	s = startIn(t, dir, func(c *app.Config) { c.UnsealShares = []string{share("2"), share("3")} })
+	s.stop(t)
+
+	// By hand, a slip of the pen included.
+	one, err1 := os.ReadFile(share("1"))
+	two, err2 := os.ReadFile(share("2"))
+	typed := filepath.Join(dir, "typed")
+	if err1 != nil || err2 != nil || os.WriteFile(typed, append(append([]byte("mandate-share-1:oops\n"), one...), two...), 0o600) != nil {
+		t.Fatal(err1, err2)
+	}
+	in, err := os.Open(typed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	before := os.Stdin
+	os.Stdin = in
+	defer func() { os.Stdin = before }()
+	if code, out, errOut := cli(t, "keys", "list", "--data", s.data, "--unseal"); code != 0 {
+		t.Error(out, errOut)
+	}
+}

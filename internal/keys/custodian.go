@@ -1,0 +1,318 @@
+package keys
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// batch is how many data keys one round wraps again.
+const batch = 200
+
+// Custodian rotates and ends the keys of a store while it is in use (SE-03,
+// SG-10). What takes long is left to Tend, which one node at a time calls again
+// and again. The vault must be the store itself and not a transaction: the key
+// provider is asked between its calls.
+type Custodian struct {
+	Envelope *Envelope
+	Vault    Vault
+	Resealer Resealer
+	Clock    clock.Clock
+}
+
+// RotateKEK makes a new key-encryption key current and wraps every tenant's
+// keys under it. It gives how many it wrapped. Errors: errs.Unavailable.
+func (c *Custodian) RotateKEK(ctx context.Context) (KEK, int, error) {
+	kek, err := c.Envelope.provider.Rotate(ctx)
+	if err != nil {
+		return kek, 0, err
+	}
+	n, err := c.Rewrap(ctx)
+	return kek, n, err
+}
+
+// Rewrap wraps under the current key-encryption key what is still under older
+// ones, after the provider rotated by itself or a rotation was cut short.
+// Errors: errs.Unavailable.
+func (c *Custodian) Rewrap(ctx context.Context) (int, error) {
+	kek, err := c.Envelope.provider.Current(ctx)
+	if err != nil {
+		return 0, err
+	}
+	tenants, err := c.Vault.KeyTenants(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, tenant := range tenants {
+		rows, err := c.Vault.TenantKeys(ctx, tenant)
+		if err != nil {
+			return n, err
+		}
+		for _, k := range rows {
+			if !k.Destroyed.IsZero() || k.KEK == kek.ID {
+				continue
+			}
+			won, err := c.rewrap(ctx, k)
+			if err != nil {
+				return n, err
+			}
+			if won {
+				n++
+			}
+		}
+	}
+	return n, nil
+}
+
+func (c *Custodian) rewrap(ctx context.Context, k TenantKey) (bool, error) {
+	was := k.KEK
+	plain, err := c.Envelope.provider.Unwrap(ctx, Wrapped{KEK: k.KEK, Bytes: k.Wrapped}, k.context())
+	if err != nil {
+		return false, err
+	}
+	w, err := c.Envelope.provider.Wrap(ctx, plain, k.context())
+	if err != nil {
+		return false, err
+	}
+	k.KEK, k.Wrapped = w.KEK, w.Bytes
+	return c.Vault.RewrapTenantKey(ctx, k, was)
+}
+
+// RotateTenant announces a new tenant key; Tend then wraps the data keys under
+// it and destroys the older ones. Errors: errs.NotFound (tenant-keys-missing),
+// errs.Unavailable.
+func (c *Custodian) RotateTenant(ctx context.Context, tenant string) error {
+	rows, err := c.Vault.TenantKeys(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 {
+		return errNoKeys()
+	}
+	now := c.Clock.Now()
+	k, err := c.Envelope.newTenantKey(ctx, TenantKey{
+		Tenant: tenant, Version: rows[len(rows)-1].Version + 1, Created: now, Active: now.Add(Announce),
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.Vault.AddTenantKey(ctx, k); err != nil {
+		return err
+	}
+	return c.changed(ctx, tenant)
+}
+
+// RotateData makes the next version of a data key: of a patient, of the tenant
+// itself (""), or SubjectIndex. It encrypts from now on, or once it was
+// announced; the store is then encrypted again, and the older ones destroyed.
+// Errors: errs.NotFound (data-key-not-found), errs.Unavailable.
+func (c *Custodian) RotateData(ctx context.Context, tenant, subject string) error {
+	if err := c.successor(ctx, tenant, subject); err != nil {
+		return err
+	}
+	if err := c.Resealer.StartReseal(ctx, tenant, c.Clock.Now()); err != nil {
+		return err
+	}
+	return c.changed(ctx, tenant)
+}
+
+// RotatePatients makes the next version of every patient's data key and gives
+// their number. Errors: errs.Unavailable.
+func (c *Custodian) RotatePatients(ctx context.Context, tenant string) (int, error) {
+	n, after := 0, ""
+	for {
+		subjects, err := c.Vault.DataKeySubjects(ctx, tenant, after, batch)
+		if err != nil {
+			return n, err
+		}
+		if len(subjects) == 0 {
+			break
+		}
+		for _, s := range subjects {
+			after = s
+			if reserved(s) {
+				continue
+			}
+			if err := c.successor(ctx, tenant, s); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+	if err := c.Resealer.StartReseal(ctx, tenant, c.Clock.Now()); err != nil {
+		return n, err
+	}
+	return n, c.changed(ctx, tenant)
+}
+
+func (c *Custodian) successor(ctx context.Context, tenant, subject string) error {
+	rows, err := c.Vault.DataKeys(ctx, tenant, subject)
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 {
+		return errs.New(errs.NotFound, "data-key-not-found", "There is no such data key.")
+	}
+	now := c.Clock.Now()
+	k := DataKey{Tenant: tenant, Subject: subject, Version: rows[len(rows)-1].Version + 1, Created: now, Active: now.Add(Announce)}
+	if k, err = c.Envelope.newDataKey(ctx, c.Vault, k); err != nil {
+		return err
+	}
+	if err := c.Vault.AddDataKey(ctx, k); err != nil {
+		return err
+	}
+	return c.Vault.EndDataKeys(ctx, tenant, subject, k.Version, k.Active, time.Time{})
+}
+
+// Shred ends every version of a patient's data key: they are destroyed by Tend
+// once no node encrypts under them any more, and what they encrypted is then
+// erased for good, in every copy of the store. What is written about the
+// patient later gets a new key. It gives when that is. Errors: errs.Invalid
+// (patient-missing) without a patient; errs.NotFound (data-key-not-found);
+// errs.Unavailable.
+func (c *Custodian) Shred(ctx context.Context, tenant, patient string) (time.Time, error) {
+	if patient == "" || reserved(patient) {
+		return time.Time{}, errs.New(errs.Invalid, "patient-missing", "A patient's id is needed.")
+	}
+	rows, err := c.Vault.DataKeys(ctx, tenant, patient)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if len(rows) == 0 {
+		return time.Time{}, errs.New(errs.NotFound, "data-key-not-found", "Nothing is encrypted under a key of this patient.")
+	}
+	now := c.Clock.Now()
+	at := now.Add(Announce)
+	if err := c.Vault.EndDataKeys(ctx, tenant, patient, rows[len(rows)-1].Version+1, now, at); err != nil {
+		return at, err
+	}
+	return at, c.changed(ctx, tenant)
+}
+
+// ShredTenant ends every key of a tenant, as Shred does those of a patient;
+// nothing can be written for it afterwards. Errors: errs.NotFound
+// (tenant-keys-missing), errs.Unavailable.
+func (c *Custodian) ShredTenant(ctx context.Context, tenant string) (time.Time, error) {
+	rows, err := c.Vault.TenantKeys(ctx, tenant)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if len(rows) == 0 {
+		return time.Time{}, errNoKeys()
+	}
+	now := c.Clock.Now()
+	at := now.Add(Announce)
+	if err := c.Vault.EndTenantKeys(ctx, tenant, maxVersion, at); err != nil {
+		return at, err
+	}
+	if err := c.endAll(ctx, tenant, now, at); err != nil {
+		return at, err
+	}
+	return at, c.changed(ctx, tenant)
+}
+
+// endAll ends every data key of a tenant.
+func (c *Custodian) endAll(ctx context.Context, tenant string, now, at time.Time) error {
+	if err := c.Vault.EndDataKeys(ctx, tenant, "", maxVersion, now, at); err != nil {
+		return err
+	}
+	for after := ""; ; {
+		subjects, err := c.Vault.DataKeySubjects(ctx, tenant, after, batch)
+		if err != nil || len(subjects) == 0 {
+			return err
+		}
+		for _, s := range subjects {
+			if err := c.Vault.EndDataKeys(ctx, tenant, s, maxVersion, now, at); err != nil {
+				return err
+			}
+			after = s
+		}
+	}
+}
+
+const maxVersion = 1 << 31
+
+func reserved(subject string) bool { return strings.HasPrefix(subject, "#") }
+
+func (c *Custodian) changed(ctx context.Context, tenant string) error {
+	if err := c.Vault.KeysChanged(ctx, tenant); err != nil {
+		return err
+	}
+	return c.Envelope.Reload(ctx, c.Vault, tenant)
+}
+
+// Tend goes on with what rotations left to be done: it wraps data keys under
+// the newest tenant key, ends what nothing is under any more, and destroys what
+// is due. Errors: errs.Unavailable.
+func (c *Custodian) Tend(ctx context.Context) error {
+	tenants, err := c.Vault.KeyTenants(ctx)
+	if err != nil {
+		return err
+	}
+	for _, tenant := range tenants {
+		if err := c.tendTenant(ctx, tenant); err != nil {
+			return err
+		}
+	}
+	_, err = c.Vault.DestroyKeys(ctx, c.Clock.Now())
+	return err
+}
+
+func (c *Custodian) tendTenant(ctx context.Context, tenant string) error {
+	t, err := c.Envelope.tenant(ctx, c.Vault, tenant, true)
+	if err != nil {
+		return err
+	}
+	now := c.Clock.Now()
+	writer := t.writer(now)
+	switch {
+	case writer == nil && t.older(maxVersion):
+		// The tenant is being erased, and a node may have made keys since.
+		return c.endAll(ctx, tenant, now, now)
+	case writer == nil || !t.older(writer.row.Version):
+		return nil
+	}
+	for {
+		rows, err := c.Vault.DataKeysUnder(ctx, tenant, writer.row.Version, batch)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return c.Vault.EndTenantKeys(ctx, tenant, writer.row.Version, c.Clock.Now().Add(Announce))
+		}
+		for _, row := range rows {
+			parent := t.byVersion(row.Parent)
+			if parent == nil || parent.aead == nil {
+				return errs.New(errs.Internal, "tenant-key-missing", "A data key is wrapped by a tenant key that the store does not hold.")
+			}
+			plain, err := unwrapWith(parent.aead, row)
+			if err != nil {
+				return err
+			}
+			was := row.Parent
+			row.Parent = writer.row.Version
+			row.Wrapped = wrapWith(writer.aead, row, plain)
+			if _, err := c.Vault.RewrapDataKey(ctx, row, was); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// older reports whether a version below one is not destroyed yet.
+func (t *tenantKeys) older(version int) bool {
+	for _, k := range t.versions {
+		if k.row.Version < version && k.row.Destroyed.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+func errNoKeys() error {
+	return errs.New(errs.NotFound, "tenant-keys-missing", "This tenant has no keys.")
+}

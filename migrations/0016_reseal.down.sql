@@ -1,0 +1,1 @@
+DROP TABLE reseal_pass;

@@ -1,0 +1,182 @@
+package storetest
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/keys/local"
+	"github.com/mandate-health/mandate/store"
+)
+
+// node is one process on the database: its own sealer and store, one key file.
+type node struct {
+	*store.Store
+	custodian *keys.Custodian
+	envelope  *keys.Envelope
+}
+
+func newNode(t *testing.T, e store.Engine, kek string, c clock.Clock, plain bool) *node {
+	t.Helper()
+	provider, err := local.Open(local.Config{Path: kek, Create: true, Clock: c})
+	must(t, err)
+	n := &node{envelope: keys.NewEnvelope(keys.EnvelopeConfig{Provider: provider, Clock: c, AcceptPlain: plain})}
+	n.Store = store.New(e, store.Options{Sealer: n.envelope, Clock: c, IDs: ids.Source{}})
+	n.custodian = &keys.Custodian{Envelope: n.envelope, Vault: n.Store, Resealer: n.Store, Clock: c}
+	return n
+}
+
+// SE-03: every key is replaced while two nodes read and write; no value fails
+// to open, and at the end nothing is left under the first keys.
+func rotation(t *testing.T, e store.Engine) {
+	ctx, c, kek := t.Context(), &clock.Movable{}, filepath.Join(t.TempDir(), "kek.json")
+	a, b := newNode(t, e, kek, c, false), newNode(t, e, kek, c, false)
+	t.Cleanup(func() { must(t, e.Close()) })
+	must(t, a.Migrate(ctx))
+	must(t, a.PutPerson(ctx, identity.Person{Tenant: tenant, ID: "p", Username: "Rosa", Name: "Rosa"}))
+	stop := underLoad(t, a, b)
+	first := got(a.TenantKeys(ctx, tenant))(t)[0]
+
+	_, n, err := a.custodian.RotateKEK(ctx)
+	must(t, err)
+	if now := got(a.TenantKeys(ctx, tenant))(t)[0]; n == 0 || now.KEK == first.KEK {
+		t.Errorf("%d keys under a new KEK", n)
+	}
+	must(t, a.custodian.RotateTenant(ctx, tenant))
+	must(t, a.custodian.RotateData(ctx, tenant, ""))
+	must(t, a.custodian.RotateData(ctx, tenant, keys.SubjectIndex))
+	equal(t, got(a.custodian.RotatePatients(ctx, tenant))(t), 1)
+	for range 4 {
+		// The other nodes hear of it before the keys are active.
+		must(t, b.envelope.Reload(ctx, b.Store, tenant))
+		c.Advance(keys.Announce)
+		must(t, a.envelope.Reload(ctx, a.Store, tenant))
+		must(t, a.custodian.Tend(ctx))
+		got(a.Reseal(ctx))(t)
+	}
+	stop()
+	equal(t, got(a.Reseal(ctx))(t), true)
+	equal(t, got(a.Reseals(ctx))(t)[0].Stale, int64(0))
+	c.Advance(keys.Announce)
+	must(t, a.custodian.Tend(ctx))
+	for _, subject := range []string{"", "rosa", keys.SubjectIndex} {
+		for _, k := range got(a.DataKeys(ctx, tenant, subject))(t) {
+			if k.Destroyed.IsZero() != (k.Version == 2) || k.Version == 2 && k.Parent != 2 {
+				t.Errorf("key %q version %d parent %d destroyed %s", subject, k.Version, k.Parent, k.Destroyed)
+			}
+		}
+	}
+	if k := got(a.TenantKeys(ctx, tenant))(t); k[0].Destroyed.IsZero() || !k[1].Destroyed.IsZero() {
+		t.Errorf("tenant keys: %+v", k)
+	}
+	// Another process reads all of it by what is left.
+	fresh := newNode(t, e, kek, c, false)
+	equal(t, got(fresh.PersonByUsername(ctx, tenant, "ROSA"))(t).Name, "Rosa")
+	if all := got(fresh.ConsentsOfPatient(ctx, tenant, "rosa"))(t); len(all) < 4 {
+		t.Errorf("%d consents", len(all))
+	}
+}
+
+// underLoad writes and reads at both nodes until it is stopped.
+func underLoad(t *testing.T, nodes ...*node) (stop func()) {
+	ctx, done := t.Context(), make(chan struct{})
+	var wg sync.WaitGroup
+	for i, n := range nodes {
+		wg.Go(func() {
+			for round := 0; ; round++ {
+				id := fmt.Sprintf("c-%d-%d", i, round)
+				err := n.PutConsent(ctx, secretConsent(id, "rosa"), 0)
+				if err == nil {
+					_, err = n.PersonByUsername(ctx, tenant, "rosa")
+				}
+				if err == nil {
+					_, err = nodes[(i+1)%len(nodes)].ConsentByID(ctx, tenant, id)
+				}
+				if err != nil {
+					t.Errorf("under load: %v", err)
+					return
+				}
+				select {
+				case <-done:
+					if round >= 2 {
+						return
+					}
+				default:
+				}
+			}
+		})
+	}
+	return func() { close(done); wg.Wait() }
+}
+
+// SG-10: what was under a shredded key is told as erased, and the rest stays;
+// what is written about the patient later can be read.
+func shredding(t *testing.T, e store.Engine) {
+	ctx, c := t.Context(), &clock.Movable{}
+	a := newNode(t, e, filepath.Join(t.TempDir(), "kek.json"), c, false)
+	t.Cleanup(func() { must(t, e.Close()) })
+	must(t, a.Migrate(ctx))
+	must(t, a.PutConsent(ctx, secretConsent("c1", "rosa"), 0))
+	must(t, a.PutConsent(ctx, secretConsent("c2", "luis"), 0))
+	must(t, a.AppendAudit(ctx, event("e1", noon())))
+	got(a.custodian.Shred(ctx, tenant, "rosa"))(t)
+	must(t, a.PutConsent(ctx, secretConsent("c3", "rosa"), 0))
+	c.Advance(keys.Announce)
+	must(t, a.custodian.Tend(ctx))
+	must(t, a.envelope.Reload(ctx, a.Store, tenant))
+	_, err := a.ConsentByID(ctx, tenant, "c1")
+	fails(t, err, errs.Gone)
+	_, err = a.ConsentsOfPatient(ctx, tenant, "rosa")
+	fails(t, err, errs.Gone)
+	equal(t, string(got(a.ConsentByID(ctx, tenant, "c3"))(t).JSON), "the secret of rosa")
+	equal(t, string(got(a.ConsentByID(ctx, tenant, "c2"))(t).JSON), "the secret of luis")
+	events := got(a.Audits(ctx, audit.Filter{Tenant: tenant}))(t)
+	equal(t, []any{len(events), events[0].Detail["erased"], events[0].Patient}, []any{1, "true", "rosa"})
+	must(t, a.StartReseal(ctx, tenant, c.Now()))
+	c.Advance(3 * keys.Announce)
+	equal(t, got(a.Reseal(ctx))(t) || got(a.Reseal(ctx))(t), true)
+	_, err = a.custodian.Shred(ctx, tenant, keys.SubjectIndex)
+	fails(t, err, errs.Invalid)
+	_, err = a.custodian.Shred(ctx, tenant, "nobody")
+	fails(t, err, errs.NotFound)
+
+	got(a.custodian.ShredTenant(ctx, tenant))(t)
+	fails(t, a.PutConsent(ctx, secretConsent("c4", "ines"), 0), errs.Gone)
+	c.Advance(keys.Announce)
+	must(t, a.custodian.Tend(ctx))
+	must(t, a.envelope.Reload(ctx, a.Store, tenant))
+	_, err = a.ConsentByID(ctx, tenant, "c2")
+	fails(t, err, errs.Gone)
+	must(t, a.RemoveSigningKey(ctx, tenant, "none"))
+}
+
+// An older store that holds plaintext is encrypted while it is used.
+func plainStore(t *testing.T, e store.Engine) {
+	ctx, c := t.Context(), &clock.Movable{}
+	t.Cleanup(func() { must(t, e.Close()) })
+	old := store.New(e, store.Options{Clock: c, IDs: ids.Source{}})
+	must(t, old.Migrate(ctx))
+	must(t, old.PutPerson(ctx, identity.Person{Tenant: tenant, ID: "p", Username: "Rosa", Name: "Rosa"}))
+	must(t, old.PutConsent(ctx, secretConsent("c1", "rosa"), 0))
+	must(t, old.PutConsent(ctx, secretConsent("c1", "rosa"), 1))
+	must(t, old.AppendAudit(ctx, event("e1", noon())))
+	kek := filepath.Join(t.TempDir(), "kek.json")
+	strict := newNode(t, e, kek, c, false)
+	_, err := strict.PersonByID(ctx, tenant, "p")
+	fails(t, err, errs.Internal)
+	n := newNode(t, e, kek, c, true)
+	equal(t, got(n.PersonByUsername(ctx, tenant, "rosa"))(t).Name, "Rosa")
+	must(t, n.StartReseal(ctx, tenant, c.Now().Add(-time.Hour)))
+	equal(t, got(n.Reseal(ctx))(t), true)
+	equal(t, got(strict.PersonByUsername(ctx, tenant, "rosa"))(t).Name, "Rosa")
+	equal(t, len(got(strict.ConsentHistory(ctx, tenant, "c1"))(t)), 2)
+	equal(t, got(strict.Audits(ctx, audit.Filter{Tenant: tenant}))(t)[0].Query, event("e1", noon()).Query)
+}
