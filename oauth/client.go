@@ -55,6 +55,9 @@ type Client struct {
 	RegisterLaunch bool `json:"register_launch,omitempty"`
 	// RefreshIDToken asks for an id_token with each refresh (D2).
 	RefreshIDToken bool `json:"refresh_id_token,omitempty"`
+	// IDTokenAlg is ES256 for a client that asked for it, and RS256 when empty
+	// (D2).
+	IDTokenAlg string `json:"id_token_signed_response_alg,omitempty"`
 	// RequiredScopes are those the app cannot work without, with the reason
 	// its maker gave.
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`

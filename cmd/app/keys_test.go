@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -143,5 +144,31 @@ func TestSplitKeyFile(t *testing.T) {
 	defer func() { os.Stdin = before }()
 	if code, out, errOut := cli(t, "keys", "list", "--data", s.data, "--unseal"); code != 0 {
 		t.Error(out, errOut)
+	}
+}
+
+// D2: a client that asks for ES256 gets its id_token signed so, by a key of the
+// published set; the others get RS256.
+func TestIDTokenAlgorithm(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "clients.json")
+	client := `[{"client_id":"fapi","kind":"public","redirect_uris":["https://fapi.example/cb"],"scopes":"openid fhirUser launch/patient patient/Patient.rs","id_token_signed_response_alg":"ES256"}]`
+	if err := os.WriteFile(file, []byte(client), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, func(c *app.Config) { c.ClientFiles = []string{file} })
+	for _, c := range s.Clients {
+		want := map[string]string{"fapi": "ES256", s.Client("public").ID: "RS256"}[c.ID]
+		if want == "" {
+			continue
+		}
+		g := s.granted(t, kit.Launch{Client: c, Scope: "openid fhirUser launch/patient patient/Patient.rs", Visit: kit.Visit{Browser: s.browser("rosa")}})
+		head, err := base64.RawURLEncoding.DecodeString(strings.Split(g.Text("id_token"), ".")[0])
+		var h struct{ Alg, Kid string }
+		if err != nil || json.Unmarshal(head, &h) != nil || h.Alg != want {
+			t.Errorf("%s: %s %v", c.ID, head, err)
+		}
+		if set := s.get(t, "/jwks"); !strings.Contains(string(set.Body), h.Kid) {
+			t.Errorf("%s is not published", h.Kid)
+		}
 	}
 }

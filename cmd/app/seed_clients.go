@@ -46,6 +46,7 @@ type clientFile struct {
 	Introspect     bool              `json:"introspect"`
 	RegisterLaunch bool              `json:"register_launch"`
 	RefreshIDToken bool              `json:"refresh_id_token"`
+	IDTokenAlg     string            `json:"id_token_signed_response_alg"`
 	// PrivateJWKS is what the ready file adds; it is never registered.
 	PrivateJWKS json.RawMessage `json:"private_jwks"`
 }
@@ -112,6 +113,8 @@ func (c clientFile) validate() error {
 		return fmt.Errorf("a client of kind %s needs jwks or jwks_uri", c.Kind)
 	case len(c.JWKS) > 0 && c.JWKSURI != "":
 		return fmt.Errorf("jwks and jwks_uri exclude each other")
+	case c.IDTokenAlg != "" && c.IDTokenAlg != "RS256" && c.IDTokenAlg != "ES256":
+		return fmt.Errorf("id_token_signed_response_alg must be RS256 or ES256")
 	}
 	switch c.Kind {
 	case oauth.ClientPublic, oauth.ClientSymmetric, oauth.ClientAsymmetric, oauth.ClientBackend:
@@ -126,7 +129,7 @@ func (c clientFile) client(tenant string, h ids.Hasher, now time.Time) oauth.Cli
 		Tenant: tenant, ID: c.ClientID, Kind: c.Kind, Name: c.Name, Publisher: c.Publisher, PolicyURI: c.PolicyURI,
 		JWKS: c.JWKS, JWKSURI: c.JWKSURI, RedirectURIs: c.RedirectURIs, LaunchURIs: c.LaunchURIs,
 		Scopes: string(c.Scopes), AllowedOrigins: c.AllowedOrigins, RequiredScopes: c.RequiredScopes,
-		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken, Created: now,
+		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken, IDTokenAlg: c.IDTokenAlg, Created: now,
 	}
 	if c.ClientSecret != "" {
 		out.SecretHashes = []string{clientauth.SecretHash(h, c.ClientSecret)}

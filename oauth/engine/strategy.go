@@ -155,7 +155,11 @@ func (s *strategy) GenerateIDToken(ctx context.Context, _ time.Duration, r fosit
 	if sess, ok := r.GetSession().(*session); ok {
 		claims.ATHash = sess.claims.AccessTokenHash
 	}
-	return s.engine.Ring.Sign(ctx, u.site.Tenant, keys.UseIDToken, typID, claims)
+	use := keys.UseIDToken
+	if u.client.IDTokenAlg == "ES256" {
+		use = keys.UseIDTokenES256
+	}
+	return s.engine.Ring.Sign(ctx, u.site.Tenant, use, typID, claims)
 }
 
 // fhirUser gives the absolute URL of the acting person's resource when

@@ -93,7 +93,7 @@ func OpenIDConfiguration(e Endpoints, scopes []string) http.Handler {
 	c := configuration(e, scopes)
 	no := false
 	c.SubjectTypes = []string{"public"}
-	c.IDTokenAlgs = []string{"RS256"}
+	c.IDTokenAlgs = []string{"RS256", "ES256"}
 	c.ResponseModes = []string{"query"}
 	c.Claims = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "fhirUser"}
 	c.RequestParameter, c.RequestURIParameter = &no, &no

@@ -126,6 +126,13 @@ func (f *fake) SigningKeys(context.Context, string) ([]keys.SigningKey, error) {
 	return slices.Clone(f.keys), nil
 }
 
+func (f *fake) RemoveSigningKey(_ context.Context, _, kid string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.keys = slices.DeleteFunc(f.keys, func(k keys.SigningKey) bool { return k.KID == kid })
+	return nil
+}
+
 func (f *fake) PutSigningKey(_ context.Context, k keys.SigningKey) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
