@@ -260,6 +260,28 @@ func TestPagesStayBelowTheirTenant(t *testing.T) {
 	}
 }
 
+// A browser is signed in at each tenant apart: one log-in ends no other.
+func TestOneBrowserAtTwoTenants(t *testing.T) {
+	home, acme, _ := houses(t)
+	b := home.browser("rosa")
+	if _, err := b.SignIn(t.Context(), home.at("/home")); err != nil {
+		t.Fatal(err)
+	}
+	b.Person = acme.Person("rosa")
+	if _, err := b.SignIn(t.Context(), acme.at("/home")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.SignOut(t.Context(), acme.at("/home")); err != nil {
+		t.Fatal(err)
+	}
+	for s, want := range map[*server]bool{home: true, acme: false} {
+		p, err := b.Open(t.Context(), s.at("/home"), "")
+		if err != nil || (p.FormWith("password") == nil) != want {
+			t.Errorf("signed in at %s is not %v: %s %v", s.Issuer, want, p.Response, err)
+		}
+	}
+}
+
 // A log-in leads to nothing of another tenant.
 func TestLogInStaysBelowItsTenant(t *testing.T) {
 	home, acme, _ := houses(t)

@@ -42,11 +42,13 @@ func (s *Service) Assign(ctx context.Context, c Change) error {
 		if by.ID == p.ID {
 			return errs.New(errs.Forbidden, "operator-self", "Nobody assigns a role to their own account.")
 		}
-		won, err := tx.AssignOperator(ctx, Assignment{Tenant: c.Tenant, PersonID: p.ID, Role: c.Role, Assigned: s.Clock.Now(), By: by.ID})
+		a := Assignment{Tenant: c.Tenant, PersonID: p.ID, Role: c.Role, Assigned: s.Clock.Now(), By: by.ID}
+		won, err := tx.AssignOperator(ctx, a)
 		if err != nil || won || holds(held, p.ID, c.Role) {
 			return err
 		}
-		return errs.New(errs.Conflict, "operator-roles-disjoint", "Database administrator, key custodian and auditor are never the same person: this account holds another of these roles.")
+		return errs.New(errs.Conflict, "operator-roles-disjoint",
+			"Database administrator, key custodian and auditor are never the same person: this account holds another of these roles.")
 	})
 }
 
