@@ -13,12 +13,6 @@ import (
 	"github.com/mandate-health/mandate/internal/txn"
 )
 
-// ConnectionsTx is what ending a connection needs inside one transaction.
-type ConnectionsTx interface {
-	Tx
-	consent.Store
-}
-
 // Withdrawer withdraws the Consent that records an approval.
 type Withdrawer interface {
 	WithdrawTx(ctx context.Context, tx consent.Tx, tenant, id string, origin audit.Event) (consent.Record, error)
@@ -28,7 +22,7 @@ type Withdrawer interface {
 // (SMART REV-03, BP-04).
 type Connections struct {
 	Read     GrantStore
-	Tx       txn.Runner[ConnectionsTx]
+	Tx       txn.Runner[Tx]
 	Consents Withdrawer
 	Clock    clock.Clock
 }
@@ -87,15 +81,18 @@ func (c *Connections) End(ctx context.Context, p identity.Person, id string, ori
 // An ended grant stays as it is. Whether the caller may is decided above.
 // Errors: errs.Unavailable.
 func (c *Connections) EndGrant(ctx context.Context, g Grant, reason string, origin audit.Event) error {
+	return c.Tx.InTx(ctx, func(tx Tx) error { return c.EndTx(ctx, tx, g, reason, origin) })
+}
+
+// EndTx is EndGrant in a transaction of the caller.
+func (c *Connections) EndTx(ctx context.Context, tx Tx, g Grant, reason string, origin audit.Event) error {
 	origin.ClientID, origin.GrantID = g.ClientID, g.ID
-	return c.Tx.InTx(ctx, func(tx ConnectionsTx) error {
-		ended, err := c.revoke(ctx, tx, g, reason, origin)
-		if err != nil || !ended || g.ConsentID == "" {
-			return err
-		}
-		_, err = c.Consents.WithdrawTx(ctx, tx, g.Tenant, g.ConsentID, origin)
+	ended, err := c.revoke(ctx, tx, g, reason, origin)
+	if err != nil || !ended || g.ConsentID == "" {
 		return err
-	})
+	}
+	_, err = c.Consents.WithdrawTx(ctx, tx, g.Tenant, g.ConsentID, origin)
+	return err
 }
 
 // Withdraw makes a Consent inactive; when it records an approval, the grant
@@ -103,7 +100,7 @@ func (c *Connections) EndGrant(ctx context.Context, g Grant, reason string, orig
 // errs.NotFound, errs.Unavailable.
 func (c *Connections) Withdraw(ctx context.Context, tenant, consentID string, origin audit.Event) (consent.Record, error) {
 	var out consent.Record
-	err := c.Tx.InTx(ctx, func(tx ConnectionsTx) error {
+	err := c.Tx.InTx(ctx, func(tx Tx) error {
 		var err error
 		if out, err = c.Consents.WithdrawTx(ctx, tx, tenant, consentID, origin); err != nil || out.Kind != consent.KindAppApproval {
 			return err
@@ -127,7 +124,7 @@ func (c *Connections) Withdraw(ctx context.Context, tenant, consentID string, or
 
 // revoke marks the grant as ended with its event; ended is false when it was
 // before.
-func (c *Connections) revoke(ctx context.Context, tx ConnectionsTx, g Grant, reason string, origin audit.Event) (ended bool, err error) {
+func (c *Connections) revoke(ctx context.Context, tx Tx, g Grant, reason string, origin audit.Event) (ended bool, err error) {
 	now := c.Clock.Now()
 	if ended, err = tx.RevokeGrant(ctx, g.Tenant, g.ID, reason, now); err != nil || !ended {
 		return false, err

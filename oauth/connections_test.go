@@ -20,7 +20,7 @@ var now = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 // shelf keeps grants; methods that ending does not reach are missing on
 // purpose.
 type shelf struct {
-	oauth.ConnectionsTx
+	oauth.Tx
 	grants    map[string]oauth.Grant
 	events    []audit.Event
 	withdrawn []string
@@ -29,7 +29,7 @@ type shelf struct {
 
 var errStore = errs.New(errs.Unavailable, "down", "The store does not answer.")
 
-func (s *shelf) InTx(_ context.Context, fn func(oauth.ConnectionsTx) error) error {
+func (s *shelf) InTx(_ context.Context, fn func(oauth.Tx) error) error {
 	grants, events, withdrawn := map[string]oauth.Grant{}, s.events, s.withdrawn
 	for id, g := range s.grants {
 		grants[id] = g

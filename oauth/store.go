@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/consent"
 )
 
 // ClientStore keeps clients and the launch contexts registered for them.
@@ -99,5 +100,6 @@ type Store interface {
 // Tx is what a use-case of this room needs inside one transaction.
 type Tx interface {
 	Store
+	consent.Store
 	audit.Appender
 }

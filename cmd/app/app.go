@@ -146,7 +146,7 @@ func (a *App) buildOAuth() {
 	verifier := &engine.Verifier{Ring: a.ring, Sites: a, Reader: a.memory, Clock: a.clock}
 	a.engine = engine.New(engine.Deps{
 		Ring: a.ring, IDs: a.ids, Clock: a.clock, Reader: a.memory, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
-		Redecider: a.loader, Verifier: verifier, Recorder: a.queue,
+		Redecider: a.loader, Verifier: verifier, Recorder: a.queue, Ender: a.connections(),
 	})
 	a.auth = &clientauth.Authenticator{
 		Clients: a.memory, Hashers: a.ring, Clock: a.clock, Admit: a.admitClient,
@@ -154,10 +154,18 @@ func (a *App) buildOAuth() {
 	}
 }
 
+// connections is the list of connected apps.
+func (a *App) connections() *oauth.Connections {
+	return &oauth.Connections{
+		Read: a.store, Consents: a.consents, Clock: a.clock,
+		Tx: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
+	}
+}
+
 // endpoint gives the token endpoint's phases.
 func (a *App) endpoint() *grant.Endpoint {
 	return grant.New(grant.Deps{
-		Engine: a.engine, Auth: a.auth, Reader: a.store, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
+		Engine: a.engine, Auth: a.auth, Reader: a.store,
 		Redecide: a.loader, Clock: a.clock,
 	})
 }

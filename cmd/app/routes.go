@@ -9,7 +9,6 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/audit/fhirevent"
-	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/flow"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web"
@@ -39,14 +38,6 @@ func (t *tenant) routes() ([]route.Route, error) {
 		out = append(out, t.devRoutes()...)
 	}
 	return out, nil
-}
-
-// connections is the list of connected apps.
-func (t *tenant) connections() *oauth.Connections {
-	return &oauth.Connections{
-		Read: t.store, Consents: t.consents, Clock: t.clock,
-		Tx: on(t.store, func(tx store.Tx) oauth.ConnectionsTx { return tx }),
-	}
 }
 
 const (

@@ -53,6 +53,13 @@ type Redecider interface {
 	Redecide(ctx context.Context, st oauth.Standing, requested string) (oauth.Redecision, error)
 }
 
+// Ender ends a grant with what rests on it; oauth.Connections is one.
+type Ender interface {
+	// EndTx ends a grant in the caller's transaction; one that has ended
+	// stays as it is. Errors: errs.Unavailable.
+	EndTx(ctx context.Context, tx oauth.Tx, g oauth.Grant, reason string, origin audit.Event) error
+}
+
 // Deps is what an Engine is made of.
 type Deps struct {
 	Ring      *keys.Ring
@@ -60,6 +67,7 @@ type Deps struct {
 	Clock     clock.Clock
 	Reader    Reader
 	Runner    txn.Runner[oauth.Tx]
+	Ender     Ender
 	Redecider Redecider
 	Verifier  *Verifier
 	Recorder  audit.Recorder

@@ -48,7 +48,7 @@ func (e *Engine) Revoke(ctx context.Context, in RevokeInput) error {
 	} else {
 		w.RevokeGrant, w.RevokeToken, w.Reason = u.writes.RevokeGrant, u.writes.RevokeToken, "revoked-by-client"
 	}
-	if err := w.Commit(ctx, e.Runner, event, u.now); err != nil {
+	if err := e.Commit(ctx, w, event, u.now); err != nil {
 		return err
 	}
 	return refused
@@ -62,6 +62,6 @@ func (e *Engine) Spend(ctx context.Context, tenant string, a *clientauth.Asserti
 		return nil
 	}
 	return e.Runner.InTx(ctx, func(tx oauth.Tx) error {
-		return Writes{Assertion: a}.Apply(ctx, tx, tenant, e.Clock.Now())
+		return Writes{Assertion: a}.apply(ctx, tx, tenant, e.Clock.Now())
 	})
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
-	"github.com/mandate-health/mandate/internal/txn"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 )
@@ -23,7 +22,8 @@ type Writes struct {
 	// ExtendGrant is the new end of the grant ExtendID.
 	ExtendID    string
 	ExtendGrant time.Time
-	// RevokeGrant is the id of a grant to be ended for the reason Reason.
+	// RevokeGrant is the id of a grant to be ended for the reason Reason, with
+	// all that rests on it.
 	RevokeGrant string
 	Reason      string
 	RevokeToken *RevokedToken
@@ -36,20 +36,43 @@ type RevokedToken struct {
 }
 
 // Commit applies everything together with its audit event in one transaction:
-// no event, no act (D8). Errors: those of Apply.
-func (w Writes) Commit(ctx context.Context, run txn.Runner[oauth.Tx], e audit.Event, now time.Time) error {
-	return run.InTx(ctx, func(tx oauth.Tx) error {
-		if err := w.Apply(ctx, tx, e.Tenant, now); err != nil {
+// no event, no act (D8). Errors: those of Writes.apply.
+func (e *Engine) Commit(ctx context.Context, w Writes, event audit.Event, now time.Time) error {
+	return e.Runner.InTx(ctx, func(tx oauth.Tx) error {
+		if err := w.apply(ctx, tx, event.Tenant, now); err != nil {
 			return err
 		}
-		return tx.AppendAudit(ctx, e)
+		if err := e.end(ctx, tx, w, event); err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, event)
 	})
 }
 
-// Apply writes everything in the transaction. Errors: errs.InvalidClient with
+// end ends a grant as its person would end it: the Consent that records it is
+// withdrawn and the log told of both.
+func (e *Engine) end(ctx context.Context, tx oauth.Tx, w Writes, event audit.Event) error {
+	if w.RevokeGrant == "" {
+		return nil
+	}
+	g, err := tx.GrantByID(ctx, event.Tenant, w.RevokeGrant)
+	if errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	origin := audit.Event{
+		PersonID: event.PersonID, Capacity: event.Capacity, SessionID: event.SessionID,
+		Network: event.Network, RequestID: event.RequestID,
+	}
+	return e.Ender.EndTx(ctx, tx, g, w.Reason, origin)
+}
+
+// apply writes everything but the end of a grant in the transaction. Errors: errs.InvalidClient with
 // code assertion-replayed; errs.InvalidGrant with code code-replayed when
 // another request redeemed the code first (SMART AZ-16); errs.Unavailable.
-func (w Writes) Apply(ctx context.Context, tx oauth.Tx, tenant string, now time.Time) error {
+func (w Writes) apply(ctx context.Context, tx oauth.Tx, tenant string, now time.Time) error {
 	if a := w.Assertion; a != nil {
 		err := tx.UseAssertion(ctx, tenant, a.Issuer, a.JTI, a.Expires)
 		if errs.Is(err, errs.Conflict) {
@@ -86,11 +109,6 @@ func (w Writes) applyRest(ctx context.Context, tx oauth.Tx, tenant string, now t
 	}
 	if w.ExtendID != "" {
 		if err := tx.ExtendGrant(ctx, tenant, w.ExtendID, w.ExtendGrant); err != nil {
-			return err
-		}
-	}
-	if w.RevokeGrant != "" {
-		if _, err := tx.RevokeGrant(ctx, tenant, w.RevokeGrant, w.Reason, now); err != nil {
 			return err
 		}
 	}

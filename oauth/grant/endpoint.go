@@ -9,7 +9,6 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
-	"github.com/mandate-health/mandate/internal/txn"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
@@ -20,7 +19,6 @@ type Deps struct {
 	Engine   *engine.Engine
 	Auth     *clientauth.Authenticator
 	Reader   engine.Reader
-	Runner   txn.Runner[oauth.Tx]
 	Redecide engine.Redecider
 	Clock    clock.Clock
 }
@@ -142,7 +140,7 @@ func (e *Endpoint) commit(ctx context.Context, a *attempt, issued engine.Issued)
 	}
 	event := a.event(audit.TokenIssued, audit.Success, "")
 	event.TokenID = issued.TokenID
-	return w.Commit(ctx, e.Runner, event, a.now)
+	return e.Engine.Commit(ctx, w, event, a.now)
 }
 
 // refuse commits the event of a refusal with what it ends, and gives the
@@ -173,7 +171,7 @@ func (e *Endpoint) record(ctx context.Context, a *attempt, w engine.Writes, caus
 		kind = audit.TokenReplayed
 	}
 	event := a.event(kind, audit.MinorFailure, errs.As(cause).Code)
-	return w.Commit(ctx, e.Runner, event, a.now)
+	return e.Engine.Commit(ctx, w, event, a.now)
 }
 
 // Refuse records the refusal of a request that could not even be parsed, and

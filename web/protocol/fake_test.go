@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/oauth"
@@ -22,12 +23,13 @@ type rows struct {
 	assertions map[string]time.Time
 	revoked    map[string]time.Time
 	events     []audit.Event
+	withdrawn  []string
 }
 
 func (r rows) clone() rows {
 	return rows{
 		maps.Clone(r.clients), maps.Clone(r.grants), maps.Clone(r.codes), maps.Clone(r.refresh),
-		maps.Clone(r.assertions), maps.Clone(r.revoked), slices.Clone(r.events),
+		maps.Clone(r.assertions), maps.Clone(r.revoked), slices.Clone(r.events), slices.Clone(r.withdrawn),
 	}
 }
 
@@ -47,7 +49,7 @@ type fake struct {
 func newFake() *fake {
 	return &fake{rows: rows{
 		map[string]oauth.Client{}, map[string]oauth.Grant{}, map[string]oauth.Code{},
-		map[string]oauth.RefreshToken{}, map[string]time.Time{}, map[string]time.Time{}, nil,
+		map[string]oauth.RefreshToken{}, map[string]time.Time{}, map[string]time.Time{}, nil, nil,
 	}}
 }
 
@@ -60,9 +62,9 @@ func (f *fake) InTx(_ context.Context, fn func(tx oauth.Tx) error) error {
 	before := f.rows.clone()
 	// The first run is undone and repeated, as after a serialization failure:
 	// whoever has an effect outside the transaction is found out.
-	_ = fn(tx{f})
+	_ = fn(tx{fake: f})
 	f.rows = before.clone()
-	if err := fn(tx{f}); err != nil {
+	if err := fn(tx{fake: f}); err != nil {
 		f.rows = before
 		return err
 	}
@@ -145,7 +147,26 @@ func (f *fake) Secret(context.Context, string, string, func() []byte) ([]byte, e
 }
 
 // tx is the view inside a transaction, which holds the lock.
-type tx struct{ *fake }
+type tx struct {
+	*fake
+	// No consent is read or written here but by WithdrawTx.
+	consent.Store
+}
+
+// WithdrawTx notes which Consent dies with a grant.
+func (f *fake) WithdrawTx(_ context.Context, _ consent.Tx, _, id string, _ audit.Event) (consent.Record, error) {
+	f.rows.withdrawn = append(f.rows.withdrawn, id)
+	return consent.Record{}, nil
+}
+
+// GrantByID reads without the lock that the transaction holds.
+func (t tx) GrantByID(_ context.Context, tenant, id string) (oauth.Grant, error) {
+	g, found := t.rows.grants[tenant+id]
+	if !found {
+		return oauth.Grant{}, errs.New(errs.NotFound, "grant-not-found", "There is no such grant.")
+	}
+	return g, nil
+}
 
 func (t tx) AppendAudit(_ context.Context, e audit.Event) error {
 	t.rows.events = append(t.rows.events, e)

@@ -131,7 +131,7 @@ func TestIntrospectionAccess(t *testing.T) {
 // error; a token of another client stays.
 func TestRevocation(t *testing.T) {
 	w := newWorld(t)
-	a, _ := w.exchange(nil)
+	a, g := w.exchange(nil)
 	revoke := func(token string, auth func(*http.Request), more ...string) answer {
 		return w.request("/revoke", with(url.Values{"token": {token}}, more...), auth)
 	}
@@ -154,6 +154,7 @@ func TestRevocation(t *testing.T) {
 	if w.active(b.str("access_token")) || w.active(b.str("refresh_token")) {
 		t.Error("a refresh token is revoked with its grant")
 	}
+	w.ended(g, "revoked-by-client")
 	w.expect("refresh", w.refresh(b.str("refresh_token")), 400, "invalid_grant")
 	for _, token := range []string{"unknown", b.str("access_token"), b.str("refresh_token")} {
 		if r := revoke(token, own); r.status != 200 {

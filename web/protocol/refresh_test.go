@@ -104,6 +104,7 @@ func TestRefreshReplay(t *testing.T) {
 	if len(events) != 2 || events[1].GrantID != g.ID || events[1].Reason != "refresh-replayed" {
 		t.Errorf("events: %+v", events)
 	}
+	w.ended(g, "refresh-replayed")
 }
 
 // SMART REF-10, SCP-21, SC-10: whatever ends the reason of a grant ends its

@@ -174,6 +174,7 @@ func TestCodeReplayEndsGrant(t *testing.T) {
 	if e := w.events(audit.TokenReplayed); len(e) != 1 || e[0].GrantID != g.ID || e[0].Reason != "code-replayed" {
 		t.Errorf("events: %+v", e)
 	}
+	w.ended(g, "code-replayed")
 }
 
 // SMART AZ-16: of twenty parallel redemptions one succeeds.

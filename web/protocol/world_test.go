@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -157,6 +158,7 @@ func newWorld(t *testing.T) *world {
 	w.engine = engine.New(engine.Deps{
 		Ring: w.ring, Clock: w.clock, Reader: w, Runner: w.store,
 		Redecider: w, Verifier: v, Recorder: w.store,
+		Ender: &oauth.Connections{Clock: w.clock, Consents: w.store},
 	})
 	auth := &clientauth.Authenticator{
 		Clients: w.store, Hashers: w.ring, Clock: w.clock,
@@ -165,7 +167,7 @@ func newWorld(t *testing.T) *world {
 	d := protocol.Deps{
 		Site: func(*http.Request) (engine.Site, error) { return w.site, nil },
 		Endpoint: grant.New(grant.Deps{
-			Engine: w.engine, Auth: auth, Reader: w, Runner: w.store,
+			Engine: w.engine, Auth: auth, Reader: w,
 			Redecide: w, Clock: w.clock,
 		}),
 		Engine: w.engine, Auth: auth, Ring: w.ring, Clients: w.store,
@@ -238,9 +240,9 @@ func (w *world) grantOf(client string) oauth.Grant {
 		Capacity: fhir.Capacity{
 			Kind: fhir.CapacitySelf, Acting: fhir.Reference{Type: "Patient", ID: "rosa"}, Patient: "rosa", Purpose: "PATRQT",
 		},
-		Context: oauth.Context{Patient: "rosa", NeedPatientBanner: &banner},
-		Scopes:  "launch/patient openid fhirUser offline_access patient/Patient.rs patient/Observation.rs",
-		Offline: true, AuthTime: now.Add(-time.Minute), AMR: []string{"pwd", "otp"}, ACR: "urn:mandate:aal:2",
+		Context:   oauth.Context{Patient: "rosa", NeedPatientBanner: &banner},
+		Scopes:    "launch/patient openid fhirUser offline_access patient/Patient.rs patient/Observation.rs",
+		ConsentID: "approval", ConsentVersion: 1, Offline: true, AuthTime: now.Add(-time.Minute), AMR: []string{"pwd", "otp"}, ACR: "urn:mandate:aal:2",
 		SessionHash: "session", Created: now, Ends: now.Add(365 * 24 * time.Hour),
 	}
 }
@@ -430,3 +432,17 @@ func claims(t *testing.T, jwt string) (header, payload map[string]any) {
 }
 
 func denied() error { return errs.New(errs.AccessDenied, "NO_GRANT", "The consent was withdrawn.") }
+
+// ended checks that a grant ended once, for a reason, as by its person: the log
+// is told, and the Consent that recorded it is withdrawn.
+func (w *world) ended(g oauth.Grant, reason string) {
+	w.t.Helper()
+	all := w.events(audit.GrantRevoked)
+	mine := slices.DeleteFunc(slices.Clone(all), func(e audit.Event) bool { return e.GrantID != g.ID })
+	if len(mine) != 1 || mine[0].Reason != reason || mine[0].Patient != "rosa" || mine[0].Network == "" {
+		w.t.Errorf("events: %+v", mine)
+	}
+	if got := w.store.rows.withdrawn; len(got) != len(all) || !slices.Contains(got, g.ConsentID) {
+		w.t.Errorf("Consents withdrawn: %v", got)
+	}
+}
