@@ -14,6 +14,7 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/keys/local"
+	tenants "github.com/mandate-health/mandate/internal/tenant"
 )
 
 // keysCommand looks at and replaces keys. With PostgreSQL the servers go on;
@@ -46,6 +47,9 @@ type custodianFlags struct {
 // does so.
 func (f custodianFlags) withCustodian(s *streams, act string, run func(a *App, person string) error) error {
 	return f.with(s, func(a *App) error {
+		if err := a.openTenant(s.ctx, f.Tenant); err != nil {
+			return err
+		}
 		person, err := requireOperator(s.ctx, a.store, a.clock, operator.Need{
 			Tenant: f.Tenant, As: f.As, Role: operator.KeyCustodian, Act: act,
 		})
@@ -174,8 +178,11 @@ func (c *keysStatus) Run(s *streams) error {
 	})
 }
 
-// Run rotates one kind of key.
+// Run rotates one kind of key. The key-encryption key is that of all tenants.
 func (c *keysRotate) Run(s *streams) error {
+	if c.Kind == "kek" {
+		c.Tenant = tenants.Default
+	}
 	return c.withCustodian(s, "keys rotate "+c.Kind, func(a *App, person string) error {
 		id, told, err := c.rotate(s, a)
 		if err != nil {
@@ -268,8 +275,9 @@ func (c *keysShred) Run(s *streams) error {
 	})
 }
 
-// Run splits the key file.
+// Run splits the key file, which is that of all tenants.
 func (c *keysSplit) Run(s *streams) error {
+	c.Tenant = tenants.Default
 	return c.withCustodian(s, "keys split", func(a *App, person string) error {
 		file, ok := a.provider.(*local.Provider)
 		if !ok {
@@ -300,11 +308,11 @@ func (c *keysSplit) Run(s *streams) error {
 // Run encrypts again until nothing is left.
 func (c *keysReseal) Run(s *streams) error {
 	return c.withConfig(s, func(cfg *Config) { cfg.Dev = c.AcceptPlain }, func(a *App) error {
-		tenants, err := a.store.KeyTenants(s.ctx)
+		all, err := a.store.KeyTenants(s.ctx)
 		if err != nil {
 			return err
 		}
-		for _, t := range tenants {
+		for _, t := range all {
 			if err := a.store.StartReseal(s.ctx, t, a.clock.Now()); err != nil {
 				return err
 			}

@@ -101,11 +101,17 @@ func TestCommandsAskForTheirRole(t *testing.T) {
 	}
 	must(t, run("operator", "assign", "ada", "operator")...)
 	must(t, run("operator", "assign", "dan", "database-administrator", "--as", "ada")...)
-	must(t, run("operator", "assign", "zoe", "operator", "--tenant", "acme")...)
+	// A tenant without operators asks those of the process.
+	refused(t, "--as USERNAME", run("operator", "assign", "zoe", "operator", "--tenant", "acme")...)
+	must(t, run("operator", "assign", "zoe", "operator", "--tenant", "acme", "--as", "ada")...)
 	refused(t, "--as USERNAME", run("tenant", "disable", "acme")...)
 	refused(t, "no account of the name", run("tenant", "disable", "acme", "--as", "zoe")...)
 	refused(t, "role operator", run("tenant", "disable", "acme", "--as", "dan")...)
 	must(t, run("tenant", "disable", "acme", "--as", "ada")...)
+	for _, c := range [][]string{{"keys", "rotate", "kek"}, {"keys", "rotate", "kek", "--tenant", "acme"}, {"keys", "retire", "x"}, {"keys", "shred", "--patient", "x", "--yes"}} {
+		refused(t, "role key-custodian", run(append(c, "--as", "ada")...)...)
+	}
+	refused(t, "no such tenant", run("keys", "rotate", "tenant", "--tenant", "nobody")...)
 	w := makeTwins(t)
 	refused(t, "--as USERNAME", run("client", "add", "--tenant", "acme", w.file)...)
 	must(t, run("client", "add", "--tenant", "acme", "--as", "zoe", w.file)...)

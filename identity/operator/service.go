@@ -10,6 +10,7 @@ import (
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/internal/txn"
 )
 
@@ -73,9 +74,13 @@ func (s *Service) change(ctx context.Context, c Change, action string, do func(t
 		if err != nil {
 			return err
 		}
+		asked, seated, err := seat(ctx, tx, c.Tenant)
+		if err != nil {
+			return err
+		}
 		// Roles are given freely until there is somebody to give them.
-		guarded := slices.ContainsFunc(held, func(a Assignment) bool { return a.Role == Operator })
-		by, err := who(ctx, tx, Need{Tenant: c.Tenant, As: c.As, Role: Operator}, held, guarded)
+		guarded := slices.ContainsFunc(seated, func(a Assignment) bool { return a.Role == Operator })
+		by, err := who(ctx, tx, Need{Tenant: asked, As: c.As, Role: Operator}, seated, guarded)
 		if e.PersonID = by.ID; err != nil {
 			return err
 		}
@@ -98,8 +103,9 @@ type Need struct {
 	Act string
 }
 
-// Require asks whether an act may be done, and records who does it. While a
-// tenant has no operators at all everybody may, unnamed. It gives the acting
+// Require asks whether an act may be done, and records who does it. A tenant
+// without operators asks those of the default tenant; while there are none at
+// all everybody may, unnamed. It gives the acting
 // account's id, "" when nobody was named. Errors: errs.Forbidden with code
 // operator-missing when nobody was named or the account is not there, and
 // operator-role-missing when it does not hold the role; errs.Unavailable.
@@ -108,10 +114,12 @@ func (s *Service) Require(ctx context.Context, n Need) (string, error) {
 	err := s.recorded(ctx, func(tx Tx, e *audit.Event) error {
 		e.Tenant, e.Kind, e.Action = n.Tenant, audit.OperatorActed, "E"
 		e.Detail = map[string]string{"role": string(n.Role), "act": n.Act}
-		held, err := tx.Operators(ctx, n.Tenant)
+		asked, held, err := seat(ctx, tx, n.Tenant)
 		if err != nil {
 			return err
 		}
+		n := n
+		n.Tenant = asked
 		p, err := who(ctx, tx, n, held, len(held) > 0)
 		id, e.PersonID = p.ID, p.ID
 		return err
@@ -122,12 +130,24 @@ func (s *Service) Require(ctx context.Context, n Need) (string, error) {
 // Holder gives the account that may do an act, as Require does, where nothing
 // can be recorded; who calls it records the act itself. Errors: as for Require.
 func Holder(ctx context.Context, r Reader, n Need) (string, error) {
-	held, err := r.Operators(ctx, n.Tenant)
+	asked, held, err := seat(ctx, r, n.Tenant)
 	if err != nil {
 		return "", err
 	}
+	n.Tenant = asked
 	p, err := who(ctx, r, n, held, len(held) > 0)
 	return p.ID, err
+}
+
+// seat gives the tenant whose operators are asked, and their roles: its own, or
+// those of the default tenant, who run the process, while it has none.
+func seat(ctx context.Context, r Reader, of string) (string, []Assignment, error) {
+	held, err := r.Operators(ctx, of)
+	if err != nil || len(held) > 0 || of == tenant.Default {
+		return of, held, err
+	}
+	held, err = r.Operators(ctx, tenant.Default)
+	return tenant.Default, held, err
 }
 
 // who gives the account that acts, none when nobody was named. Where guarded it
@@ -160,16 +180,16 @@ type Held struct {
 }
 
 // List gives the assignments of a tenant. Errors: errs.Unavailable.
-func (s *Service) List(ctx context.Context, tenant string) ([]Held, error) {
+func (s *Service) List(ctx context.Context, of string) ([]Held, error) {
 	var out []Held
 	err := s.Tx.InTx(ctx, func(tx Tx) error {
 		out = nil
-		all, err := tx.Operators(ctx, tenant)
+		all, err := tx.Operators(ctx, of)
 		if err != nil {
 			return err
 		}
 		for _, a := range all {
-			p, err := tx.PersonByID(ctx, tenant, a.PersonID)
+			p, err := tx.PersonByID(ctx, of, a.PersonID)
 			if err != nil && !errs.Is(err, errs.NotFound) {
 				return err
 			}
