@@ -110,10 +110,10 @@ func (a *answer) unfit(s scope.Scope) string {
 			return WhyParameter
 		}
 	}
-	if NeverForApps(s.Type) {
+	kind := a.q.Capacity.Kind
+	if NeverForApps(s.Type) && (s.Type != LogType || !LogReadable(kind) || s.Ops&^(scope.Read|scope.Search) != 0) {
 		return WhyType
 	}
-	kind := a.q.Capacity.Kind
 	system := kind == fhir.CapacitySystem
 	switch {
 	case system != (s.Level == scope.System):

@@ -96,6 +96,11 @@ func TestGrantedScopes(t *testing.T) {
 		"relation ended":      {"patient/MedicationRequest.rs", elena, func(q *access.ScopeQuestion) { q.Policy, q.ProxyInForce = e1, false }, "", "", true},
 		"safety hold":         {"patient/MedicationRequest.rs", elena, func(q *access.ScopeQuestion) { q.Policy, q.SafetyHold = e1, true }, "", "", true},
 		"consents unknown":    {"patient/MedicationRequest.rs", elena, none, "", "", true},
+		"the log, to read":    {"patient/AuditEvent.rs", selfRosa, none, "patient/AuditEvent.rs", "", false},
+		"the log, to write":   {"patient/AuditEvent.crs patient/Patient.rs", selfRosa, none, "patient/Patient.rs", "patient/AuditEvent.crs:type-not-offered", false},
+		"the log, a proxy":    {"patient/AuditEvent.rs", elena, withPolicy(e1), "", "patient/AuditEvent.rs:type-not-offered", true},
+		"the log, clinicians": {"user/AuditEvent.rs user/Patient.rs", chen, none, "user/Patient.rs", "user/AuditEvent.rs:type-not-offered", false},
+		"the log, a system":   {"system/AuditEvent.rs", backend, none, "system/AuditEvent.rs", "", false},
 		"identity is no data": {"openid fhirUser", selfRosa, none, "openid fhirUser", "", false},
 	} {
 		q := question(t, c.asked, c.capacity)

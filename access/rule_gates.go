@@ -65,9 +65,10 @@ func documented(typ string, op scope.Ops, scopes scope.Set) bool {
 	return typ == "Binary" && op == scope.Read && len(scopes.For(scope.Patient, "DocumentReference", scope.Read)) > 0
 }
 
-// NeverForApps reports whether no app ever reaches the type: it would tell
-// about other people's access, holds evidence of Mandate's own (D14), or
-// searches later where nothing is judged (SMART M-22).
+// NeverForApps reports whether no app reaches the type by a scope for
+// everything, and none at the upstream: it would tell about other people's
+// access, holds evidence of Mandate's own (D14), or searches later where
+// nothing is judged (SMART M-22). The audit log alone has a way, judgeLog.
 func NeverForApps(typ string) bool {
 	switch typ {
 	case "AuditEvent", "Person", "Subscription", "Task":

@@ -11,7 +11,7 @@ import (
 // Log reads the audit log. Reading it is itself access to personal data and
 // is recorded before anything is given out (AU-20).
 type Log struct {
-	Store    Store
+	Store    Reader
 	Recorder Recorder
 }
 

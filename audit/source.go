@@ -12,8 +12,7 @@ import (
 // SourceStore is what a LedgerSource reads.
 type SourceStore interface {
 	Ledger
-	// Audits gives the events that the filter selects, newest first.
-	Audits(ctx context.Context, f Filter) ([]Event, error)
+	Reader
 }
 
 // LedgerSource is the log of one tenant as the store holds it.

@@ -24,18 +24,26 @@ type Filter struct {
 	Until time.Time
 	// Limit is the greatest number of events given, newest first; 0 means 100.
 	Limit int
-	// Before continues a listing: only events older than this one's time.
-	Before time.Time
+	// Before continues a listing: only events older than this one's time, or
+	// of that time and behind the id BeforeID when one is given.
+	Before   time.Time
+	BeforeID string
+}
+
+// Reader reads events.
+type Reader interface {
+	// Audits gives the events that the filter selects, newest first. Errors:
+	// errs.Unavailable.
+	Audits(ctx context.Context, f Filter) ([]Event, error)
 }
 
 // Store is the port of the room.
 type Store interface {
 	Appender
+	Reader
 	// AppendAudits adds a batch in one transaction, in order. Errors:
 	// errs.Unavailable; then none was added.
 	AppendAudits(ctx context.Context, events []Event) error
-	// Audits gives the events that the filter selects, newest first.
-	Audits(ctx context.Context, f Filter) ([]Event, error)
 }
 
 // Recorder takes the events of reads and introspections.

@@ -193,8 +193,14 @@ func auditWhere(f audit.Filter) (string, []any) {
 	if !f.Until.IsZero() {
 		add("time <= $%d", micros(f.Until))
 	}
-	if !f.Before.IsZero() {
+	switch {
+	case f.Before.IsZero():
+	case f.BeforeID == "":
 		add("time < $%d", micros(f.Before))
+	default:
+		add("time <= $%d", micros(f.Before))
+		args = append(args, f.BeforeID)
+		parts = append(parts, fmt.Sprintf("(time < $%d OR id < $%d)", len(args)-1, len(args)))
 	}
 	limit := f.Limit
 	if limit <= 0 {

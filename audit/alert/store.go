@@ -33,6 +33,5 @@ type Beats interface {
 type Store interface {
 	Beats
 	audit.Appender
-	// Audits gives the events that the filter selects, newest first.
-	Audits(ctx context.Context, f audit.Filter) ([]audit.Event, error)
+	audit.Reader
 }

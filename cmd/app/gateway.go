@@ -63,7 +63,9 @@ func (t *tenant) gateway() http.Handler {
 			Capabilities: protocol.Capabilities(),
 		},
 		Tenant: t.id, Base: t.site.FHIRBase, BasePath: t.base.Path(fhirPath), Verifier: verifier{t.engine}, Authority: t.loader,
-		Upstream: t.record, Owned: &fhirapi.Service{File: t.consents, Consents: t.store, Relations: t.store},
+		Upstream: t.record, Owned: &fhirapi.Service{
+			File: t.consents, Consents: t.store, Relations: t.store, Log: fhirapi.Log{Events: t.store, Names: t.auditNames()},
+		},
 		Validator: t.codec, Recorder: t.queue, Origins: origins{t.store}, Problems: t.problem,
 		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, Log: t.log,
 	})

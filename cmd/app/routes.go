@@ -93,8 +93,11 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 func (t *tenant) adminRoutes() []route.Route {
 	return adminapi.New(adminapi.Deps{
 		Tenant: t.id, Read: operatorReads{t.store, t.reports}, AsOf: t.reports.AsOf, Consents: t.consents, Proxies: t.proxies, Problem: t.problem,
-		Connections: t.connections(),
-		Guard:       t.devBearer, Origin: t.origin, Clock: t.clock, Names: t.auditNames(),
+		Connections: t.connections(), Ledger: t.store, Recorder: t.queue,
+		KeysOfLog: func(ctx context.Context) (*audit.LogKeys, error) {
+			return audit.OpenLogKeys(ctx, t.store, t.ids, t.id)
+		},
+		Guard: t.devBearer, Origin: t.origin, Clock: t.clock, Names: t.auditNames(),
 	}).Routes()
 }
 

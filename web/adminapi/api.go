@@ -40,6 +40,11 @@ type Deps struct {
 	Consents *consent.Service
 	Proxies  *proxy.Service
 	Problem  *problem.Writer
+	// Ledger gives proofs of the audit log, KeysOfLog its keys; Recorder takes
+	// the events of looks at it.
+	Ledger    audit.Ledger
+	KeysOfLog func(ctx context.Context) (*audit.LogKeys, error)
+	Recorder  audit.Recorder
 	// Names are what AuditEvents call this server.
 	Names fhirevent.Names
 	// Guard lets only operators through.
@@ -70,6 +75,9 @@ func (a *API) Routes() []route.Route {
 		on("GET", "/admin/grants", route.Identifiers, a.grants),
 		on("POST", "/admin/grants/{id}/revoke", route.Identifiers, a.revoke),
 		on("GET", "/admin/audit", route.Identifiers, a.audit),
+		on("GET", "/admin/audit/checkpoint", route.NoPHI, a.checkpoint),
+		on("GET", "/admin/audit/consistency", route.NoPHI, a.consistency),
+		on("GET", "/admin/audit/{id}/proof", route.Identifiers, a.proof),
 		on("GET", "/admin/consents", route.Record, a.consents),
 		on("PUT", "/admin/consents/{id}", route.Record, a.fileConsent),
 		on("POST", "/admin/consents/{id}/withdraw", route.Record, a.withdraw),
@@ -179,7 +187,7 @@ func (a *API) audit(w http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	w.Header().Set("Mandate-As-Of", at.UTC().Format(time.RFC3339Nano))
 	filter := audit.Filter{
-		Tenant: a.Tenant, Patient: q.Get("patient"), GrantID: q.Get("grant"), PersonID: q.Get("person"),
+		Patient: q.Get("patient"), GrantID: q.Get("grant"), PersonID: q.Get("person"),
 		ClientID: q.Get("client_id"), Limit: auditLimit,
 	}
 	for _, kind := range q["kind"] {
@@ -190,7 +198,7 @@ func (a *API) audit(w http.ResponseWriter, r *http.Request) (any, error) {
 			return nil, errs.New(errs.Invalid, "before-malformed", "before is not a time such as 2026-01-31T12:00:00.000001Z.")
 		}
 	}
-	events, err := a.Read.Audits(r.Context(), filter)
+	events, err := audit.Log{Store: a.Read, Recorder: a.Recorder}.Read(r.Context(), filter, a.origin(r))
 	if err != nil {
 		return nil, err
 	}

@@ -42,10 +42,13 @@ type Service struct {
 	File      Consents
 	Consents  ConsentReader
 	Relations RelationReader
+	Log       Log
 }
 
 // Owns reports whether Mandate itself keeps the type (D14).
-func Owns(typ string) bool { return typ == "Consent" || typ == "RelatedPerson" }
+func Owns(typ string) bool {
+	return typ == "Consent" || typ == "RelatedPerson" || typ == access.LogType
+}
 
 // Call is one interaction that was judged as a request already.
 type Call struct {
@@ -55,6 +58,15 @@ type Call struct {
 	// Origin says who asks from where, for the events of writes.
 	Origin  audit.Event
 	Request rest.Request
+	// Page is what to give of a log; other types are given whole.
+	Page Page
+}
+
+// Page is a part of a listing.
+type Page struct {
+	Count int
+	// After is Answer.Next of the page before.
+	After string
 }
 
 // Item is one version of one resource, as stored.
@@ -71,6 +83,10 @@ type Answer struct {
 	One     Item
 	Many    []Item
 	Created bool
+	// Paged says that Many is one page only; Next is where it goes on, "" at
+	// the end.
+	Paged bool
+	Next  string
 }
 
 // Do answers one interaction. Errors: errs.NotFound for what is absent or
@@ -78,6 +94,9 @@ type Answer struct {
 // parameter, errs.Unprocessable, errs.Conflict, errs.PreconditionFailed,
 // errs.NotSupported for what is not offered, errs.Unavailable.
 func (s *Service) Do(ctx context.Context, c Call) (Answer, error) {
+	if c.Request.Type == access.LogType {
+		return s.Log.do(ctx, c)
+	}
 	shelf := s.shelf(c.Tenant, c.Request.Type)
 	switch c.Request.Interaction {
 	case rest.Read:

@@ -76,7 +76,8 @@ func (a *act) run() (answer, error) {
 // permit judges the request. Types that Mandate keeps from apps are refused
 // before anything is asked.
 func (a *act) permit() (access.Decision, error) {
-	if access.NeverForApps(a.req.Type) || access.NeverForApps(a.req.Compartment.Type) {
+	ownLog := a.req.Type == access.LogType && access.LogReadable(a.x.in.Grant.Capacity.Kind)
+	if access.NeverForApps(a.req.Type) && !ownLog || access.NeverForApps(a.req.Compartment.Type) {
 		a.reason = access.Reason{Rule: "type", Code: "type-not-offered", Subject: a.req.Type}
 		return access.Decision{}, errs.New(errs.Forbidden, "type-not-offered", "Apps have no access to this type.")
 	}

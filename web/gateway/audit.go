@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/fhir/compartment"
 	"github.com/mandate-health/mandate/fhir/rest"
@@ -102,6 +103,10 @@ func (a *act) authority() []string {
 }
 
 func kindOf(r rest.Request) (audit.Kind, string) {
+	if r.Type == access.LogType {
+		// Reading the log is itself an access (AU-20).
+		return audit.AuditRead, "R"
+	}
 	switch r.Interaction {
 	case rest.Read, rest.VRead, rest.HistoryInstance:
 		return audit.FHIRRead, "R"

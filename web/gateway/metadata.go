@@ -128,7 +128,7 @@ func (g *Gateway) merge(theirs *statement, now time.Time) ([]byte, error) {
 			}
 		}
 	}
-	types = append(types, ownConsent(), ownRelatedPerson())
+	types = append(types, ownConsent(), ownRelatedPerson(), ownAuditEvent())
 	out, err := json.Marshal(object{
 		"resourceType": "CapabilityStatement", "id": "mandate", "status": "active", "kind": "instance",
 		"date": now.UTC().Format(time.RFC3339), "publisher": "Mandate",
@@ -219,6 +219,15 @@ func ownRelatedPerson() resource {
 		SupportedProfile: []string{"http://hl7.org/fhir/us/core/StructureDefinition/us-core-relatedperson"},
 		Interaction:      []coded{{"read"}, {"vread"}, {"history-instance"}, {"search-type"}},
 		SearchParam:      params("_id", "token", "patient", "reference", "active", "token", "relationship", "token", "identifier", "token", "name", "string"),
+	}
+}
+
+func ownAuditEvent() resource {
+	return resource{
+		Type: access.LogType, Versioning: "no-version", ReferencePolicy: []string{"literal"},
+		Interaction: []coded{{"read"}, {"search-type"}},
+		SearchParam: params("_id", "token", "patient", "reference", "date", "date", "_lastUpdated", "date", "agent", "reference",
+			"entity", "reference", "type", "token", "subtype", "token", "action", "token", "outcome", "token"),
 	}
 }
 

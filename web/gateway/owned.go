@@ -7,6 +7,7 @@ import (
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/fhir/view"
+	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/web/fhirapi"
 )
 
@@ -17,7 +18,16 @@ func (a *act) owned(d access.Decision, at place) (answer, error) {
 	if len(d.Rewrite) == 1 {
 		req = req.With(d.Rewrite[0]...)
 	}
-	res, err := a.x.g.d.Owned.Do(a.x.ctx, fhirapi.Call{Tenant: a.x.g.d.Tenant, Input: a.x.in, Origin: a.x.origin, Request: req})
+	count, onlyCount, err := a.wants()
+	if err != nil {
+		return answer{}, err
+	}
+	if onlyCount && req.Type == access.LogType {
+		return answer{}, errs.New(errs.Unprocessable, "count-too-large", "The audit log is not counted; list it.")
+	}
+	res, err := a.x.g.d.Owned.Do(a.x.ctx, fhirapi.Call{
+		Tenant: a.x.g.d.Tenant, Input: a.x.in, Origin: a.x.origin, Request: req, Page: fhirapi.Page{Count: count, After: at.Next},
+	})
 	if err != nil {
 		return answer{}, err
 	}
@@ -31,7 +41,31 @@ func (a *act) owned(d access.Decision, at place) (answer, error) {
 	case rest.Create, rest.Update:
 		return a.ownedWrite(res)
 	}
+	if res.Paged {
+		return a.ownedPage(res)
+	}
 	return a.ownedList(res.Many, at)
+}
+
+// ownedPage answers with one page of a log, whose length nobody counts.
+func (a *act) ownedPage(res fhirapi.Answer) (answer, error) {
+	b := view.Bundle{ID: a.x.g.d.IDs.ID(), Type: "searchset", Links: []view.Link{{Relation: "self", URL: a.selfLink()}}}
+	for _, it := range res.Many {
+		s, err := a.item(it)
+		if err != nil {
+			return answer{}, err
+		}
+		a.deliver(s)
+		b.Entries = append(b.Entries, a.x.g.entry(s, "match"))
+	}
+	if res.Next != "" {
+		address, err := a.pageLink(place{Next: res.Next})
+		if err != nil {
+			return answer{}, err
+		}
+		b.Links = append(b.Links, view.Link{Relation: "next", URL: address})
+	}
+	return answer{status: http.StatusOK, body: b.AppendTo(nil)}, nil
 }
 
 // item releases a stored resource that was judged visible.
