@@ -58,6 +58,10 @@ type Client struct {
 	// IDTokenAlg is ES256 for a client that asked for it, and RS256 when empty
 	// (D2).
 	IDTokenAlg string `json:"id_token_signed_response_alg,omitempty"`
+	// SecretForItself lets a symmetric client act for itself with its secret. It
+	// is unsafe beside keys: SMART Backend Services forbid it (SYM-02), and it is
+	// for a client that cannot hold a key.
+	SecretForItself bool `json:"client_credentials_by_secret,omitempty"`
 	// RequiredScopes are those the app cannot work without, with the reason
 	// its maker gave.
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`
@@ -66,6 +70,11 @@ type Client struct {
 	// Epoch grows when the client's tokens must die.
 	Epoch   int64     `json:"-"`
 	Created time.Time `json:"created,omitzero"`
+}
+
+// ForItself reports whether the client may act for itself.
+func (c Client) ForItself() bool {
+	return c.Kind == ClientBackend || c.Kind == ClientSymmetric && c.SecretForItself
 }
 
 // Confidential reports whether the client has a credential that it must use

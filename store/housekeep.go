@@ -38,8 +38,9 @@ const (
 	// cleanBatch is how many rows one transaction deletes: few enough that
 	// nobody waits for it.
 	cleanBatch = 1000
-	// cleanRounds bounds the work of one call per table.
-	cleanRounds = 50
+	// cleanRounds bounds the work of one call per table: three million rows, more
+	// than a minute can bring.
+	cleanRounds = 3000
 )
 
 // Now gives the time of the database's own clock. Errors: errs.Unavailable.

@@ -47,6 +47,8 @@ type clientFile struct {
 	RegisterLaunch bool              `json:"register_launch"`
 	RefreshIDToken bool              `json:"refresh_id_token"`
 	IDTokenAlg     string            `json:"id_token_signed_response_alg"`
+	// SecretForItself is unsafe; see oauth.Client.
+	SecretForItself bool `json:"client_credentials_by_secret"`
 	// PrivateJWKS is what the ready file adds; it is never registered.
 	PrivateJWKS json.RawMessage `json:"private_jwks"`
 }
@@ -87,6 +89,9 @@ func readClientFile(path string, log *slog.Logger) ([]clientFile, error) {
 		if err := c.validate(); err != nil {
 			return nil, fmt.Errorf("client %d in %s: %w", i+1, path, err)
 		}
+		if c.SecretForItself {
+			log.Warn("UNSAFE: a client acts for itself with a secret instead of a key", "file", path, "client", c.ClientID)
+		}
 	}
 	return out, nil
 }
@@ -111,6 +116,8 @@ func (c clientFile) validate() error {
 		return fmt.Errorf("a symmetric client needs client_secret")
 	case (c.Kind == oauth.ClientAsymmetric || c.Kind == oauth.ClientBackend) && !keys:
 		return fmt.Errorf("a client of kind %s needs jwks or jwks_uri", c.Kind)
+	case c.SecretForItself && (c.Kind != oauth.ClientSymmetric || len(c.RedirectURIs) > 0):
+		return fmt.Errorf("client_credentials_by_secret is for a symmetric client without redirect_uris")
 	case len(c.JWKS) > 0 && c.JWKSURI != "":
 		return fmt.Errorf("jwks and jwks_uri exclude each other")
 	case c.IDTokenAlg != "" && c.IDTokenAlg != "RS256" && c.IDTokenAlg != "ES256":
@@ -129,14 +136,15 @@ func (c clientFile) client(tenant string, h ids.Hasher, now time.Time) oauth.Cli
 		Tenant: tenant, ID: c.ClientID, Kind: c.Kind, Name: c.Name, Publisher: c.Publisher, PolicyURI: c.PolicyURI,
 		JWKS: c.JWKS, JWKSURI: c.JWKSURI, RedirectURIs: c.RedirectURIs, LaunchURIs: c.LaunchURIs,
 		Scopes: string(c.Scopes), AllowedOrigins: c.AllowedOrigins, RequiredScopes: c.RequiredScopes,
-		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken, IDTokenAlg: c.IDTokenAlg, Created: now,
+		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken, IDTokenAlg: c.IDTokenAlg,
+		SecretForItself: c.SecretForItself, Created: now,
 	}
 	if c.ClientSecret != "" {
 		out.SecretHashes = []string{clientauth.SecretHash(h, c.ClientSecret)}
 	}
 	switch {
 	case out.Scopes != "":
-	case c.Kind == oauth.ClientBackend:
+	case out.ForItself():
 		out.Scopes = backendScopes
 	default:
 		out.Scopes = appScopes

@@ -24,6 +24,7 @@ import (
 const (
 	backendID   = "bench-backend"
 	appID       = "bench-app"
+	secretID    = "bench-secret"
 	appRedirect = "http://127.0.0.1:9/callback"
 	// assertionLife stays inside the five minutes that SMART allows.
 	assertionLife  = 4*time.Minute + 30*time.Second
@@ -76,6 +77,7 @@ type registration struct {
 	Name         string          `json:"client_name"`
 	Publisher    string          `json:"publisher"`
 	Introspect   bool            `json:"introspect,omitempty"`
+	ForItself    bool            `json:"client_credentials_by_secret,omitempty"`
 }
 
 // write puts the registrations into a file.
@@ -83,6 +85,7 @@ func (c *clients) write(path string) error {
 	raw, err := json.Marshal([]registration{ //nolint:gosec // a secret of this run, for the server of this run
 		{ClientID: backendID, Kind: "backend", JWKS: c.public, Scopes: backendScope, Name: registeredName, Publisher: registeredName},
 		{ClientID: appID, Kind: "symmetric", Secret: c.secret, RedirectURIs: []string{appRedirect}, Name: registeredName, Publisher: registeredName, Introspect: true},
+		{ClientID: secretID, Kind: "symmetric", Secret: c.secret, Scopes: backendScope, Name: registeredName, Publisher: registeredName, ForItself: true},
 	})
 	if err != nil {
 		return err

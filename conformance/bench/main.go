@@ -78,7 +78,7 @@ func readOptions(args []string, out io.Writer) (options, error) {
 	f.IntVar(&o.requests, "requests", 10_000, "most requests of one phase, and assertions signed ahead for it")
 	only := f.String("only", "", "measure only workloads whose name matches this `regexp`")
 	f.StringVar(&o.json, "json", "", "write all figures to this `file`")
-	f.BoolVar(&o.gate, "gate", false, "fail when commits or WAL bytes per request exceed the goals, or a request fails")
+	f.BoolVar(&o.gate, "gate", false, "fail when commits, reads, WAL bytes or processor time per request exceed the goals, or a request fails")
 	quick := f.Bool("quick", false, "short look: one second, 16 connections")
 	if err := f.Parse(args); err != nil {
 		return o, err

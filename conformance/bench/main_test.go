@@ -91,6 +91,37 @@ func TestEveryWorkloadRuns(t *testing.T) {
 	}
 }
 
+// The commits of a request are exact at once, so they are held in every run of
+// the tests: one for a token, three for the code flow.
+func TestARequestCostsTheStoreNoMore(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "mandate")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/mandate").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	o, err := readOptions([]string{"-binary", binary, "-engines", "postgres", "-connections", "16", "-duration", "400ms", "-warm", "100ms",
+		"-requests", "400", "-idle", "0s", "-settle", "0s", "-only", "client_credentials|RS256|refresh|introspection"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep := &report{Durability: map[string]map[string]string{}}
+	if err := rep.engine(t.Context(), o, enginePostgres, filepath.Join(t.TempDir(), "postgres"), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if rep.failures() > 0 {
+		t.Errorf("%d requests failed", rep.failures())
+	}
+	// A node does work of its own meanwhile.
+	const slack = 1.5
+	most := map[string]float64{"code flow, RS256 id_token": 3}
+	for _, out := range rep.Outcomes {
+		for _, x := range out.Rows {
+			if bound := max(most[out.Workload], 1); float64(x.Subject.Commits) > bound*slack {
+				t.Errorf("%s: %s commits per request", out.Workload, x.Subject.Commits.text("%.2f"))
+			}
+		}
+	}
+}
+
 // A server that does not start is told with what it said.
 func TestAServerThatEndsAtItsStartIsAnError(t *testing.T) {
 	dir := t.TempDir()

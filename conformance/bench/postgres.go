@@ -118,6 +118,13 @@ func (p *postgres) wal(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
+// writes gives the transactions of the cluster that wrote, so far: each took a
+// number, reads take none. It is exact at once.
+func (p *postgres) writes(ctx context.Context) (n int64, err error) {
+	err = p.conn.QueryRow(ctx, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").Scan(&n)
+	return n, err
+}
+
 // commits gives the transactions of a database so far, reads included.
 func (p *postgres) commits(ctx context.Context, database string) (n int64, err error) {
 	err = p.conn.QueryRow(ctx, "SELECT xact_commit FROM pg_stat_database WHERE datname = $1", database).Scan(&n)

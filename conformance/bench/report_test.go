@@ -17,13 +17,13 @@ func sample() *report {
 		Starts:     []startFigures{{Engine: enginePostgres, DevReady: 900, DevToken: 950, DevIdle: 100 << 20, ServeReady: 80, ServeIdle: 60 << 20}},
 		Outcomes: []outcome{
 			{
-				Engine: enginePostgres, Workload: "tokens", Commits: 2, FloorCommits: 1, goal: goal{0.65, 1.6, 1, 900},
+				Engine: enginePostgres, Workload: "tokens", Reads: 2, FloorReads: 1, goal: goal{0.65, 1.6, 1, 900, 1},
 				Rows: []row{
 					{Connections: 1, Subject: phase{Server: "mandate", Rate: 10, WAL: 950}, Against: phase{Rate: 100}, Ratio: 0.1, CPURatio: 9},
-					{Connections: 16, Subject: phase{Server: "mandate", Rate: 80, WAL: 950, Errors: 3, FirstError: "no token"}, Against: phase{Rate: 100}, Ratio: 0.8, CPURatio: 1.7},
+					{Connections: 16, Subject: phase{Server: "mandate", Rate: 80, Commits: 2, WAL: 950, Errors: 3, FirstError: "no token"}, Against: phase{Rate: 100}, Ratio: 0.8, CPURatio: 1.7},
 				},
 			},
-			{Engine: engineEmbedded, Workload: "other", Commits: nan, FloorCommits: nan, Rows: []row{{Connections: 16, Ratio: nan, CPURatio: nan}}},
+			{Engine: engineEmbedded, Workload: "other", Reads: nan, FloorReads: nan, Rows: []row{{Connections: 16, Ratio: nan, CPURatio: nan}}},
 		},
 	}
 }
@@ -57,8 +57,8 @@ func TestWhatWasNotMeasuredIsNull(t *testing.T) {
 	}
 	var got struct {
 		Workloads []struct {
-			Commits *float64 `json:"commits_per_request"`
-			Rows    []struct {
+			Reads *float64 `json:"reads_per_request"`
+			Rows  []struct {
 				Ratio *float64 `json:"rate_ratio"`
 			} `json:"rows"`
 		} `json:"workloads"`
@@ -66,10 +66,10 @@ func TestWhatWasNotMeasuredIsNull(t *testing.T) {
 	if err := json.Unmarshal(raw, &got); err != nil {
 		t.Fatal(err)
 	}
-	if c := got.Workloads[0].Commits; c == nil || *c != 2 {
+	if c := got.Workloads[0].Reads; c == nil || *c != 2 {
 		t.Errorf("commits: %v", c)
 	}
-	if other := got.Workloads[1]; other.Commits != nil || other.Rows[0].Ratio != nil {
+	if other := got.Workloads[1]; other.Reads != nil || other.Rows[0].Ratio != nil {
 		t.Errorf("%+v", other)
 	}
 	for n, want := range map[number]string{1.5: "1.5", number(math.Inf(1)): "null", 0: "0"} {
@@ -89,12 +89,12 @@ func TestTheGateJudgesCommitsWALAndFailures(t *testing.T) {
 	if err == nil {
 		t.Fatal("the gate is open")
 	}
-	for _, want := range []string{"tokens: 2.00 commits per request, at most 1", "tokens: 950 bytes of WAL", "3 requests failed"} {
+	for _, want := range []string{"tokens: 2 commits per request, at most 1", "tokens: 2 reads per request, at most 1", "tokens: 950 bytes of WAL", "3 requests failed"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
 		}
 	}
-	rep.Outcomes[0].Commits, rep.Outcomes[0].Rows[1].Subject = 1.02, phase{WAL: 901}
+	rep.Outcomes[0].Reads, rep.Outcomes[0].Rows[1].Subject = 1.02, phase{Commits: 1.02, WAL: 901}
 	if err := rep.verdict(true); err != nil {
 		t.Errorf("within the goals: %v", err)
 	}

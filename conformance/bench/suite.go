@@ -51,10 +51,13 @@ type phase struct {
 	// CPU is seconds of processor time of the server per 1,000 requests.
 	CPU  number `json:"cpu_seconds_per_1000"`
 	Peak int64  `json:"peak_rss_bytes"`
-	// WAL is bytes of PostgreSQL's log per request.
-	WAL number `json:"wal_bytes_per_request"`
-	// total counts the warm-up too.
+	// Commits are transactions that wrote, WAL bytes of PostgreSQL's log, both
+	// per request.
+	Commits number `json:"commits_per_request"`
+	WAL     number `json:"wal_bytes_per_request"`
+	// total counts the warm-up too, and so does wrote.
 	total int
+	wrote int64
 }
 
 // row is one workload under one number of connections.
@@ -72,10 +75,11 @@ type outcome struct {
 	Workload string `json:"workload"`
 	Floor    string `json:"floor_does"`
 	Rows     []row  `json:"rows"`
-	// Commits are transactions per request, reads included, over all rows.
-	Commits      number `json:"commits_per_request"`
-	FloorCommits number `json:"floor_commits_per_request"`
-	goal         goal
+	// Reads are transactions per request that wrote nothing, over all rows: the
+	// rounds of reads.
+	Reads      number `json:"reads_per_request"`
+	FloorReads number `json:"floor_reads_per_request"`
+	goal       goal
 }
 
 // measureAll runs one workload under each number of connections, server and
@@ -95,6 +99,7 @@ func (r *rig) measureAll(ctx context.Context, w workload) (outcome, error) {
 		return out, err
 	}
 	var sent, sentFloor int
+	var wrote, wroteFloor int64
 	for _, n := range r.connections {
 		x := row{Connections: n}
 		if x.Subject, err = r.measure(ctx, r.mandate, makers[r.mandate], n); err != nil {
@@ -104,6 +109,7 @@ func (r *rig) measureAll(ctx context.Context, w workload) (outcome, error) {
 			return out, err
 		}
 		sent, sentFloor = sent+x.Subject.total, sentFloor+x.Against.total
+		wrote, wroteFloor = wrote+x.Subject.wrote, wroteFloor+x.Against.wrote
 		x.Ratio = number(measure.Ratio(float64(x.Subject.Rate), float64(x.Against.Rate)))
 		x.CPURatio = number(measure.Ratio(float64(x.Subject.CPU), float64(x.Against.CPU)))
 		if w.direct {
@@ -115,9 +121,9 @@ func (r *rig) measureAll(ctx context.Context, w workload) (outcome, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Commits, out.FloorCommits = per(after[0]-before[0], sent), per(after[1]-before[1], sentFloor)
+	out.Reads, out.FloorReads = per(after[0]-before[0]-wrote, sent), per(after[1]-before[1]-wroteFloor, sentFloor)
 	if r.pg == nil {
-		out.Commits, out.FloorCommits = number(math.NaN()), number(math.NaN())
+		out.Reads, out.FloorReads = number(math.NaN()), number(math.NaN())
 	}
 	return out, nil
 }
@@ -169,8 +175,8 @@ func (r *rig) settled(ctx context.Context) (n [2]int64, err error) {
 
 // reading is what a server has used so far, and what the store has written.
 type reading struct {
-	cpu time.Duration
-	wal int64
+	cpu         time.Duration
+	wal, writes int64
 }
 
 // read waits for what is done after the answers, and reads.
@@ -182,13 +188,24 @@ func (r *rig) read(ctx context.Context, s *side) (reading, error) {
 	if err != nil {
 		return reading{}, err
 	}
-	wal, err := r.wal(ctx)
-	return reading{cpu, wal}, err
+	now := reading{cpu: cpu}
+	if r.pg == nil {
+		return now, nil
+	}
+	if now.wal, err = r.pg.wal(ctx); err != nil {
+		return now, err
+	}
+	now.writes, err = r.pg.writes(ctx)
+	return now, err
 }
 
 // measure runs one phase: sign ahead, warm up, measure.
 func (r *rig) measure(ctx context.Context, s *side, workers maker, n int) (phase, error) {
 	ops, err := workers(n, r.requests)
+	if err != nil {
+		return phase{}, err
+	}
+	first, err := r.read(ctx, s)
 	if err != nil {
 		return phase{}, err
 	}
@@ -214,17 +231,11 @@ func (r *rig) measure(ctx context.Context, s *side, workers maker, n int) (phase
 		Server: s.name, Ops: got.Ops, Errors: got.Errors + warm.Errors, FirstError: cmp.Or(got.FirstError, warm.FirstError),
 		Seconds: number(got.Elapsed.Seconds()), Rate: number(got.Rate()), P50: millis(got.P50), P99: millis(got.P99),
 		CPU: number(measure.Per((after.cpu-before.cpu).Seconds()*1000, all)), Peak: memory.Peak,
-		WAL: per(after.wal-before.wal, all), total: all + warm.Ops + warm.Errors,
+		Commits: per(after.writes-before.writes, all), WAL: per(after.wal-before.wal, all),
+		total: all + warm.Ops + warm.Errors, wrote: after.writes - first.writes,
 	}
 	if r.pg == nil {
-		p.WAL = number(math.NaN())
+		p.Commits, p.WAL = number(math.NaN()), number(math.NaN())
 	}
 	return p, ctx.Err()
-}
-
-func (r *rig) wal(ctx context.Context) (int64, error) {
-	if r.pg == nil {
-		return 0, nil
-	}
-	return r.pg.wal(ctx)
 }

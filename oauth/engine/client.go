@@ -30,7 +30,7 @@ func (c client) GetRedirectURIs() []string { return c.RedirectURIs }
 // GetGrantTypes gives the grant types of the client's kind. Refresh tokens
 // are offered by the grant, not by the client.
 func (c client) GetGrantTypes() fosite.Arguments {
-	if c.Kind == oauth.ClientBackend {
+	if c.ForItself() {
 		return fosite.Arguments{"client_credentials"}
 	}
 	if c.refresh {

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/mandate-health/mandate/internal/errs"
-	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine"
 )
 
@@ -18,7 +17,7 @@ func (authorizationCode) Name() string { return "authorization_code" }
 // unknown and stays as it is. Single use, expiry and the verifier's hash are
 // judged by the engine.
 func (authorizationCode) Fill(ctx context.Context, in Asked) (Blanks, error) {
-	if in.Client.Kind == oauth.ClientBackend {
+	if in.Client.ForItself() {
 		return Blanks{}, errUnauthorized()
 	}
 	for _, name := range []string{"code", "redirect_uri"} {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/internal/errs"
-	"github.com/mandate-health/mandate/oauth"
 )
 
 // clientCredentials lets a backend service act for itself (SMART Backend
@@ -17,9 +16,10 @@ type clientCredentials struct{}
 func (clientCredentials) Name() string { return "client_credentials" }
 
 // Fill grants what was asked for and pre-authorised. Secrets do not serve
-// (SMART SYM-02): only backend clients, which have keys, are let through.
+// (SMART SYM-02): only backend clients, which have keys, are let through, and
+// one with a secret whose registration says so.
 func (clientCredentials) Fill(_ context.Context, in Asked) (Blanks, error) {
-	if in.Client.Kind != oauth.ClientBackend {
+	if !in.Client.ForItself() {
 		return Blanks{}, errUnauthorized()
 	}
 	if !in.Form.Has("scope") {

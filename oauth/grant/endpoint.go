@@ -188,7 +188,7 @@ func (a *attempt) event(kind audit.Kind, outcome audit.Outcome, reason string) a
 		id = clientauth.Named(a.call.auth())
 	}
 	capacity := g.Capacity
-	if a.auth.Client.Kind == oauth.ClientBackend {
+	if g.ID == "" && a.auth.Client.ForItself() {
 		capacity.Kind = fhir.CapacitySystem
 	}
 	return audit.Event{

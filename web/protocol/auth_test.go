@@ -189,6 +189,22 @@ func TestAssertionIsSingleUse(t *testing.T) {
 	w.expect("again", w.request("/token", refused), 401, "invalid_client")
 }
 
+// SMART SYM-02: a secret gives client_credentials to no client but the one whose
+// registration says so, and to that one nothing else.
+func TestSecretForItself(t *testing.T) {
+	w := newWorld(t)
+	form := backendForm("system/Patient.rs")
+	a := w.request("/token", form, basic("legacy", secretB))
+	if a.status != 200 || a.str("scope") != "system/Patient.rs" || a.str("refresh_token") != "" {
+		t.Fatal(a.raw)
+	}
+	w.expect("wrong secret", w.request("/token", form, basic("legacy", "x")), 401, "invalid_client")
+	w.expect("another client", w.request("/token", form, basic("web", secretA)), 400, "unauthorized_client")
+	w.expect("a code", w.request("/token", codeForm(w.code(w.grantOf("legacy"))), basic("legacy", secretB)), 400, "unauthorized_client")
+	w.change("legacy", func(c *oauth.Client) { c.SecretForItself = false })
+	w.expect("switched off", w.request("/token", form, basic("legacy", secretB)), 400, "unauthorized_client")
+}
+
 // SMART ASY-01: an asymmetric client names itself only by its assertion, for
 // code and refresh alike; it gets an id_token at refresh when registered so.
 func TestAsymmetricClient(t *testing.T) {

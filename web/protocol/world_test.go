@@ -197,6 +197,7 @@ func (w *world) clients() {
 		{ID: "other", Kind: oauth.ClientSymmetric, RedirectURIs: redirect, Scopes: app, SecretHashes: []string{clientauth.SecretHash(h, secretB)}},
 		{ID: "keyed", Kind: oauth.ClientAsymmetric, RedirectURIs: redirect, Scopes: app, JWKS: jwks, RefreshIDToken: true},
 		{ID: "backend", Kind: oauth.ClientBackend, Scopes: "system/Patient.rs system/Observation.read system/Observation.rs?category=laboratory", JWKS: jwks},
+		{ID: "legacy", Kind: oauth.ClientSymmetric, Scopes: "system/Patient.rs", SecretForItself: true, SecretHashes: []string{clientauth.SecretHash(h, secretB)}},
 		{ID: "auditor", Kind: oauth.ClientBackend, Scopes: "system/*.rs", JWKS: jwks, Introspect: true},
 	} {
 		c.Tenant = tenant
