@@ -9,7 +9,6 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
-	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 )
