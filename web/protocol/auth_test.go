@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/limit"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 )
@@ -287,4 +289,24 @@ func TestKeysByURL(t *testing.T) {
 	if clientauth.AssertionType != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
 		t.Error("the assertion type changed")
 	}
+}
+
+// SE-15: a client that asks too often is told when to come back. It was
+// authenticated first, so nobody can use up another's share, and the refusal
+// writes nothing.
+func TestClientLimit(t *testing.T) {
+	w := newWorld(t)
+	w.store.over = errs.Wrap(&limit.Exceeded{After: 1500 * time.Millisecond}, errs.RateLimited, "too-many-requests", "Wait.")
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}}
+	w.expect("wrong secret", w.request("/token", form, basic("web", "x")), 401, "invalid_client")
+	before := len(w.store.rows.events)
+	a := w.request("/token", form, basic("web", secretA))
+	w.expect("over", a, 429, "slow_down")
+	if got := a.header.Get("Retry-After"); got != "2" {
+		t.Errorf("Retry-After: %q", got)
+	}
+	if len(w.store.rows.events) != before {
+		t.Error("the refusal was written")
+	}
+	w.expect("a public client, who is only named", w.request("/token", with(form, "client_id", "public")), 400, "invalid_grant")
 }

@@ -44,7 +44,11 @@ type fake struct {
 	listed int
 	// fail, when set, is the error of every transaction.
 	fail error
+	// over, when set, is what the limit of a client answers.
+	over error
 }
+
+func (f *fake) admit(context.Context, string, string) error { return f.over }
 
 func newFake() *fake {
 	return &fake{rows: rows{

@@ -161,7 +161,7 @@ func newWorld(t *testing.T) *world {
 		Ender: &oauth.Connections{Clock: w.clock, Consents: w.store},
 	})
 	auth := &clientauth.Authenticator{
-		Clients: w.store, Hashers: w.ring, Clock: w.clock,
+		Clients: w.store, Hashers: w.ring, Clock: w.clock, Admit: w.store.admit,
 		Keys: clientauth.NewFetcher(clientauth.FetcherConfig{Clock: w.clock, Dev: true}),
 	}
 	d := protocol.Deps{
