@@ -72,6 +72,7 @@ type Store struct {
 	migrations fs.FS
 	told       tellers
 	journal    Journal
+	counts     counts
 
 	// tending guards what the journal has and the store does not note yet.
 	tending sync.Mutex
@@ -136,6 +137,7 @@ const (
 func (s *Store) inTx(ctx context.Context, fn func(*ports) error) error {
 	eager := false
 	for try := 1; ; try++ {
+		s.counts.tries.Add(1)
 		err := s.attempt(ctx, eager, fn)
 		if unanswered(err) && !eager {
 			eager = true
@@ -149,8 +151,12 @@ func (s *Store) inTx(ctx context.Context, fn func(*ports) error) error {
 			continue
 		}
 		if try == maxTries || !retryable(err) || !pause(ctx, try) {
+			if err != nil {
+				s.counts.failures.Add(1)
+			}
 			return err
 		}
+		s.counts.retries.Add(1)
 	}
 }
 

@@ -33,6 +33,8 @@ type Deps struct {
 	Log      *slog.Logger
 	// HSTS says that the public URL is https.
 	HSTS bool
+	// Observer is told about every request.
+	Observer Observer
 }
 
 // New validates the routes and joins them. Errors: every fault of every
@@ -57,17 +59,19 @@ func New(d Deps) (http.Handler, error) {
 		if rt.Method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
-		router.Handle(d.Base.Path(rt.Path), rt.Handler).Methods(methods...)
+		// Without the tenant: what is slow for one is slow for all.
+		router.Handle(d.Base.Path(rt.Path), metered(d.Observer.Metrics.Route(rt.Method, rt.Path), rt.Handler)).Methods(methods...)
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
+	d.Gateway = metered(d.Observer.Metrics.Route("any", "fhir"), d.Gateway)
 	router.NotFoundHandler = d.NotFound
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", strings.Join(taken(router, *r), ", "))
 		d.Failed(w, r, errs.New(errs.NotSupported, "method-not-allowed", "This address does not take that method."))
 	})
-	return d.wrap(d.split(router)), nil
+	return d.Observer.watch(d.Observer.Metrics.Route("any", "none"), d.wrap(d.split(router)), d.IDs.ID), nil
 }
 
 // taken lists the methods that an address takes (RFC 9110 §15.5.6).
@@ -109,9 +113,8 @@ func RequestID(r *http.Request) string {
 
 // wrap gives each request an id and turns a panic into an error page: one
 // request's fault must not take the others with it.
-func (d *Deps) wrap(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := d.IDs.ID()
+func (d *Deps) wrap(next http.Handler) func(http.ResponseWriter, *http.Request, string) {
+	return func(w http.ResponseWriter, r *http.Request, id string) {
 		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 		h := w.Header()
 		h.Set("X-Request-Id", id)
@@ -131,5 +134,5 @@ func (d *Deps) wrap(next http.Handler) http.Handler {
 			d.Failed(w, r, errs.New(errs.Internal, "unexpected", "An unexpected error occurred."))
 		}()
 		next.ServeHTTP(w, r)
-	})
+	}
 }

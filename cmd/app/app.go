@@ -15,6 +15,7 @@ import (
 	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/limit"
+	"github.com/mandate-health/mandate/internal/telemetry"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/internal/tlsconf"
 	"github.com/mandate-health/mandate/internal/txn"
@@ -73,6 +74,9 @@ type App struct {
 	// tls is nil where TLS ends before this server.
 	tls   *tlsconf.Server
 	ready *health.Readiness
+	// metrics and tracer are nil unless asked for.
+	metrics *telemetry.Metrics
+	tracer  *telemetry.Tracer
 }
 
 // reached is what is known only once the listeners are open.

@@ -3,12 +3,12 @@ package app
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/mandate-health/mandate/internal/config"
+	"github.com/mandate-health/mandate/internal/telemetry"
 )
 
 // configured is a command that takes the settings of the server, from the
@@ -39,7 +39,7 @@ func (c *configured) load(s *streams) (*config.Loaded, error) {
 	}
 	loaded, err := config.Load(&c.Settings, config.Sources{File: c.ConfigFile, Environ: os.Environ(), Given: s.given})
 	c.Settings.Out = s.out
-	c.Settings.Log = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	c.Settings.Log = telemetry.NewLogger(s.err, c.Settings.Logging)
 	for _, w := range loaded.Warnings {
 		c.Settings.Log.WarnContext(s.ctx, "configuration", "remark", w)
 	}
@@ -65,6 +65,7 @@ type configPrint struct {
 
 type configExample struct {
 	Markdown bool `hidden:"" help:"Print the table of the documentation."`
+	Metrics  bool `hidden:"" help:"Print the table of the metrics."`
 }
 
 // Run checks the configuration.
@@ -88,9 +89,12 @@ func (c *configPrint) Run(s *streams) error {
 
 // Run prints the example.
 func (c *configExample) Run(s *streams) error {
-	if c.Markdown {
+	switch {
+	case c.Metrics:
+		telemetry.WriteMarkdown(s.out, metricNames())
+	case c.Markdown:
 		config.Markdown(s.out, &Config{})
-	} else {
+	default:
 		config.Example(s.out, &Config{})
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/limit"
 	"github.com/mandate-health/mandate/internal/notify/webhook"
+	"github.com/mandate-health/mandate/internal/telemetry"
 	"github.com/mandate-health/mandate/internal/tlsconf"
 )
 
@@ -75,6 +76,10 @@ type Config struct {
 	Audit     AuditConfig    `embed:"" section:"audit"`
 	Notify    webhook.Config `embed:"" section:"notify"`
 	Limits    limit.Config   `embed:"" section:"limits"`
+
+	Logging telemetry.LogConfig     `embed:"" section:"log"`
+	Metrics telemetry.MetricsConfig `embed:"" section:"metrics"`
+	Trace   telemetry.TraceConfig   `embed:"" section:"trace"`
 
 	Backup BackupConfig `embed:"" section:"backup"`
 

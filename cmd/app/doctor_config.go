@@ -83,6 +83,19 @@ func (d *doctor) configChecks() []health.Check {
 		ask("config-drain", "whether a balancer has time to turn away at the end", "set http.drain_delay to two of its intervals", func() health.Finding {
 			return health.Wish(c.HTTP.DrainDelay > 0 || c.Dev, "%s of 503 before the listener closes", c.HTTP.DrainDelay)
 		}),
+		ask("config-log-level", "whether the log tells more than operation needs", "set log.level to info", func() health.Finding {
+			return health.Wish(c.Logging.Level != "debug", "%s", c.Logging.Level)
+		}),
+		ask("config-log-identifiers", "whether ids of people and clients stand in the log", "set log.identifiers to hash", func() health.Finding {
+			return health.Wish(c.Logging.Identifiers != "plain", "%s", c.Logging.Identifiers)
+		}),
+		ask("config-metrics-listen", "who can read the metrics", "listen on loopback, or in the operators' network only", func() health.Finding {
+			return health.Wish(c.Metrics.Listen == "" || loopback(c.Metrics.Listen), "listener %q", c.Metrics.Listen)
+		}),
+		ask("config-trace-endpoint", "whether traces travel in the clear", "use https for trace.endpoint", func() health.Finding {
+			u, err := url.Parse(c.Trace.Endpoint)
+			return health.Wish(c.Trace.Endpoint == "" || err == nil && (u.Scheme == "https" || loopback(net.JoinHostPort(u.Hostname(), "0"))), "traces to %q", c.Trace.Endpoint)
+		}),
 		ask("config-plain-listener", "whether a plain listener leads browsers to https", "set http.redirect_listen where no proxy does it", func() health.Finding {
 			return health.Note("plain listener: %q", c.HTTP.RedirectListen)
 		}),

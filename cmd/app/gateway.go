@@ -66,7 +66,7 @@ func (t *tenant) gateway() http.Handler {
 		Upstream: t.record, Owned: &fhirapi.Service{
 			File: t.consents, Consents: t.store, Relations: t.store, Log: fhirapi.Log{Events: t.store, Names: t.auditNames()},
 		},
-		Validator: t.codec, Recorder: t.queue, Origins: origins{t.store}, Problems: t.problem,
+		Validator: t.codec, Recorder: counted{t.queue, t.metrics}, Origins: origins{t.store}, Problems: t.problem,
 		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, Log: t.log,
 	})
 }

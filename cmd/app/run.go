@@ -145,6 +145,10 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 	// Requests in flight still record, so the queue outlives the servers.
 	defer a.drain()
 	defer servers.stop()
+	if err := a.openTelemetry(ctx, servers); err != nil {
+		return err
+	}
+	defer a.closeTelemetry()
 	var dev *development
 	if a.cfg.Dev {
 		if dev, err = a.startDevelopment(ctx, main.Addr(), &at, servers); err != nil {

@@ -99,7 +99,7 @@ func (t *tenant) pinReports() route.Route {
 	return route.Route{
 		Method: "POST", Path: protocol.PinReportsPath, Auth: route.None, PHI: route.NoPHI, Limit: "reports", Owner: ownerProtocol,
 		Reason:  "an app that met an unknown key can prove nothing (SE-11)",
-		Handler: protocol.PinReports(t.problem, t.log, func() {}),
+		Handler: protocol.PinReports(t.problem, t.log, t.metrics.PinReport),
 	}
 }
 

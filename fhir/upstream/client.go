@@ -15,6 +15,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/view"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/telemetry"
 )
 
 // MaxBody is the largest answer, in bytes, that is read into memory.
@@ -97,6 +98,7 @@ func (c *Client) Do(ctx context.Context, method, pathAndQuery string, header htt
 	for k, v := range header {
 		req.Header[k] = v
 	}
+	telemetry.Propagate(ctx, req.Header)
 	if req.Header.Get("Accept") == "" {
 		req.Header.Set("Accept", "application/fhir+json")
 	}

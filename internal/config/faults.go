@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 )
 
@@ -98,4 +99,10 @@ func suggestion(unknown string, known []string) string {
 		return ". Did you mean " + k + "?"
 	}
 	return ""
+}
+
+// HostPort reports whether a text is an address to listen on.
+func HostPort(text string) bool {
+	_, _, err := net.SplitHostPort(text)
+	return err == nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/telemetry"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
@@ -41,6 +42,8 @@ type Deps struct {
 	// proxies, and the id of the request, for audit; nil takes the address of
 	// the connection.
 	Origin func(r *http.Request) (network, requestID string)
+	// Metrics counts token requests; nil counts nothing.
+	Metrics *telemetry.Metrics
 }
 
 func (d Deps) origin(r *http.Request) (string, string) {
@@ -122,10 +125,12 @@ func Token(d Deps) http.Handler {
 			return
 		}
 		if err != nil {
+			d.Metrics.Token("", err)
 			d.refuse(w, r, a, err)
 			return
 		}
 		answer, err := d.Endpoint.Token(r.Context(), a.call())
+		d.Metrics.Token(a.form.Get("grant_type"), err)
 		if err != nil {
 			d.Problem.OAuth(w, r, err)
 			return
