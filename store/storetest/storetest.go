@@ -105,7 +105,10 @@ func promises() []section {
 // for each call.
 func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 	for _, section := range slices.Concat(rooms(), keySections(), backups(), promises()) {
-		t.Run(section.name, func(t *testing.T) { section.run(t, migrated(t, open(t))) })
+		t.Run(section.name, func(t *testing.T) {
+			t.Parallel()
+			section.run(t, migrated(t, open(t)))
+		})
 	}
 	// What looks behind the ports.
 	for name, run := range map[string]func(t *testing.T, e store.Engine){
