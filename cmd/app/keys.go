@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/keys/kms"
 	"github.com/mandate-health/mandate/internal/keys/local"
 )
 
@@ -20,7 +21,7 @@ import (
 type KeySettings struct {
 	// Keys is KIND:PLACE, one of keyProviders; empty means a file beside the
 	// data folder.
-	Keys string `name:"keys" help:"Where key-encryption keys are: file:PATH (left out: a file beside the data folder)." placeholder:"KIND:PLACE"`
+	Keys string `name:"keys" help:"Where key-encryption keys are: file:PATH (left out: a file beside the data folder) or vault:https://HOST:8200/MOUNT/KEY?token_file=PATH." placeholder:"KIND:PLACE"`
 	// AcceptFileKeys allows a key file outside of development.
 	AcceptFileKeys bool `name:"accept-file-keys" help:"Serve with key-encryption keys in a file. Whoever copies this machine's disk can then read everything."`
 	// UnsealShares are files with shares of a split key file.
@@ -52,6 +53,7 @@ type keyProvider struct {
 func keyProviders() []keyProvider {
 	return []keyProvider{
 		{"file", true, openKeyFile},
+		{"vault", false, openVault},
 	}
 }
 
@@ -97,6 +99,15 @@ func openKeys(ctx context.Context, cfg Config, c clock.Clock, create bool) (keys
 		return nil, err
 	}
 	return p.open(ctx, keyPlace{place: place, create: create, settings: cfg.KeySettings, clock: c, in: os.Stdin, out: os.Stderr})
+}
+
+// openVault opens a key of a Vault transit engine.
+func openVault(_ context.Context, p keyPlace) (keys.Provider, error) {
+	cfg, err := kms.ParseVault(p.place)
+	if err != nil {
+		return nil, err
+	}
+	return kms.NewVault(cfg), nil
 }
 
 // openKeyFile opens a key file, with shares when it is split.
