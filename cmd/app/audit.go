@@ -25,11 +25,11 @@ type AuditConfig struct {
 	// Syslog is the receiver of every event, over TLS (RFC 5425).
 	Syslog string `name:"audit-syslog" help:"Send every audit event to this syslog receiver over TLS (RFC 5424, RFC 5425)." placeholder:"HOST:PORT"`
 	// SyslogCA verifies it; SyslogCert and SyslogKey are shown to it.
-	SyslogCA   string `name:"audit-syslog-ca" key:"syslog_ca_file" help:"PEM file with the authorities that the receiver's certificate must come from; empty means those of the machine." placeholder:"FILE" type:"existingfile"`
+	SyslogCA   string `name:"audit-syslog-ca" key:"syslog_ca_file" help:"PEM file with the receiver's authorities; empty means the machine's." placeholder:"FILE" type:"existingfile"`
 	SyslogCert string `name:"audit-syslog-cert" key:"syslog_cert_file" help:"PEM file with the client certificate to show to the receiver." placeholder:"FILE" type:"existingfile"`
 	SyslogKey  string `name:"audit-syslog-key" key:"syslog_key_file" help:"PEM file with its private key." placeholder:"FILE" type:"existingfile"`
 	// Skew is by how much a node's clock may be wrong before an alert.
-	Skew time.Duration `name:"audit-clock-skew" default:"2s" help:"By how much a node's clock may differ from the database's or another node's before an alert (default ${default})." placeholder:"TIME"`
+	Skew time.Duration `name:"audit-clock-skew" default:"2s" help:"How far a node's clock may be off before an alert (default ${default})." placeholder:"TIME"`
 }
 
 func (c AuditConfig) validate(f *config.Faults) {

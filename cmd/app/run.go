@@ -191,6 +191,9 @@ func (a *App) drain() {
 	if err := a.queue.Close(ctx); err != nil {
 		a.log.Error("audit queue not drained", "err", err)
 	}
+	if err := a.audit.sealer.Finish(ctx); err != nil {
+		a.log.Warn("the last audit events are sealed at the next start", "err", err)
+	}
 }
 
 // registerFiles registers the clients of --client files.

@@ -88,6 +88,14 @@ func sealing(t *testing.T, s *store.Store) {
 		equal(t, []any{st.Lost, st.Oldest.IsZero()}, []any{int64(0), true})
 	}
 
+	// What was written before a stop is sealed on the way out, or waits.
+	must(t, s.AppendAudit(ctx, event("last", now.Add(time.Second))))
+	equal(t, []int64{verify(t, s).Pending, verify(t, s).Faults}, []int64{1, 0})
+	must(t, sealer(s, now).Finish(ctx))
+	equal(t, verify(t, s).Pending, int64(1))
+	must(t, second.Finish(ctx))
+	equal(t, verify(t, s).Pending, int64(0))
+
 	// The sweep finds what was committed behind the passes.
 	must(t, s.AppendAudit(ctx, event("behind", now.Add(-10*time.Minute))))
 	equal(t, got(second.Pass(ctx))(t), 0)
@@ -185,7 +193,8 @@ func Tampering(t *testing.T, open func(t *testing.T) (store.Engine, SQL)) {
 		"a broken body": {[]string{"UPDATE audit_event SET body = (SELECT checkpoint FROM audit_tree) WHERE id = " + at(7)}, []string{"changed " + id(7)}},
 		"a row less":    {[]string{"DELETE FROM audit_event WHERE id = " + at(300)}, []string{"removed " + id(300)}},
 		"two rows less": {[]string{"DELETE FROM audit_event WHERE id IN (" + at(300) + "," + at(301) + ")"}, []string{"removed " + id(300), "removed " + id(301)}},
-		"a row more":    {[]string{"INSERT INTO audit_event (" + columns + ") SELECT tenant, 'forged', " + columnsBehindID + " FROM audit_event WHERE id = " + at(9)}, []string{"added forged"}},
+		"a row more": {[]string{"INSERT INTO audit_event (" + columns + ") SELECT tenant, 'forged', " + columnsBehindID +
+			" FROM audit_event WHERE id = " + at(9)}, []string{"added forged"}},
 		"two rows swapped": {[]string{
 			"UPDATE audit_event SET id = 'x' WHERE id = " + at(3), "UPDATE audit_event SET id = " + at(3) + " WHERE id = " + at(4),
 			"UPDATE audit_event SET id = " + at(4) + " WHERE id = 'x'"}, []string{"changed " + id(3), "changed " + id(4)}},
