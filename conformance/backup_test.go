@@ -112,6 +112,7 @@ func TestRestoredBackup(t *testing.T) {
 			from, to := places(k)
 			story := k.lose(t, from)
 			k.tampered(t, to)
+			k.halfway(t, to)
 			works(t, k.restore(to, "--revocation-journal", k.journal)...)
 			k.drill(t)
 			offset := filepath.Join(k.dir, "offset")
@@ -258,6 +259,25 @@ func (k *keeper) tampered(t *testing.T, to string) {
 		refused(t, says, damaged...)
 	}
 	k.cutJournal(t, to, with)
+}
+
+// halfway stops a restore after loading, for want of the right keys: the store
+// must not be served, and the restore goes on where it stopped.
+func (k *keeper) halfway(t *testing.T, to string) {
+	t.Helper()
+	wrong := k.restore(to, "--revocation-journal", k.journal)
+	wrong[6] = "file:" + filepath.Join(shared.dir, "kek.json")
+	if code, out := command(t, wrong...); code != 1 {
+		t.Errorf("restored with the keys of another store: %s", out)
+	}
+	s, err := start(filepath.Join(filepath.Base(k.dir), "too-early"), append(storeAt(to), "--keys", k.kek)...)
+	if err == nil {
+		k.kill(t, s)
+		t.Fatal("a half restored store was served")
+	}
+	if !strings.Contains(err.Error(), "being restored") {
+		t.Error(err)
+	}
 }
 
 // cutJournal changes and cuts a copy of the journal.

@@ -119,8 +119,12 @@ func (s *Store) migrateTo(ctx context.Context, schema []int64) error {
 	}, nil)
 }
 
-// loadBatch is how many rows one statement inserts.
-const loadBatch = 100
+// How many values one statement inserts at most. SQLite looks each one up by its
+// name among the others; PostgreSQL answers each statement over the network.
+const (
+	loadValues        = 100
+	loadValuesNetwork = 4000
+)
 
 // loader inserts the rows of a backup (backup.Visitor).
 type loader struct {
@@ -128,6 +132,8 @@ type loader struct {
 	ports *ports
 	known []backup.Table
 	table backup.Table
+	// batch is how many rows of this table one statement inserts.
+	batch int
 	rows  int
 	args  []any
 }
@@ -146,7 +152,11 @@ func (l *loader) Table(t backup.Table) error {
 			return errSchema(t.Name)
 		}
 	}
-	l.table, l.rows, l.args = t, 0, l.args[:0]
+	l.table, l.rows, l.args, l.batch = t, 0, l.args[:0], loadValues
+	if l.ports.dialect.Name == "postgres" {
+		l.batch = loadValuesNetwork
+	}
+	l.batch = max(1, l.batch/len(t.Columns))
 	return nil
 }
 
@@ -159,7 +169,7 @@ func errSchema(table string) error {
 func (l *loader) Row(values []any) error {
 	l.rows++
 	l.args = append(l.args, values...)
-	if l.rows < loadBatch {
+	if l.rows < l.batch {
 		return nil
 	}
 	return l.flush()

@@ -19,7 +19,7 @@ import (
 type BackupConfig struct {
 	// Key is the writer key; To the folder for scheduled backups, empty makes
 	// none.
-	Key       string        `name:"backup-key" key:"key_file" help:"Writer key for backups and the revocation journal; see mandate backup keygen." placeholder:"FILE" type:"existingfile"`
+	Key       string        `name:"backup-key" key:"key_file" help:"Writer key for backups and the revocation journal; see mandate backup keygen." type:"existingfile"`
 	To        string        `name:"backup-to" key:"to" help:"Folder that gets a backup at intervals, best a mounted share of another machine." placeholder:"DIR"`
 	Every     time.Duration `name:"backup-every" key:"every" default:"24h" help:"Time between scheduled backups (default ${default})."`
 	Keep      int           `name:"backup-keep" key:"keep" default:"30" help:"Number of newest backups that stay; 0 keeps all (default ${default})."`
@@ -118,7 +118,8 @@ func (a *App) settleJournal(ctx context.Context) error {
 	if a.journal == nil {
 		heads, err := a.store.JournalHeads(ctx)
 		if err == nil && len(heads) > 0 {
-			a.log.WarnContext(ctx, "this store has a revocation journal, and this server was started without it: a backup restored later would not know what is revoked now", "setting", "backup.revocation_journal")
+			a.log.WarnContext(ctx, "started without the revocation journal of this store: a restore would not know what is revoked now",
+				"setting", "backup.revocation_journal")
 		}
 		return err
 	}

@@ -167,6 +167,7 @@ func (d *doctor) checks() []health.Check {
 	return slices.Concat(
 		d.configChecks(),
 		d.keyChecks(),
+		d.backupChecks(),
 		d.hostChecks(),
 		tlsconf.Checks(d.cfg.Transport, d.cfg.PublicURL, d.clock),
 		d.publicChecks(),

@@ -77,7 +77,7 @@ func (c *backupDrill) sign(s *streams, key backup.ReaderKey, report drillReport)
 	if err != nil {
 		return explain(err)
 	}
-	f, err := os.OpenFile(c.Evidence, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	f, err := os.OpenFile(c.Evidence, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
 	if err == nil {
 		_, err = f.Write(append(text, '\n'))
 		if e := f.Close(); err == nil {

@@ -146,7 +146,8 @@ func (p *replay) row(ctx context.Context, tx store.Tx, e journal.Entry) (bool, e
 	case journal.SigningKey:
 		return p.signingKey(ctx, tx, e, now)
 	}
-	return false, errs.New(errs.Unprocessable, "revocation-unknown", "The revocation journal holds a kind of revocation that this program does not know: "+string(e.Kind)+". Restore with a newer version.")
+	return false, errs.New(errs.Unprocessable, "revocation-unknown",
+		"The revocation journal holds a kind of revocation that this program does not know: "+string(e.Kind)+". Restore with a newer version.")
 }
 
 func (p *replay) signingKey(ctx context.Context, tx store.Tx, e journal.Entry, now time.Time) (bool, error) {

@@ -48,7 +48,8 @@ type Kept struct {
 func OpenFolder(place string, immutable bool) (Folder, error) {
 	if scheme, _, found := strings.Cut(place, "://"); found {
 		return Folder{}, errs.New(errs.Invalid, "backup-place-unsupported", fmt.Sprintf(
-			"%s:// is not offered. Give a folder, such as a mounted share with snapshots or object lock, and let a tool of the store copy the files onward: they are encrypted and signed.", scheme))
+			"%s:// is not offered. Give a folder, such as a mounted share with snapshots or object lock,"+
+				" and let a tool of the store copy the files onward: they are encrypted and signed.", scheme))
 	}
 	info, err := os.Stat(place)
 	if err != nil || !info.IsDir() {
@@ -73,7 +74,8 @@ func (f Folder) Put(h Header, write func(io.Writer) error) (Kept, error) {
 	if err != nil {
 		return Kept{}, f.unwritable(err)
 	}
-	defer os.Remove(temporary)
+	// After publishing it is gone already; what stays the next sweep takes.
+	defer func() { _ = os.Remove(temporary) }()
 	out := bufio.NewWriterSize(file, 1<<20)
 	err = write(out)
 	if e := out.Flush(); err == nil && e != nil {

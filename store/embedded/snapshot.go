@@ -23,7 +23,7 @@ func (e *Engine) Snapshot(ctx context.Context, fn func(store.Conn) error) error 
 	if err != nil {
 		return translate(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // a read loses nothing
 	if _, err := conn.ExecContext(ctx, "BEGIN DEFERRED"); err != nil {
 		return translate(err)
 	}
