@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"net"
 	"sync/atomic"
 
 	"github.com/mandate-health/mandate/audit"
@@ -75,8 +76,9 @@ type App struct {
 	tls   *tlsconf.Server
 	ready *health.Readiness
 	// metrics and tracer are nil unless asked for.
-	metrics *telemetry.Metrics
-	tracer  *telemetry.Tracer
+	metrics         *telemetry.Metrics
+	metricsListener net.Listener
+	tracer          *telemetry.Tracer
 }
 
 // reached is what is known only once the listeners are open.

@@ -145,7 +145,7 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 	// Requests in flight still record, so the queue outlives the servers.
 	defer a.drain()
 	defer servers.stop()
-	if err := a.openTelemetry(ctx, servers); err != nil {
+	if err := a.openTelemetry(ctx); err != nil {
 		return err
 	}
 	defer a.closeTelemetry()
@@ -164,6 +164,7 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 			return explain(err)
 		}
 	}
+	a.serveMetrics(ctx, servers)
 	if err := a.redirect(ctx, servers); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // openTelemetry opens the listener of the metrics and the way to the collector
 // of traces, where they are asked for.
-func (a *App) openTelemetry(ctx context.Context, servers *group) (err error) {
+func (a *App) openTelemetry(ctx context.Context) (err error) {
 	if a.tracer, err = telemetry.NewTracer(ctx, a.cfg.Trace, Version); err != nil {
 		return explain(err)
 	}
@@ -25,15 +25,20 @@ func (a *App) openTelemetry(ctx context.Context, servers *group) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w. Choose another with --metrics-listen", a.cfg.Metrics.Listen, err)
 	}
-	a.metrics = telemetry.NewMetrics(Version)
-	if err := a.metrics.Add(a.gauges()); err != nil {
-		return err
+	a.metricsListener, a.metrics = l, telemetry.NewMetrics(Version)
+	return a.metrics.Add(a.gauges())
+}
+
+// serveMetrics answers on that listener. The gauges read the rooms, which must
+// be built.
+func (a *App) serveMetrics(ctx context.Context, servers *group) {
+	if a.metricsListener == nil {
+		return
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", a.metrics.Handler())
-	servers.start(l, mux, nil)
-	a.log.InfoContext(ctx, "metrics", "at", "http://"+l.Addr().String()+"/metrics")
-	return nil
+	servers.start(a.metricsListener, mux, nil)
+	a.log.InfoContext(ctx, "metrics", "at", "http://"+a.metricsListener.Addr().String()+"/metrics")
 }
 
 // gauges lists what is read when somebody asks for the metrics. A room that
