@@ -104,7 +104,7 @@ func (b Baseline) Drift(facts map[string]string) []Result {
 	for _, key := range keys {
 		was, before := b.Facts[key]
 		is, now := facts[key]
-		text := ""
+		var text string
 		switch {
 		case !now:
 			text = fmt.Sprintf("was %s, is no fact any more", was)

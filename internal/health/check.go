@@ -36,7 +36,7 @@ type Finding struct {
 	Text     string
 }
 
-// Good, Note, Warn, Fail and Unseen make findings.
+// Good makes a finding of what is as it should be.
 func Good(format string, args ...any) Finding { return Finding{Fine, fmt.Sprintf(format, args...)} }
 
 // Note makes a finding that asks for nothing.

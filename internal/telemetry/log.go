@@ -35,7 +35,7 @@ type Class int
 
 // The classes. What has none is not shown.
 const (
-	unclassified Class = iota
+	_ Class = iota
 	// Open values are shown, after what looks like a secret was taken out.
 	Open
 	// Identifier values are shown as the settings say.
