@@ -3,6 +3,8 @@ package audit
 import (
 	"strings"
 	"time"
+
+	"github.com/mandate-health/mandate/fhir"
 )
 
 // Class groups kinds of events for retention.
@@ -40,7 +42,6 @@ func ClassOf(k Kind) Class {
 const (
 	detailClass  = "class"
 	detailBefore = "before"
-	detailCount  = "count"
 )
 
 // Erasure gives the event that records that bodies of a class, older than
@@ -50,10 +51,14 @@ func Erasure(tenant string, c Class, before, now time.Time) Event {
 		Detail: map[string]string{detailClass: string(c), detailBefore: before.UTC().Format(time.RFC3339Nano)}}
 }
 
-// Shredding gives the event that records that the key of a patient's data was
-// destroyed: the bodies of that patient's events can no longer be opened.
-func Shredding(tenant, patient string, now time.Time) Event {
-	return Event{Tenant: tenant, Time: now, Kind: AuditErased, Action: "D", Outcome: Success, Reason: "key-destroyed", Patient: patient}
+// Shredding gives the event that records that the key of a patient's data is
+// destroyed: the bodies of that patient's events up to then can no longer be
+// opened. The patient stands as the resource, so that the event itself is not
+// under that key.
+func Shredding(tenant, patient string, until, now time.Time) Event {
+	return Event{Tenant: tenant, Time: now, Kind: AuditErased, Action: "D", Outcome: Success, Reason: "key-destroyed",
+		Resource: fhir.Reference{Type: "Patient", ID: patient},
+		Detail:   map[string]string{detailBefore: until.UTC().Format(time.RFC3339Nano)}}
 }
 
 // erasure is a record of a lawful loss of bodies.
@@ -71,7 +76,10 @@ func readErasures(events []Event) []erasure {
 		if e.Kind != AuditErased {
 			continue
 		}
-		r := erasure{id: e.ID, class: Class(e.Detail[detailClass]), patient: e.Patient, before: e.Time}
+		r := erasure{id: e.ID, class: Class(e.Detail[detailClass]), before: e.Time}
+		if e.Resource.Type == "Patient" {
+			r.patient = e.Resource.ID
+		}
 		if text := e.Detail[detailBefore]; text != "" {
 			before, err := time.Parse(time.RFC3339Nano, text)
 			if err != nil {
@@ -87,11 +95,11 @@ func readErasures(events []Event) []erasure {
 // covers reports whether the record says that the body of e was erased: by
 // class and age, or all of a patient.
 func (r *erasure) covers(e Event) bool {
-	if ClassOf(e.Kind) == ClassAudit || e.Time.After(r.before) {
+	if e.Time.After(r.before) {
 		return false
 	}
 	if r.patient != "" {
 		return e.Patient == r.patient
 	}
-	return r.class == ClassOf(e.Kind)
+	return r.class == ClassOf(e.Kind) && r.class != ClassAudit
 }

@@ -194,3 +194,26 @@ func TestATouchedProofFails(t *testing.T) {
 		}
 	}
 }
+
+// A record of an erasure covers what it names and nothing else.
+func TestErasuresCover(t *testing.T) {
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	old := Event{Kind: FHIRRead, Patient: "rosa", Time: at.Add(-time.Hour)}
+	young, other, login, look := old, old, old, old
+	young.Time, other.Patient, login.Kind, look.Kind = at.Add(2*time.Hour), "ines", LoginFailed, AuditRead
+	aged := readErasures([]Event{Erasure("t", ClassAccess, at, at), {Kind: AuditRead}})
+	shredded := readErasures([]Event{Shredding("t", "rosa", at.Add(time.Hour), at)})
+	for name, c := range map[string]struct{ got, want bool }{
+		"aged": {aged[0].covers(old), true}, "aged, any patient": {aged[0].covers(other), true}, "too young": {aged[0].covers(young), false},
+		"another class": {aged[0].covers(login), false}, "the log itself": {aged[0].covers(look), false},
+		"shredded": {shredded[0].covers(old), true}, "shredded, every kind": {shredded[0].covers(look), true},
+		"another patient": {shredded[0].covers(other), false}, "after the key": {shredded[0].covers(young), false},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %v", name, c.got)
+		}
+	}
+	if len(aged) != 1 {
+		t.Error("any event records an erasure")
+	}
+}
