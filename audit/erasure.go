@@ -64,6 +64,7 @@ func Shredding(tenant, patient string, until, now time.Time) Event {
 // erasure is a record of a lawful loss of bodies.
 type erasure struct {
 	id      string
+	at      time.Time
 	class   Class
 	before  time.Time
 	patient string
@@ -76,7 +77,7 @@ func readErasures(events []Event) []erasure {
 		if e.Kind != AuditErased {
 			continue
 		}
-		r := erasure{id: e.ID, class: Class(e.Detail[detailClass]), before: e.Time}
+		r := erasure{id: e.ID, at: e.Time, class: Class(e.Detail[detailClass]), before: e.Time}
 		if e.Resource.Type == "Patient" {
 			r.patient = e.Resource.ID
 		}

@@ -306,7 +306,8 @@ func (v *verification) finish() {
 		}
 	}
 	for _, e := range v.erasures {
-		if e.used && !v.intact[e.id] {
+		// One that is not sealed yet counts until it should be.
+		if e.used && !v.intact[e.id] && v.sealed.Sub(e.at) >= v.o.Grace {
 			v.report.add(Finding{Fault: ErasedUnlawfully, Seq: -1, ID: e.id, Detail: "bodies are gone by a record that is not sealed as it stands"})
 		}
 	}
