@@ -16,7 +16,11 @@ func TestChecksOfAFreshStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := store.New(engine, store.Options{})
-	defer s.Close()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	before := health.Run(t.Context(), s.Checks())
 	for _, r := range before {
 		if r.ID == "store-migrations" && r.Severity != health.Failing {

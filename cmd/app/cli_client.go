@@ -10,7 +10,7 @@ import (
 
 // clientCommand manages registrations from the command line.
 type clientCommand struct {
-	Add clientAdd `cmd:"" help:"Register the clients of a JSON file, or change them."`
+	Add clientAdd `cmd:"" help:"Register the clients of a JSON file, change them, or enable them again."`
 }
 
 type clientAdd struct {
@@ -40,7 +40,7 @@ func (c *clientAdd) Run(s *streams) error {
 		for _, v := range list {
 			clients = append(clients, v.client(c.Tenant, hasher, a.clock.Now()))
 		}
-		if err := register(s.ctx, a.store, clients); err != nil {
+		if err := register(s.ctx, a.store, clients, true); err != nil {
 			return err
 		}
 		for _, v := range clients {

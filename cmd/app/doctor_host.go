@@ -166,7 +166,7 @@ func (d *doctor) memory() health.Finding {
 	if err := unix.Sysinfo(&s); err != nil {
 		return health.Unseen("the kernel does not tell")
 	}
-	total := uint64(s.Totalram) * uint64(s.Unit)
+	total := s.Totalram * uint64(s.Unit)
 	h := password.New(password.Config{})
 	m, _ := h.Cost()
 	need := uint64(h.Ceiling())*uint64(m)<<10 + 200<<20

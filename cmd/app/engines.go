@@ -6,9 +6,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
-	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/store/embedded"
@@ -21,14 +19,6 @@ const migrationLimit = time.Hour
 
 // reportLimit bounds one query of a report on a replica.
 const reportLimit = time.Minute
-
-// openStore opens the configured engine and brings its schema up to date. The
-// key provider is asked first: without keys there is nothing to serve.
-func openStore(ctx context.Context, cfg Config, c clock.Clock, src ids.Source) (*store.Store, error) {
-	a := &App{cfg: cfg, clock: c, ids: src}
-	err := a.openStore(ctx)
-	return a.store, err
-}
 
 // openStore opens the store of the configuration and what encrypts it. Only
 // development reads what an older version stored unencrypted.

@@ -92,7 +92,9 @@ func printRoutes(ctx context.Context, w io.Writer, asJSON bool) error {
 		return err
 	}
 	defer dir.remove()
-	a := &App{cfg: Config{Dev: true, Data: dir.path, KeySettings: KeySettings{Keys: "file:" + filepath.Join(dir.path, "kek.json")}, Out: io.Discard, Log: discard()}, log: discard(), ids: ids.Source{}, clock: clock.System{}}
+	key := KeySettings{Keys: "file:" + filepath.Join(dir.path, "kek.json")}
+	cfg := Config{Dev: true, Data: dir.path, KeySettings: key, Out: io.Discard, Log: discard()}
+	a := &App{cfg: cfg, log: discard(), ids: ids.Source{}, clock: clock.System{}}
 	if err := a.openStore(ctx); err != nil {
 		return explain(err)
 	}

@@ -128,7 +128,7 @@ func (g *group) wait(ctx context.Context) error {
 	}
 	g.ready.Drain()
 	if g.cfg.DrainDelay > 0 {
-		g.log.Info("draining: not ready any more, still answering", "delay", g.cfg.DrainDelay.String())
+		g.log.InfoContext(context.WithoutCancel(ctx), "draining: not ready any more, still answering", "delay", g.cfg.DrainDelay.String())
 	}
 	timer := time.NewTimer(g.cfg.DrainDelay)
 	defer timer.Stop()

@@ -209,5 +209,5 @@ func (a *App) registerFiles(ctx context.Context) error {
 			clients = append(clients, c.client(a.home.id, a.home.hasher, a.clock.Now()))
 		}
 	}
-	return register(ctx, a.store, clients)
+	return register(ctx, a.store, clients, false)
 }

@@ -207,15 +207,17 @@ func demoKeys(ctx context.Context, st *store.Store, tenant, name string) (devkey
 
 // register stores clients with an audit event each. A client that is there
 // keeps its epoch, and the addresses that another node gave it: two
-// development servers on one database have one registration.
-func register(ctx context.Context, st *store.Store, clients []oauth.Client) error {
+// development servers on one database have one registration. A disabled one
+// stays so unless somebody asks for it by name: a file that is read at every
+// start must not undo what was decided since.
+func register(ctx context.Context, st *store.Store, clients []oauth.Client, asked bool) error {
 	return st.InTx(ctx, func(tx store.Tx) error {
 		for _, c := range clients {
 			have, err := tx.ClientByID(ctx, c.Tenant, c.ID)
 			if err != nil && !errs.Is(err, errs.NotFound) {
 				return err
 			}
-			c.Epoch = have.Epoch
+			c.Epoch, c.Disabled = have.Epoch, have.Disabled && !asked
 			c.RedirectURIs = union(c.RedirectURIs, have.RedirectURIs)
 			c.LaunchURIs = union(c.LaunchURIs, have.LaunchURIs)
 			if err := tx.PutClient(ctx, c); err != nil {

@@ -21,7 +21,6 @@ type vault struct {
 	mu      sync.Mutex
 	tenants []keys.TenantKey
 	data    []keys.DataKey
-	epochs  map[string]int64
 	kept    *keys.Kept
 	reads   int
 }

@@ -32,12 +32,14 @@ func TestCanariesAreWithheld(t *testing.T) {
 	const jwt = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2ln"
 	foreign := errors.New(`could not parse {"name":"Canary Alvarez"}`)
 	for name, write := range map[string]func(*slog.Logger){
-		"unknown key":      func(l *slog.Logger) { l.Info("x", "patient_name", "canary") },
-		"token":            func(l *slog.Logger) { l.Info("x", "why", "bad token "+jwt) },
-		"opaque token":     func(l *slog.Logger) { l.Info("x", "why", "code "+strings.Repeat("canaryCANARY_-", 4)) },
-		"message":          func(l *slog.Logger) { l.Info("GET /authorize?login_hint=canary&x=1 failed for " + jwt) },
+		"unknown key":  func(l *slog.Logger) { l.Info("x", "patient_name", "canary") },
+		"token":        func(l *slog.Logger) { l.Info("x", "why", "bad token "+jwt) },
+		"opaque token": func(l *slog.Logger) { l.Info("x", "why", "code "+strings.Repeat("canaryCANARY_-", 4)) },
+		"message": func(l *slog.Logger) {
+			l.Info("GET /authorize?login_hint=canary&x=1 failed for eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2ln")
+		},
 		"database URL":     func(l *slog.Logger) { l.Info("x", "why", "postgres://canary:canary@db/x") },
-		"peer":             func(l *slog.Logger) { l.Info("http: TLS handshake error from 192.0.2.77:4711: canary"[:52]) },
+		"peer":             func(l *slog.Logger) { l.Info("http: TLS handshake error from 192.0.2.77:4711: cana") },
 		"e-mail":           func(l *slog.Logger) { l.Info("x", "why", "mail to canary@example.org") },
 		"foreign error":    func(l *slog.Logger) { l.Info("x", "err", foreign) },
 		"wrapped error":    func(l *slog.Logger) { l.Info("x", "err", errs.Wrap(foreign, errs.Internal, "a-code", "A sentence.")) },

@@ -137,9 +137,8 @@ func dial(address string, conf *tls.Config) (tls.ConnectionState, error) {
 	if err != nil {
 		return tls.ConnectionState{}, err
 	}
-	defer c.Close()
 	_, err = c.Read(make([]byte, 5))
-	return c.ConnectionState(), err
+	return c.ConnectionState(), errors.Join(err, c.Close())
 }
 
 func open(t *testing.T, dir string, c clock.Clock, log *lines) *tlsconf.Server {

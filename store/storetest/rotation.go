@@ -142,7 +142,9 @@ func shredding(t *testing.T, e store.Engine) {
 	equal(t, []any{len(events), events[0].Detail["erased"], events[0].Patient}, []any{1, "true", "rosa"})
 	must(t, a.StartReseal(ctx, tenant, c.Now()))
 	c.Advance(3 * keys.Announce)
-	equal(t, got(a.Reseal(ctx))(t) || got(a.Reseal(ctx))(t), true)
+	if done := got(a.Reseal(ctx))(t); !done {
+		equal(t, got(a.Reseal(ctx))(t), true)
+	}
 	_, err = a.custodian.Shred(ctx, tenant, keys.SubjectIndex)
 	fails(t, err, errs.Invalid)
 	_, err = a.custodian.Shred(ctx, tenant, "nobody")
