@@ -230,18 +230,27 @@ func sealedBetween(ctx context.Context, l Ledger, tenant string, from, to time.T
 }
 
 // pass seals what lies around now.
+//
+// When the clock was set since the last pass, or the node stood still, events
+// may be dated where no pass looks, and what is known to be sealed was told by
+// another clock: everything is swept then.
 func (t *sealing) pass(ctx context.Context) (int, error) {
+	now := t.d.Clock.Now()
+	passed := now.Sub(t.status.Passed)
+	jumped := !t.status.Passed.IsZero() && (passed < 0 || passed > time.Minute)
+	if jumped {
+		t.right = nil
+	}
 	fresh, err := t.load(ctx)
 	if err != nil {
 		return 0, err
 	}
 	sum := 0
-	if fresh && t.status.Swept.IsZero() {
+	if jumped || fresh && t.status.Swept.IsZero() {
 		if sum, err = t.sweep(ctx, time.Time{}); err != nil || t.right == nil {
 			return sum, err
 		}
 	}
-	now := t.d.Clock.Now()
 	maps.DeleteFunc(t.recent, func(_ string, at time.Time) bool { return at.Before(now.Add(-overlap - settled)) })
 	n, err := t.sealSpan(ctx, now.Add(-overlap), now.Add(ahead), t.recent)
 	if err == nil {

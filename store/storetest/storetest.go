@@ -54,6 +54,7 @@ func rooms() []section {
 		{"audit ledger guard", ledgerGuard},
 		{"audit sealing", sealing},
 		{"audit sealing race", sealingRace},
+		{"audit sealing under a clock that jumps", sealingJump},
 		{"audit cursor", auditCursor},
 		{"audit heartbeats", heartbeats},
 		{"audit retention", retentionStory},
