@@ -11,7 +11,6 @@ import (
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/config"
-	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/limit"
 	"github.com/mandate-health/mandate/internal/notify/webhook"
 	"github.com/mandate-health/mandate/internal/telemetry"
@@ -83,8 +82,6 @@ type Config struct {
 
 	Backup BackupConfig `embed:"" section:"backup"`
 
-	// journal has every revocation; set by Run when one is configured.
-	journal *journal.Journal
 	// TLS serves HTTPS under a self-made authority (development only).
 	TLS bool `kong:"-"`
 	// Reset empties the data folder first (development only).

@@ -28,8 +28,8 @@ func (a *App) openStore(ctx context.Context) (err error) {
 	}
 	a.envelope = keys.NewEnvelope(keys.EnvelopeConfig{Provider: a.provider, Clock: a.clock, AcceptPlain: a.cfg.Dev})
 	o := store.Options{IDs: a.ids, Clock: a.clock, Sealer: a.envelope}
-	if a.cfg.journal != nil {
-		o.Journal = a.cfg.journal
+	if a.journal != nil {
+		o.Journal = a.journal
 	}
 	a.store, err = openSealed(ctx, a.cfg, o)
 	return err

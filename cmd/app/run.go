@@ -48,7 +48,6 @@ func Run(ctx context.Context, cfg Config) error {
 	if a.journal, err = openJournal(cfg.Backup, a.clock, a.ids); err != nil {
 		return explain(err)
 	}
-	cfg.journal = a.journal
 	if err = a.openStore(ctx); err != nil {
 		return explain(err)
 	}
