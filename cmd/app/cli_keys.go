@@ -9,7 +9,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
@@ -58,13 +57,6 @@ func (f custodianFlags) withCustodian(s *streams, act string, run func(a *App, p
 		}
 		return run(a, person)
 	})
-}
-
-// told is the audit event of what a custodian did.
-func (a *App) told(person, tenant, action, reason, kind, id string) audit.Event {
-	e := a.keyEvent(tenant, action, reason, kind, id)
-	e.PersonID = person
-	return e
 }
 
 type keysRotate struct {
@@ -184,13 +176,8 @@ func (c *keysRotate) Run(s *streams) error {
 		c.Tenant = tenants.Default
 	}
 	return c.withCustodian(s, "keys rotate "+c.Kind, func(a *App, person string) error {
-		id, told, err := c.rotate(s, a)
+		told, err := c.rotate(s, a.newCustodian(person))
 		if err != nil {
-			return err
-		}
-		// Re-wrapping may have gone half-way before an error; what is recorded
-		// is what took place in full.
-		if err := a.store.AppendAudit(s.ctx, a.told(person, c.Tenant, "U", "key-rotated", c.Kind, id)); err != nil {
 			return err
 		}
 		fmt.Fprintln(s.out, told)
@@ -198,36 +185,35 @@ func (c *keysRotate) Run(s *streams) error {
 	})
 }
 
-func (c *keysRotate) rotate(s *streams, a *App) (id, told string, err error) {
-	custodian := a.newCustodian()
+func (c *keysRotate) rotate(s *streams, custodian *keys.Custodian) (told string, err error) {
 	const later = "; a running server encrypts the store again under it and destroys the older one, see mandate keys status"
 	switch c.Kind {
 	case "kek":
-		kek, n, err := custodian.RotateKEK(s.ctx)
-		return kek.ID, fmt.Sprintf("new key-encryption key %s; %d tenant keys are wrapped under it", kek.ID, n), err
+		kek, n, err := custodian.RotateKEK(s.ctx, c.Tenant)
+		return fmt.Sprintf("new key-encryption key %s; %d tenant keys are wrapped under it", kek.ID, n), err
 	case "tenant":
-		return c.Tenant, "new tenant key, active in " + keys.Announce.String() + "; a running server wraps the data keys under it", custodian.RotateTenant(s.ctx, c.Tenant)
+		return "new tenant key, active in " + keys.Announce.String() + "; a running server wraps the data keys under it", custodian.RotateTenant(s.ctx, c.Tenant)
 	case "data":
-		return c.Patient, "new data key, active in " + keys.Announce.String() + later, custodian.RotateData(s.ctx, c.Tenant, c.Patient)
+		return "new data key, active in " + keys.Announce.String() + later, custodian.RotateData(s.ctx, c.Tenant, c.Patient)
 	case "index":
-		return "index", "new index key, active in " + keys.Announce.String() + later, custodian.RotateData(s.ctx, c.Tenant, keys.SubjectIndex)
+		return "new index key, active in " + keys.Announce.String() + later, custodian.RotateData(s.ctx, c.Tenant, keys.SubjectIndex)
 	case "patients":
 		n, err := custodian.RotatePatients(s.ctx, c.Tenant)
-		return fmt.Sprint(n), fmt.Sprintf("new data keys of %d patients, active in %s%s", n, keys.Announce, later), err
+		return fmt.Sprintf("new data keys of %d patients, active in %s%s", n, keys.Announce, later), err
 	default:
-		k, err := a.ring.Rotate(s.ctx, c.Tenant, keys.Use(c.Kind), c.Announce)
-		return k.KID, fmt.Sprintf("new signing key %s; it signs from %s on", k.KID, k.Signs.UTC().Format(time.RFC3339)), err
+		k, err := custodian.RotateSigning(s.ctx, c.Tenant, keys.Use(c.Kind), c.Announce)
+		return fmt.Sprintf("new signing key %s; it signs from %s on", k.KID, k.Signs.UTC().Format(time.RFC3339)), err
 	}
 }
 
 // Run removes a signing key.
 func (c *keysRetire) Run(s *streams) error {
 	return c.withCustodian(s, "keys retire", func(a *App, person string) error {
-		if err := a.ring.Revoke(s.ctx, c.Tenant, c.KID); err != nil {
+		if err := a.newCustodian(person).RevokeSigning(s.ctx, c.Tenant, c.KID); err != nil {
 			return err
 		}
 		fmt.Fprintf(s.out, "signing key %s is gone; what it signed is refused by every server within %s\n", c.KID, maxTold)
-		return a.store.AppendAudit(s.ctx, a.told(person, c.Tenant, "D", "signing-key-revoked", "signing", c.KID))
+		return nil
 	})
 }
 
@@ -244,18 +230,7 @@ func (c *keysShred) Run(s *streams) error {
 		return fmt.Errorf("nothing was erased: %s could never be read again, in no backup either; say --yes to do it", what)
 	}
 	return c.withCustodian(s, "keys shred", func(a *App, person string) error {
-		// The record comes first: it cannot be written once the tenant's keys end.
-		if err := a.store.AppendAudit(s.ctx, a.told(person, c.Tenant, "D", "keys-shredded", "data", what)); err != nil {
-			return err
-		}
-		if !c.AllTenant {
-			// Without it, verifying the audit log would call the loss unlawful.
-			now := a.clock.Now()
-			if err := a.store.AppendAudit(s.ctx, audit.Shredding(c.Tenant, c.Patient, now.Add(keys.Announce+time.Minute), now)); err != nil {
-				return err
-			}
-		}
-		custodian := a.newCustodian()
+		custodian := a.newCustodian(person)
 		var at time.Time
 		var err error
 		if c.AllTenant {
@@ -290,26 +265,29 @@ func (c *keysSplit) Run(s *streams) error {
 		if !ok {
 			return errs.New(errs.NotSupported, "split-file-only", "Only a key file can be split; an HSM or a key service has its own quorum.")
 		}
-		if err := a.store.AppendAudit(s.ctx, a.told(person, c.Tenant, "U", "key-file-split", "kek", fmt.Sprintf("%d of %d", c.Threshold, c.Shares))); err != nil {
-			return err
-		}
-		shares, err := file.Split(c.Shares, c.Threshold)
-		if err != nil {
-			return err
-		}
-		if err := os.MkdirAll(c.Out, 0o700); err != nil {
-			return err
-		}
-		for i, share := range shares {
-			path := filepath.Join(c.Out, fmt.Sprintf("share-%d.txt", i+1))
-			if err := os.WriteFile(path, []byte(share.String()+"\n"), 0o600); err != nil {
-				return err
-			}
-			fmt.Fprintln(s.out, path)
-		}
-		fmt.Fprintf(s.out, "give each share to another person and delete it here; %d of them open the key file\n", c.Threshold)
-		return nil
+		act := keys.Act{Tenant: c.Tenant, Action: "U", Reason: "key-file-split", Kind: "kek", Key: fmt.Sprintf("%d of %d", c.Threshold, c.Shares)}
+		return a.newCustodian(person).Outside(s.ctx, act, func() (string, error) { return "", c.split(s, file) })
 	})
+}
+
+// split boxes the key file and writes the shares.
+func (c *keysSplit) split(s *streams, file *local.Provider) error {
+	if err := os.MkdirAll(c.Out, 0o700); err != nil {
+		return err
+	}
+	shares, err := file.Split(c.Shares, c.Threshold)
+	if err != nil {
+		return err
+	}
+	for i, share := range shares {
+		path := filepath.Join(c.Out, fmt.Sprintf("share-%d.txt", i+1))
+		if err := os.WriteFile(path, []byte(share.String()+"\n"), 0o600); err != nil {
+			return err
+		}
+		fmt.Fprintln(s.out, path)
+	}
+	fmt.Fprintf(s.out, "give each share to another person and delete it here; %d of them open the key file\n", c.Threshold)
+	return nil
 }
 
 // Run encrypts again until nothing is left.

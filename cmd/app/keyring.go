@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/jobs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/watch"
+	"github.com/mandate-health/mandate/store"
 )
 
 // keysEvery is how often one node looks after keys.
@@ -87,30 +89,57 @@ func (a *App) followKeys(ctx context.Context) {
 	}
 }
 
-// newCustodian gives what rotates the keys of the open store.
-func (a *App) newCustodian() *keys.Custodian {
-	return &keys.Custodian{Envelope: a.envelope, Vault: a.store, Resealer: a.store, Clock: a.clock}
+// newCustodian gives what changes the keys of the open store for a person, or
+// for nobody by the schedule.
+func (a *App) newCustodian(person string) *keys.Custodian {
+	return &keys.Custodian{
+		Envelope: a.envelope, Ring: a.ring, Vault: a.store, Clock: a.clock,
+		Tx: on(a.store, func(tx store.Tx) keys.Tx { return keyTx{Tx: tx, clock: a.clock, person: person} }),
+	}
+}
+
+// keyTx is a transaction that records acts on keys.
+type keyTx struct {
+	store.Tx
+	clock  clock.Clock
+	person string
+}
+
+// Record implements keys.Tx (AU-18). An act that is only begun has no outcome
+// yet.
+func (k keyTx) Record(ctx context.Context, act keys.Act) error {
+	e := audit.Event{
+		Tenant: act.Tenant, Time: k.clock.Now(), Kind: audit.KeyChanged, Action: act.Action, PersonID: k.person, Reason: act.Reason,
+		Detail: map[string]string{"kind": act.Kind, "key": act.Key},
+	}
+	switch act.Stage {
+	case keys.Begun:
+		e.Detail["stage"] = "begun"
+	case keys.Failed:
+		e.Outcome = audit.SeriousFailure
+	default:
+		e.Outcome = audit.Success
+	}
+	if err := k.AppendAudit(ctx, e); err != nil || act.Patient == "" {
+		return err
+	}
+	// Without it, verifying the audit log would call the loss unlawful.
+	return k.AppendAudit(ctx, audit.Shredding(act.Tenant, act.Patient, act.Until, k.clock.Now()))
 }
 
 // tendKeys does what is due for keys: signing keys by their schedule, and what
 // rotations left to be done.
 func (a *App) tendKeys(ctx context.Context, _ jobs.Turn) error {
+	custodian := a.newCustodian("")
 	for _, tenant := range a.ring.Tenants() {
-		made, removed, err := a.ring.Tend(ctx, tenant, keys.SigningEvery)
-		for _, k := range made {
-			a.recordKey(ctx, tenant, "C", "signing-key-scheduled", string(k.Use), k.KID)
-		}
-		for _, k := range removed {
-			a.recordKey(ctx, tenant, "D", "signing-key-removed", string(k.Use), k.KID)
-		}
-		if err != nil {
+		if err := custodian.TendSigning(ctx, tenant, keys.SigningEvery); err != nil {
 			return err
 		}
 	}
 	if err := a.encryptPlain(ctx); err != nil {
 		return err
 	}
-	if err := a.newCustodian().Tend(ctx); err != nil {
+	if err := custodian.Tend(ctx); err != nil {
 		return err
 	}
 	_, err := a.store.Reseal(ctx)
@@ -139,19 +168,4 @@ func (a *App) encryptPlain(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// keyEvent is the audit event of a change of keys (AU-18).
-func (a *App) keyEvent(tenant, action, reason, kind, id string) audit.Event {
-	return audit.Event{
-		Tenant: tenant, Time: a.clock.Now(), Kind: audit.KeyChanged, Action: action, Outcome: audit.Success, Reason: reason,
-		Detail: map[string]string{"kind": kind, "key": id},
-	}
-}
-
-// recordKey records what the schedule did; it did it in any case.
-func (a *App) recordKey(ctx context.Context, tenant, action, reason, kind, id string) {
-	if err := a.store.AppendAudit(ctx, a.keyEvent(tenant, action, reason, kind, id)); err != nil {
-		a.log.ErrorContext(ctx, "change of keys not recorded", "tenant", tenant, "reason", reason, "key", id, "err", err)
-	}
 }

@@ -18,14 +18,9 @@ import (
 // keySize is that of AES-256 and HMAC-SHA-256 keys.
 const keySize = 32
 
-// Reserved subjects: no FHIR id begins with a number sign.
-const (
-	// SubjectIndex is the key of the blind indexes.
-	SubjectIndex = "#index"
-	// SubjectHash is the key under which codes, refresh tokens, handles and
-	// session ids are hashed.
-	SubjectHash = "#hash"
-)
+// SubjectIndex is the key of the blind indexes: no FHIR id begins with a number
+// sign.
+const SubjectIndex = "#index"
 
 // TenantKey is one version of a tenant's key, which encrypts its data keys.
 type TenantKey struct {

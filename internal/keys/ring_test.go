@@ -19,6 +19,7 @@ type memory struct {
 	keys    []SigningKey
 	secrets map[string][]byte
 	puts    int
+	acts    map[string]int
 }
 
 func (m *memory) SigningKeys(context.Context, string) ([]SigningKey, error) {
@@ -69,13 +70,14 @@ type claims struct {
 func TestRotationKeepsOldTokensValid(t *testing.T) {
 	ctx := context.Background()
 	c := &clock.Movable{}
-	r := NewRing(&memory{}, c)
+	store := &memory{}
+	r := NewRing(store, c)
 	old, err := r.Sign(ctx, "t", UseAccessToken, "at+jwt", claims{"a"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Advance(time.Minute)
-	next, err := r.Rotate(ctx, "t", UseAccessToken, time.Minute)
+	next, err := custody(store, r, c).RotateSigning(ctx, "t", UseAccessToken, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +160,7 @@ func TestNodesShareTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Advance(time.Second)
-	if _, err := a.Rotate(ctx, "t", UseAccessToken, Announce); err != nil {
+	if _, err := custody(store, a, c).RotateSigning(ctx, "t", UseAccessToken, Announce); err != nil {
 		t.Fatal(err)
 	}
 	c.Advance(Announce)

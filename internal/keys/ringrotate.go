@@ -17,49 +17,62 @@ const Announce = 30 * time.Second
 // life of anything that it signed.
 const Overlap = 26 * time.Hour
 
-// Rotate announces a new key of the use: it signs after the time announce, and
-// the older ones then only verify. It gives the new key. Errors: errs.Invalid
-// (announce-short) for less than Announce; errs.Unavailable, errs.Internal.
-func (r *Ring) Rotate(ctx context.Context, tenant string, use Use, announce time.Duration) (SigningKey, error) {
+// RotateSigning announces a new key of the use: it signs after the time
+// announce, and the older ones then only verify. It gives the new key. Errors:
+// errs.Invalid (announce-short) for less than Announce; errs.Unavailable,
+// errs.Internal.
+func (c *Custodian) RotateSigning(ctx context.Context, tenant string, use Use, announce time.Duration) (SigningKey, error) {
 	if announce < Announce {
 		return SigningKey{}, errs.New(errs.Invalid, "announce-short",
 			"A key must be announced for at least "+Announce.String()+" before it signs, so that every node knows it.")
 	}
-	return r.succeed(ctx, tenant, use, r.clock.Now().Add(announce))
+	return c.succeed(ctx, tenant, use, announce, Act{Action: "U", Reason: "key-rotated"})
 }
 
-// succeed makes a key that signs from a moment on, at which the others of the
-// use retire.
-func (r *Ring) succeed(ctx context.Context, tenant string, use Use, signs time.Time) (SigningKey, error) {
-	fresh, err := makeKey(tenant, use, r.clock.Now())
+// succeed makes a key that signs after a time, and then the others of the use
+// retire. Keys are made before the transaction: that of RSA takes long.
+func (c *Custodian) succeed(ctx context.Context, tenant string, use Use, announce time.Duration, a Act) (SigningKey, error) {
+	now := c.Clock.Now()
+	fresh, err := makeKey(tenant, use, now)
 	if err != nil {
 		return fresh, err
 	}
-	fresh.Signs = signs
-	if err := r.store.PutSigningKey(ctx, fresh); err != nil {
-		return fresh, err
-	}
-	stored, err := r.store.SigningKeys(ctx, tenant)
+	fresh.Signs = now.Add(announce)
+	err = c.Tx.InTx(ctx, func(tx Tx) error { return takeOver(ctx, tx, fresh, a) })
 	if err != nil {
 		return fresh, err
+	}
+	return fresh, c.Ring.Reload(ctx, tenant)
+}
+
+// takeOver stores a key, retires the others of its use when it signs, and
+// records both.
+func takeOver(ctx context.Context, tx Tx, fresh SigningKey, a Act) error {
+	if err := tx.PutSigningKey(ctx, fresh); err != nil {
+		return err
+	}
+	stored, err := tx.SigningKeys(ctx, fresh.Tenant)
+	if err != nil {
+		return err
 	}
 	for _, k := range stored {
-		if k.Use != use || k.KID == fresh.KID || !k.Retired.IsZero() && !k.Retired.After(signs) {
+		if k.Use != fresh.Use || k.KID == fresh.KID || !k.Retired.IsZero() && !k.Retired.After(fresh.Signs) {
 			continue
 		}
-		k.Retired = signs
-		if err := r.store.PutSigningKey(ctx, k); err != nil {
-			return fresh, err
+		k.Retired = fresh.Signs
+		if err := tx.PutSigningKey(ctx, k); err != nil {
+			return err
 		}
 	}
-	return fresh, r.Reload(ctx, tenant)
+	a.Tenant, a.Kind, a.Key = fresh.Tenant, string(fresh.Use), fresh.KID
+	return tx.Record(ctx, a)
 }
 
-// Revoke removes a key that others may know: what it signed verifies no more. A
-// new key takes over at once when it was the one that signs. Errors:
+// RevokeSigning removes a key that others may know: what it signed verifies no
+// more. A new key takes over at once when it was the one that signs. Errors:
 // errs.NotFound (signing-key-not-found), errs.Unavailable, errs.Internal.
-func (r *Ring) Revoke(ctx context.Context, tenant, kid string) error {
-	stored, err := r.store.SigningKeys(ctx, tenant)
+func (c *Custodian) RevokeSigning(ctx context.Context, tenant, kid string) error {
+	stored, err := c.Ring.store.SigningKeys(ctx, tenant)
 	if err != nil {
 		return err
 	}
@@ -67,39 +80,58 @@ func (r *Ring) Revoke(ctx context.Context, tenant, kid string) error {
 	if at < 0 {
 		return errs.New(errs.NotFound, "signing-key-not-found", "There is no signing key of this id.")
 	}
-	now, use := r.clock.Now(), stored[at].Use
-	another := slices.ContainsFunc(stored, func(k SigningKey) bool {
-		return k.KID != kid && k.Use == use && !k.Signs.After(now) && (k.Retired.IsZero() || k.Retired.After(now))
-	})
-	if !another {
-		if _, err := r.succeed(ctx, tenant, use, now); err != nil {
-			return err
-		}
-	}
-	if err := r.store.RemoveSigningKey(ctx, tenant, kid); err != nil {
+	now, use := c.Clock.Now(), stored[at].Use
+	spare, err := makeKey(tenant, use, now)
+	if err != nil {
 		return err
 	}
-	return r.Reload(ctx, tenant)
+	err = c.Tx.InTx(ctx, func(tx Tx) error {
+		stored, err := tx.SigningKeys(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		another := slices.ContainsFunc(stored, func(k SigningKey) bool {
+			return k.KID != kid && k.Use == use && !k.Signs.After(now) && (k.Retired.IsZero() || k.Retired.After(now))
+		})
+		if !another {
+			if err := takeOver(ctx, tx, spare, Act{Action: "C", Reason: "key-rotated"}); err != nil {
+				return err
+			}
+		}
+		return removeSigning(ctx, tx, tenant, SigningKey{KID: kid, Use: use}, "signing-key-revoked")
+	})
+	if err != nil {
+		return err
+	}
+	return c.Ring.Reload(ctx, tenant)
 }
 
-// Tend does what is due for a tenant's signing keys: it announces the successor
-// of a key that has signed for as long as every, and removes what was retired
-// longer than Overlap ago. One node at a time should call it, often. It gives
-// the keys it made and removed. Errors: errs.Unavailable, errs.Internal.
-func (r *Ring) Tend(ctx context.Context, tenant string, every time.Duration) (made, removed []SigningKey, err error) {
-	stored, err := r.store.SigningKeys(ctx, tenant)
-	if err != nil {
-		return nil, nil, err
+func removeSigning(ctx context.Context, tx Tx, tenant string, k SigningKey, reason string) error {
+	if err := tx.RemoveSigningKey(ctx, tenant, k.KID); err != nil {
+		return err
 	}
-	now := r.clock.Now()
+	return tx.Record(ctx, Act{Tenant: tenant, Action: "D", Reason: reason, Kind: string(k.Use), Key: k.KID})
+}
+
+// TendSigning does what is due for a tenant's signing keys: it announces the
+// successor of a key that has signed for as long as every, and removes what was
+// retired longer than Overlap ago. One node at a time should call it, often.
+// Errors: errs.Unavailable, errs.Internal.
+func (c *Custodian) TendSigning(ctx context.Context, tenant string, every time.Duration) error {
+	stored, err := c.Ring.store.SigningKeys(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	now, removed := c.Clock.Now(), false
 	newest := map[Use]SigningKey{}
 	for _, k := range stored {
 		switch {
 		case !k.Retired.IsZero() && now.Sub(k.Retired) > Overlap:
-			if err := r.store.RemoveSigningKey(ctx, tenant, k.KID); err != nil {
-				return made, removed, err
+			err := c.Tx.InTx(ctx, func(tx Tx) error { return removeSigning(ctx, tx, tenant, k, "signing-key-removed") })
+			if err != nil {
+				return err
 			}
-			removed = append(removed, k)
+			removed = true
 		case !newest[k.Use].Signs.After(k.Signs):
 			newest[k.Use] = k
 		}
@@ -108,14 +140,12 @@ func (r *Ring) Tend(ctx context.Context, tenant string, every time.Duration) (ma
 		if k, ok := newest[use]; !ok || now.Sub(k.Signs) < every {
 			continue
 		}
-		fresh, err := r.succeed(ctx, tenant, use, now.Add(Announce))
-		if err != nil {
-			return made, removed, err
+		if _, err := c.succeed(ctx, tenant, use, Announce, Act{Action: "C", Reason: "signing-key-scheduled"}); err != nil {
+			return err
 		}
-		made = append(made, fresh)
 	}
-	if len(removed) > 0 {
-		err = r.Reload(ctx, tenant)
+	if removed {
+		return c.Ring.Reload(ctx, tenant)
 	}
-	return made, removed, err
+	return nil
 }

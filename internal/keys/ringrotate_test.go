@@ -9,7 +9,32 @@ import (
 
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/txn"
 )
+
+// memoryTx is a transaction on a memory that is told what is done.
+type memoryTx struct {
+	*memory
+	Vault
+	Resealer
+}
+
+func (m memoryTx) Record(_ context.Context, a Act) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.acts == nil {
+		m.acts = map[string]int{}
+	}
+	m.acts[a.Reason]++
+	return nil
+}
+
+// custody gives a custodian of signing keys.
+func custody(store *memory, r *Ring, c clock.Clock) *Custodian {
+	return &Custodian{Ring: r, Clock: c, Tx: txn.Func[Tx](func(_ context.Context, fn func(Tx) error) error {
+		return fn(memoryTx{memory: store})
+	})}
+}
 
 // SE-03, SMART OID-13: two nodes rotate each use again and again under load. A
 // node reads the ring again some seconds after a change, as Reload does; no
@@ -45,7 +70,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		})
 	}
 	for round := range 12 {
-		if _, err := nodes[round%2].Rotate(ctx, "t", []Use{UseAccessToken, UseIDTokenES256}[round/2%2], Announce); err != nil {
+		if _, err := custody(store, nodes[round%2], c).RotateSigning(ctx, "t", []Use{UseAccessToken, UseIDTokenES256}[round/2%2], Announce); err != nil {
 			t.Error(err)
 		}
 		c.Advance(reloadAfter)
@@ -75,6 +100,7 @@ func TestRotationUnderLoad(t *testing.T) {
 func TestSchedule(t *testing.T) {
 	ctx, store, c := t.Context(), &memory{}, &clock.Movable{}
 	r := NewRing(store, c)
+	custodian := custody(store, r, c)
 	if err := r.Open(ctx, "t"); err != nil {
 		t.Fatal(err)
 	}
@@ -84,9 +110,10 @@ func TestSchedule(t *testing.T) {
 	const every = 90 * 24 * time.Hour
 	tend := func(made, removed int) {
 		t.Helper()
-		m, gone, err := r.Tend(ctx, "t", every)
-		if err != nil || len(m) != made || len(gone) != removed {
-			t.Errorf("made %d, removed %d: %v", len(m), len(gone), err)
+		store.acts = map[string]int{}
+		err := custodian.TendSigning(ctx, "t", every)
+		if m, gone := store.acts["signing-key-scheduled"], store.acts["signing-key-removed"]; err != nil || m != made || gone != removed {
+			t.Errorf("made %d, removed %d: %v", m, gone, err)
 		}
 	}
 	tend(0, 0)
@@ -107,7 +134,7 @@ func TestSchedule(t *testing.T) {
 	if _, err := r.Verify(ctx, "t", UseAccessToken, "at+jwt", old); !errs.Is(err, errs.Unauthenticated) {
 		t.Error(err)
 	}
-	if _, err := r.Rotate(ctx, "t", UseAccessToken, Announce-1); !errs.Is(err, errs.Invalid) {
+	if _, err := custodian.RotateSigning(ctx, "t", UseAccessToken, Announce-1); !errs.Is(err, errs.Invalid) {
 		t.Error(err)
 	}
 }
@@ -115,7 +142,9 @@ func TestSchedule(t *testing.T) {
 // A key that others may know is gone at once, and another one signs.
 func TestRevokedKey(t *testing.T) {
 	ctx := context.Background()
-	r := NewRing(&memory{}, &clock.Movable{})
+	store, c := &memory{}, &clock.Movable{}
+	r := NewRing(store, c)
+	custodian := custody(store, r, c)
 	token, err := r.Sign(ctx, "t", UseAccessToken, "at+jwt", claims{"a"})
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +153,7 @@ func TestRevokedKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Revoke(ctx, "t", kid); err != nil {
+	if err := custodian.RevokeSigning(ctx, "t", kid); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Verify(ctx, "t", UseAccessToken, "at+jwt", token); !errs.Is(err, errs.Unauthenticated) {
@@ -137,7 +166,7 @@ func TestRevokedKey(t *testing.T) {
 	if _, err := r.Verify(ctx, "t", UseAccessToken, "at+jwt", fresh); err != nil {
 		t.Error(err)
 	}
-	if err := r.Revoke(ctx, "t", kid); !errs.Is(err, errs.NotFound) {
+	if err := custodian.RevokeSigning(ctx, "t", kid); !errs.Is(err, errs.NotFound) {
 		t.Error(err)
 	}
 }

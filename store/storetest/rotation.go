@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/keys/local"
+	"github.com/mandate-health/mandate/internal/txn"
 	"github.com/mandate-health/mandate/store"
 )
 
@@ -22,6 +24,23 @@ type node struct {
 	*store.Store
 	custodian *keys.Custodian
 	envelope  *keys.Envelope
+	// mute is the error of every record.
+	mute error
+}
+
+// recorded writes the events of acts, or fails at it.
+type recorded struct {
+	store.Tx
+	node *node
+}
+
+func (r recorded) Record(ctx context.Context, a keys.Act) error {
+	if r.node.mute != nil {
+		return r.node.mute
+	}
+	outcome := map[keys.Stage]audit.Outcome{keys.Done: audit.Success, keys.Failed: audit.SeriousFailure}[a.Stage]
+	return r.AppendAudit(ctx, audit.Event{Tenant: a.Tenant, Time: noon(), Kind: audit.KeyChanged, Reason: a.Reason, Outcome: outcome,
+		Detail: map[string]string{"kind": a.Kind, "key": a.Key}})
 }
 
 func newNode(t *testing.T, e store.Engine, kek string, c clock.Clock, plain bool) *node {
@@ -30,7 +49,10 @@ func newNode(t *testing.T, e store.Engine, kek string, c clock.Clock, plain bool
 	must(t, err)
 	n := &node{envelope: keys.NewEnvelope(keys.EnvelopeConfig{Provider: provider, Clock: c, AcceptPlain: plain})}
 	n.Store = store.New(e, store.Options{Sealer: n.envelope, Clock: c, IDs: ids.Source{}})
-	n.custodian = &keys.Custodian{Envelope: n.envelope, Vault: n.Store, Resealer: n.Store, Clock: c}
+	n.custodian = &keys.Custodian{Envelope: n.envelope, Ring: keys.NewRing(n.Store, c), Vault: n.Store, Clock: c,
+		Tx: txn.Func[keys.Tx](func(ctx context.Context, fn func(keys.Tx) error) error {
+			return n.InTx(ctx, func(tx store.Tx) error { return fn(recorded{tx, n}) })
+		})}
 	return n
 }
 
@@ -45,7 +67,7 @@ func rotation(t *testing.T, e store.Engine) {
 	stop := underLoad(t, a, b)
 	first := got(a.TenantKeys(ctx, tenant))(t)[0]
 
-	_, n, err := a.custodian.RotateKEK(ctx)
+	_, n, err := a.custodian.RotateKEK(ctx, tenant)
 	must(t, err)
 	if now := got(a.TenantKeys(ctx, tenant))(t)[0]; n == 0 || now.KEK == first.KEK {
 		t.Errorf("%d keys under a new KEK", n)
@@ -139,7 +161,7 @@ func shredding(t *testing.T, e store.Engine) {
 	equal(t, string(got(a.ConsentByID(ctx, tenant, "c3"))(t).JSON), "the secret of rosa")
 	equal(t, string(got(a.ConsentByID(ctx, tenant, "c2"))(t).JSON), "the secret of luis")
 	events := got(a.Audits(ctx, audit.Filter{Tenant: tenant}))(t)
-	equal(t, []any{len(events), events[0].Detail["erased"], events[0].Patient}, []any{1, "true", "rosa"})
+	equal(t, []any{len(events), events[0].Detail["erased"], events[0].Patient}, []any{2, "true", "rosa"})
 	must(t, a.StartReseal(ctx, tenant, c.Now()))
 	c.Advance(3 * keys.Announce)
 	if done := got(a.Reseal(ctx))(t); !done {
@@ -181,4 +203,85 @@ func plainStore(t *testing.T, e store.Engine) {
 	equal(t, got(strict.PersonByUsername(ctx, tenant, "rosa"))(t).Name, "Rosa")
 	equal(t, len(got(strict.ConsentHistory(ctx, tenant, "c1"))(t)), 2)
 	equal(t, got(strict.Audits(ctx, audit.Filter{Tenant: tenant}))(t)[0].Query, event("e1", noon()).Query)
+}
+
+// D8: what is done to keys is recorded in the transaction that does it. Without
+// a record nothing changes, and what fails outside of the store is recorded as
+// begun and failed.
+//
+// long: each act is one row.
+func actsOnKeys(t *testing.T, e store.Engine) {
+	ctx, c := t.Context(), &clock.Movable{}
+	a := newNode(t, e, filepath.Join(t.TempDir(), "kek.json"), c, false)
+	t.Cleanup(func() { must(t, e.Close()) })
+	must(t, a.Migrate(ctx))
+	must(t, a.PutPerson(ctx, identity.Person{Tenant: tenant, ID: "p", Username: "Rosa", Name: "Rosa"}))
+	must(t, a.PutConsent(ctx, secretConsent("c1", "rosa"), 0))
+	signing := got(a.custodian.RotateSigning(ctx, tenant, keys.UseAccessToken, keys.Announce))(t)
+	before := keysOf(t, a)
+
+	a.mute = errs.New(errs.Unavailable, "no-record", "There is no record.")
+	acts := map[string]func() error{
+		"tenant": func() error { return a.custodian.RotateTenant(ctx, tenant) },
+		"data":   func() error { return a.custodian.RotateData(ctx, tenant, "rosa") },
+		"index":  func() error { return a.custodian.RotateData(ctx, tenant, keys.SubjectIndex) },
+		"patients": func() error {
+			_, err := a.custodian.RotatePatients(ctx, tenant)
+			return err
+		},
+		"signing": func() error {
+			_, err := a.custodian.RotateSigning(ctx, tenant, keys.UseAccessToken, keys.Announce)
+			return err
+		},
+		"retire": func() error { return a.custodian.RevokeSigning(ctx, tenant, signing.KID) },
+		"patient": func() error {
+			_, err := a.custodian.Shred(ctx, tenant, "rosa")
+			return err
+		},
+		"erase": func() error {
+			_, err := a.custodian.ShredTenant(ctx, tenant)
+			return err
+		},
+		"kek": func() error {
+			_, _, err := a.custodian.RotateKEK(ctx, tenant)
+			return err
+		},
+	}
+	for what, act := range acts {
+		if err := act(); !errs.Is(err, errs.Unavailable) {
+			t.Errorf("%s without a record: %v", what, err)
+		}
+		equal(t, keysOf(t, a), before)
+	}
+	a.mute = nil
+	_, err := a.custodian.Shred(ctx, tenant, "nobody")
+	fails(t, err, errs.NotFound)
+	equal(t, len(got(a.Audits(ctx, audit.Filter{Tenant: tenant}))(t)), 1)
+	err = a.custodian.Outside(ctx, keys.Act{Tenant: tenant, Reason: "key-file-split"}, func() (string, error) {
+		return "", errs.New(errs.Unavailable, "disk", "The disk is full.")
+	})
+	fails(t, err, errs.Unavailable)
+	for _, kind := range []string{"tenant", "data", "index", "patients", "retire", "kek"} {
+		must(t, acts[kind]())
+	}
+	_, err = a.custodian.Shred(ctx, tenant, "rosa")
+	must(t, err)
+	told := map[string]int{}
+	for _, e := range got(a.Audits(ctx, audit.Filter{Tenant: tenant}))(t) {
+		told[e.Reason+" "+e.Detail["kind"]+" "+string(e.Outcome)]++
+	}
+	equal(t, told, map[string]int{
+		"key-rotated access-token 0": 2, "signing-key-revoked access-token 0": 1, "key-rotated tenant 0": 1, "key-rotated data 0": 1,
+		"key-rotated index 0": 1, "key-rotated patients 0": 1, "key-rotated kek ": 1, "key-rotated kek 0": 1, "keys-shredded data 0": 1,
+		"key-file-split  ": 1, "key-file-split  8": 1,
+	})
+}
+
+// keysOf gives all keys of the tenant and the patient Rosa.
+func keysOf(t *testing.T, n *node) []any {
+	ctx := t.Context()
+	return []any{
+		got(n.TenantKeys(ctx, tenant))(t), got(n.DataKeys(ctx, tenant, "rosa"))(t), got(n.DataKeys(ctx, tenant, ""))(t),
+		got(n.DataKeys(ctx, tenant, keys.SubjectIndex))(t), got(n.SigningKeys(ctx, tenant))(t), got(n.Reseals(ctx))(t),
+	}
 }

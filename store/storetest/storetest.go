@@ -119,6 +119,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 		"a lost race is run again":              raceAtEach,
 		"keys are rotated under load":           rotation,
 		"a patient and a tenant are erased":     shredding,
+		"acts on keys are recorded":             actsOnKeys,
 		"a plain store is encrypted":            plainStore,
 		"revocations go to the journal":         journaling,
 	} {
