@@ -168,6 +168,7 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 		return err
 	}
 	a.watchCertificate(ctx)
+	go tuneCollector(ctx)
 	servers.start(main, a.handler(), a.tls.TLS())
 	if dev != nil {
 		if err := dev.open(ctx, a.home, at, caFile); err != nil {
