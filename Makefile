@@ -9,6 +9,10 @@ TIMEOUT ?= 20m
 FUZZTIME ?= 10s
 PACKAGES ?= ./...
 
+# The second build: keys in an HSM, with cgo, tried with SoftHSM.
+HSM = ./internal/keys/pkcs11
+TAGGED = $(if $(filter ./... ./internal/... ./internal/keys/... $(HSM) $(HSM)/...,$(PACKAGES)),yes)
+
 .PHONY: help dev build test test-tools bench chaos fuzz lint generate verify clean
 
 help: ## list these commands
@@ -22,8 +26,10 @@ build: ## build the static binary ./mandate
 
 test: test-tools ## run every test; a skipped one fails
 	go vet $(PACKAGES)
+	$(if $(TAGGED),CGO_ENABLED=1 go vet -tags pkcs11 $(HSM) ./cmd/app)
 	mkdir -p artefacts
-	go run ./internal/arch/testsum -count=1 -timeout=$(TIMEOUT) -p=$(PARALLEL) $(PACKAGES)
+	$(if $(TAGGED),CGO_ENABLED=1) go run ./internal/arch/testsum -count=1 -timeout=$(TIMEOUT) -p=$(PARALLEL) $(PACKAGES) \
+		$(if $(TAGGED),-- -count=1 -timeout=$(TIMEOUT) -tags pkcs11 $(HSM)/...)
 
 test-tools: ## install what the tests need and is missing
 	@scripts/test-tools.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests use beside Go and is missing: a PostgreSQL server with
-# PgBouncer, a Chromium, and Node.js with the npm packages of the conformance
-# suites. It installs system packages as root on a system with apt-get only;
+# PgBouncer, a Chromium, SoftHSM with a C compiler, and Node.js with the npm
+# packages of the conformance suites. It installs system packages as root on a system with apt-get only;
 # elsewhere it says what to install and fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,6 +26,13 @@ has_browser() {
 	return 1
 }
 
+has_hsm() { has softhsm2-util; }
+
+# cgo is needed for the build with PKCS#11 only.
+has_cc() {
+	has "$(go env CC)" && printf '#include <stdlib.h>\nint main(void){return 0;}\n' | "$(go env CC)" -x c -o /dev/null - 2>/dev/null
+}
+
 if ! has go; then
 	say "Go is missing. Install the version that go.mod names."
 	exit 1
@@ -36,6 +43,8 @@ has_postgres || packages+=(postgresql)
 has_pooler || packages+=(pgbouncer)
 # Without a font a page is photographed as empty boxes.
 has_browser || packages+=(chromium fonts-dejavu-core)
+has_hsm || packages+=(softhsm2)
+has_cc || packages+=(gcc libc6-dev)
 has node || packages+=(nodejs)
 has npm || packages+=(npm)
 
@@ -50,7 +59,7 @@ if [ "${#packages[@]}" -gt 0 ]; then
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -qq -o DPkg::Lock::Timeout=300 update </dev/null
 	apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${packages[@]}" </dev/null >/dev/null
-	has_postgres && has_pooler && has_browser && has node && has npm || {
+	has_postgres && has_pooler && has_browser && has_hsm && has_cc && has node && has npm || {
 		say "the packages are installed but a program is still not found: ${packages[*]}"
 		exit 1
 	}

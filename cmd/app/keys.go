@@ -14,6 +14,7 @@ import (
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/keys/kms"
 	"github.com/mandate-health/mandate/internal/keys/local"
+	"github.com/mandate-health/mandate/internal/keys/pkcs11"
 )
 
 // KeySettings say where the key-encryption keys are (SE-04). All else is
@@ -21,7 +22,7 @@ import (
 type KeySettings struct {
 	// Keys is KIND:PLACE, one of keyProviders; empty means a file beside the
 	// data folder.
-	Keys string `name:"keys" help:"Where key-encryption keys are: file:PATH (left out: a file beside the data folder) or vault:https://HOST:8200/MOUNT/KEY?token_file=PATH." placeholder:"KIND:PLACE"`
+	Keys string `name:"keys" help:"Where key-encryption keys are: file:PATH (left out: a file beside the data folder), vault:https://HOST:8200/MOUNT/KEY?token_file=PATH or pkcs11:token=LABEL?module-path=PATH&pin-source=FILE." placeholder:"KIND:PLACE"`
 	// AcceptFileKeys allows a key file outside of development.
 	AcceptFileKeys bool `name:"accept-file-keys" help:"Serve with key-encryption keys in a file. Whoever copies this machine's disk can then read everything."`
 	// UnsealShares are files with shares of a split key file.
@@ -34,7 +35,7 @@ type KeySettings struct {
 type keyPlace struct {
 	// place is what stands behind "KIND:".
 	place string
-	// create allows a development provider to make its first key.
+	// create allows a key file or a token to get its first key.
 	create   bool
 	settings KeySettings
 	clock    clock.Clock
@@ -47,13 +48,16 @@ type keyProvider struct {
 	kind string
 	// file says that the keys lie where the store may lie too.
 	file bool
-	open func(ctx context.Context, p keyPlace) (keys.Provider, error)
+	// check judges a place without asking anybody.
+	check func(place string) error
+	open  func(ctx context.Context, p keyPlace) (keys.Provider, error)
 }
 
 func keyProviders() []keyProvider {
 	return []keyProvider{
-		{"file", true, openKeyFile},
-		{"vault", false, openVault},
+		{"file", true, func(string) error { return nil }, openKeyFile},
+		{"vault", false, checkVault, openVault},
+		{"pkcs11", false, checkHSM, openHSM},
 	}
 }
 
@@ -77,7 +81,10 @@ func (c *Config) provider() (keyProvider, string, error) {
 
 // validateKeys asks for more than a file outside of development.
 func (c *Config) validateKeys(f *config.Faults) {
-	p, _, err := c.provider()
+	p, place, err := c.provider()
+	if err == nil {
+		err = p.check(place)
+	}
 	switch {
 	case err != nil:
 		f.Add("keys", "%s", errs.As(err).Msg)
@@ -101,6 +108,11 @@ func openKeys(ctx context.Context, cfg Config, c clock.Clock, create bool) (keys
 	return p.open(ctx, keyPlace{place: place, create: create, settings: cfg.KeySettings, clock: c, in: os.Stdin, out: os.Stderr})
 }
 
+func checkVault(place string) error {
+	_, err := kms.ParseVault(place)
+	return err
+}
+
 // openVault opens a key of a Vault transit engine.
 func openVault(_ context.Context, p keyPlace) (keys.Provider, error) {
 	cfg, err := kms.ParseVault(p.place)
@@ -108,6 +120,25 @@ func openVault(_ context.Context, p keyPlace) (keys.Provider, error) {
 		return nil, err
 	}
 	return kms.NewVault(cfg), nil
+}
+
+// checkHSM refuses an HSM in a program that was built without PKCS#11.
+func checkHSM(place string) error {
+	if err := pkcs11.Built(); err != nil {
+		return err
+	}
+	_, err := pkcs11.ParsePlace(place)
+	return err
+}
+
+// openHSM opens the keys of a token. A PIN never stands on the command line.
+func openHSM(_ context.Context, p keyPlace) (keys.Provider, error) {
+	cfg, err := pkcs11.ParsePlace(p.place)
+	if err != nil {
+		return nil, err
+	}
+	cfg.PIN, cfg.Create, cfg.Clock = os.Getenv(pkcs11.PINVariable), p.create, p.clock
+	return pkcs11.Open(cfg)
 }
 
 // openKeyFile opens a key file, with shares when it is split.

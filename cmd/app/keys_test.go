@@ -172,3 +172,16 @@ func TestIDTokenAlgorithm(t *testing.T) {
 		}
 	}
 }
+
+// SE-04: the static program does not hold PKCS#11, and says what does before it
+// touches a store.
+func TestHSMNeedsTheOtherBuild(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	code, _, errOut := cli(t, "keys", "status", "--data", data, "--keys", "pkcs11:token=a?module-path=/usr/lib/hsm.so")
+	if code != 1 || !strings.Contains(errOut, "go build -tags pkcs11") {
+		t.Errorf("status %d: %s", code, errOut)
+	}
+	if _, err := os.Stat(data); !os.IsNotExist(err) {
+		t.Errorf("a store was made: %v", err)
+	}
+}

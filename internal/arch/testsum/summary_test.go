@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -84,5 +85,16 @@ func TestCrashShowsTheUnfinishedTest(t *testing.T) {
 func TestNoTestAtAllFails(t *testing.T) {
 	if out, good := summarise(t, "go: cannot find main module"); good || !strings.Contains(out, "cannot find main module") {
 		t.Errorf("good %v, said:\n%s", good, out)
+	}
+}
+
+func TestArgumentsOfSeveralRuns(t *testing.T) {
+	for text, want := range map[string]string{
+		"./...":                         "[[./...]]",
+		"-count=1 ./... -- -tags x ./a": "[[-count=1 ./...] [-tags x ./a]]",
+	} {
+		if got := fmt.Sprint(groups(strings.Fields(text))); got != want {
+			t.Errorf("%q is split into %s", text, got)
+		}
 	}
 }
