@@ -130,6 +130,8 @@ type doctor struct {
 	// st is nil when the store could not be opened, for the reason closed.
 	st     *store.Store
 	closed string
+	// provider is nil when it could not be opened, for the reason locked.
+	provider keys.Provider
 	// locked says why the key provider could not be opened; empty when it was.
 	locked string
 }
@@ -150,6 +152,7 @@ func newDoctor(ctx context.Context, cfg Config, loaded *config.Loaded) *doctor {
 	if provider, err := openKeys(ctx, cfg, d.clock, false); err != nil {
 		d.locked = explain(err).Error()
 	} else {
+		d.provider = provider
 		o.Sealer = keys.NewEnvelope(keys.EnvelopeConfig{Provider: provider, Clock: d.clock, AcceptPlain: cfg.Dev})
 	}
 	d.st = store.New(engine, o)
@@ -167,6 +170,7 @@ func (d *doctor) checks() []health.Check {
 	return slices.Concat(
 		d.configChecks(),
 		d.keyChecks(),
+		d.keyAges(),
 		d.backupChecks(),
 		d.hostChecks(),
 		tlsconf.Checks(d.cfg.Transport, d.cfg.PublicURL, d.clock),

@@ -66,6 +66,14 @@ func (a *App) gauges() []telemetry.Gauge {
 			}
 			return map[string]float64{"": float64(a.tls.Leaf().NotAfter.Unix())}, nil
 		}},
+		{Name: "mandate_key_age_seconds", Help: "Age of the oldest key in use, by kind; of a kind whose age the key provider does not tell there is none.", Label: "kind", Read: func(ctx context.Context) (map[string]float64, error) {
+			sums, err := a.keySums(ctx)
+			return sums.ages, err
+		}},
+		{Name: "mandate_keys_overdue", Help: "Keys that should have been replaced before now, by kind; mandate keys status names them.", Label: "kind", Read: func(ctx context.Context) (map[string]float64, error) {
+			sums, err := a.keySums(ctx)
+			return sums.overdue, err
+		}},
 	}, a.store.Gauges()...)
 }
 

@@ -13,11 +13,20 @@ const (
 	StorageEvery = 365 * 24 * time.Hour
 )
 
+// Kinds gives what an Item's Kind may be; each can be rotated.
+func Kinds() []string {
+	out := []string{"kek", "tenant", "data", "index", "patients"}
+	for _, u := range Uses() {
+		out = append(out, string(u))
+	}
+	return out
+}
+
 // Item is one key in use as operators see it.
 type Item struct {
 	// Tenant is empty for a key-encryption key.
 	Tenant string `json:"tenant,omitempty"`
-	// Kind is kek, tenant, data, index, patients, or the use of a signing key.
+	// Kind is one of Kinds.
 	Kind string `json:"kind"`
 	// ID is a version, a kid or the id of a KEK.
 	ID string `json:"id"`
