@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/journal"
+	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/oauth"
 )
@@ -13,20 +15,52 @@ import (
 const grantColumns = `tenant, id, person_id, client_id, capacity, context, scopes, topics, consent_id, consent_version,
 	consents, offline, online, session_hash, auth_time, amr, acr, created, ends, renew_for, revoked, reason`
 
-func scanGrant(r Row) (v oauth.Grant, err error) {
+// sealedGrant is a grant as it is stored; context may be sealed.
+type sealedGrant struct {
+	oauth.Grant
+	context string
+}
+
+func scanGrant(r Row) (v sealedGrant, err error) {
 	var renew int64
-	err = r.Scan(&v.Tenant, &v.ID, &v.PersonID, &v.ClientID, doc(&v.Capacity), doc(&v.Context), &v.Scopes,
+	err = r.Scan(&v.Tenant, &v.ID, &v.PersonID, &v.ClientID, doc(&v.Capacity), &v.context, &v.Scopes,
 		doc(&v.Topics), &v.ConsentID, &v.ConsentVersion, doc(&v.Consents), &v.Offline, &v.Online, &v.SessionHash,
 		into(&v.AuthTime), doc(&v.AMR), &v.ACR, into(&v.Created), into(&v.Ends), &renew, into(&v.Revoked), &v.Reason)
 	v.RenewFor = time.Duration(renew) * time.Microsecond
 	return v, err
 }
 
+// sealContext gives the stored form of a launch context. Ids alone stay
+// readable, as everywhere; items of fhirContext may hold identifiers such as
+// record numbers and are sealed.
+func (p *ports) sealContext(ctx context.Context, v oauth.Grant) (string, error) {
+	if len(v.Context.FHIRContext) == 0 {
+		return doc(v.Context).text()
+	}
+	return p.sealDoc(ctx, grantContext(v), v.Context)
+}
+
+// openContext reads it into the grant.
+func (p *ports) openContext(ctx context.Context, v *oauth.Grant, stored string) error {
+	if !strings.HasPrefix(stored, sealedMark) {
+		return doc(&v.Context).Scan(stored)
+	}
+	return p.openDoc(ctx, grantContext(*v), stored, &v.Context)
+}
+
+func grantContext(v oauth.Grant) keys.Place {
+	return keys.Place{Tenant: v.Tenant, Table: "app_grant", Column: "context", Row: v.ID}
+}
+
 // CreateGrant implements oauth.GrantStore.
 func (p *ports) CreateGrant(ctx context.Context, v oauth.Grant) error {
+	launched, err := p.sealContext(ctx, v)
+	if err != nil {
+		return err
+	}
 	return p.write(ctx, `INSERT INTO app_grant (`+grantColumns+`, patient)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)`,
-		v.Tenant, v.ID, v.PersonID, v.ClientID, doc(v.Capacity), doc(v.Context), v.Scopes, doc(v.Topics),
+		v.Tenant, v.ID, v.PersonID, v.ClientID, doc(v.Capacity), launched, v.Scopes, doc(v.Topics),
 		v.ConsentID, v.ConsentVersion, doc(v.Consents), v.Offline, v.Online, v.SessionHash, micros(v.AuthTime),
 		doc(v.AMR), v.ACR, micros(v.Created), micros(v.Ends), v.RenewFor.Microseconds(), micros(v.Revoked), v.Reason,
 		v.Record())
@@ -34,19 +68,38 @@ func (p *ports) CreateGrant(ctx context.Context, v oauth.Grant) error {
 
 // GrantByID implements oauth.GrantStore.
 func (p *ports) GrantByID(ctx context.Context, tenant, id string) (oauth.Grant, error) {
-	return one(ctx, p, "grant", scanGrant,
+	v, err := one(ctx, p, "grant", scanGrant,
 		`SELECT `+grantColumns+` FROM app_grant WHERE tenant = $1 AND id = $2`, tenant, id)
+	if err != nil {
+		return oauth.Grant{}, err
+	}
+	return v.Grant, p.openContext(ctx, &v.Grant, v.context)
+}
+
+func (p *ports) grants(ctx context.Context, sql string, args ...any) ([]oauth.Grant, error) {
+	rows, err := list(ctx, p, scanGrant, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	var all []oauth.Grant
+	for _, v := range rows {
+		if err := p.openContext(ctx, &v.Grant, v.context); err != nil {
+			return nil, err
+		}
+		all = append(all, v.Grant)
+	}
+	return all, nil
 }
 
 // GrantsOfPerson implements oauth.GrantStore.
 func (p *ports) GrantsOfPerson(ctx context.Context, tenant, personID string) ([]oauth.Grant, error) {
-	return list(ctx, p, scanGrant, `SELECT `+grantColumns+` FROM app_grant
+	return p.grants(ctx, `SELECT `+grantColumns+` FROM app_grant
 		WHERE tenant = $1 AND person_id <> '' AND person_id = $2 ORDER BY created DESC, id`, tenant, personID)
 }
 
 // GrantsOfPatient implements oauth.GrantStore.
 func (p *ports) GrantsOfPatient(ctx context.Context, tenant, patient string) ([]oauth.Grant, error) {
-	return list(ctx, p, scanGrant, `SELECT `+grantColumns+` FROM app_grant
+	return p.grants(ctx, `SELECT `+grantColumns+` FROM app_grant
 		WHERE tenant = $1 AND patient <> '' AND patient = $2 ORDER BY created DESC, id`, tenant, patient)
 }
 

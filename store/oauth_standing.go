@@ -52,12 +52,14 @@ type standingRow struct {
 	renew    int64
 	body     string
 	epoch    int64
+	// context is the grant's as it is stored.
+	context string
 }
 
 func (s *standingRow) scan(p *ports, r Row, head ...any) (oauth.Standing, error) {
 	v := &s.standing.Grant
 	err := r.Scan(append(head, &s.epoch, &s.body, &s.standing.PersonActive, into(&s.standing.SessionEnds), &s.standing.ConsentEpoch, &s.standing.ApprovalEnded,
-		&v.Tenant, &v.ID, &v.PersonID, &v.ClientID, doc(&v.Capacity), doc(&v.Context), &v.Scopes,
+		&v.Tenant, &v.ID, &v.PersonID, &v.ClientID, doc(&v.Capacity), &s.context, &v.Scopes,
 		doc(&v.Topics), &v.ConsentID, &v.ConsentVersion, doc(&v.Consents), &v.Offline, &v.Online, &v.SessionHash,
 		into(&v.AuthTime), doc(&v.AMR), &v.ACR, into(&v.Created), into(&v.Ends), &s.renew, into(&v.Revoked), &v.Reason)...)
 	if err != nil {
@@ -83,13 +85,21 @@ const standingJoins = `
 	LEFT JOIN consent_epoch e ON e.tenant = g.tenant AND e.patient = g.patient
 	LEFT JOIN consent a ON a.tenant = g.tenant AND a.id = g.consent_id`
 
+// standing reads a standing behind other columns.
+func (p *ports) standing(ctx context.Context, what string, head []any, sql string, args ...any) (oauth.Standing, error) {
+	var row standingRow
+	st, err := one(ctx, p, what, func(r Row) (oauth.Standing, error) { return row.scan(p, r, head...) }, sql, args...)
+	if err != nil {
+		return oauth.Standing{}, err
+	}
+	return st, p.openContext(ctx, &st.Grant, row.context)
+}
+
 // CodeStanding implements oauth.TokenStore.
 func (p *ports) CodeStanding(ctx context.Context, tenant, hash string) (oauth.Code, oauth.Standing, error) {
 	var v oauth.Code
-	st, err := one(ctx, p, "code", func(r Row) (oauth.Standing, error) {
-		return new(standingRow).scan(p, r, &v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, &v.RedirectURI, &v.Challenge, &v.Nonce,
-			into(&v.Issued), into(&v.Expires), into(&v.Used))
-	}, `SELECT t.tenant, t.hash, t.grant_id, t.client_id, t.redirect_uri, t.challenge, t.nonce, t.issued, t.expires, t.used, `+
+	st, err := p.standing(ctx, "code", []any{&v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, &v.RedirectURI, &v.Challenge, &v.Nonce,
+		into(&v.Issued), into(&v.Expires), into(&v.Used)}, `SELECT t.tenant, t.hash, t.grant_id, t.client_id, t.redirect_uri, t.challenge, t.nonce, t.issued, t.expires, t.used, `+
 		standingColumns+` FROM auth_code t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
 		WHERE t.tenant = $1 AND t.hash = $2`, tenant, hash)
 	return v, st, err
@@ -98,9 +108,7 @@ func (p *ports) CodeStanding(ctx context.Context, tenant, hash string) (oauth.Co
 // RefreshStanding implements oauth.TokenStore.
 func (p *ports) RefreshStanding(ctx context.Context, tenant, hash string) (oauth.RefreshToken, oauth.Standing, error) {
 	var v oauth.RefreshToken
-	st, err := one(ctx, p, "refresh-token", func(r Row) (oauth.Standing, error) {
-		return new(standingRow).scan(p, r, &v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated))
-	}, `SELECT t.tenant, t.hash, t.grant_id, t.client_id, t.issued, t.expires, t.rotated, `+
+	st, err := p.standing(ctx, "refresh-token", []any{&v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated)}, `SELECT t.tenant, t.hash, t.grant_id, t.client_id, t.issued, t.expires, t.rotated, `+
 		standingColumns+` FROM refresh_token t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
 		WHERE t.tenant = $1 AND t.hash = $2`, tenant, hash)
 	return v, st, err
@@ -122,8 +130,7 @@ func (p *ports) TokenStanding(ctx context.Context, tenant string, t oauth.TokenR
 		return n > 0, st, err
 	}
 	var n int64
-	st, err = one(ctx, p, "grant", func(r Row) (oauth.Standing, error) { return new(standingRow).scan(p, r, &n) },
-		`SELECT (SELECT COUNT(*) FROM revoked_token WHERE tenant = $1 AND jti = $3), `+standingColumns+`
+	st, err = p.standing(ctx, "grant", []any{&n}, `SELECT (SELECT COUNT(*) FROM revoked_token WHERE tenant = $1 AND jti = $3), `+standingColumns+`
 		FROM app_grant g`+standingJoins+` WHERE g.tenant = $1 AND g.id = $2`, tenant, t.GrantID, t.ID)
 	return n > 0, st, err
 }

@@ -19,8 +19,9 @@ type sealedColumn struct {
 	// row and subject are SQL for keys.Place; place is its table, when it
 	// differs.
 	row, subject, place string
-	// text columns hold base64; a blind one is computed from username.
-	text, blind bool
+	// text columns hold base64; a blind one is computed from username; of a
+	// mixed one some values need no sealing.
+	text, blind, mixed bool
 }
 
 func sealedColumns() []sealedColumn {
@@ -40,6 +41,7 @@ func sealedColumns() []sealedColumn {
 		{table: "launch", key: "hash", column: "context", row: "hash", text: true},
 		{table: "pending", key: "id", column: "request", row: "id", text: true},
 		{table: "pending", key: "id", column: "context", row: "id", text: true},
+		{table: "app_grant", key: "id", column: "context", row: "id", text: true, mixed: true},
 		{table: "audit_event", key: "id", column: "body", row: "id", subject: "patient"},
 	}
 }
@@ -213,7 +215,7 @@ func (s *Store) resealCell(ctx context.Context, c sealedColumn, v sealedCell) (f
 	}
 	sealed := keys.Sealed(v.bytes)
 	if c.text {
-		if v.text == "" {
+		if v.text == "" || c.mixed && !strings.HasPrefix(v.text, sealedMark) {
 			return nil, nil, nil
 		}
 		sealed = textSealed(v.text)

@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"os"
@@ -13,41 +12,39 @@ import (
 	"github.com/mandate-health/mandate/conformance/kit"
 )
 
-// SE-01: after people signed in, consented and looked, the files of the store
-// hold none of their names, secrets or consents.
-func TestDiskSaysNothing(t *testing.T) {
-	s := start(t, nil)
-	b := s.browser("rosa")
-	g := s.granted(t, kit.Launch{Client: s.Client("symmetric"), Scope: "launch/patient offline_access patient/Patient.rs", Visit: kit.Visit{Browser: b}})
-	s.fetch(t, g.Access(), "Patient/rosa", 200)
-	page, err := b.Open(t.Context(), s.at("/home"), "")
-	if err != nil {
+// SE-03: keys older than their time are told by doctor, by keys status and by a
+// metric, until they are rotated.
+func TestOverdueKeysAreTold(t *testing.T) {
+	dir := t.TempDir()
+	offset := filepath.Join(dir, "offset")
+	if err := os.WriteFile(offset, []byte("-9600h"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	canaries := []string{`"resourceType"`, `"provision"`, g.Access(), g.RefreshToken(), "Alvarez", "Rosa Alvarez"}
-	for _, p := range s.People {
-		canaries = append(canaries, p.Password)
-		if p.TOTPSecret != "" {
-			canaries = append(canaries, p.TOTPSecret)
-		}
-	}
-	if !strings.Contains(page.Text(), "Rosa Alvarez") {
-		t.Fatal("the page names nobody, so that there is nothing to look for")
-	}
+	s := startIn(t, dir, func(c *app.Config) { c.ClockOffset = offset })
 	s.stop(t)
-	files, err := filepath.Glob(filepath.Join(s.data, "*"))
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	look := func(kind, want string) {
+		t.Helper()
+		_, found := findings(t, "--offline", "--dev", "--data", s.data, "--only", "keys-overdue-")
+		if found["keys-overdue-"+kind] != want {
+			t.Errorf("%s: %v", kind, found)
 		}
-		for _, c := range canaries {
-			if c != "" && bytes.Contains(content, []byte(c)) {
-				t.Errorf("%s holds %q", filepath.Base(file), c)
-			}
+	}
+	for _, kind := range []string{"kek", "tenant", "data", "index", "access-token", "id-token", "id-token-es256"} {
+		look(kind, "failing")
+	}
+	if code, out, _ := cli(t, "keys", "status", "--data", s.data); code != 1 || !strings.Contains(out, "overdue: default tenant v1") {
+		t.Errorf("%d %s", code, out)
+	}
+	if code, out, errOut := cli(t, "keys", "rotate", "kek", "--data", s.data); code != 0 {
+		t.Fatal(out, errOut)
+	}
+	look("kek", "fine")
+	address := freeAddress(t)
+	s = startIn(t, dir, func(c *app.Config) { c.Metrics.Listen = address })
+	text := string(s.do(t, kit.Request{URL: "http://" + address + "/metrics"}).Body)
+	for _, line := range []string{`mandate_keys_overdue{kind="kek"} 0`, `mandate_keys_overdue{kind="tenant"} 1`, `mandate_key_age_seconds{kind="tenant"} 3.456`} {
+		if !strings.Contains(text, line) {
+			t.Errorf("the metrics do not say %s\n%s", line, text)
 		}
 	}
 }

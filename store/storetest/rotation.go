@@ -16,6 +16,7 @@ import (
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/keys/local"
 	"github.com/mandate-health/mandate/internal/txn"
+	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/store"
 )
 
@@ -64,6 +65,10 @@ func rotation(t *testing.T, e store.Engine) {
 	t.Cleanup(func() { must(t, e.Close()) })
 	must(t, a.Migrate(ctx))
 	must(t, a.PutPerson(ctx, identity.Person{Tenant: tenant, ID: "p", Username: "Rosa", Name: "Rosa"}))
+	told := grant("told", noon())
+	told.Context.FHIRContext = []oauth.ContextRef{{Identifier: []byte(`{"value":"4711"}`)}}
+	must(t, a.CreateGrant(ctx, told))
+	must(t, a.CreateGrant(ctx, grant("plain", noon())))
 	stop := underLoad(t, a, b)
 	first := got(a.TenantKeys(ctx, tenant))(t)[0]
 
@@ -102,6 +107,8 @@ func rotation(t *testing.T, e store.Engine) {
 	// Another process reads all of it by what is left.
 	fresh := newNode(t, e, kek, c, false)
 	equal(t, got(fresh.PersonByUsername(ctx, tenant, "ROSA"))(t).Name, "Rosa")
+	equal(t, got(fresh.GrantByID(ctx, tenant, "told"))(t).Context, told.Context)
+	equal(t, got(fresh.GrantByID(ctx, tenant, "plain"))(t).Context, grant("plain", noon()).Context)
 	if all := got(fresh.ConsentsOfPatient(ctx, tenant, "rosa"))(t); len(all) < 4 {
 		t.Errorf("%d consents", len(all))
 	}
