@@ -1,0 +1,191 @@
+package conformance_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/testpg"
+)
+
+// Limits of the rotation: the announcement of a key takes 30 seconds.
+const (
+	rotationLimit = 90 * time.Second
+	overlapLimit  = 60 * time.Second
+)
+
+// kid gives the key under which a token was signed.
+func kid(t *testing.T, token string) string {
+	t.Helper()
+	var h struct{ Kid string }
+	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
+	if err == nil {
+		err = json.Unmarshal(raw, &h)
+	}
+	if err != nil || h.Kid == "" {
+		t.Errorf("no key: %v", err)
+	}
+	return h.Kid
+}
+
+// traffic asks both nodes lightly until it is stopped, and counts.
+type traffic struct {
+	pair   *pair
+	stop   chan struct{}
+	wg     sync.WaitGroup
+	served atomic.Int64
+	mu     sync.Mutex
+	last   [2]string
+}
+
+// every runs an act at one node after the other, two in a second.
+func (f *traffic) every(t *testing.T, act func(node, other int) error) {
+	f.wg.Go(func() {
+		tick := time.NewTicker(500 * time.Millisecond)
+		defer tick.Stop()
+		for i := 0; ; i++ {
+			if err := act(i%2, 1-i%2); err != nil {
+				t.Errorf("at node %d: %v", i%2+1, err)
+				return
+			}
+			f.served.Add(1)
+			select {
+			case <-f.stop:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+func (f *traffic) at(i int) string { return []string{f.pair.a.Issuer, f.pair.b}[i] }
+
+// token asks a node for a backend's token, which the other node must honour.
+func (f *traffic) token(t *testing.T, node, other int) error {
+	a, backend := f.pair.a, f.pair.a.Client("backend")
+	signed, err := backend.Sign(a.NewAssertion(backend, "ES384"))
+	if err != nil {
+		return err
+	}
+	res, err := a.Do(t.Context(), kit.Request{URL: f.at(node) + "/token", Form: url.Values{
+		"grant_type": {"client_credentials"}, "scope": {"system/Patient.rs"}, "client_assertion_type": {kit.AssertionType}, "client_assertion": {signed},
+	}})
+	if err != nil || res.Status != http.StatusOK {
+		return fmt.Errorf("a token: %s %w", res, err)
+	}
+	access := res.Text("access_token")
+	f.mu.Lock()
+	f.last[node] = kid(t, access)
+	f.mu.Unlock()
+	res, err = a.Do(t.Context(), kit.Request{URL: f.at(other) + "/fhir/Patient/rosa", Bearer: access})
+	if err != nil || res.Status != http.StatusOK {
+		return fmt.Errorf("a read: %s %w", res, err)
+	}
+	return nil
+}
+
+// SE-03, SMART OID-13: while two processes serve, the command line rotates the
+// signing key, the tenant's key and the index key. No request fails, both nodes
+// take the new key, and the old one is published until the overlap has passed.
+func TestKeysRotateBesideTwoProcesses(t *testing.T) {
+	dsn := testpg.Start(t)
+	offset := filepath.Join(t.TempDir(), "offset")
+	shift := func(by string) {
+		if err := os.WriteFile(offset, []byte(by), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shift("0s")
+	f := &traffic{pair: nodes(t, "rotate", dsn, dsn, "--unsafe-clock-offset", offset), stop: make(chan struct{})}
+	f.every(t, func(node, other int) error { return f.token(t, node, other) })
+	f.every(t, func(node, _ int) error {
+		page, err := f.pair.a.NewBrowser(f.pair.a.Person("rosa")).SignIn(t.Context(), f.at(node)+"/home")
+		if err == nil && !strings.Contains(page.Text(), "Rosa") {
+			err = fmt.Errorf("a log-in leads to %s", page.URL)
+		}
+		return err
+	})
+	old := kid(t, f.pair.launch(t).Access())
+	for _, kind := range []string{"access-token", "tenant", "index"} {
+		out, err := exec.CommandContext(t.Context(), shared.binary, "keys", "rotate", kind, "--database", dsn,
+			"--keys", "file:"+filepath.Join(shared.dir, "kek.json")).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", kind, err, out)
+		}
+	}
+	within(t, rotationLimit, "both nodes sign under the new key", func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.last[0] != old && f.last[1] == f.last[0] && f.last[0] != ""
+	})
+	within(t, rotationLimit, "the old tenant key is ended", func() bool { return f.ended(t, dsn, "tenant") })
+	close(f.stop)
+	f.wg.Wait()
+	t.Logf("%d acts served, none failed", f.served.Load())
+	if n := f.served.Load(); n < 50 {
+		t.Errorf("only %d acts were served", n)
+	}
+	for i := range 2 {
+		if !f.published(t, i, old) || !f.published(t, i, f.last[0]) {
+			t.Errorf("node %d does not publish both keys in the overlap", i+1)
+		}
+	}
+	shift("27h")
+	within(t, overlapLimit, "the old key is published no more", func() bool { return !f.published(t, 0, old) && !f.published(t, 1, old) })
+}
+
+// published reports whether a node's key set has a key.
+func (f *traffic) published(t *testing.T, node int, id string) bool {
+	t.Helper()
+	res, err := f.pair.a.Do(t.Context(), kit.Request{URL: f.at(node) + "/jwks"})
+	if err != nil || res.Status != http.StatusOK {
+		t.Fatal(res, err)
+	}
+	return strings.Contains(string(res.Body), id)
+}
+
+// ended reports whether the first key of a kind is destroyed.
+func (f *traffic) ended(t *testing.T, dsn, kind string) bool {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), shared.binary, "keys", "list", "--json", "--database", dsn,
+		"--keys", "file:"+filepath.Join(shared.dir, "kek.json")).Output()
+	var items []struct{ Kind, ID, State string }
+	if err == nil {
+		err = json.Unmarshal(out, &items)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range items {
+		if i.Kind == kind && i.ID == "v1" {
+			return i.State == "destroyed"
+		}
+	}
+	return false
+}
+
+// within waits until something is so.
+func within(t *testing.T, limit time.Duration, what string, is func() bool) {
+	t.Helper()
+	tick, late := time.NewTicker(time.Second), time.NewTimer(limit)
+	defer tick.Stop()
+	defer late.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-late.C:
+			t.Fatalf("not within %s: %s", limit, what)
+		}
+	}
+}
