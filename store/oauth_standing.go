@@ -108,7 +108,8 @@ func (p *ports) CodeStanding(ctx context.Context, tenant, hash string) (oauth.Co
 // RefreshStanding implements oauth.TokenStore.
 func (p *ports) RefreshStanding(ctx context.Context, tenant, hash string) (oauth.RefreshToken, oauth.Standing, error) {
 	var v oauth.RefreshToken
-	st, err := p.standing(ctx, "refresh-token", []any{&v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated)}, `SELECT t.tenant, t.hash, t.grant_id, t.client_id, t.issued, t.expires, t.rotated, `+
+	head := []any{&v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated)}
+	st, err := p.standing(ctx, "refresh-token", head, `SELECT t.tenant, t.hash, t.grant_id, t.client_id, t.issued, t.expires, t.rotated, `+
 		standingColumns+` FROM refresh_token t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
 		WHERE t.tenant = $1 AND t.hash = $2`, tenant, hash)
 	return v, st, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -168,7 +169,8 @@ func shredding(t *testing.T, e store.Engine) {
 	equal(t, string(got(a.ConsentByID(ctx, tenant, "c3"))(t).JSON), "the secret of rosa")
 	equal(t, string(got(a.ConsentByID(ctx, tenant, "c2"))(t).JSON), "the secret of luis")
 	events := got(a.Audits(ctx, audit.Filter{Tenant: tenant}))(t)
-	equal(t, []any{len(events), events[0].Detail["erased"], events[0].Patient}, []any{2, "true", "rosa"})
+	at := slices.IndexFunc(events, func(e audit.Event) bool { return e.ID == "e1" })
+	equal(t, []any{len(events), events[at].Detail["erased"], events[at].Patient}, []any{2, "true", "rosa"})
 	must(t, a.StartReseal(ctx, tenant, c.Now()))
 	c.Advance(3 * keys.Announce)
 	if done := got(a.Reseal(ctx))(t); !done {
