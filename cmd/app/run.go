@@ -170,6 +170,7 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 	a.watchCertificate(ctx)
 	go tuneCollector(ctx)
 	servers.start(main, a.handler(), a.tls.TLS())
+	a.log.InfoContext(ctx, "serving", "fhir_base", a.home.site.FHIRBase, "port", portOf(main.Addr()), "version", Version)
 	if dev != nil {
 		if err := dev.open(ctx, a.home, at, caFile); err != nil {
 			return explain(err)
@@ -210,4 +211,13 @@ func (a *App) registerFiles(ctx context.Context) error {
 		}
 	}
 	return register(ctx, a.store, clients, false)
+}
+
+// portOf gives the port of a listener: the log withholds addresses.
+func portOf(addr net.Addr) string {
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return ""
+	}
+	return port
 }
