@@ -68,7 +68,7 @@ type keysRotate struct {
 
 type keysRetire struct {
 	custodianFlags
-	KID string `arg:"" name:"kid" help:"The key's id, as keys list tells it."`
+	KID string `arg:"" name:"kid" help:"The key's id, as keys list tells it; put -- before one that begins with a dash."`
 }
 
 type keysShred struct {

@@ -57,7 +57,7 @@ func TestKeysCommand(t *testing.T) {
 	s.stop(t)
 	run := func(want int, args ...string) string {
 		t.Helper()
-		code, out, errOut := cli(t, append(append([]string{"keys"}, args...), "--data", s.data)...)
+		code, out, errOut := cli(t, append([]string{"keys", args[0], "--data", s.data}, args[1:]...)...)
 		if code != want {
 			t.Errorf("keys %v: status %d\n%s%s", args, code, out, errOut)
 		}
@@ -85,8 +85,9 @@ func TestKeysCommand(t *testing.T) {
 	if out := run(0, "status"); !strings.Contains(out, "no key is overdue") || !strings.Contains(out, "encrypting again") {
 		t.Error(out)
 	}
-	run(0, "retire", signing)
-	if out := run(1, "retire", signing); !strings.Contains(out, "no signing key") {
+	// An id may begin with a dash.
+	run(0, "retire", "--", signing)
+	if out := run(1, "retire", "--", signing); !strings.Contains(out, "no signing key") {
 		t.Error(out)
 	}
 	if out := run(1, "rotate", "access-token", "--announce", "1s"); !strings.Contains(out, "30s") {
