@@ -45,7 +45,7 @@ func list(v []string) []string {
 func (d *development) announce(w io.Writer, r ready, at reached) {
 	p := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	p("")
-	p("Mandate is running (development: demo passwords, encryption keys in a file)")
+	p("Mandate is running (development: demo passwords, encryption keys by default in a file)")
 	p("")
 	p("  Log-in and pages     %s", r.Issuer)
 	p("  FHIR, protected      %s", r.FHIRBase)

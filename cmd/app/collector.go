@@ -30,7 +30,7 @@ func collectorPercent(live, allocated uint64) int {
 	if allocated < busyBytes || live == 0 || live >= busyHeap {
 		return restPercent
 	}
-	return int(min(max((busyHeap-live)*100/live, restPercent), mostPercent)) //nolint:gosec // at most mostPercent
+	return int(min(max((busyHeap-live)*100/live, restPercent), mostPercent))
 }
 
 // tuneCollector follows the load until ctx ends. Who sets GOGC has decided.
