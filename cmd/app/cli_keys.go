@@ -270,23 +270,36 @@ func (c *keysSplit) Run(s *streams) error {
 	})
 }
 
-// split boxes the key file and writes the shares.
+// split writes the shares and boxes the key file.
 func (c *keysSplit) split(s *streams, file *local.Provider) error {
 	if err := os.MkdirAll(c.Out, 0o700); err != nil {
 		return err
 	}
-	shares, err := file.Split(c.Shares, c.Threshold)
-	if err != nil {
+	if _, err := file.Split(c.Shares, c.Threshold, c.keep); err != nil {
 		return err
 	}
-	for i, share := range shares {
-		path := filepath.Join(c.Out, fmt.Sprintf("share-%d.txt", i+1))
-		if err := os.WriteFile(path, []byte(share.String()+"\n"), 0o600); err != nil {
-			return err
-		}
-		fmt.Fprintln(s.out, path)
+	for i := range c.Shares {
+		fmt.Fprintln(s.out, c.path(i))
 	}
 	fmt.Fprintf(s.out, "give each share to another person and delete it here; %d of them open the key file\n", c.Threshold)
+	return nil
+}
+
+func (c *keysSplit) path(i int) string { return filepath.Join(c.Out, fmt.Sprintf("share-%d.txt", i+1)) }
+
+// keep writes the shares durably. It overwrites none: until the file is boxed
+// anew only the older ones open it.
+func (c *keysSplit) keep(shares []local.Share) error {
+	for i, share := range shares {
+		f, err := os.OpenFile(c.path(i), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(f, share)
+		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

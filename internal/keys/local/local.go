@@ -206,19 +206,28 @@ func (p *Provider) reload() error {
 // Rotate implements keys.Provider.
 func (p *Provider) Rotate(context.Context) (keys.KEK, error) {
 	k := p.fresh()
-	err := change(p.cfg.Path, func(old *file) (*file, error) {
-		if old == nil {
-			return nil, errMissing(p.cfg.Path)
-		}
-		all, err := old.open(p.unsealed())
-		if err != nil {
+	var all []key
+	err := change(p.cfg.Path, func(old *file) (_ *file, err error) {
+		if all, err = p.inside(old); err != nil {
 			return nil, err
 		}
 		all = append(all, k)
-		p.set(all)
 		return seal(all, p.unsealed(), old.Split)
 	})
-	return keys.KEK{ID: k.ID, Created: k.Created}, err
+	if err != nil {
+		// Nothing may be wrapped under a key that no file holds.
+		return keys.KEK{}, err
+	}
+	p.set(all)
+	return keys.KEK{ID: k.ID, Created: k.Created}, nil
+}
+
+// inside gives the keys of the file as it is now.
+func (p *Provider) inside(old *file) ([]key, error) {
+	if old == nil {
+		return nil, errMissing(p.cfg.Path)
+	}
+	return old.open(p.unsealed())
 }
 
 func aead(k []byte) (cipher.AEAD, error) {

@@ -119,13 +119,13 @@ func TestSplit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kek.json")
 	p := open(t, local.Config{Path: path, Create: true})
 	w := wrap(t, p)
-	_, err := p.Split(3, 1)
+	_, err := p.Split(3, 1, kept)
 	wantCode(t, err, "split-numbers")
-	older, err := p.Split(3, 2)
+	older, err := p.Split(3, 2, kept)
 	if err != nil {
 		t.Fatal(err)
 	}
-	shares, err := p.Split(5, 3)
+	shares, err := p.Split(5, 3, kept)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestSplit(t *testing.T) {
 func TestShareText(t *testing.T) {
 	p := open(t, local.Config{Path: filepath.Join(t.TempDir(), "kek.json"), Create: true})
 	wrap(t, p)
-	shares, err := p.Split(255, 2)
+	shares, err := p.Split(255, 2, kept)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,4 +175,21 @@ func TestShareText(t *testing.T) {
 		_, err := local.ParseShare(bad)
 		wantCode(t, err, "share-unreadable")
 	}
+}
+
+// kept stands for a safe place.
+func kept([]local.Share) error { return nil }
+
+// A splitting whose shares cannot be kept changes nothing: the file opens
+// without any.
+func TestSharesThatAreNotKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "kek.json")
+	p := open(t, local.Config{Path: path, Create: true})
+	before := wrap(t, p)
+	full := errors.New("disk full")
+	if _, err := p.Split(3, 2, func([]local.Share) error { return full }); !errors.Is(err, full) {
+		t.Error(err)
+	}
+	opens(t, open(t, local.Config{Path: path}), before)
+	opens(t, open(t, local.Config{Path: path}), wrap(t, p))
 }

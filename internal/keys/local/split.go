@@ -83,20 +83,25 @@ func (s *split) unsealKey(path string, given []Share) ([]byte, error) {
 
 // Split boxes the file under a new unseal key and gives its shares, any
 // threshold of which open it from now on. Shares of an earlier splitting lose
-// their use. Errors: errs.Invalid (split-numbers) unless
-// 2 ≤ threshold ≤ shares ≤ 255; errs.Unavailable.
-func (p *Provider) Split(shares, threshold int) ([]Share, error) {
+// their use. keep puts the shares in a safe place before the file is boxed: when
+// it fails the file stays as it is. Errors: errs.Invalid (split-numbers) unless
+// 2 ≤ threshold ≤ shares ≤ 255; those of keep; errs.Unavailable.
+func (p *Provider) Split(shares, threshold int, keep func([]Share) error) ([]Share, error) {
 	if threshold < 2 || threshold > shares || shares > 255 {
 		return nil, errs.New(errs.Invalid, "split-numbers",
 			"The threshold must be at least 2 and at most the number of shares, which is at most 255.")
 	}
 	unseal := random(keySize)
 	s := &split{Set: hex.EncodeToString(random(4)), Shares: shares, Threshold: threshold}
+	var out []Share
+	for i, v := range divide(unseal, shares, threshold) {
+		out = append(out, Share{set: s.Set, threshold: threshold, point: byte(i + 1), value: v})
+	}
 	err := change(p.cfg.Path, func(old *file) (*file, error) {
-		if old == nil {
-			return nil, errMissing(p.cfg.Path)
+		all, err := p.inside(old)
+		if err == nil {
+			err = keep(out)
 		}
-		all, err := old.open(p.unsealed())
 		if err != nil {
 			return nil, err
 		}
@@ -108,9 +113,5 @@ func (p *Provider) Split(shares, threshold int) ([]Share, error) {
 	p.mu.Lock()
 	p.unseal = unseal
 	p.mu.Unlock()
-	var out []Share
-	for i, v := range divide(unseal, shares, threshold) {
-		out = append(out, Share{set: s.Set, threshold: threshold, point: byte(i + 1), value: v})
-	}
 	return out, nil
 }
