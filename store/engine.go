@@ -100,6 +100,30 @@ type Dialect struct {
 	Now string
 }
 
+// First gives the first row of an answer, or the failure of the question; Scan
+// closes the answer.
+func First(r Rows, err error) Row { return firstRow{r, err} }
+
+type firstRow struct {
+	rows Rows
+	err  error
+}
+
+// Scan implements Row.
+func (r firstRow) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	defer r.rows.Close()
+	if !r.rows.Next() {
+		if err := r.rows.Err(); err != nil {
+			return err
+		}
+		return ErrNoRows
+	}
+	return r.rows.Scan(dest...)
+}
+
 // ErrNoRows is given by Row.Scan for an empty answer.
 var ErrNoRows = errors.New("store: no rows")
 

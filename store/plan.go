@@ -39,11 +39,8 @@ type PlannedMigration struct {
 // Plan gives what MigrateUp to a version, 0 for all, would run. It only reads.
 // Errors: errs.Unavailable; errs.Conflict (store-newer).
 func (s *Store) Plan(ctx context.Context, version int64) ([]PlannedMigration, error) {
-	all, err := s.Migrations(ctx)
+	all, err := s.knownMigrations(ctx)
 	if err != nil {
-		return nil, err
-	}
-	if err := known(all); err != nil {
 		return nil, err
 	}
 	var out []PlannedMigration
@@ -55,13 +52,20 @@ func (s *Store) Plan(ctx context.Context, version int64) ([]PlannedMigration, er
 	return out, nil
 }
 
+// knownMigrations gives all migrations. Errors: errs.Conflict (store-newer) when
+// the store has some that this program does not know.
+func (s *Store) knownMigrations(ctx context.Context) ([]Migration, error) {
+	all, err := s.Migrations(ctx)
+	if err == nil {
+		err = known(all)
+	}
+	return all, err
+}
+
 // PlanDown gives what MigrateDown to a version would run.
 func (s *Store) PlanDown(ctx context.Context, version int64) ([]PlannedMigration, error) {
-	all, err := s.Migrations(ctx)
+	all, err := s.knownMigrations(ctx)
 	if err != nil {
-		return nil, err
-	}
-	if err := known(all); err != nil {
 		return nil, err
 	}
 	var out []PlannedMigration

@@ -89,7 +89,7 @@ func (r *reader) Query(ctx context.Context, text string, args ...any) (store.Row
 
 // QueryRow implements store.Conn.
 func (r *reader) QueryRow(ctx context.Context, text string, args ...any) store.Row {
-	return first(r.Query(ctx, text, args...))
+	return store.First(r.Query(ctx, text, args...))
 }
 
 func (r *reader) close() error {
@@ -124,26 +124,3 @@ func (r rows) Err() error { return translate(r.Rows.Err()) }
 
 // Close implements store.Rows; what went wrong is told by Err.
 func (r rows) Close() { _ = r.Rows.Close() }
-
-// row is the first of an answer.
-type row struct {
-	rows store.Rows
-	err  error
-}
-
-func first(r store.Rows, err error) store.Row { return row{r, err} }
-
-// Scan implements store.Row.
-func (r row) Scan(dest ...any) error {
-	if r.err != nil {
-		return r.err
-	}
-	defer r.rows.Close()
-	if !r.rows.Next() {
-		if err := r.rows.Err(); err != nil {
-			return err
-		}
-		return store.ErrNoRows
-	}
-	return r.rows.Scan(dest...)
-}

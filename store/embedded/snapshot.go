@@ -57,5 +57,5 @@ func (s snapshot) Query(ctx context.Context, text string, args ...any) (store.Ro
 
 // QueryRow implements store.Conn.
 func (s snapshot) QueryRow(ctx context.Context, text string, args ...any) store.Row {
-	return first(s.Query(ctx, text, args...))
+	return store.First(s.Query(ctx, text, args...))
 }

@@ -125,7 +125,7 @@ func (c *turnConn) Query(ctx context.Context, text string, args ...any) (store.R
 
 // QueryRow implements store.Conn.
 func (c *turnConn) QueryRow(ctx context.Context, text string, args ...any) store.Row {
-	return first(c.Query(ctx, text, args...))
+	return store.First(c.Query(ctx, text, args...))
 }
 
 func errOver() error {

@@ -71,5 +71,5 @@ func (s snapshot) Query(ctx context.Context, sql string, args ...any) (store.Row
 // QueryRow implements store.Conn.
 func (s snapshot) QueryRow(ctx context.Context, sql string, args ...any) store.Row {
 	found, err := s.Query(ctx, sql, args...)
-	return firstRow{found, err}
+	return store.First(found, err)
 }

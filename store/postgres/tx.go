@@ -96,28 +96,7 @@ func (c *txConn) Query(ctx context.Context, sql string, args ...any) (store.Rows
 // QueryRow implements store.Conn.
 func (c *txConn) QueryRow(ctx context.Context, sql string, args ...any) store.Row {
 	found, err := c.Query(ctx, sql, args...)
-	return firstRow{found, err}
-}
-
-// firstRow is the first of an answer.
-type firstRow struct {
-	rows store.Rows
-	err  error
-}
-
-// Scan implements store.Row.
-func (r firstRow) Scan(dest ...any) error {
-	if r.err != nil {
-		return r.err
-	}
-	defer r.rows.Close()
-	if !r.rows.Next() {
-		if err := r.rows.Err(); err != nil {
-			return err
-		}
-		return store.ErrNoRows
-	}
-	return r.rows.Scan(dest...)
+	return store.First(found, err)
 }
 
 // send gives the answer of one statement, sent together with what was queued
