@@ -22,7 +22,7 @@ import (
 type KeySettings struct {
 	// Keys is KIND:PLACE, one of keyProviders; empty means a file beside the
 	// data folder.
-	Keys string `name:"keys" help:"Where key-encryption keys are: file:PATH (left out: a file beside the data folder), vault:https://HOST:8200/MOUNT/KEY?token_file=PATH or pkcs11:token=LABEL?module-path=PATH&pin-source=FILE." placeholder:"KIND:PLACE"`
+	Keys string `name:"keys" help:"Where key-encryption keys are: file:PATH (left out: a file beside the data folder), vault:https://HOST:8200/MOUNT/KEY?token_file=PATH, awskms:KEY?region=NAME or pkcs11:token=LABEL?module-path=PATH&pin-source=FILE." placeholder:"KIND:PLACE"`
 	// AcceptFileKeys allows a key file outside of development.
 	AcceptFileKeys bool `name:"accept-file-keys" help:"Serve with key-encryption keys in a file. Whoever copies this machine's disk can then read everything."`
 	// UnsealShares are files with shares of a split key file.
@@ -57,6 +57,7 @@ func keyProviders() []keyProvider {
 	return []keyProvider{
 		{"file", true, func(string) error { return nil }, openKeyFile},
 		{"vault", false, checkVault, openVault},
+		{"awskms", false, checkAWS, openAWS},
 		{"pkcs11", false, checkHSM, openHSM},
 	}
 }
@@ -122,6 +123,20 @@ func openVault(_ context.Context, p keyPlace) (keys.Provider, error) {
 	return kms.NewVault(cfg), nil
 }
 
+func checkAWS(place string) error {
+	_, err := kms.ParseAWS(place)
+	return err
+}
+
+// openAWS opens a key of AWS KMS.
+func openAWS(ctx context.Context, p keyPlace) (keys.Provider, error) {
+	cfg, err := kms.ParseAWS(p.place)
+	if err != nil {
+		return nil, err
+	}
+	return provided(kms.NewAWS(ctx, cfg))
+}
+
 // checkHSM refuses an HSM in a program that was built without PKCS#11.
 func checkHSM(place string) error {
 	if err := pkcs11.Built(); err != nil {
@@ -177,7 +192,7 @@ func openKeyFile(_ context.Context, p keyPlace) (keys.Provider, error) {
 }
 
 // provided keeps a nil pointer from looking like a provider.
-func provided(p *local.Provider, err error) (keys.Provider, error) {
+func provided[P keys.Provider](p P, err error) (keys.Provider, error) {
 	if err != nil {
 		return nil, err
 	}

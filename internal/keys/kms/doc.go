@@ -1,6 +1,8 @@
 // Package kms keeps key-encryption keys in a key service: Vault's transit
-// engine, over its HTTP interface. Keys never leave the service; it wraps and
-// unwraps one key per tenant, at the start and at rotations.
+// engine over its HTTP interface, or AWS KMS through its SDK. Keys never leave
+// the service; it wraps and unwraps one key per tenant, at the start and at
+// rotations.
 //
-// Neighbour: internal/keys, whose Provider it is. It knows no store.
+// Neighbours: internal/keys, whose Provider each is; internal/awsconf, which
+// says how AWS is reached. It knows no store.
 package kms
