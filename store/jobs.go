@@ -95,6 +95,18 @@ func (p *ports) RetryBuried(ctx context.Context, queue string) (int64, error) {
 	return p.exec(ctx, `UPDATE job SET buried = 0, attempts = 0, due = 0 WHERE queue = $1 AND buried <> 0`, queue)
 }
 
+// BuriedReasons implements jobs.Queue.
+func (p *ports) BuriedReasons(ctx context.Context, queue string) (map[string]int64, error) {
+	out := map[string]int64{}
+	_, err := list(ctx, p, func(r Row) (reason string, err error) {
+		var n int64
+		err = r.Scan(&reason, &n)
+		out[reason] = n
+		return reason, err
+	}, `SELECT reason, COUNT(*) FROM job WHERE queue = $1 AND buried <> 0 GROUP BY reason`, queue)
+	return out, err
+}
+
 // CountJobs implements jobs.Queue.
 func (p *ports) CountJobs(ctx context.Context, queue string) (waiting, buried int64, err error) {
 	counts, err := one(ctx, p, "queue", func(r Row) (n [2]int64, err error) {

@@ -2,8 +2,13 @@ package app
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
+	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
+	tenants "github.com/mandate-health/mandate/internal/tenant"
 )
 
 // jobsCommand looks after work that waits in queues.
@@ -16,13 +21,14 @@ type jobsStatus struct{ storeFlags }
 
 type jobsRetry struct {
 	storeFlags
+	asFlag
 	Queue string `arg:"" help:"The queue, as mandate jobs names it."`
 }
 
 // queues lists the queues of work.
 func queues() []string { return []string{outbox.Queue} }
 
-// Run prints a line for each queue.
+// Run prints a line for each queue, and why work of it was given up.
 func (c *jobsStatus) Run(s *streams) error {
 	return c.with(s, func(a *App) error {
 		for _, queue := range queues() {
@@ -31,17 +37,33 @@ func (c *jobsStatus) Run(s *streams) error {
 				return err
 			}
 			fmt.Fprintf(s.out, "%s: %d waiting, %d given up\n", queue, waiting, buried)
-			if buried > 0 {
-				fmt.Fprintf(s.out, "  The log says why (\"job given up\"). When that is mended: mandate jobs retry %s\n", queue)
+			if buried == 0 {
+				continue
 			}
+			reasons, err := a.store.BuriedReasons(s.ctx, queue)
+			if err != nil {
+				return err
+			}
+			for _, reason := range slices.Sorted(maps.Keys(reasons)) {
+				fmt.Fprintf(s.out, "  %d because of %s\n", reasons[reason], reason)
+			}
+			fmt.Fprintf(s.out, "  When the cause is mended: mandate jobs retry %s\n", queue)
 		}
 		return nil
 	})
 }
 
-// Run makes given up work due again.
+// Run makes given up work due again, and records who asked for it.
 func (c *jobsRetry) Run(s *streams) error {
+	if !slices.Contains(queues(), c.Queue) {
+		return fmt.Errorf("there is no queue %q; the queues are: %s", c.Queue, strings.Join(queues(), ", "))
+	}
 	return c.with(s, func(a *App) error {
+		if _, err := requireOperator(s.ctx, a.store, a.clock, operator.Need{
+			Tenant: tenants.Default, As: c.As, Role: operator.Operator, Act: "jobs retry " + c.Queue,
+		}); err != nil {
+			return err
+		}
 		n, err := a.store.RetryBuried(s.ctx, c.Queue)
 		if err == nil {
 			fmt.Fprintf(s.out, "%s: %d to be done again by a running server\n", c.Queue, n)

@@ -2,11 +2,7 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"math"
 	"net/http"
-	"strconv"
 
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/limit"
@@ -46,26 +42,44 @@ func (t *tenant) limit(class string, refuse func(http.ResponseWriter, *http.Requ
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key := class + ":" + identity.AddressPrefix(t.session.Address(r))
 		if err := t.limiter.Take(r.Context(), t.id, key, rule); err != nil {
-			tellLimit(w, class, err)
-			refuse(w, r, err)
+			if readable(w, class); !preflight(w, r) {
+				refuse(w, r, err)
+			}
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// tellLimit says which limit was met and when it is worth trying again
-// (draft-ietf-httpapi-ratelimit-headers).
-func tellLimit(w http.ResponseWriter, class string, err error) {
-	var over *limit.Exceeded
-	if !errors.As(err, &over) {
+// readable lets the page of a browser app read that it asked too often, and for
+// how long to wait: without, it would see a failure of the network. The refusal
+// says nothing about anybody, so every origin may read it and no client is
+// looked up (SMART CORS-02). Pages of people have no such readers (CORS-03).
+func readable(w http.ResponseWriter, class string) {
+	switch class {
+	case "signin", "authorize":
 		return
 	}
-	seconds := strconv.Itoa(max(1, int(math.Ceil(over.After.Seconds()))))
-	window := max(1, int(math.Ceil(over.Rule.Every.Seconds()*float64(over.Rule.Burst))))
-	w.Header().Set("Retry-After", seconds)
-	w.Header().Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", class, over.Rule.Burst, window))
-	w.Header().Set("RateLimit", fmt.Sprintf("%q;r=0;t=%s", class, seconds))
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "RateLimit, RateLimit-Policy, Retry-After, X-Request-Id")
+}
+
+// preflight answers a browser that asks before it sends too much: what it then
+// sends is refused readably. The answer looks nothing up and is not kept. It
+// reports whether this was such a question.
+func preflight(w http.ResponseWriter, r *http.Request) bool {
+	method := r.Header.Get("Access-Control-Request-Method")
+	if r.Method != http.MethodOptions || method == "" {
+		return false
+	}
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
+	h.Set("Access-Control-Allow-Headers", "Authorization, *")
+	h.Set("Access-Control-Max-Age", "0")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNoContent)
+	return true
 }
 
 // refusal gives how routes of a class tell errors.

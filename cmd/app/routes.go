@@ -82,7 +82,9 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		out = append(out, open("GET", path, public, h), open("OPTIONS", path, "CORS preflight", h))
 	}
 	for path, h := range map[string]http.Handler{"/token": protocol.Token(d), "/revoke": protocol.Revoke(d)} {
-		out = append(out, open("OPTIONS", path, "CORS preflight", h))
+		r := open("OPTIONS", path, "CORS preflight", h)
+		r.Limit = "token"
+		out = append(out, r)
 	}
 	slices.SortFunc(out, byPath)
 	return out

@@ -54,6 +54,9 @@ type Queue interface {
 	// RetryBuried makes the buried jobs of a queue due again, as if new, and
 	// tells how many.
 	RetryBuried(ctx context.Context, queue string) (int64, error)
+	// BuriedReasons gives for how many buried jobs of a queue each reason (an
+	// error code) stands.
+	BuriedReasons(ctx context.Context, queue string) (map[string]int64, error)
 	// CountJobs gives how many jobs of a queue wait and how many are buried.
 	CountJobs(ctx context.Context, queue string) (waiting, buried int64, err error)
 }

@@ -2,6 +2,9 @@ package limit
 
 import (
 	"context"
+	"fmt"
+	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,6 +92,8 @@ func New(s Store, c clock.Clock) *Limiter {
 
 // Exceeded is the cause of an errs.RateLimited error of this package.
 type Exceeded struct {
+	// Class names the limit that was met.
+	Class string
 	Rule  Rule
 	After time.Duration
 }
@@ -99,7 +104,18 @@ func (e *Exceeded) Error() string { return "limit: wait " + e.After.String() }
 // Wait gives the time after which a permit is likely.
 func (e *Exceeded) Wait() time.Duration { return e.After }
 
-// Take takes one permit. Errors: errs.RateLimited with code too-many-requests
+// Fields gives the limit that was met and what is left of it, as the header
+// fields RateLimit-Policy and RateLimit tell them
+// (draft-ietf-httpapi-ratelimit-headers).
+func (e *Exceeded) Fields() (policy, state string) {
+	return fmt.Sprintf("%q;q=%d;w=%d", e.Class, e.Rule.Burst, seconds(e.Rule.depth())),
+		fmt.Sprintf("%q;r=0;t=%d", e.Class, seconds(e.After))
+}
+
+// seconds rounds up to whole seconds, at least one.
+func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
+
+// Take takes one permit of the bucket CLASS:WHOSE. Errors: errs.RateLimited with code too-many-requests
 // and an *Exceeded as cause.
 func (l *Limiter) Take(ctx context.Context, tenant, key string, r Rule) error {
 	if r.Every <= 0 {
@@ -119,7 +135,8 @@ func (l *Limiter) Take(ctx context.Context, tenant, key string, r Rule) error {
 	if wait <= 0 {
 		return nil
 	}
-	return errs.Wrap(&Exceeded{Rule: r, After: wait}, errs.RateLimited, "too-many-requests", "There were too many requests. Wait a while, then try again.")
+	class, _, _ := strings.Cut(key, ":")
+	return errs.Wrap(&Exceeded{Class: class, Rule: r, After: wait}, errs.RateLimited, "too-many-requests", "There were too many requests. Wait a while, then try again.")
 }
 
 // passes uses what the node has: its own part, then a share of the store's.

@@ -86,7 +86,9 @@ func queue(t *testing.T, s *store.Store) {
 	must(t, s.BuryJob(ctx, want, "no-address"))
 	equal(t, len(got(s.ClaimJobs(ctx, "mail", 10, future))(t)), 0)
 	equal(t, counts(t, s, "mail"), [2]int64{1, 1})
+	equal(t, got(s.BuriedReasons(ctx, "mail"))(t), map[string]int64{"no-address": 1})
 	equal(t, got(s.RetryBuried(ctx, "mail"))(t), int64(1))
+	equal(t, len(got(s.BuriedReasons(ctx, "mail"))(t)), 0)
 	want.Attempts = 1
 	equal(t, got(s.ClaimJobs(ctx, "mail", 10, future))(t), []jobs.Job{want})
 

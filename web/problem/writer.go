@@ -196,7 +196,17 @@ func place(path string) string {
 // waiting is an error that knows when to try again.
 type waiting interface{ Wait() time.Duration }
 
+// bounded is an error that knows which limit was met, for the header fields
+// RateLimit-Policy and RateLimit.
+type bounded interface{ Fields() (policy, state string) }
+
 func (p *Writer) retry(w http.ResponseWriter, e *errs.Error) {
+	var over bounded
+	if errors.As(e, &over) {
+		policy, state := over.Fields()
+		w.Header().Set("RateLimit-Policy", policy)
+		w.Header().Set("RateLimit", state)
+	}
 	var known waiting
 	if errors.As(e, &known) && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(known.Wait().Seconds())))))

@@ -296,7 +296,7 @@ func TestKeysByURL(t *testing.T) {
 // writes nothing.
 func TestClientLimit(t *testing.T) {
 	w := newWorld(t)
-	w.store.over = errs.Wrap(&limit.Exceeded{After: 1500 * time.Millisecond}, errs.RateLimited, "too-many-requests", "Wait.")
+	w.store.over = errs.Wrap(&limit.Exceeded{Class: "client", Rule: limit.PerSecond(5), After: 1500 * time.Millisecond}, errs.RateLimited, "too-many-requests", "Wait.")
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}}
 	w.expect("wrong secret", w.request("/token", form, basic("web", "x")), 401, "invalid_client")
 	before := len(w.store.rows.events)
@@ -304,6 +304,9 @@ func TestClientLimit(t *testing.T) {
 	w.expect("over", a, 429, "slow_down")
 	if got := a.header.Get("Retry-After"); got != "2" {
 		t.Errorf("Retry-After: %q", got)
+	}
+	if policy, state := a.header.Get("RateLimit-Policy"), a.header.Get("RateLimit"); policy != `"client";q=10;w=2` || state != `"client";r=0;t=2` {
+		t.Errorf("RateLimit-Policy: %s, RateLimit: %s", policy, state)
 	}
 	if len(w.store.rows.events) != before {
 		t.Error("the refusal was written")

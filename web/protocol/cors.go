@@ -8,6 +8,10 @@ import (
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 )
 
+// corsExpose are the headers that a browser app may read beside the answer: when
+// to try again above all.
+const corsExpose = "RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id"
+
 // allow lets the browser of the named client read the answer: the origin is
 // reflected only when that client registered it (SMART CORS-02). A failed
 // look-up allows nothing.
@@ -24,6 +28,7 @@ func (d Deps) allow(w http.ResponseWriter, r *http.Request, who clientauth.Reque
 	c, err := d.Clients.ClientByID(r.Context(), who.Tenant, id)
 	if err == nil && c.RunsAt(origin) {
 		w.Header().Set("Access-Control-Allow-Origin", origin)
+		w.Header().Set("Access-Control-Expose-Headers", corsExpose)
 	}
 }
 
