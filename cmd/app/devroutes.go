@@ -19,7 +19,7 @@ const ownerDev = "cmd/app"
 const outboxLimit = 200
 
 // devRoutes exist only in development: they move the clock, show what would
-// have been sent, and list every screen.
+// have been sent, list every screen and tell where time goes.
 func (t *tenant) devRoutes() []route.Route {
 	on := func(method, path string, h http.Handler) route.Route {
 		return route.Route{Method: method, Path: path, Auth: route.Dev, PHI: route.Identifiers, Owner: ownerDev, Handler: h}
@@ -29,13 +29,13 @@ func (t *tenant) devRoutes() []route.Route {
 	if !t.isHome() {
 		return []route.Route{outbox}
 	}
-	return []route.Route{
+	return append(t.profileRoutes(),
 		outbox,
 		// Any page in the developer's browser could reach it otherwise.
 		on("POST", "/dev/clock", t.session.Protect(http.HandlerFunc(t.moveClock))),
 		on("GET", "/dev/screens", http.RedirectHandler("/dev/screens/", http.StatusSeeOther)),
 		on("GET", "/dev/screens/{path:.*}", all),
-	}
+	)
 }
 
 // moveClock takes {"advance":"24h"} or {"now":"2027-01-01T00:00:00Z"} and

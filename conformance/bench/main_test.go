@@ -91,6 +91,31 @@ func TestEveryWorkloadRuns(t *testing.T) {
 	}
 }
 
+// A phase that is profiled leaves what go tool pprof reads: gzip, never empty.
+func TestAPhaseIsProfiled(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "mandate")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/mandate").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	profiles := t.TempDir()
+	o, err := readOptions([]string{"-binary", binary, "-engines", "embedded", "-connections", "2", "-duration", "50ms", "-warm", "0s", "-requests", "10", "-idle", "0s",
+		"-only", "discovery", "-profile", profiles}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.drain = 0
+	rep := &report{Durability: map[string]map[string]string{}}
+	if err := rep.engine(t.Context(), o, engineEmbedded, filepath.Join(t.TempDir(), "embedded"), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{"before", "cpu", "after"} {
+		raw, err := os.ReadFile(filepath.Join(profiles, "discovery-SMART-JWKS-2-"+what+".pprof"))
+		if err != nil || !strings.HasPrefix(string(raw), "\x1f\x8b") {
+			t.Errorf("%s: %d bytes, %v", what, len(raw), err)
+		}
+	}
+}
+
 // The commits of a request are exact at once, so they are held in every run of
 // the tests: one for a token, three for the code flow.
 func TestARequestCostsTheStoreNoMore(t *testing.T) {

@@ -102,10 +102,10 @@ func (r *rig) measureAll(ctx context.Context, w workload) (outcome, error) {
 	var wrote, wroteFloor int64
 	for _, n := range r.connections {
 		x := row{Connections: n}
-		if x.Subject, err = r.measure(ctx, r.mandate, makers[r.mandate], n); err != nil {
+		if x.Subject, err = r.measure(ctx, w.name, r.mandate, makers[r.mandate], n); err != nil {
 			return out, err
 		}
-		if x.Against, err = r.measure(ctx, against, makers[against], n); err != nil {
+		if x.Against, err = r.measure(ctx, w.name, against, makers[against], n); err != nil {
 			return out, err
 		}
 		sent, sentFloor = sent+x.Subject.total, sentFloor+x.Against.total
@@ -200,7 +200,7 @@ func (r *rig) read(ctx context.Context, s *side) (reading, error) {
 }
 
 // measure runs one phase: sign ahead, warm up, measure.
-func (r *rig) measure(ctx context.Context, s *side, workers maker, n int) (phase, error) {
+func (r *rig) measure(ctx context.Context, name string, s *side, workers maker, n int) (phase, error) {
 	ops, err := workers(n, r.requests)
 	if err != nil {
 		return phase{}, err
@@ -217,7 +217,13 @@ func (r *rig) measure(ctx context.Context, s *side, workers maker, n int) (phase
 	if err := measure.ResetPeak(s.pid); err != nil {
 		return phase{}, err
 	}
-	got := measure.Run(ctx, r.clock, measure.Limits{Duration: r.duration, Ops: r.requests}, ops)
+	var got measure.Result
+	err = r.profiled(s, fmt.Sprintf("%s-%d", name, n), func() {
+		got = measure.Run(ctx, r.clock, measure.Limits{Duration: r.duration, Ops: r.requests}, ops)
+	})
+	if err != nil {
+		return phase{}, err
+	}
 	after, err := r.read(ctx, s)
 	if err != nil {
 		return phase{}, err
