@@ -40,6 +40,8 @@ type Report struct {
 
 	mu      sync.Mutex
 	results []Result
+	// entries are the rows of the catalogue, where those are reported.
+	entries []Entry
 }
 
 // Add appends a result.
@@ -73,6 +75,15 @@ func (r *Report) Count(s Status) int {
 // OK reports whether no row failed and at least one was tested.
 func (r *Report) OK() bool { return r.Count(Fail) == 0 && r.Count(Pass) > 0 }
 
+// write prints the report in the form asked for, and as JUnit where that is
+// asked for too.
+func (r *Report) write(out io.Writer, o Options) error {
+	if err := r.Write(out, o.Format); err != nil || o.JUnit == nil {
+		return err
+	}
+	return r.Write(o.JUnit, "junit")
+}
+
 // Write prints the report: human, json or junit. Errors: an unknown format, or
 // those of out.
 func (r *Report) Write(out io.Writer, format string) error {
@@ -82,9 +93,11 @@ func (r *Report) Write(out io.Writer, format string) error {
 	case "json":
 		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
-		return enc.Encode(map[string]any{
-			"pass": r.Count(Pass), "fail": r.Count(Fail), "not_tested": r.Count(NotTested), "rows": r.Results(),
-		})
+		doc := map[string]any{"pass": r.Count(Pass), "fail": r.Count(Fail), "not_tested": r.Count(NotTested), "rows": r.Results()}
+		if r.entries != nil {
+			doc["deliberately_not_done"], doc["rows"], doc["open"] = r.Count(Deliberate), r.entries, openRows(r.entries)
+		}
+		return enc.Encode(doc)
 	case "junit":
 		return r.junit(out)
 	default:
@@ -94,20 +107,36 @@ func (r *Report) Write(out io.Writer, format string) error {
 
 func (r *Report) human(out io.Writer) error {
 	var b strings.Builder
-	section := ""
+	section, wide := "", len(NotTested)
+	if r.entries != nil {
+		wide = len(Deliberate)
+	}
 	for _, x := range r.Results() {
 		if x.Section != section {
 			section = x.Section
 			fmt.Fprintf(&b, "\n%s\n", section)
 		}
-		fmt.Fprintf(&b, "  %-10s  %-15s  %s\n", x.Status, x.ID, x.Title)
+		fmt.Fprintf(&b, "  %-*s  %-15s  %s\n", wide, x.Status, x.ID, x.Title)
 		for line := range strings.Lines(x.Detail) {
-			fmt.Fprintf(&b, "  %-10s  %-15s    %s\n", "", "", strings.TrimSpace(line))
+			fmt.Fprintf(&b, "  %-*s  %-15s    %s\n", wide, "", "", strings.TrimSpace(line))
 		}
 	}
-	fmt.Fprintf(&b, "\n%d passed, %d failed, %d not tested\n", r.Count(Pass), r.Count(Fail), r.Count(NotTested))
+	r.sums(&b)
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// sums counts, and names what keeps the server from being finished.
+func (r *Report) sums(b *strings.Builder) {
+	fmt.Fprintf(b, "\n%d passed, %d failed, %d not tested", r.Count(Pass), r.Count(Fail), r.Count(NotTested))
+	if r.entries == nil {
+		fmt.Fprintln(b)
+		return
+	}
+	fmt.Fprintf(b, ", %d deliberately not done\n", r.Count(Deliberate))
+	if open := openRows(r.entries); len(open) > 0 {
+		fmt.Fprintf(b, "Open (failed, or SHALL or REG of §1 to §5 and not tested), %d rows: %s\n", len(open), idsOf(open))
+	}
 }
 
 type junitSuite struct {
@@ -132,13 +161,13 @@ type junitEvent struct {
 }
 
 func (r *Report) junit(out io.Writer) error {
-	s := junitSuite{Name: "mandate conformance", Failures: r.Count(Fail), Skipped: r.Count(NotTested)}
+	s := junitSuite{Name: "mandate conformance", Failures: r.Count(Fail), Skipped: r.Count(NotTested) + r.Count(Deliberate)}
 	for _, x := range r.Results() {
 		c := junitCase{Class: x.Section, Name: x.ID + " " + x.Title, Time: x.Seconds}
 		switch x.Status {
 		case Fail:
 			c.Failure = &junitEvent{x.Detail}
-		case NotTested:
+		case NotTested, Deliberate:
 			c.Skipped = &junitEvent{x.Detail}
 		}
 		s.Cases = append(s.Cases, c)

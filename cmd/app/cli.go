@@ -8,7 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/mandate-health/mandate/conformance"
+	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/ids"
 )
 
@@ -33,7 +33,7 @@ type commands struct {
 	TLS      tlsCommand      `cmd:"" name:"tls" help:"Help with the server's certificate and key pins."`
 	Operator operatorCommand `cmd:"" help:"Say who may administer the database, keep the keys, audit and operate."`
 	Routes   routesCommand   `cmd:"" help:"List every route with its authentication, data class and owner."`
-	Selftest selftestCommand `cmd:"" help:"Run the conformance suite against a running server."`
+	Selftest selftestCommand `cmd:"" help:"Check a SMART on FHIR server from outside: this one, or any other."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
@@ -50,12 +50,6 @@ type serveCommand struct {
 
 type routesCommand struct {
 	JSON bool `name:"json" help:"Print as JSON."`
-}
-
-type selftestCommand struct {
-	Base      string `help:"FHIR base URL of the server to test." placeholder:"URL"`
-	ReadyFile string `name:"ready-file" help:"Ready file of a development server: runs the checks that need log-ins too." placeholder:"FILE" type:"existingfile"`
-	Format    string `default:"human" enum:"human,json,junit" help:"human, json or junit."`
 }
 
 type versionCommand struct{}
@@ -108,6 +102,11 @@ func (c *devCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
+	return Run(s.ctx, c.completed(loaded))
+}
+
+// completed gives the settings with what only a development server has.
+func (c *devCommand) completed(loaded *config.Loaded) Config {
 	cfg := c.Settings
 	if loaded.Origin("http.drain_delay") == "default" {
 		cfg.HTTP.DrainDelay = 0 // nobody balances a development server
@@ -116,7 +115,7 @@ func (c *devCommand) Run(s *streams) error {
 		cfg.Organization, cfg.OrganizationRef = "Lakeside Palliative Care", "Organization/lakeside-palliative"
 	}
 	cfg.Reset, cfg.TLS, cfg.ReadyFile = c.Reset, c.TLS, c.ReadyFile
-	return Run(s.ctx, cfg)
+	return cfg
 }
 
 // Run starts the production server.
@@ -134,18 +133,6 @@ func (c *routesCommand) Run(s *streams) error {
 
 // errFailedChecks says that the report already told what failed.
 var errFailedChecks = errors.New("checks failed")
-
-// Run runs the conformance suite.
-func (c *selftestCommand) Run(s *streams) error {
-	ok, err := conformance.Main(s.ctx, conformance.Options{Base: c.Base, ReadyFile: c.ReadyFile, Format: c.Format}, s.out)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return errFailedChecks
-	}
-	return nil
-}
 
 // Run prints the version.
 func (versionCommand) Run(s *streams) error {

@@ -56,11 +56,36 @@ type Row struct {
 	ID string
 	// Title says in one line what must hold.
 	Title string
+	// Also names further rows of the catalogue that the check proves, such as
+	// "CAP-12"; the row of its own id needs no mention.
+	Also  []string
 	Needs Need
 	// Run gives nil when the target keeps the requirement, and otherwise what
 	// it did instead. The error names no token and no secret.
 	Run func(ctx context.Context, t *Target) error
 }
+
+// prefix marks the checks that cite the catalogue; others cite requirements of
+// Mandate's own.
+const prefix = "SMART "
+
+// Proves gives the ids of the catalogue's rows that the check proves: that of
+// its own id, where a small letter at the end tells several checks of one row
+// apart, and those of Also.
+func (r Row) Proves() []string {
+	out := r.Also
+	if own, ok := strings.CutPrefix(r.ID, prefix); ok {
+		out = append([]string{strings.TrimRight(own, "abcdefghijklmnopqrstuvwxyz")}, out...)
+	}
+	return out
+}
+
+// Unmet is the error of a check that found that it cannot be made here, because
+// the server lacks what it would look at. Such a check is not tested.
+type Unmet struct{ Why string }
+
+// Error says what is missing.
+func (u Unmet) Error() string { return u.Why }
 
 // Section is a group of rows.
 type Section struct {
