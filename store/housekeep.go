@@ -12,25 +12,32 @@ type expiring struct {
 	key, end string
 	// keep is for how long a row stays after its end.
 	keep time.Duration
+	// only narrows the rows.
+	only string
 }
 
 // Rows that only make something possible (codes, sessions) may go at once; a
 // day is kept so that a late replay is still told from an unknown value. Rows
 // that forbid something (guards, revocations) must outlast every clock that
 // is wrong by less than keep.
-func expirings() []expiring {
+func (p *ports) expirings() []expiring {
 	const day = 24 * time.Hour
+	// What a journal still lacks stays for as long as that takes.
+	brought := ""
+	if p.journals {
+		brought = " AND journaled = TRUE"
+	}
 	return []expiring{
-		{"auth_code", "tenant, hash", "expires", day},
-		{"refresh_token", "tenant, hash", "expires", day},
-		{"launch", "tenant, hash", "expires", day},
-		{"pending", "tenant, id", "expires", day},
-		{"used_assertion", "tenant, guard", "expires", time.Hour},
-		{"revoked_token", "tenant, jti", "expires", day + time.Hour},
-		{"revocation", "tenant, id", "ends", 0},
-		{"login_session", "tenant, hash", "ends", 30 * day},
-		{"login_failure", "tenant, key, at, id", "at", day},
-		{"login_failure_key", "tenant, key", "newest", day},
+		{"auth_code", "tenant, hash", "expires", day, ""},
+		{"refresh_token", "tenant, hash", "expires", day, ""},
+		{"launch", "tenant, hash", "expires", day, ""},
+		{"pending", "tenant, id", "expires", day, ""},
+		{"used_assertion", "tenant, guard", "expires", time.Hour, ""},
+		{"revoked_token", "tenant, jti", "expires", day + time.Hour, ""},
+		{"revocation", "tenant, id", "ends", 0, brought},
+		{"login_session", "tenant, hash", "ends", 30 * day, ""},
+		{"login_failure", "tenant, key, at, id", "at", day, ""},
+		{"login_failure_key", "tenant, key", "newest", day, ""},
 	}
 }
 
@@ -63,9 +70,9 @@ func (s *Store) Housekeep(ctx context.Context, now time.Time) (int64, error) {
 	if total += permits; err != nil {
 		return total, err
 	}
-	for _, e := range expirings() {
+	for _, e := range s.expirings() {
 		sql := `DELETE FROM ` + e.table + ` WHERE (` + e.key + `) IN (SELECT ` + e.key + ` FROM ` + e.table +
-			` WHERE ` + e.end + ` < $1 ORDER BY ` + e.end + ` LIMIT $2` + s.engine.Dialect().SkipLocked + `)`
+			` WHERE ` + e.end + ` < $1` + e.only + ` ORDER BY ` + e.end + ` LIMIT $2` + s.engine.Dialect().SkipLocked + `)`
 		for range cleanRounds {
 			n, err := s.exec(ctx, sql, micros(now.Add(-e.keep)), cleanBatch)
 			total += n

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mandate-health/mandate/identity/operator"
+	"github.com/mandate-health/mandate/internal/journal"
 )
 
 // Operators implements operator.Store.
@@ -24,8 +25,11 @@ func (p *ports) AssignOperator(ctx context.Context, v operator.Assignment) (bool
 
 // RevokeOperator implements operator.Store.
 func (p *ports) RevokeOperator(ctx context.Context, tenant, personID string, role operator.Role) error {
-	won, err := p.won(ctx, `DELETE FROM operator_role WHERE tenant = $1 AND person_id = $2 AND slot = $3 AND role = $4`,
-		tenant, personID, role.Slot(), string(role))
+	e := journal.Entry{Tenant: tenant, Kind: journal.Operator, Subject: personID, Class: string(role)}
+	won, err := p.revoking(ctx, e, func(p *ports) (bool, error) {
+		return p.won(ctx, `DELETE FROM operator_role WHERE tenant = $1 AND person_id = $2 AND slot = $3 AND role = $4`,
+			tenant, personID, role.Slot(), string(role))
+	})
 	if err == nil && !won {
 		return notFound("operator-role")
 	}

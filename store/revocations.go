@@ -33,6 +33,9 @@ const (
 	straggler = 5 * time.Second
 	// tendBatch bounds one transaction of TendJournal.
 	tendBatch = 500
+	// appendLimit is how long a caller waits for the journal at most: a share
+	// that hangs is one that cannot be written.
+	appendLimit = 5 * time.Second
 )
 
 // revoking runs a compare-and-set that revokes, with its row for the journal
@@ -78,8 +81,12 @@ func scanEntry(r Row) (e journal.Entry, err error) {
 // caller is told that nothing is sure, and TendJournal tries again.
 func (s *Store) bring(ctx context.Context, entries []journal.Entry) error {
 	if s.journal == nil || len(entries) == 0 {
+		s.unjournaled.Add(int64(len(entries)))
 		return nil
 	}
+	// Who hangs up does not undo what is committed.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendLimit)
+	defer cancel()
 	head, err := s.journal.Append(ctx, entries)
 	if err != nil {
 		return err
@@ -104,6 +111,10 @@ func (s *Store) TendJournal(ctx context.Context, all bool) error {
 	before := s.clock.Now().Add(-straggler)
 	if all {
 		before = s.clock.Now().Add(24 * time.Hour)
+	}
+	// What it has already is not brought twice.
+	if err := s.noteJournaled(ctx); err != nil {
+		return err
 	}
 	for {
 		late, err := list(ctx, s.ports, scanEntry, `SELECT body FROM revocation
@@ -174,6 +185,20 @@ func (p *ports) noteHead(ctx context.Context, h journal.Head) error {
 		ON CONFLICT (segment) DO UPDATE SET line = excluded.line, sum = excluded.sum, at = excluded.at
 		WHERE excluded.line > revocation_segment.line`, h.Segment, h.Line, h.Sum, micros(h.At))
 }
+
+// JournalLag gives how many revocations the journal lacks, and since when the
+// oldest waits, zero for none. Marking what it has takes some seconds, so a
+// young one means nothing. Errors: errs.Unavailable.
+func (s *Store) JournalLag(ctx context.Context) (waiting int64, since time.Time, err error) {
+	_, err = one(ctx, s.ports, "revocation", func(r Row) (struct{}, error) {
+		return struct{}{}, r.Scan(&waiting, into(&since))
+	}, `SELECT COUNT(*), COALESCE(MIN(at), 0) FROM revocation WHERE journaled = FALSE`)
+	return waiting, since, err
+}
+
+// Unjournaled counts the revocations of this process that wait for another one
+// which has the journal.
+func (s *Store) Unjournaled() int64 { return s.unjournaled.Load() }
 
 // JournalHeads gives how far each segment of the journal had come, as the store
 // knows. Errors: errs.Unavailable.

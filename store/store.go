@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
@@ -79,6 +80,8 @@ type Store struct {
 	brought []journal.Entry
 	heads   map[string]journal.Head
 	noted   map[string]journal.Head
+	// unjournaled counts what no journal of this process took.
+	unjournaled atomic.Int64
 }
 
 var (

@@ -8,11 +8,8 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/backup"
-	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/errs"
-	"github.com/mandate-health/mandate/internal/ids"
-	"github.com/mandate-health/mandate/internal/journal"
 )
 
 // BackupConfig says how a server is backed up.
@@ -58,29 +55,10 @@ func (c *BackupConfig) retention() backup.Retention {
 	return backup.Retention{Keep: c.Keep, For: c.KeepFor}
 }
 
-// openJournal begins a segment of the revocation journal. Without one
-// configured it gives nil.
-func openJournal(cfg BackupConfig, clk clock.Clock, src ids.Source) (*journal.Journal, error) {
-	if cfg.Journal == "" {
-		return nil, nil
-	}
-	key, err := backup.LoadWriter(cfg.Key)
-	if err != nil {
-		return nil, err
-	}
-	return journal.Open(journal.Config{Dir: cfg.Journal, Key: key.Signer(), Clock: clk, IDs: src})
-}
-
-const (
-	// tendEvery is how often a server looks for revocations that no process
-	// brought to the journal; beatEvery how often it says that it still does.
-	tendEvery = 2 * time.Second
-	beatEvery = 30 * time.Second
-	// settle is for how long what works once could still be used after the
-	// last sign of life of a lost server: five minutes for a client assertion
-	// (SMART ASY-07), one for clocks.
-	settle = 6 * time.Minute
-)
+// settle is for how long what works once could still be used after the
+// last sign of life of a lost server: five minutes for a client assertion
+// (SMART ASY-07), one for clocks.
+const settle = 6 * time.Minute
 
 // openAfterRestore refuses a store whose restore did not end, and waits until
 // what works once cannot be used a second time: a client assertion or a
@@ -109,60 +87,5 @@ func (a *App) openAfterRestore(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// settleJournal brings to the journal what a killed process left, before
-// anybody is answered, and goes on doing so until ctx ends.
-func (a *App) settleJournal(ctx context.Context) error {
-	if a.journal == nil {
-		heads, err := a.store.JournalHeads(ctx)
-		if err == nil && len(heads) > 0 {
-			a.log.WarnContext(ctx, "started without the revocation journal of this store: a restore would not know what is revoked now",
-				"setting", "backup.revocation_journal")
-		}
-		return err
-	}
-	if err := a.store.TendJournal(ctx, true); err != nil {
-		return err
-	}
-	go func() {
-		tick := time.NewTicker(tendEvery)
-		defer tick.Stop()
-		beaten := a.clock.Now()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			var err error
-			if now := a.clock.Now(); now.Sub(beaten) >= beatEvery || now.Before(beaten) {
-				beaten = now
-				err = a.journal.Beat(ctx)
-			}
-			if err == nil {
-				err = a.store.TendJournal(ctx, false)
-			}
-			if err != nil && ctx.Err() == nil {
-				a.log.ErrorContext(ctx, "revocations not brought to the journal", "err", err)
-			}
-		}
-	}()
-	return nil
-}
-
-// closeJournal notes how far the journal has come and ends its segment.
-func (a *App) closeJournal(ctx context.Context) {
-	if a.journal == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.HTTP.complete().DrainTimeout)
-	defer cancel()
-	if err := a.store.TendJournal(ctx, true); err != nil {
-		a.log.ErrorContext(ctx, "revocations not brought to the journal", "err", err)
-	}
-	if err := a.journal.Close(); err != nil {
-		a.log.ErrorContext(ctx, "revocation journal not closed", "err", err)
 	}
 }

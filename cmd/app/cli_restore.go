@@ -132,6 +132,9 @@ func (r restored) print(s *streams, from backup.Kept, took time.Duration, asked 
 	if len(r.Replayed.Factors) > 0 {
 		fmt.Fprintf(s.out, "these accounts changed a password or second factor since and need a new one: %s\n", strings.Join(r.Replayed.Factors, " "))
 	}
+	if len(r.Replayed.Operators) > 0 {
+		fmt.Fprintf(s.out, "these accounts lost an operator role again; see who is left with mandate operator list: %s\n", strings.Join(r.Replayed.Operators, " "))
+	}
 	if len(r.Open) > 0 {
 		fmt.Fprintf(s.out, "these segments of the journal have no end, as after a loss: %s\n", strings.Join(r.Open, " "))
 	}

@@ -55,10 +55,16 @@ func (f storeFlags) withConfig(s *streams, change func(*Config), run func(*App) 
 	change(&cfg)
 	log := slog.New(slog.NewTextHandler(s.err, nil))
 	a := &App{cfg: cfg, log: log, clock: clock.System{}, ids: ids.Source{}, passwords: passwords(ids.Source{})}
+	// A command revokes as a server does: it is in the journal before the
+	// command says that it is done.
+	if a.journal, err = openJournal(cfg.Backup, a.clock, a.ids, true); err != nil {
+		return explain(err)
+	}
 	if err = a.openStore(s.ctx); err != nil {
 		return explain(err)
 	}
 	defer closing(s.ctx, a.store, log)
+	defer a.endCommand(s.ctx, s.err)
 	a.ring = keys.NewRing(a.store, a.clock)
 	if err := run(a); err != nil {
 		return explain(err)

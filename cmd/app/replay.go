@@ -11,6 +11,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
@@ -51,6 +52,8 @@ type replayed struct {
 	// everything; Factors the accounts that need a new factor.
 	Held    []string `json:"held_patients,omitempty"`
 	Factors []string `json:"accounts_without_factor,omitempty"`
+	// Operators are the accounts from which a role was taken again.
+	Operators []string `json:"accounts_without_role,omitempty"`
 }
 
 // replay revokes in a restored store what was revoked after its backup.
@@ -114,7 +117,10 @@ func (p *replay) apply(ctx context.Context, e journal.Entry) (changed bool, err 
 		}
 		return err
 	})
-	return changed, err
+	if err == nil && changed && e.Kind == journal.Operator {
+		p.did.Operators = append(p.did.Operators, e.Subject)
+	}
+	return changed && err == nil, err
 }
 
 // row revokes what is one row.
@@ -145,6 +151,9 @@ func (p *replay) row(ctx context.Context, tx store.Tx, e journal.Entry) (bool, e
 		return true, tx.SetTenantState(ctx, e.Subject, tenants.Disabled)
 	case journal.SigningKey:
 		return p.signingKey(ctx, tx, e, now)
+	case journal.Operator:
+		err := tx.RevokeOperator(ctx, e.Tenant, e.Subject, operator.Role(e.Class))
+		return err == nil, err
 	}
 	return false, errs.New(errs.Unprocessable, "revocation-unknown",
 		"The revocation journal holds a kind of revocation that this program does not know: "+string(e.Kind)+". Restore with a newer version.")

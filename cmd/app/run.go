@@ -45,7 +45,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if cfg.DatabasePlaintext {
 		a.log.WarnContext(ctx, "UNSAFE: the database may be reached without verified TLS; who is in between reads and changes everything")
 	}
-	if a.journal, err = openJournal(cfg.Backup, a.clock, a.ids); err != nil {
+	if a.journal, err = openJournal(cfg.Backup, a.clock, a.ids, false); err != nil {
 		return explain(err)
 	}
 	if err = a.openStore(ctx); err != nil {

@@ -74,7 +74,7 @@ func (a *App) gauges() []telemetry.Gauge {
 			sums, err := a.keySums(ctx)
 			return sums.overdue, err
 		}},
-	}, a.store.Gauges()...)
+	}, append(a.journalGauges(), a.store.Gauges()...)...)
 }
 
 func number(is bool) float64 {

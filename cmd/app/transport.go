@@ -127,6 +127,13 @@ func (a *App) readiness() *health.Readiness {
 			}
 			return nil
 		}},
+		// Taking no requests would end revoking too, so this is only told.
+		health.Probe{Name: "revocation-journal", Optional: true, Look: func(context.Context) error {
+			if a.journal == nil {
+				return nil
+			}
+			return a.journal.Trouble()
+		}},
 		health.Probe{Name: "upstream", Optional: !a.cfg.ReadyUpstream, Look: func(ctx context.Context) error {
 			_, err := a.home.record.Do(ctx, http.MethodGet, "/metadata", nil, nil)
 			return err

@@ -39,6 +39,8 @@ const (
 	Erasure Kind = "erasure"
 	// Tenant: the tenant Subject was disabled.
 	Tenant Kind = "tenant"
+	// Operator: the account Subject does not hold the role Class any more.
+	Operator Kind = "operator"
 )
 
 // Entry is one revocation.
@@ -51,7 +53,8 @@ type Entry struct {
 	Version int `json:"version,omitempty"`
 	// Patient is the logical id of the patient (Consent).
 	Patient string `json:"patient,omitempty"`
-	// Status and Class are Consent.status and what the Consent is for Mandate.
+	// Status and Class are Consent.status and what the Consent is for Mandate;
+	// of an operator Class is the role.
 	Status string `json:"status,omitempty"`
 	Class  string `json:"class,omitempty"`
 	// Until is when a revoked token would have ended anyway.

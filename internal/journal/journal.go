@@ -28,6 +28,9 @@ type Config struct {
 	Key   ed25519.PrivateKey
 	Clock clock.Clock
 	IDs   ids.Source
+	// Lazy begins the segment with the first line: for a command that mostly
+	// revokes nothing.
+	Lazy bool
 }
 
 // Journal appends to a folder of segments. It is safe for concurrent use.
@@ -45,6 +48,8 @@ type Journal struct {
 	file *os.File
 	mu   sync.Mutex
 	head Head
+	// trouble is the outcome of the last write.
+	trouble error
 }
 
 type request struct {
@@ -57,17 +62,24 @@ type request struct {
 // Open begins a segment of this process. Errors: errs.Unavailable
 // (revocation-journal-unwritable) naming the folder.
 func Open(c Config) (*Journal, error) {
-	info, err := os.Stat(c.Dir)
-	if err != nil || !info.IsDir() {
-		return nil, errs.Wrap(err, errs.Unavailable, "revocation-journal-unwritable", fmt.Sprintf(
-			"The folder %s of the revocation journal is not there. Make or mount it first: Mandate does not, so that a share that is not mounted is noticed.", c.Dir))
-	}
 	j := &Journal{cfg: c, queue: make(chan *request), stop: make(chan struct{}), ended: make(chan struct{})}
-	if err := j.begin(); err != nil {
-		return nil, err
+	if !c.Lazy {
+		if err := j.begin(); err != nil {
+			return nil, err
+		}
 	}
 	go j.run()
 	return j, nil
+}
+
+// there asks for the folder, which is never made.
+func (c Config) there() error {
+	info, err := os.Stat(c.Dir)
+	if err != nil || !info.IsDir() {
+		return errs.Wrap(err, errs.Unavailable, "revocation-journal-unwritable", fmt.Sprintf(
+			"The folder %s of the revocation journal is not there. Make or mount it first: Mandate does not, so that a share that is not mounted is noticed.", c.Dir))
+	}
+	return nil
 }
 
 // Append adds entries and returns when they are durable, with how far the
@@ -95,14 +107,27 @@ func (j *Journal) add(ctx context.Context, lines []line) (Head, error) {
 	case <-j.ended:
 		return Head{}, j.unwritable(os.ErrClosed)
 	case <-ctx.Done():
-		return Head{}, j.unwritable(ctx.Err())
+		return Head{}, j.hangs(ctx)
 	}
 	select {
 	case err := <-r.done:
 		return r.head, err
 	case <-ctx.Done():
-		return Head{}, j.unwritable(ctx.Err())
+		return Head{}, j.hangs(ctx)
 	}
+}
+
+// hangs notes that a write did not end in time, as on a share that is away.
+func (j *Journal) hangs(ctx context.Context) error {
+	err := j.unwritable(ctx.Err())
+	j.note(err)
+	return err
+}
+
+func (j *Journal) note(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.trouble = err
 }
 
 // Head gives how far the segment of this process has come.
@@ -110,6 +135,13 @@ func (j *Journal) Head() Head {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.head
+}
+
+// Trouble gives why the last write failed, nil when it did not.
+func (j *Journal) Trouble() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.trouble
 }
 
 // Close writes the last line of the segment.
@@ -155,6 +187,9 @@ func (j *Journal) run() {
 
 // begin opens a fresh segment that names the others.
 func (j *Journal) begin() error {
+	if err := j.cfg.there(); err != nil {
+		return err
+	}
 	others, err := Heads(j.cfg.Dir, verifier(j.cfg.Key))
 	if err != nil {
 		return err
@@ -169,6 +204,8 @@ func (j *Journal) begin() error {
 	j.head = Head{Segment: name}
 	j.mu.Unlock()
 	if err := j.append([]line{{Start: &start{Segment: name, Others: others}}}); err != nil {
+		// Nobody was told of a line of it: a full disk leaves no heap of them.
+		_ = os.Remove(file.Name())
 		return err
 	}
 	dir, err := os.Open(j.cfg.Dir)
@@ -182,13 +219,15 @@ func (j *Journal) begin() error {
 }
 
 // write appends lines. A segment that took a part of a line is left behind.
-func (j *Journal) write(lines []line) error {
+func (j *Journal) write(lines []line) (err error) {
 	if j.file == nil {
-		if err := j.begin(); err != nil {
-			return err
-		}
+		err = j.begin()
 	}
-	return j.append(lines)
+	if err == nil {
+		err = j.append(lines)
+	}
+	j.note(err)
+	return err
 }
 
 func (j *Journal) append(lines []line) error {

@@ -103,6 +103,29 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// A command that revokes nothing leaves nothing, and one whose disk is full
+// leaves no heap of empty segments but says why, until it can write again.
+func TestLazyAndTroubled(t *testing.T) {
+	w := newWorld(t)
+	j, err := journal.Open(journal.Config{Dir: filepath.Join(w.dir, "away"), Key: w.key, Clock: w.clock, Lazy: true})
+	if err != nil || j.Trouble() != nil {
+		t.Fatal(err, j.Trouble())
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	for range 2 {
+		if err := j.Beat(t.Context()); !errs.Is(err, errs.Unavailable) || j.Trouble() == nil {
+			t.Errorf("a folder that is away: %v, %v", err, j.Trouble())
+		}
+	}
+	if err := os.Mkdir(filepath.Join(w.dir, "away"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	add(t, j, "1")
+	if left, err := os.ReadDir(filepath.Join(w.dir, "away")); err != nil || len(left) != 1 || j.Trouble() != nil {
+		t.Errorf("after the trouble: %v %v %v", left, err, j.Trouble())
+	}
+}
+
 // A line changed, taken out or added, a segment or its end lost, is noticed.
 func TestTampering(t *testing.T) {
 	for name, test := range map[string]struct {

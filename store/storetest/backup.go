@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/backup"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
@@ -289,7 +290,6 @@ func journaling(t *testing.T, e store.Engine) {
 	equal(t, got(s.JournalHeads(ctx))(t), []journal.Head{p.Head()})
 	must(t, s.TendJournal(ctx, true))
 	equal(t, len(p.names()), before+1)
-
 	// What was rolled back was not revoked.
 	fails(t, s.InTx(ctx, func(tx store.Tx) error {
 		if _, err := tx.RevokeGrant(ctx, tenant, "g4", "r", noon()); err != nil {
@@ -299,4 +299,33 @@ func journaling(t *testing.T, e store.Engine) {
 	}), errs.InvalidGrant)
 	must(t, s.TendJournal(ctx, true))
 	equal(t, len(p.names()), before+1)
+}
+
+// SG-09: what a journal lacks is told and, however long that takes, not cleaned
+// away; an operator role that was taken away goes there too.
+func journalLag(t *testing.T, e store.Engine) {
+	ctx, p := t.Context(), &paper{}
+	o := Options(t)
+	o.Journal = p
+	s := migratedWith(t, e, o)
+	lag := func(want int64) {
+		t.Helper()
+		n, since, err := s.JournalLag(ctx)
+		must(t, err)
+		if n != want || since.IsZero() != (want == 0) {
+			t.Errorf("%d revocations wait since %s, want %d", n, since, want)
+		}
+	}
+	lag(0)
+	got(s.AssignOperator(ctx, operator.Assignment{Tenant: tenant, PersonID: "p-ada", Role: operator.Auditor}))(t)
+	p.disorder(true)
+	fails(t, s.RevokeOperator(ctx, tenant, "p-ada", operator.Auditor), errs.Unavailable)
+	equal(t, len(got(s.Operators(ctx, tenant))(t)), 0)
+	got(s.Housekeep(ctx, noon().AddDate(1, 0, 0)))(t)
+	lag(1)
+	p.disorder(false)
+	must(t, s.TendJournal(ctx, true))
+	equal(t, p.names(), []string{"operator p-ada"})
+	lag(0)
+	equal(t, s.Unjournaled(), int64(0))
 }

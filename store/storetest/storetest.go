@@ -122,6 +122,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 		"acts on keys are recorded":             actsOnKeys,
 		"a plain store is encrypted":            plainStore,
 		"revocations go to the journal":         journaling,
+		"a journal that is behind is told":      journalLag,
 	} {
 		t.Run(name, func(t *testing.T) { run(t, open(t)) })
 	}
