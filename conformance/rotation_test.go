@@ -47,6 +47,10 @@ type traffic struct {
 	served atomic.Int64
 	mu     sync.Mutex
 	last   [2]string
+	// opaque is what names the key of each node's last opaque token, first that
+	// of the very first.
+	opaque [2]string
+	first  string
 }
 
 // every runs an act at one node after the other, two in a second.
@@ -95,8 +99,40 @@ func (f *traffic) token(t *testing.T, node, other int) error {
 	return nil
 }
 
+// sealed refreshes a grant at one node after the other, each of which must
+// honour the opaque token of its neighbour (D2).
+func (f *traffic) sealed(t *testing.T, c kit.Client) {
+	t.Helper()
+	public := f.pair.client
+	f.pair.client = c
+	g := f.pair.launch(t)
+	f.pair.client = public
+	refresh := g.RefreshToken()
+	// What follows the prefix names the key.
+	key := func(access string) string { return access[:len("mandate_at_")+10] }
+	f.first = key(g.Access())
+	f.every(t, func(node, other int) error {
+		res, err := f.pair.a.Do(t.Context(), kit.Request{URL: f.at(node) + "/token", Form: url.Values{
+			"grant_type": {"refresh_token"}, "refresh_token": {refresh}, "client_id": {c.ID},
+		}})
+		if err != nil || res.Status != http.StatusOK {
+			return fmt.Errorf("an opaque token: %s %w", res, err)
+		}
+		refresh = res.Text("refresh_token")
+		access := res.Text("access_token")
+		f.mu.Lock()
+		f.opaque[node] = key(access)
+		f.mu.Unlock()
+		res, err = f.pair.a.Do(t.Context(), kit.Request{URL: f.at(other) + "/fhir/Patient/rosa", Bearer: access})
+		if err != nil || res.Status != http.StatusOK {
+			return fmt.Errorf("a read with an opaque token: %s %w", res, err)
+		}
+		return nil
+	})
+}
+
 // SE-03, SMART OID-13: while two processes serve, the command line rotates the
-// signing key, the tenant's key and the index key. No request fails, both nodes
+// signing key, that of opaque tokens, the tenant's key and the index key. No request fails, both nodes
 // take the new key, and the old one is published until the overlap has passed.
 func TestKeysRotateBesideTwoProcesses(t *testing.T) {
 	dsn := testpg.Start(t)
@@ -107,7 +143,9 @@ func TestKeysRotateBesideTwoProcesses(t *testing.T) {
 		}
 	}
 	shift("0s")
-	f := &traffic{pair: nodes(t, "rotate", dsn, dsn, "--unsafe-clock-offset", offset), stop: make(chan struct{})}
+	opaque, file := sealed(t)
+	f := &traffic{pair: nodes(t, "rotate", dsn, dsn, "--unsafe-clock-offset", offset, "--client", file), stop: make(chan struct{})}
+	f.sealed(t, opaque)
 	f.every(t, func(node, other int) error { return f.token(t, node, other) })
 	f.every(t, func(node, _ int) error {
 		page, err := f.pair.a.NewBrowser(f.pair.a.Person("rosa")).SignIn(t.Context(), f.at(node)+"/home")
@@ -117,7 +155,7 @@ func TestKeysRotateBesideTwoProcesses(t *testing.T) {
 		return err
 	})
 	old := kid(t, f.pair.launch(t).Access())
-	for _, kind := range []string{"access-token", "tenant", "index"} {
+	for _, kind := range []string{"access-token", "access-handle", "tenant", "index"} {
 		out, err := exec.CommandContext(t.Context(), shared.binary, "keys", "rotate", kind, "--database", dsn,
 			"--keys", "file:"+filepath.Join(shared.dir, "kek.json")).CombinedOutput()
 		if err != nil {
@@ -128,6 +166,11 @@ func TestKeysRotateBesideTwoProcesses(t *testing.T) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		return f.last[0] != old && f.last[1] == f.last[0] && f.last[0] != ""
+	})
+	within(t, rotationLimit, "both nodes seal under the new key", func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.opaque[0] != f.first && f.opaque[1] == f.opaque[0]
 	})
 	within(t, rotationLimit, "the old tenant key is ended", func() bool { return f.ended(t, dsn, "tenant") })
 	close(f.stop)

@@ -104,32 +104,6 @@ func (p *pair) until(t *testing.T, node, access string, want int, limit time.Dur
 	}
 }
 
-// D17: what one node revokes another, which has just answered from memory,
-// refuses within a second.
-func TestRevocationReachesTheOtherNode(t *testing.T) {
-	dsn := testpg.Start(t)
-	p := nodes(t, "reach", dsn, dsn)
-	g := p.launch(t)
-	refresh := g.RefreshToken()
-	var took []time.Duration
-	for range 50 {
-		res := p.refresh(t, p.a.Issuer, refresh)
-		refresh = res.Text("refresh_token")
-		access := res.Text("access_token")
-		if status := p.read(t, p.b, access); status != http.StatusOK {
-			t.Fatalf("before: %d", status)
-		}
-		p.revoke(t, access)
-		took = append(took, p.until(t, p.b, access, http.StatusUnauthorized, revocationLimit))
-	}
-	slices.Sort(took)
-	p99 := took[len(took)-1]
-	t.Logf("refused at the other node after %s (median), %s (99 of 100)", took[len(took)/2], p99)
-	if p99 > time.Second {
-		t.Errorf("the slowest of %d took %s", len(took), p99)
-	}
-}
-
 // SMART AZ-16, REF-09: races over two nodes have one outcome.
 func TestRacesOverTwoNodes(t *testing.T) {
 	dsn := testpg.Start(t)

@@ -58,6 +58,9 @@ type Client struct {
 	// IDTokenAlg is ES256 for a client that asked for it, and RS256 when empty
 	// (D2).
 	IDTokenAlg string `json:"id_token_signed_response_alg,omitempty"`
+	// AccessTokenFormat is opaque for a client whose access tokens are to say
+	// nothing to who reads them; jwt or empty otherwise (D2).
+	AccessTokenFormat string `json:"access_token_format,omitempty"`
 	// SecretForItself lets a symmetric client act for itself with its secret. It
 	// is unsafe beside keys: SMART Backend Services forbid it (SYM-02), and it is
 	// for a client that cannot hold a key.
@@ -71,6 +74,12 @@ type Client struct {
 	Epoch   int64     `json:"-"`
 	Created time.Time `json:"created,omitzero"`
 }
+
+// The values of AccessTokenFormat.
+const (
+	FormatJWT    = "jwt"
+	FormatOpaque = "opaque"
+)
 
 // ForItself reports whether the client may act for itself.
 func (c Client) ForItself() bool {

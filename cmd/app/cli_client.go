@@ -40,7 +40,7 @@ func (c *clientAdd) Run(s *streams) error {
 		for _, v := range list {
 			clients = append(clients, v.client(c.Tenant, hasher, a.clock.Now()))
 		}
-		if err := register(s.ctx, a.store, clients, true); err != nil {
+		if err := a.register(s.ctx, clients, true); err != nil {
 			return err
 		}
 		for _, v := range clients {

@@ -140,7 +140,7 @@ func (d *development) seed(ctx context.Context, t *tenant) error {
 	for _, c := range d.clients {
 		clients = append(clients, c.client(t.id, t.hasher, t.clock.Now()))
 	}
-	if err := register(ctx, t.store, clients, false); err != nil {
+	if err := t.register(ctx, clients, false); err != nil {
 		return err
 	}
 	if err := seedPeople(ctx, t.identity, t.id); err != nil {

@@ -27,7 +27,7 @@ func TestStartEnablesNoDisabledClient(t *testing.T) {
 	c := oauth.Client{Tenant: "default", ID: "app", Kind: oauth.ClientPublic}
 	step := func(asked, want bool) {
 		t.Helper()
-		if err := register(ctx, a.store, []oauth.Client{c}, asked); err != nil {
+		if err := a.register(ctx, []oauth.Client{c}, asked); err != nil {
 			t.Fatal(err)
 		}
 		have, err := a.store.ClientByID(ctx, "default", "app")

@@ -210,7 +210,7 @@ func (a *App) registerFiles(ctx context.Context) error {
 			clients = append(clients, c.client(a.home.id, a.home.hasher, a.clock.Now()))
 		}
 	}
-	return register(ctx, a.store, clients, false)
+	return a.register(ctx, clients, false)
 }
 
 // portOf gives the port of a listener: the log withholds addresses.

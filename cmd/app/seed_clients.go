@@ -47,6 +47,7 @@ type clientFile struct {
 	RegisterLaunch bool              `json:"register_launch"`
 	RefreshIDToken bool              `json:"refresh_id_token"`
 	IDTokenAlg     string            `json:"id_token_signed_response_alg"`
+	TokenFormat    string            `json:"access_token_format"`
 	// SecretForItself is unsafe; see oauth.Client.
 	SecretForItself bool `json:"client_credentials_by_secret"`
 	// PrivateJWKS is what the ready file adds; it is never registered.
@@ -122,6 +123,8 @@ func (c clientFile) validate() error {
 		return fmt.Errorf("jwks and jwks_uri exclude each other")
 	case c.IDTokenAlg != "" && c.IDTokenAlg != "RS256" && c.IDTokenAlg != "ES256":
 		return fmt.Errorf("id_token_signed_response_alg must be RS256 or ES256")
+	case c.TokenFormat != "" && c.TokenFormat != oauth.FormatJWT && c.TokenFormat != oauth.FormatOpaque:
+		return fmt.Errorf("access_token_format must be jwt or opaque")
 	}
 	switch c.Kind {
 	case oauth.ClientPublic, oauth.ClientSymmetric, oauth.ClientAsymmetric, oauth.ClientBackend:
@@ -137,7 +140,7 @@ func (c clientFile) client(tenant string, h ids.Hasher, now time.Time) oauth.Cli
 		JWKS: c.JWKS, JWKSURI: c.JWKSURI, RedirectURIs: c.RedirectURIs, LaunchURIs: c.LaunchURIs,
 		Scopes: string(c.Scopes), AllowedOrigins: c.AllowedOrigins, RequiredScopes: c.RequiredScopes,
 		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken, IDTokenAlg: c.IDTokenAlg,
-		SecretForItself: c.SecretForItself, Created: now,
+		AccessTokenFormat: c.TokenFormat, SecretForItself: c.SecretForItself, Created: now,
 	}
 	if c.ClientSecret != "" {
 		out.SecretHashes = []string{clientauth.SecretHash(h, c.ClientSecret)}
@@ -210,8 +213,15 @@ func demoKeys(ctx context.Context, st *store.Store, tenant, name string) (devkey
 // development servers on one database have one registration. A disabled one
 // stays so unless somebody asks for it by name: a file that is read at every
 // start must not undo what was decided since.
-func register(ctx context.Context, st *store.Store, clients []oauth.Client, asked bool) error {
-	return st.InTx(ctx, func(tx store.Tx) error {
+func (a *App) register(ctx context.Context, clients []oauth.Client, asked bool) error {
+	for _, c := range clients {
+		if c.AccessTokenFormat == oauth.FormatOpaque {
+			if err := a.ring.PrepareHandles(ctx, c.Tenant); err != nil {
+				return err
+			}
+		}
+	}
+	return a.store.InTx(ctx, func(tx store.Tx) error {
 		for _, c := range clients {
 			have, err := tx.ClientByID(ctx, c.Tenant, c.ID)
 			if err != nil && !errs.Is(err, errs.NotFound) {

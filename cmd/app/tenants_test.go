@@ -17,9 +17,9 @@ import (
 
 // crossing is what one tenant gave, carried to another.
 type crossing struct {
-	from, to *server
-	w        twins
-	g        *kit.Grant
+	from, to  *server
+	w         twins
+	g, opaque *kit.Grant
 }
 
 // Part 5, D13: what one tenant gave is refused at the other, in both directions,
@@ -27,8 +27,8 @@ type crossing struct {
 func TestWhatOneTenantGaveIsRefusedAtTheOther(t *testing.T) {
 	home, acme, w := houses(t)
 	for name, x := range map[string]crossing{
-		"default at acme": {home, acme, w, home.launched(t, w.secret)},
-		"acme at default": {acme, home, w, acme.launched(t, w.secret)},
+		"default at acme": {home, acme, w, home.launched(t, w.secret), home.launched(t, w.opaque)},
+		"acme at default": {acme, home, w, acme.launched(t, w.secret), acme.launched(t, w.opaque)},
 	} {
 		for what, story := range map[string]func(*testing.T){
 			"access token":  x.accessToken,
@@ -47,12 +47,14 @@ func TestWhatOneTenantGaveIsRefusedAtTheOther(t *testing.T) {
 
 // accessToken: it is no token at the other, not even to introspection.
 func (x crossing) accessToken(t *testing.T) {
-	x.from.fetch(t, x.g.Access(), "Patient/rosa", http.StatusOK)
-	x.to.fetch(t, x.g.Access(), "Patient/rosa", http.StatusUnauthorized)
-	for at, want := range map[*server]bool{x.from: true, x.to: false} {
-		res, err := at.Introspect(t.Context(), x.w.secret, x.g.Access())
-		if err != nil || res.Status != http.StatusOK || res.JSON()["active"] != want {
-			t.Errorf("introspected at %s: %s %v", at.Issuer, res.Body, err)
+	for _, g := range []*kit.Grant{x.g, x.opaque} {
+		x.from.fetch(t, g.Access(), "Patient/rosa", http.StatusOK)
+		x.to.fetch(t, g.Access(), "Patient/rosa", http.StatusUnauthorized)
+		for at, want := range map[*server]bool{x.from: true, x.to: false} {
+			res, err := at.Introspect(t.Context(), x.w.secret, g.Access())
+			if err != nil || res.Status != http.StatusOK || res.JSON()["active"] != want {
+				t.Errorf("introspected at %s: %s %v", at.Issuer, res.Body, err)
+			}
 		}
 	}
 }
@@ -63,6 +65,10 @@ func (x crossing) revocation(t *testing.T) {
 		t.Fatal(res, err)
 	}
 	x.from.fetch(t, x.g.Access(), "Patient/rosa", http.StatusOK)
+	if res, err := x.to.RevokeToken(t.Context(), x.w.opaque, x.opaque.Access()); err != nil || res.Status >= 500 {
+		t.Fatal(res, err)
+	}
+	x.from.fetch(t, x.opaque.Access(), "Patient/rosa", http.StatusOK)
 }
 
 // refreshToken: it is unknown at the other, and not used up by the try.

@@ -17,8 +17,8 @@ import (
 // twins are clients that are registered at both tenants with the same id,
 // credentials and addresses, so that only the tenant can tell them apart.
 type twins struct {
-	file         string
-	secret, keys kit.Client
+	file                 string
+	secret, keys, opaque kit.Client
 }
 
 func makeTwins(t *testing.T) twins {
@@ -32,11 +32,13 @@ func makeTwins(t *testing.T) twins {
 		file:   filepath.Join(t.TempDir(), "twins.json"),
 		secret: kit.Client{ID: "twin", Kind: "symmetric", Secret: "the same secret at both", RedirectURIs: redirects},
 		keys:   kit.Client{ID: "twin-keys", Kind: "asymmetric", PrivateJWKS: pair.Private, RedirectURIs: redirects},
+		opaque: kit.Client{ID: "twin-opaque", Kind: "symmetric", Secret: "the same secret at both", RedirectURIs: redirects},
 	}
 	raw, err := json.Marshal([]map[string]any{
 		{"client_id": w.secret.ID, "kind": w.secret.Kind, "client_secret": w.secret.Secret, "client_name": "Twin", "redirect_uris": redirects,
 			"launch_uris": []string{"https://twin.example/launch"}, "introspect": true, "register_launch": true},
 		{"client_id": w.keys.ID, "kind": w.keys.Kind, "jwks": pair.Public, "redirect_uris": redirects},
+		{"client_id": w.opaque.ID, "kind": w.opaque.Kind, "client_secret": w.opaque.Secret, "redirect_uris": redirects, "access_token_format": "opaque"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +81,7 @@ func tenantOf(t *testing.T, s *server, id string, w twins) *server {
 	ready := kit.Ready{
 		Issuer: s.Issuer + "/t/" + id, FHIRBase: s.Issuer + "/t/" + id + "/fhir",
 		People:  []kit.Person{{Username: "rosa", Password: acmePassword, Role: "patient", Patients: []string{"rosa"}}},
-		Clients: []kit.Client{w.secret, w.keys},
+		Clients: []kit.Client{w.secret, w.keys, w.opaque},
 	}
 	ready.LaunchAPI.URL, ready.LaunchAPI.ClientID = ready.Issuer+"/launch", w.secret.ID
 	s.served(t, id, true)

@@ -147,12 +147,18 @@ func (r *Ring) read(ctx context.Context, tenant string, t *tenantRing) error {
 	all := make([]*ringKey, 0, len(stored))
 	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	for _, s := range stored {
+		if !slices.Contains(Uses(), s.Use) {
+			continue // a newer version's, beside which this one still runs
+		}
 		k, err := openKey(s)
 		if err != nil {
 			return err
 		}
 		all = append(all, k)
-		set.Keys = append(set.Keys, k.public)
+		// The key of handles is a secret as a whole.
+		if s.Use != UseAccessHandle {
+			set.Keys = append(set.Keys, k.public)
+		}
 	}
 	bytes, err := json.Marshal(set)
 	if err != nil {
@@ -304,6 +310,16 @@ func (r *Ring) Verify(ctx context.Context, tenant string, use Use, typ, token st
 	if err != nil {
 		return nil, err
 	}
+	k, err := r.find(ctx, tenant, t, use, kid)
+	if err != nil {
+		return nil, err
+	}
+	return k.verify(jws)
+}
+
+// find gives the key of an id and a use. An unknown id has the ring read again
+// when it is stale.
+func (r *Ring) find(ctx context.Context, tenant string, t *tenantRing, use Use, kid string) (*ringKey, error) {
 	k := t.byID(kid)
 	if k == nil {
 		if err := r.refresh(ctx, tenant, t); err != nil {
@@ -314,7 +330,7 @@ func (r *Ring) Verify(ctx context.Context, tenant string, use Use, typ, token st
 	if k == nil || k.stored.Use != use {
 		return nil, errToken("the key is unknown")
 	}
-	return k.verify(jws)
+	return k, nil
 }
 
 // JWKS gives the tenant's public key set as JSON: bare JWKs with kid, alg and

@@ -28,9 +28,11 @@ func algorithm(use Use) jose.SignatureAlgorithm {
 	return jose.ES256
 }
 
-// ringKey is a stored key made ready to sign and verify.
+// ringKey is a stored key made ready to sign and verify, or to seal handles.
 type ringKey struct {
-	stored  SigningKey
+	stored SigningKey
+	// secret is the key of handles; the others have a private and a public one.
+	secret  []byte
 	private any
 	public  jose.JSONWebKey
 	alg     jose.SignatureAlgorithm
@@ -39,8 +41,15 @@ type ringKey struct {
 	signers map[string]jose.Signer
 }
 
-// makeKey makes a fresh key whose kid is its thumbprint (RFC 7638).
+// makeKey makes a fresh key whose kid is its thumbprint (RFC 7638), or random
+// for the symmetric one of handles.
 func makeKey(tenant string, use Use, now time.Time) (SigningKey, error) {
+	if use == UseAccessHandle {
+		return SigningKey{
+			Tenant: tenant, KID: handleText.EncodeToString(random(handleKIDSize)), Use: use,
+			Alg: algHandle, Private: random(keySize), Created: now, Signs: now,
+		}, nil
+	}
 	var private crypto.Signer
 	var err error
 	if use == UseIDToken {
@@ -69,6 +78,12 @@ func makeKey(tenant string, use Use, now time.Time) (SigningKey, error) {
 // openKey reads a stored key. A key whose stored algorithm is not that of its
 // use is refused: the algorithm of a kid never changes.
 func openKey(s SigningKey) (*ringKey, error) {
+	if s.Use == UseAccessHandle {
+		if s.Alg != algHandle || len(s.Private) != keySize {
+			return nil, errs.New(errs.Internal, "signing-key-unreadable", "The stored key of handles cannot be read.")
+		}
+		return &ringKey{stored: s, secret: s.Private}, nil
+	}
 	alg := algorithm(s.Use)
 	if s.Alg != string(alg) {
 		return nil, errs.New(errs.Internal, "signing-key-algorithm", "A stored signing key names another algorithm than its use has.")

@@ -16,18 +16,22 @@ const (
 	UseIDToken Use = "id-token"
 	// UseIDTokenES256 keys sign the id_tokens of clients that ask for ES256.
 	UseIDTokenES256 Use = "id-token-es256"
+	// UseAccessHandle keys seal the opaque access tokens of clients that ask for
+	// them. A tenant has one once such a client is registered.
+	UseAccessHandle Use = "access-handle"
 )
 
 // Uses gives them all.
-func Uses() []Use { return []Use{UseAccessToken, UseIDToken, UseIDTokenES256} }
+func Uses() []Use { return []Use{UseAccessToken, UseIDToken, UseIDTokenES256, UseAccessHandle} }
 
-// SigningKey is one private signing key of a tenant.
+// SigningKey is one key of a tenant under which tokens are made.
 type SigningKey struct {
 	Tenant string
 	KID    string
 	Use    Use
 	Alg    string
-	// Private is the PKCS#8 DER form; it is stored encrypted.
+	// Private is the PKCS#8 DER form, or the 32 bytes of a UseAccessHandle key;
+	// it is stored encrypted.
 	Private []byte
 	Created time.Time
 	// Signs is from when on it signs, Retired from when on it only verifies

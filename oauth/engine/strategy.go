@@ -12,6 +12,7 @@ import (
 
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/oauth"
 )
 
 // The purposes under which codes and refresh tokens are hashed.
@@ -33,7 +34,7 @@ var (
 
 // strategy makes and checks tokens for fosite: codes and refresh tokens are
 // 256 random bits known to us by their keyed hash, access tokens and
-// id_tokens are signed by the ring.
+// id_tokens are signed by the ring, opaque access tokens sealed by it.
 type strategy struct {
 	engine *Engine
 	unit   *unit
@@ -113,18 +114,28 @@ func (s *strategy) ValidateAccessToken(_ context.Context, _ fosite.Requester, to
 	return nil
 }
 
-// GenerateAccessToken signs a JWT access token (RFC 9068). Its signature, in
-// fosite's sense, is the jti.
+// GenerateAccessToken signs a JWT access token (RFC 9068), or seals a handle for
+// a client that asked for opaque ones (D2). Its signature, in fosite's sense,
+// is the jti.
 func (s *strategy) GenerateAccessToken(ctx context.Context, _ fosite.Requester) (string, string, error) {
 	u := s.unit
 	u.tokenID = s.engine.IDs.ID()
-	token, err := s.engine.Ring.Sign(ctx, u.site.Tenant, keys.UseAccessToken, typAccess, accessClaims{
+	claims := accessClaims{
 		Issuer: u.site.Issuer, Audience: u.site.FHIRBase, Subject: u.subject(), ClientID: u.client.ID,
 		Issued: second(u.now).Unix(), Expires: u.expires.Unix(), ID: u.tokenID, Scope: u.scopes,
 		Patient: u.grant.Context.Patient, Grant: u.grant.ID, Epoch: u.client.Epoch,
-	})
+	}
+	if u.client.AccessTokenFormat == oauth.FormatOpaque {
+		token, err := s.engine.Ring.SealHandle(ctx, u.site.Tenant, bound(u.site), claims)
+		return token, u.tokenID, err
+	}
+	token, err := s.engine.Ring.Sign(ctx, u.site.Tenant, keys.UseAccessToken, typAccess, claims)
 	return token, u.tokenID, err
 }
+
+// bound is what a handle is bound to beside its tenant's key: it opens for one
+// issuer and one FHIR base only.
+func bound(site Site) string { return site.Tenant + "\x00" + site.Issuer + "\x00" + site.FHIRBase }
 
 // idClaims are the claims of an id_token (SMART OID-04, OID-09).
 type idClaims struct {

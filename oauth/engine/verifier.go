@@ -48,7 +48,7 @@ type Claims struct {
 	standing oauth.Standing
 }
 
-// Verifier checks access tokens: signature, type, issuer, audience and end,
+// Verifier checks access tokens: signature or seal, type, issuer, audience, end,
 // then that the token, its client, its person and its grant still stand. It
 // asks Reader each time: a revocation counts as soon as that knows
 // it (SMART INT-11, TOK-12; D17).
@@ -76,7 +76,7 @@ func (v *Verifier) VerifyAccessToken(ctx context.Context, tenant, raw string) (C
 
 // parse checks everything that needs no row.
 func (v *Verifier) parse(ctx context.Context, site Site, raw string) (accessToken, error) {
-	payload, err := v.Ring.Verify(ctx, site.Tenant, keys.UseAccessToken, typAccess, raw)
+	payload, err := v.payload(ctx, site, raw)
 	if err != nil {
 		return accessToken{}, err
 	}
@@ -93,7 +93,16 @@ func (v *Verifier) parse(ctx context.Context, site Site, raw string) (accessToke
 	return accessToken{accessClaims: c, raw: raw}, nil
 }
 
-// accessToken is a signed and unexpired token whose state was not yet asked.
+// payload gives the claims of a signed token or a handle: both say the same, so
+// all that is judged of one is judged of the other.
+func (v *Verifier) payload(ctx context.Context, site Site, raw string) ([]byte, error) {
+	if keys.IsHandle(raw) {
+		return v.Ring.OpenHandle(ctx, site.Tenant, bound(site), raw)
+	}
+	return v.Ring.Verify(ctx, site.Tenant, keys.UseAccessToken, typAccess, raw)
+}
+
+// accessToken is an authentic and unexpired token whose state was not yet asked.
 type accessToken struct {
 	accessClaims
 	raw string
