@@ -49,7 +49,7 @@ func (e *Engine) IssueCode(ctx context.Context, tx oauth.TokenStore, in IssueInp
 		"code_challenge": {in.Request.Challenge}, "code_challenge_method": {"S256"},
 	})
 	ar.ResponseTypes, ar.RedirectURI, ar.State = fosite.Arguments{"code"}, redirect, in.Request.State
-	response, err := e.provider(u, false).NewAuthorizeResponse(ctx, ar, newSession(u, u.subject()))
+	response, err := e.machine(u).authorize().NewAuthorizeResponse(ctx, ar, newSession(u, u.subject()))
 	if err != nil {
 		return "", u.translate(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/ory/fosite"
@@ -14,49 +13,81 @@ import (
 	"github.com/ory/fosite/token/jwt"
 )
 
-// provider gives the state machine over one unit of work. The handlers are
-// built by hand, not by fosite's type-erased composition, so that a missing
-// method is a compile error. Never registered: implicit, hybrid, password,
-// JWT bearer, pushed authorization. idAtRefresh adds the id_token of a
-// refresh, which only some clients get (D2).
-func (e *Engine) provider(u *unit, idAtRefresh bool) *fosite.Fosite {
-	cfg := u.config()
-	s := &strategy{engine: e, unit: u}
-	code := &oauth2.AuthorizeExplicitGrantHandler{
-		AccessTokenStrategy: s, RefreshTokenStrategy: s, AuthorizeCodeStrategy: s,
-		CoreStorage: u, TokenRevocationStorage: u, Config: cfg,
+// machine makes the state machine over one unit of work. The handlers are built
+// by hand, not by fosite's type-erased composition, so that a missing method is a
+// compile error, and only those that the request needs: fosite asks every one it
+// knows, and each that does not answer costs an error with its stack. Never
+// registered: implicit, hybrid, password, JWT bearer, pushed authorization,
+// introspection.
+type machine struct {
+	cfg      *fosite.Config
+	strategy *strategy
+	unit     *unit
+}
+
+func (e *Engine) machine(u *unit) machine {
+	return machine{cfg: u.config(), strategy: &strategy{engine: e, unit: u}, unit: u}
+}
+
+// authorize answers authorization requests: with codes, under PKCE.
+func (m machine) authorize() *fosite.Fosite {
+	m.cfg.AuthorizeEndpointHandlers = fosite.AuthorizeEndpointHandlers{m.code(), m.openID(), m.proof()}
+	return fosite.NewOAuth2Provider(m.unit, m.cfg)
+}
+
+// token answers token requests of a grant type that we offer, and none of any
+// other. idAtRefresh adds the id_token of a refresh, which only some clients get
+// (D2).
+func (m machine) token(grantType string, idAtRefresh bool) *fosite.Fosite {
+	switch grantType {
+	case "authorization_code":
+		m.cfg.TokenEndpointHandlers = fosite.TokenEndpointHandlers{m.code(), m.openID(), m.proof()}
+	case "refresh_token":
+		m.cfg.TokenEndpointHandlers = fosite.TokenEndpointHandlers{&oauth2.RefreshTokenGrantHandler{
+			AccessTokenStrategy: m.strategy, RefreshTokenStrategy: m.strategy, TokenRevocationStorage: m.unit, Config: m.cfg,
+		}}
+		if idAtRefresh {
+			m.cfg.TokenEndpointHandlers = append(m.cfg.TokenEndpointHandlers,
+				&openid.OpenIDConnectRefreshHandler{IDTokenHandleHelper: m.idTokens(), Config: m.cfg})
+		}
+	case "client_credentials":
+		m.cfg.TokenEndpointHandlers = fosite.TokenEndpointHandlers{&oauth2.ClientCredentialsGrantHandler{
+			HandleHelper: &oauth2.HandleHelper{AccessTokenStrategy: m.strategy, AccessTokenStorage: m.unit, Config: m.cfg},
+			Config:       m.cfg,
+		}}
 	}
-	idTokens := &openid.IDTokenHandleHelper{IDTokenStrategy: s}
-	oidc := &openid.OpenIDConnectExplicitHandler{
-		OpenIDConnectRequestStorage:   u,
-		OpenIDConnectRequestValidator: openid.NewOpenIDConnectRequestValidator(noHints{}, cfg),
-		Config:                        cfg, IDTokenHandleHelper: idTokens,
+	return fosite.NewOAuth2Provider(m.unit, m.cfg)
+}
+
+// revocation answers revocation requests.
+func (m machine) revocation() *fosite.Fosite {
+	m.cfg.RevocationHandlers = fosite.RevocationHandlers{
+		&oauth2.TokenRevocationHandler{TokenRevocationStorage: m.unit, RefreshTokenStrategy: m.strategy, AccessTokenStrategy: m.strategy},
 	}
-	proof := &pkce.Handler{AuthorizeCodeStrategy: s, Storage: u, Config: cfg}
-	cfg.AuthorizeEndpointHandlers = fosite.AuthorizeEndpointHandlers{code, oidc, proof}
-	cfg.TokenEndpointHandlers = fosite.TokenEndpointHandlers{
-		code,
-		&oauth2.RefreshTokenGrantHandler{
-			AccessTokenStrategy: s, RefreshTokenStrategy: s, TokenRevocationStorage: u, Config: cfg,
-		},
-		&oauth2.ClientCredentialsGrantHandler{
-			HandleHelper: &oauth2.HandleHelper{AccessTokenStrategy: s, AccessTokenStorage: u, Config: cfg},
-			Config:       cfg,
-		},
-		oidc,
-		proof,
+	return fosite.NewOAuth2Provider(m.unit, m.cfg)
+}
+
+func (m machine) code() *oauth2.AuthorizeExplicitGrantHandler {
+	return &oauth2.AuthorizeExplicitGrantHandler{
+		AccessTokenStrategy: m.strategy, RefreshTokenStrategy: m.strategy, AuthorizeCodeStrategy: m.strategy,
+		CoreStorage: m.unit, TokenRevocationStorage: m.unit, Config: m.cfg,
 	}
-	if idAtRefresh {
-		cfg.TokenEndpointHandlers = append(cfg.TokenEndpointHandlers,
-			&openid.OpenIDConnectRefreshHandler{IDTokenHandleHelper: idTokens, Config: cfg})
+}
+
+func (m machine) openID() *openid.OpenIDConnectExplicitHandler {
+	return &openid.OpenIDConnectExplicitHandler{
+		OpenIDConnectRequestStorage:   m.unit,
+		OpenIDConnectRequestValidator: openid.NewOpenIDConnectRequestValidator(noHints{}, m.cfg),
+		Config:                        m.cfg, IDTokenHandleHelper: m.idTokens(),
 	}
-	cfg.TokenIntrospectionHandlers = fosite.TokenIntrospectionHandlers{
-		&oauth2.CoreValidator{CoreStrategy: s, CoreStorage: u, Config: cfg},
-	}
-	cfg.RevocationHandlers = fosite.RevocationHandlers{
-		&oauth2.TokenRevocationHandler{TokenRevocationStorage: u, RefreshTokenStrategy: s, AccessTokenStrategy: s},
-	}
-	return fosite.NewOAuth2Provider(u, cfg)
+}
+
+func (m machine) idTokens() *openid.IDTokenHandleHelper {
+	return &openid.IDTokenHandleHelper{IDTokenStrategy: m.strategy}
+}
+
+func (m machine) proof() *pkce.Handler {
+	return &pkce.Handler{AuthorizeCodeStrategy: m.strategy, Storage: m.unit, Config: m.cfg}
 }
 
 // config gives fosite's settings. Scopes were judged before, so fosite
@@ -78,14 +109,10 @@ func (u *unit) config() *fosite.Config {
 	}
 }
 
-// form makes the request that fosite sees: only what our own parser let pass.
-func form(ctx context.Context, target string, values url.Values) (*http.Request, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(values.Encode()))
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return r, nil
+// form makes the request that fosite sees: only what our own parser let pass,
+// and parsed already.
+func form(ctx context.Context, values url.Values) *http.Request {
+	return (&http.Request{Method: http.MethodPost, Form: values, PostForm: values}).WithContext(ctx)
 }
 
 // noSecrets refuses every secret: clients are authenticated before fosite.

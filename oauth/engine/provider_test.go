@@ -31,28 +31,33 @@ func names[T any](handlers []T) []string {
 func TestRegisteredHandlers(t *testing.T) {
 	ctx := context.Background()
 	e := New(Deps{})
-	for _, atRefresh := range []bool{false, true} {
-		cfg := e.provider(&unit{}, atRefresh).Config
-		want := []string{
-			"oauth2.AuthorizeExplicitGrantHandler", "oauth2.ClientCredentialsGrantHandler", "oauth2.RefreshTokenGrantHandler",
-			"openid.OpenIDConnectExplicitHandler", "pkce.Handler",
-		}
-		if atRefresh {
-			want = []string{want[0], want[1], want[2], want[3], "openid.OpenIDConnectRefreshHandler", want[4]}
-		}
+	code := []string{"oauth2.AuthorizeExplicitGrantHandler", "openid.OpenIDConnectExplicitHandler", "pkce.Handler"}
+	for grantType, want := range map[string][]string{
+		"authorization_code": code,
+		"refresh_token":      {"oauth2.RefreshTokenGrantHandler"},
+		"client_credentials": {"oauth2.ClientCredentialsGrantHandler"},
+		"password":           nil,
+		"":                   nil,
+	} {
+		cfg := e.machine(&unit{}).token(grantType, false).Config
 		if got := names(cfg.GetTokenEndpointHandlers(ctx)); !slices.Equal(got, want) {
-			t.Errorf("token: %v", got)
+			t.Errorf("token, %s: %v", grantType, got)
 		}
-		if got := names(cfg.GetAuthorizeEndpointHandlers(ctx)); !slices.Equal(got, []string{
-			"oauth2.AuthorizeExplicitGrantHandler", "openid.OpenIDConnectExplicitHandler", "pkce.Handler",
-		}) {
-			t.Errorf("authorize: %v", got)
-		}
-		if got := names(cfg.GetTokenIntrospectionHandlers(ctx)); !slices.Equal(got, []string{"oauth2.CoreValidator"}) {
-			t.Errorf("introspection: %v", got)
-		}
-		if got := names(cfg.GetRevocationHandlers(ctx)); !slices.Equal(got, []string{"oauth2.TokenRevocationHandler"}) {
-			t.Errorf("revocation: %v", got)
+	}
+	withID := e.machine(&unit{}).token("refresh_token", true).Config
+	if got := names(withID.GetTokenEndpointHandlers(ctx)); !slices.Equal(got, []string{"oauth2.RefreshTokenGrantHandler", "openid.OpenIDConnectRefreshHandler"}) {
+		t.Errorf("token, refresh with an id_token: %v", got)
+	}
+	authorize, revocation := e.machine(&unit{}).authorize().Config, e.machine(&unit{}).revocation().Config
+	if got := names(authorize.GetAuthorizeEndpointHandlers(ctx)); !slices.Equal(got, code) {
+		t.Errorf("authorize: %v", got)
+	}
+	if got := names(revocation.GetRevocationHandlers(ctx)); !slices.Equal(got, []string{"oauth2.TokenRevocationHandler"}) {
+		t.Errorf("revocation: %v", got)
+	}
+	for _, cfg := range []fosite.Configurator{withID, authorize, revocation} {
+		if len(cfg.GetTokenIntrospectionHandlers(ctx)) > 0 {
+			t.Error("fosite introspects")
 		}
 		if !cfg.GetEnforcePKCE(ctx) || cfg.GetEnablePKCEPlainChallengeMethod(ctx) {
 			t.Error("PKCE is not enforced")

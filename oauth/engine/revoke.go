@@ -35,11 +35,7 @@ func (e *Engine) Revoke(ctx context.Context, in RevokeInput) error {
 		return err
 	}
 	values := url.Values{"token": {in.Token}, "token_type_hint": {in.Hint}}
-	r, err := form(ctx, in.Site.RevokeURL, values)
-	if err != nil {
-		return err
-	}
-	refused := e.provider(u, false).NewRevocationRequest(ctx, r)
+	refused := e.machine(u).revocation().NewRevocationRequest(ctx, form(ctx, values))
 	w := Writes{Assertion: in.Assertion}
 	event := u.event(audit.TokenRevoked, in.Caller.ID, in.Network, in.RequestID)
 	if refused != nil {

@@ -78,12 +78,8 @@ func (e *Engine) runToken(ctx context.Context, u *unit, in TokenInput) (Issued, 
 			values.Set(name, in.Form.Get(name))
 		}
 	}
-	r, err := form(ctx, in.Site.TokenURL, values)
-	if err != nil {
-		return Issued{}, err
-	}
-	machine := e.provider(u, in.Client.RefreshIDToken)
-	request, err := machine.NewAccessRequest(ctx, r, newSession(u, u.subject()))
+	machine := e.machine(u).token(values.Get("grant_type"), in.Client.RefreshIDToken)
+	request, err := machine.NewAccessRequest(ctx, form(ctx, values), newSession(u, u.subject()))
 	if err != nil {
 		return Issued{}, err
 	}

@@ -160,7 +160,7 @@ func Introspect(d Deps) http.Handler {
 			return
 		}
 		answer, err := d.Engine.Introspect(r.Context(), engine.IntrospectInput{
-			Site: a.site, Caller: caller, Token: a.form.Get("token"), Hint: a.form.Get("token_type_hint"),
+			Site: a.site, Caller: caller, Token: a.form.Get("token"),
 			Network: a.network, RequestID: a.requestID,
 		})
 		if err != nil {
