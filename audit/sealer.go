@@ -25,6 +25,9 @@ const (
 	sealChunk = 1024
 	// readChunk is how many events are read at once.
 	readChunk = 256
+	// slowest is the age from which on a late event was not merely committed
+	// late: sweeps find that sooner.
+	slowest = 5 * time.Minute
 	// keepEvery is how often a checkpoint is kept for listing.
 	keepEvery = time.Hour
 )
@@ -70,7 +73,9 @@ type sealing struct {
 	kept   time.Time
 	// recent are the sealed events that a pass may meet again.
 	recent map[string]time.Time
-	status SealStatus
+	// watched is up to when events had been sealed before the sweep under way.
+	watched time.Time
+	status  SealStatus
 }
 
 // SealStatus is how the sealing of one tenant stands.
@@ -86,8 +91,14 @@ type SealStatus struct {
 	// Oldest is the time of the oldest event that the last sweep saw and could
 	// not seal; zero when there was none.
 	Oldest time.Time
-	// Late is how many events the sweeps since start found behind the passes.
+	// Late is how many events the sweeps since start found behind the passes,
+	// what was written while nobody sealed left out.
 	Late int64
+	// Backdated is how many of them are older than any slow transaction makes
+	// them: somebody wrote them into the table, or a clock was wrong. BackdatedAt
+	// is when the last one was sealed.
+	Backdated   int64
+	BackdatedAt time.Time
 	// Lost is by how many the events are fewer than their leaves: rows were
 	// removed.
 	Lost int64
@@ -280,6 +291,7 @@ func (t *sealing) sealSpan(ctx context.Context, from, until time.Time, known map
 			}
 			for _, s := range done {
 				known[s.ID], t.recent[s.ID] = s.Time, s.Time
+				t.noteLate(s.Time)
 			}
 			sum += len(done)
 		}

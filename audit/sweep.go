@@ -17,6 +17,8 @@ func (t *sealing) sweep(ctx context.Context, since time.Time) (int, error) {
 	}
 	now := t.d.Clock.Now()
 	t.status.Oldest, t.status.Lost, t.status.LostMinute, t.status.Unreadable = time.Time{}, 0, time.Time{}, nil
+	t.watched = t.status.Sealed.Add(-settled)
+	defer func() { t.watched = time.Time{} }()
 	// A minute is counted once it is settled; those far in the future come from
 	// a wrong clock and are counted too.
 	closed, future := Minute(now.Add(-settled-time.Minute))+1, Minute(now.Add(ahead))+1
@@ -97,8 +99,21 @@ func (t *sealing) compare(ctx context.Context, from, to int64) (int, error) {
 			}
 		}
 	}
-	t.status.Late += int64(sum)
 	return sum, nil
+}
+
+// noteLate counts an event that a sweep seals although events of its time had
+// been sealed before. Whoever forges a row is told from a slow transaction by
+// its age, and from what was written while no server ran by the tree's.
+func (t *sealing) noteLate(at time.Time) {
+	if !at.Before(t.watched) {
+		return
+	}
+	t.status.Late++
+	if now := t.d.Clock.Now(); now.Sub(at) > slowest {
+		t.status.Backdated++
+		t.status.BackdatedAt = now
+	}
 }
 
 // examine seals the events of one minute that have no leaf.

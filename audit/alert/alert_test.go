@@ -35,12 +35,18 @@ func TestRules(t *testing.T) {
 		spoil func(s *alert.Snapshot)
 		want  string
 	}{
-		"all is well":     {func(*alert.Snapshot) {}, ""},
-		"rows missing":    {func(s *alert.Snapshot) { s.Seals[0].Lost = 2 }, "audit-rows-missing default"},
-		"an old event":    {func(s *alert.Snapshot) { s.Seals[0].Oldest = noon().Add(-2 * time.Minute) }, "audit-backlog default"},
-		"a young event":   {func(s *alert.Snapshot) { s.Seals[0].Oldest = noon().Add(-time.Minute) }, ""},
-		"no pass":         {func(s *alert.Snapshot) { s.Seals[0].Passed = noon().Add(-2 * time.Minute) }, "audit-backlog default"},
-		"unreadable":      {func(s *alert.Snapshot) { s.Seals[0].Unreadable = []string{"e1"} }, "audit-unreadable default"},
+		"all is well":   {func(*alert.Snapshot) {}, ""},
+		"rows missing":  {func(s *alert.Snapshot) { s.Seals[0].Lost = 2 }, "audit-rows-missing default"},
+		"an old event":  {func(s *alert.Snapshot) { s.Seals[0].Oldest = noon().Add(-2 * time.Minute) }, "audit-backlog default"},
+		"a young event": {func(s *alert.Snapshot) { s.Seals[0].Oldest = noon().Add(-time.Minute) }, ""},
+		"no pass":       {func(s *alert.Snapshot) { s.Seals[0].Passed = noon().Add(-2 * time.Minute) }, "audit-backlog default"},
+		"unreadable":    {func(s *alert.Snapshot) { s.Seals[0].Unreadable = []string{"e1"} }, "audit-unreadable default"},
+		"backdated": {func(s *alert.Snapshot) {
+			s.Seals[0].Backdated, s.Seals[0].BackdatedAt = 2, noon().Add(-59*time.Minute)
+		}, "audit-backdated default"},
+		"backdated long ago": {func(s *alert.Snapshot) {
+			s.Seals[0].Backdated, s.Seals[0].BackdatedAt = 2, noon().Add(-time.Hour)
+		}, ""},
 		"silent":          {func(s *alert.Snapshot) { s.Beats[1].Ago = 61 * time.Second }, "node-silent b"},
 		"almost silent":   {func(s *alert.Snapshot) { s.Beats[1].Ago = time.Minute }, ""},
 		"fast clock":      {func(s *alert.Snapshot) { s.Beats[1].Skew = 3 * time.Second }, "clock-skew b"},
@@ -131,7 +137,7 @@ func TestToldOnce(t *testing.T) {
 	round(follower)
 	round(first, "node-silent gone raised 4")
 	round(first)
-	if v := first.Values(); v.Alerts["node-silent"] != 1 || v.Alerts["clock-skew"] != 0 || len(v.Alerts) != 6 || len(v.Skews) != 2 || v.Seals[0].Size != 9 {
+	if v := first.Values(); v.Alerts["node-silent"] != 1 || v.Alerts["clock-skew"] != 0 || len(v.Alerts) != 7 || len(v.Skews) != 2 || v.Seals[0].Size != 9 {
 		t.Errorf("%+v", v)
 	}
 	second := watcher(true)

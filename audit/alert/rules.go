@@ -76,6 +76,7 @@ func rules() []rule {
 		{"audit-rows-missing", missing},
 		{"audit-backlog", backlog},
 		{"audit-unreadable", unreadable},
+		{"audit-backdated", backdated},
 		{"node-silent", silent},
 		{"clock-skew", skewed},
 		{"audit-stream-stalled", stalled},

@@ -172,11 +172,13 @@ type Values struct {
 	// Skews is by how much the clock of each node is ahead, as this node last
 	// saw it.
 	Skews map[string]time.Duration
+	// Silences is how long ago each node was heard of then.
+	Silences map[string]time.Duration
 }
 
 // Values gives what stands now. It reads nothing from the store.
 func (w *Watcher) Values() Values {
-	v := Values{Alerts: map[string]int{}, Skews: map[string]time.Duration{}, Seals: w.d.Seals(), Stream: w.d.Stream()}
+	v := Values{Alerts: map[string]int{}, Skews: map[string]time.Duration{}, Silences: map[string]time.Duration{}, Seals: w.d.Seals(), Stream: w.d.Stream()}
 	for _, r := range rules() {
 		v.Alerts[r.name] = 0
 	}
@@ -186,7 +188,7 @@ func (w *Watcher) Values() Values {
 		v.Alerts[a.Rule]++
 	}
 	for _, b := range w.beats {
-		v.Skews[b.Node] = b.Skew
+		v.Skews[b.Node], v.Silences[b.Node] = b.Skew, b.Ago
 	}
 	return v
 }

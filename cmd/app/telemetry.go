@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/telemetry"
@@ -74,7 +75,7 @@ func (a *App) gauges() []telemetry.Gauge {
 			sums, err := a.keySums(ctx)
 			return sums.overdue, err
 		}},
-	}, append(a.journalGauges(), a.store.Gauges()...)...)
+	}, slices.Concat(a.auditGauges(), a.journalGauges(), a.store.Gauges())...)
 }
 
 func number(is bool) float64 {
