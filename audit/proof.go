@@ -48,7 +48,7 @@ func errUnsealed() error {
 // Prove gives the proof of one event, after checking it. Errors: errs.NotFound
 // with code audit-event-not-found or audit-event-unsealed; errs.Conflict with
 // code audit-proof-fails when the log was tampered with; errs.Unavailable.
-func Prove(ctx context.Context, store Ledger, keys *LogKeys, id string) (*Inclusion, error) {
+func Prove(ctx context.Context, store LedgerReader, keys *LogKeys, id string) (*Inclusion, error) {
 	stored, err := store.StoredAudits(ctx, keys.tenant, []string{id})
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func Prove(ctx context.Context, store Ledger, keys *LogKeys, id string) (*Inclus
 }
 
 // findLeaf looks for the leaf of an event among those of its time.
-func findLeaf(ctx context.Context, store Ledger, tenant string, e Event) (Leaf, error) {
+func findLeaf(ctx context.Context, store LedgerReader, tenant string, e Event) (Leaf, error) {
 	batches, err := store.LedgerBatchesAt(ctx, tenant, e.Time, e.Time.Add(time.Microsecond))
 	if err != nil {
 		return Leaf{}, err
@@ -134,7 +134,7 @@ func (p *Inclusion) Check(verifierKey string) error {
 // checking it. newSize 0 takes the tree as it is. Errors: errs.Invalid with
 // code audit-sizes for sizes that the tree never had in that order;
 // errs.Unavailable.
-func ProveConsistency(ctx context.Context, store Ledger, tenant string, oldSize, newSize int64) (*Consistency, error) {
+func ProveConsistency(ctx context.Context, store LedgerReader, tenant string, oldSize, newSize int64) (*Consistency, error) {
 	head, err := store.LedgerHead(ctx, tenant)
 	if err != nil {
 		return nil, err

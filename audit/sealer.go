@@ -226,7 +226,7 @@ func (t *sealing) sealedSince(ctx context.Context, from time.Time) (map[string]t
 }
 
 // sealedBetween gives the events with a leaf whose time may lie in the span.
-func sealedBetween(ctx context.Context, l Ledger, tenant string, from, to time.Time) (map[string]time.Time, error) {
+func sealedBetween(ctx context.Context, l LedgerReader, tenant string, from, to time.Time) (map[string]time.Time, error) {
 	batches, err := l.LedgerBatchesAt(ctx, tenant, from, to)
 	if err != nil {
 		return nil, err
@@ -357,7 +357,7 @@ func (t *sealing) read(ctx context.Context, stamps []Stamp) (map[string]Stored, 
 	return storedByID(ctx, t.d.Ledger, t.tenant, names)
 }
 
-func storedByID(ctx context.Context, l Ledger, tenant string, names []string) (map[string]Stored, error) {
+func storedByID(ctx context.Context, l LedgerReader, tenant string, names []string) (map[string]Stored, error) {
 	all, err := l.StoredAudits(ctx, tenant, names)
 	if err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 
 // SourceStore is what a LedgerSource reads.
 type SourceStore interface {
-	Ledger
+	LedgerReader
 	Reader
 }
 

@@ -87,17 +87,22 @@ type Stored struct {
 }
 
 // Ledger is the port by which events are sealed into the Merkle tree of their
-// tenant and read back for verification. Errors of all methods:
-// errs.Unavailable.
+// tenant. Errors of all methods: errs.Unavailable.
 type Ledger interface {
-	// AuditTenants lists the tenants that have events.
-	AuditTenants(ctx context.Context) ([]string, error)
-	// LedgerHead gives the state of a tree; the zero Head for none.
-	LedgerHead(ctx context.Context, tenant string) (Head, error)
+	LedgerReader
 	// ExtendLedger writes a growth in one transaction. It gives false, and
 	// writes nothing, when the tree no longer has the size e.From: another
 	// node sealed meanwhile.
 	ExtendLedger(ctx context.Context, e Extension) (bool, error)
+}
+
+// LedgerReader is the part of the port by which the tree and its events are
+// read, for verification and proofs. Errors of all methods: errs.Unavailable.
+type LedgerReader interface {
+	// AuditTenants lists the tenants that have events.
+	AuditTenants(ctx context.Context) ([]string, error)
+	// LedgerHead gives the state of a tree; the zero Head for none.
+	LedgerHead(ctx context.Context, tenant string) (Head, error)
 	// LedgerBatches gives the batches that begin at from ≤ Seq < to, in
 	// sealing order.
 	LedgerBatches(ctx context.Context, tenant string, from, to int64) ([]Batch, error)

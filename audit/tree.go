@@ -139,7 +139,7 @@ func loadFrontier(r tlog.HashReader, size int64) (*frontier, error) {
 // treeReader reads the hashes of a tree from leaves and kept hashes.
 type treeReader struct {
 	ctx    context.Context
-	ledger Ledger
+	ledger LedgerReader
 	tenant string
 }
 
@@ -191,7 +191,7 @@ func (r treeReader) subtree(level int, n int64) (Hash, error) {
 }
 
 // Leaves gives the leaves with from ≤ Seq < to. Errors: errs.Unavailable.
-func Leaves(ctx context.Context, l Ledger, tenant string, from, to int64) ([]Leaf, error) {
+func Leaves(ctx context.Context, l LedgerReader, tenant string, from, to int64) ([]Leaf, error) {
 	batches, err := l.LedgerBatches(ctx, tenant, from&^(blockSize-1), to)
 	if err != nil {
 		return nil, err

@@ -65,16 +65,35 @@ func (r *Reports) source(ctx context.Context) (*Store, time.Time, error) {
 	return r.primary, now, nil
 }
 
-// Audits implements audit.Store's reading.
+// Audits implements audit.Reader.
 func (r *Reports) Audits(ctx context.Context, f audit.Filter) ([]audit.Event, error) {
-	from, _, err := r.source(ctx)
+	l, _, err := r.Ledger(ctx)
 	if err != nil {
 		return nil, err
 	}
-	events, err := from.Audits(ctx, f)
-	if err != nil && from != r.primary {
-		// A replica ends queries that stand in the way of what it replays.
-		return r.primary.Audits(ctx, f)
+	return l.Audits(ctx, f)
+}
+
+// StoredAudits gives the events that have the ids; those which the replica does
+// not have yet come from the primary.
+func (r *Reports) StoredAudits(ctx context.Context, tenant string, ids []string) ([]audit.Stored, error) {
+	l, _, err := r.Ledger(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return events, err
+	found, err := l.StoredAudits(ctx, tenant, ids)
+	if err == nil && len(found) < len(ids) && l.from != r.primary {
+		return r.primary.StoredAudits(ctx, tenant, ids)
+	}
+	return found, err
+}
+
+// Ledger gives the audit log to read at length, and up to when it is complete.
+// Errors: errs.Unavailable.
+func (r *Reports) Ledger(ctx context.Context) (*ReportLedger, time.Time, error) {
+	from, at, err := r.source(ctx)
+	if err != nil {
+		return nil, at, err
+	}
+	return &ReportLedger{from: from, primary: r.primary}, at, nil
 }

@@ -148,7 +148,10 @@ func tried(t *testing.T, dir string, proof audit.Inclusion) {
 	if out := run(0, "hold", "list", "--data", dir); !strings.Contains(out, "case 7") {
 		t.Error(out)
 	}
-	export := run(0, "export", "--data", dir)
+	export, asOf, _ := strings.Cut(run(0, "export", "--data", dir), "mandate: complete up to ")
+	if _, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(asOf)); err != nil {
+		t.Errorf("the export does not say up to when it is complete: %v", err)
+	}
 	run(0, "verify", "--export", keep("export", export), "--key", key, "--checkpoint", checkpoint)
 	spoilt := strings.Replace(export, `"patient":"rosa"`, `"patient":"ines"`, 1)
 	if out := run(1, "verify", "--export", keep("spoilt", spoilt), "--key", key); !strings.Contains(out, "changed at") {

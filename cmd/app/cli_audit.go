@@ -39,12 +39,17 @@ type openedLog struct {
 // with opens the store for the time of fn.
 func (c *auditStore) with(s *streams, fn func(ctx context.Context, l openedLog) error) error {
 	return c.storeFlags.with(s, func(a *App) error {
-		keys, err := audit.OpenLogKeys(s.ctx, a.store, a.ids, c.Tenant)
+		l, err := openLog(s.ctx, a, c.Tenant)
 		if err != nil {
 			return err
 		}
-		return fn(s.ctx, openedLog{App: a, keys: keys, tenant: c.Tenant})
+		return fn(s.ctx, l)
 	})
+}
+
+func openLog(ctx context.Context, a *App, tenant string) (openedLog, error) {
+	keys, err := audit.OpenLogKeys(ctx, a.store, a.ids, tenant)
+	return openedLog{App: a, keys: keys, tenant: tenant}, err
 }
 
 // require asks for an auditor and gives the account.

@@ -3,6 +3,7 @@ package app
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -21,6 +22,7 @@ type auditExport struct {
 	Since        string `help:"Only events from this date or RFC 3339 time on." placeholder:"TIME"`
 	Until        string `help:"Only events up to this date or RFC 3339 time." placeholder:"TIME"`
 	PublicURL    string `name:"public-url" help:"Issuer URL that fhir and syslog name." placeholder:"URL" env:"MANDATE_PUBLIC_URL"`
+	Reports      string `name:"database-reports" help:"PostgreSQL URL of a read replica to export from; the primary answers while it is away or more than five minutes behind." placeholder:"URL"`
 	Organization string `name:"organization-ref" help:"Custodian that fhir names." placeholder:"Organization/ID" env:"MANDATE_ORGANIZATION_REF"`
 }
 
@@ -34,41 +36,73 @@ func (c *auditExport) Run(s *streams) error {
 	if c.Format != "ndjson" && c.PublicURL == "" {
 		return fmt.Errorf("--public-url is needed for --format %s: events name the server by it", c.Format)
 	}
-	return c.with(s, func(ctx context.Context, l openedLog) error {
-		by, err := l.require(ctx, c.As, "audit export")
+	return c.storeFlags.withConfig(s, c.replica, func(a *App) error {
+		l, err := openLog(s.ctx, a, c.Tenant)
 		if err != nil {
 			return err
 		}
-		now := l.clock.Now()
-		err = l.store.AppendAudit(ctx, audit.Event{
-			Tenant: l.tenant, Time: now, Kind: audit.AuditExported, Action: "R", Outcome: audit.Success, Reason: "command-line", PersonID: by,
-			Query: url.Values{"format": {c.Format}, "since": {c.Since}, "until": {c.Until}}.Encode(),
-		})
-		if err != nil {
-			return err
-		}
-		w := bufio.NewWriterSize(s.out, 1<<20)
-		if err := c.write(ctx, w, l, span); err != nil {
-			return err
-		}
-		return w.Flush()
+		return c.export(s, l, span)
 	})
 }
 
-func (c *auditExport) write(ctx context.Context, w io.Writer, l openedLog, span export.Span) error {
+// replica lets the flag win over the configuration file.
+func (c *auditExport) replica(cfg *Config) {
+	if c.Reports != "" {
+		cfg.DatabaseReports = c.Reports
+	}
+}
+
+func (c *auditExport) export(s *streams, l openedLog, span export.Span) error {
+	ctx := s.ctx
+	reports, err := openReports(ctx, l.cfg, l.store)
+	if err != nil {
+		return err
+	}
+	defer closing(ctx, reports, l.log)
+	by, err := l.require(ctx, c.As, "audit export")
+	if err != nil {
+		return err
+	}
+	now := l.clock.Now()
+	err = l.store.AppendAudit(ctx, audit.Event{
+		Tenant: l.tenant, Time: now, Kind: audit.AuditExported, Action: "R", Outcome: audit.Success, Reason: "command-line", PersonID: by,
+		Query: url.Values{"format": {c.Format}, "since": {c.Since}, "until": {c.Until}}.Encode(),
+	})
+	if err != nil {
+		return err
+	}
+	from, at, err := reports.Ledger(ctx)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(s.out, 1<<20)
+	if err := errors.Join(c.write(ctx, w, exported{l, from}, span), w.Flush()); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.err, "mandate: complete up to %s\n", at.UTC().Format(time.RFC3339Nano))
+	return nil
+}
+
+// exported is a log and what it is read from, a replica perhaps.
+type exported struct {
+	openedLog
+	from audit.SourceStore
+}
+
+func (c *auditExport) write(ctx context.Context, w io.Writer, l exported, span export.Span) error {
 	if c.Format == "ndjson" {
 		head := export.Head{VerifierKey: l.keys.VerifierKey, Now: l.clock.Now(), Span: span}
-		return export.NDJSON(ctx, w, audit.NewLedgerSource(l.store, l.keys), head)
+		return export.NDJSON(ctx, w, audit.NewLedgerSource(l.from, l.keys), head)
 	}
 	custodian, _ := fhir.ParseReference(c.Organization)
 	names := namesOf(c.PublicURL, custodian)
 	if c.Format == "syslog" {
-		return export.Events(ctx, l.store, l.tenant, span, func(e audit.Stored) error {
+		return export.Events(ctx, l.from, l.tenant, span, func(e audit.Stored) error {
 			_, err := fmt.Fprintf(w, "%s\n", export.Message(e.Event, names))
 			return err
 		})
 	}
-	return export.FHIR(ctx, w, l.store, export.FHIROptions{Tenant: l.tenant, Span: span, Names: names})
+	return export.FHIR(ctx, w, l.from, export.FHIROptions{Tenant: l.tenant, Span: span, Names: names})
 }
 
 func (c *auditExport) span() (span export.Span, err error) {

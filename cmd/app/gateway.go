@@ -64,7 +64,7 @@ func (t *tenant) gateway() http.Handler {
 		},
 		Tenant: t.id, Base: t.site.FHIRBase, BasePath: t.base.Path(fhirPath), Verifier: verifier{t.engine}, Authority: t.loader,
 		Upstream: t.record, Owned: &fhirapi.Service{
-			File: t.consents, Consents: t.store, Relations: t.store, Log: fhirapi.Log{Events: t.store, Names: t.auditNames()},
+			File: t.consents, Consents: t.store, Relations: t.store, Log: fhirapi.Log{Events: t.reports, AsOf: t.reports.AsOf, Names: t.auditNames()},
 		},
 		Validator: t.codec, Recorder: counted{t.queue, t.metrics}, Origins: origins{t.store}, Problems: t.problem,
 		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, Log: t.log,

@@ -1,11 +1,15 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"testing"
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/audit/export"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/testpg"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/store/postgres"
@@ -66,10 +70,22 @@ func TestReports(t *testing.T) {
 	if events() != 1 {
 		t.Error("the report lacks what AsOf promised")
 	}
+	// An export reads the whole log there; what was written a moment ago is
+	// found by its id all the same.
+	if err := s.AppendAudit(ctx, audit.Event{Tenant: "main", ID: "young", Kind: audit.LoggedOut}); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := r.StoredAudits(ctx, "main", []string{"e1", "young"}); err != nil || len(found) != 2 {
+		t.Error(found, err)
+	}
+	if _, err := audit.NewSealer(audit.SealerDeps{Ledger: s, Secrets: s, Clock: clock.System{}}).Pass(ctx); err != nil {
+		t.Fatal(err)
+	}
+	exports(t, s, r)
 	if err := primary.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if events() != 1 {
+	if events() != 2 {
 		t.Error("without the primary the report is empty")
 	}
 	if err := primary.Launch(); err != nil {
@@ -81,7 +97,8 @@ func TestReports(t *testing.T) {
 	if err := s.AppendAudit(t.Context(), audit.Event{Tenant: "main", ID: "e2", Kind: audit.LoggedOut}); err != nil {
 		t.Fatal(err)
 	}
-	if events() != 2 {
+	exports(t, s, r)
+	if events() != 3 {
 		t.Error("without the replica the report is not read from the primary")
 	}
 	at, err := r.AsOf(t.Context())
@@ -91,5 +108,22 @@ func TestReports(t *testing.T) {
 	// A replica that only one host of many is, may be read.
 	if _, err := postgres.Open(t.Context(), postgres.Options{DSN: primary.URL(replica.Address, primary.Address), Replica: true}); err != nil {
 		t.Error(err)
+	}
+}
+
+// exports writes the log as an export does, whichever server is away.
+func exports(t *testing.T, s *store.Store, r *store.Reports) {
+	t.Helper()
+	keys, err := audit.OpenLogKeys(t.Context(), s, ids.Source{}, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, at, err := r.Ledger(t.Context())
+	if err != nil || at.IsZero() {
+		t.Fatal(at, err)
+	}
+	var out bytes.Buffer
+	if err := export.NDJSON(t.Context(), &out, audit.NewLedgerSource(l, keys), export.Head{}); err != nil || !bytes.Contains(out.Bytes(), []byte(`"id":"e1"`)) {
+		t.Errorf("%v: %s", err, out.String())
 	}
 }

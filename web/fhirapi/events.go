@@ -18,7 +18,7 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
-// Events reads the audit log; audit.Store and audit.Ledger together are one.
+// Events reads the audit log; store.Reports does.
 type Events interface {
 	Audits(ctx context.Context, f audit.Filter) ([]audit.Event, error)
 	StoredAudits(ctx context.Context, tenant string, ids []string) ([]audit.Stored, error)
@@ -27,7 +27,10 @@ type Events interface {
 // Log serves AuditEvents.
 type Log struct {
 	Events Events
-	Names  fhirevent.Names
+	// AsOf says up to when Events is complete: it may read from a replica that
+	// is a little behind.
+	AsOf  func(ctx context.Context) (time.Time, error)
+	Names fhirevent.Names
 }
 
 // Limits of one search.
@@ -116,7 +119,12 @@ func (l Log) search(ctx context.Context, c Call) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	ans := Answer{Paged: true}
+	// Asked before the log is read, which then has at least as much.
+	at, err := l.AsOf(ctx)
+	if err != nil {
+		return Answer{}, err
+	}
+	ans := Answer{Paged: true, AsOf: at}
 	if w.nothing {
 		return ans, nil
 	}

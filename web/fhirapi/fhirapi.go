@@ -87,6 +87,8 @@ type Answer struct {
 	// the end.
 	Paged bool
 	Next  string
+	// AsOf is up to when a log was complete, zero for other types.
+	AsOf time.Time
 }
 
 // Do answers one interaction. Errors: errs.NotFound for what is absent or

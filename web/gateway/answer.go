@@ -25,6 +25,8 @@ type answer struct {
 	// version and updated are those of the resource that the answer is about.
 	version string
 	updated time.Time
+	// asOf is up to when a page of a log is complete; zero for all else.
+	asOf time.Time
 	// location is set where something was created, contentLocation where a
 	// job was started; retryAfter (seconds) and progress speak about a job.
 	location, contentLocation, retryAfter, progress string
@@ -61,6 +63,9 @@ func (a answer) write(w http.ResponseWriter, _ *http.Request) {
 	set("X-Progress", a.progress)
 	if !a.updated.IsZero() {
 		h.Set("Last-Modified", a.updated.UTC().Format(http.TimeFormat))
+	}
+	if !a.asOf.IsZero() {
+		h.Set("Mandate-As-Of", a.asOf.UTC().Format(time.RFC3339Nano))
 	}
 	if len(a.body) > 0 {
 		media := a.media

@@ -10,7 +10,7 @@ import (
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	corsRequest = "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer"
-	corsExpose  = "Content-Location, ETag, Last-Modified, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Progress, X-Request-Id"
+	corsExpose  = "Content-Location, ETag, Last-Modified, Location, Mandate-As-Of, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Progress, X-Request-Id"
 )
 
 // preflight answers a browser that asks before it sends. An origin is allowed

@@ -64,7 +64,7 @@ func withLog(t *testing.T) *world {
 	add("token", 3, func(e *audit.Event) { e.Kind = audit.TokenIssued })
 	add("ines", 4, func(e *audit.Event) { e.Patient, e.PersonID, e.Capacity = "ines", "ines", self("ines") })
 	w.deps.Owned = &fhirapi.Service{File: w.store, Consents: w.store, Relations: w.store,
-		Log: fhirapi.Log{Events: log, Names: fhirevent.Names{Issuer: "https://as.example", Site: "as.example", FHIRBase: base}}}
+		Log: fhirapi.Log{Events: log, AsOf: func(context.Context) (time.Time, error) { return noon, nil }, Names: fhirevent.Names{Issuer: "https://as.example", Site: "as.example", FHIRBase: base}}}
 	w.rebuild()
 	w.token("rosa", "patient/AuditEvent.rs", self("rosa"))
 	w.system("office", "system/AuditEvent.rs")
@@ -86,6 +86,10 @@ func TestWhoReadsTheLog(t *testing.T) {
 	w := withLog(t)
 	if got := logIDs(w.get("rosa", "/AuditEvent").want(200)); got != "daughter own refused searched" {
 		t.Errorf("Rosa: %s", got)
+	}
+	// A page says up to when the log was complete.
+	if got := w.get("rosa", "/AuditEvent").header.Get("Mandate-As-Of"); got != "2026-11-22T12:00:00Z" {
+		t.Errorf("as of %q", got)
 	}
 	if got := logIDs(w.get("office", "/AuditEvent").want(200)); got != "daughter own refused searched alert token ines" {
 		t.Errorf("the office: %s", got)

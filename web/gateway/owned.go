@@ -65,7 +65,7 @@ func (a *act) ownedPage(res fhirapi.Answer) (answer, error) {
 		}
 		b.Links = append(b.Links, view.Link{Relation: "next", URL: address})
 	}
-	return answer{status: http.StatusOK, body: b.AppendTo(nil)}, nil
+	return answer{status: http.StatusOK, body: b.AppendTo(nil), asOf: res.AsOf}, nil
 }
 
 // item releases a stored resource that was judged visible.
