@@ -79,6 +79,8 @@ type App struct {
 	metrics         *telemetry.Metrics
 	metricsListener net.Listener
 	tracer          *telemetry.Tracer
+	// begun is set once everything is open and requests are waited for.
+	begun bool
 }
 
 // reached is what is known only once the listeners are open.

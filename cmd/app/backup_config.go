@@ -16,7 +16,7 @@ import (
 type BackupConfig struct {
 	// Key is the writer key; To the folder for scheduled backups, empty makes
 	// none.
-	Key       string        `name:"backup-key" key:"key_file" help:"Writer key for backups and the revocation journal; see mandate backup keygen." type:"existingfile"`
+	Key       string        `name:"backup-key" key:"key_file" help:"Writer key for backups and the revocation journal; see mandate backup keygen." placeholder:"FILE" type:"existingfile"`
 	To        string        `name:"backup-to" key:"to" help:"Folder that gets a backup at intervals, best a mounted share of another machine." placeholder:"DIR"`
 	Every     time.Duration `name:"backup-every" key:"every" default:"24h" help:"Time between scheduled backups (default ${default})."`
 	Keep      int           `name:"backup-keep" key:"keep" default:"30" help:"Number of newest backups that stay; 0 keeps all (default ${default})."`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/alecthomas/kong"
 
@@ -69,6 +70,7 @@ func CLI(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var cli commands
 	code := -1
 	parser, err := kong.New(&cli, kong.Name("mandate"), kong.Writers(out, errOut), kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.Description("Mandate decides who may touch which part of whose health record: a SMART on FHIR authorization server."),
 		kong.Exit(func(c int) { code = c }))
 	if err != nil {
@@ -78,12 +80,15 @@ func CLI(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
+	}
 	run, err := parser.Parse(args)
 	if code >= 0 {
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(errOut, "mandate: %v\nTry: mandate --help\n", err)
+		fmt.Fprintf(errOut, "mandate: %v\nTry: %s --help\n", err, understood(err))
 		return 2
 	}
 	if err := run.Run(&streams{ctx: ctx, out: out, err: errOut, given: givenFlags(run)}); err != nil {
@@ -93,6 +98,17 @@ func CLI(ctx context.Context, args []string, out, errOut io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// understood gives as much of a command line as named a command.
+func understood(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil {
+		if node := wrong.Context.Selected(); node != nil {
+			return node.FullPath()
+		}
+	}
+	return "mandate"
 }
 
 // Run starts the development server.

@@ -53,6 +53,9 @@ func (f storeFlags) withConfig(s *streams, change func(*Config), run func(*App) 
 		return err
 	}
 	change(&cfg)
+	if err := cfg.mayMakeKeys(); err != nil {
+		return explain(err)
+	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
 	a := &App{cfg: cfg, log: log, clock: clock.System{}, ids: ids.Source{}, passwords: passwords(ids.Source{})}
 	// A command revokes as a server does: it is in the journal before the

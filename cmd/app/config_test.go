@@ -69,8 +69,12 @@ func TestConfigurationFile(t *testing.T) {
 			t.Errorf("status %d, no %s in %s", code, want, errOut)
 		}
 	}
-	write("upstream = 'http://fhir'\npublic_url = 'https://ehr.example'\naccept_file_keys = true\n")
 	t.Setenv("MANDATE_DATABASE", "postgres://u:hunter2@h/d")
+	write("upstream = 'http://fhir'\npublic_url = 'https://ehr.example'\naccept_file_keys = true\n")
+	if code, _, errOut := cli(t, "config", "check", "--config", file); code != 1 || !strings.Contains(errOut, "say where the key-encryption keys are") {
+		t.Errorf("a database without keys: %d %s", code, errOut)
+	}
+	write("upstream = 'http://fhir'\npublic_url = 'https://ehr.example'\naccept_file_keys = true\nkeys = 'file:/etc/mandate/kek.json'\n")
 	code, out, errOut := cli(t, "config", "print", "--config", file)
 	if code != 0 || strings.Contains(out, "hunter2") || !strings.Contains(out, `upstream = "http://fhir"`) || !strings.Contains(out, "MANDATE_DATABASE") {
 		t.Error(code, out, errOut)

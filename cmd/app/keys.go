@@ -22,7 +22,7 @@ import (
 type KeySettings struct {
 	// Keys is KIND:PLACE, one of keyProviders; empty means a file beside the
 	// data folder.
-	Keys string `name:"keys" help:"Where key-encryption keys are: file:PATH (left out: a file beside the data folder), vault:https://HOST:8200/MOUNT/KEY?token_file=PATH, awskms:KEY?region=NAME or pkcs11:token=LABEL?module-path=PATH&pin-source=FILE." placeholder:"KIND:PLACE"`
+	Keys string `name:"keys" help:"Where key-encryption keys are: file:PATH (left out: a file beside the data folder; with a database it must be named), vault:https://HOST:8200/MOUNT/KEY?token_file=PATH, awskms:KEY?region=NAME or pkcs11:token=LABEL?module-path=PATH&pin-source=FILE." placeholder:"KIND:PLACE"`
 	// AcceptFileKeys allows a key file outside of development.
 	AcceptFileKeys bool `name:"accept-file-keys" help:"Serve with key-encryption keys in a file. Whoever copies this machine's disk can then read everything."`
 	// UnsealShares are files with shares of a split key file.
@@ -89,9 +89,28 @@ func (c *Config) validateKeys(f *config.Faults) {
 	switch {
 	case err != nil:
 		f.Add("keys", "%s", errs.As(err).Msg)
+	case c.Database != "" && c.Keys == "" && !c.Dev:
+		f.Add("keys", "%s", keysUnnamed)
 	case p.file && !c.Dev && !c.AcceptFileKeys:
 		f.Add("keys", "keys in a file are for development: name a key service or an HSM (see docs/operations/keys.md), or accept with accept_file_keys that whoever copies this machine's disk can read everything")
 	}
+}
+
+// keysUnnamed is told to who works on a database and does not say where the
+// keys are. The default lies beside the data folder, which a database has not:
+// it would be another file for each folder that a command is started in.
+const keysUnnamed = "with a database, say where the key-encryption keys are, the same for every server and command: a key service, an HSM or file:/ABSOLUTE/PATH (see docs/operations/keys.md)"
+
+// mayMakeKeys refuses to begin a key file by chance: in the folder where a
+// command on a database happens to run.
+func (c *Config) mayMakeKeys() error {
+	if c.Database == "" || c.Keys != "" {
+		return nil
+	}
+	if _, err := os.Stat(c.keyFile()); err == nil {
+		return nil // beside a development server
+	}
+	return errs.New(errs.Invalid, "keys-unnamed", "No keys are named, and there is no "+c.keyFile()+" here: "+keysUnnamed+". --keys does, or the server's --config.")
 }
 
 // keyFile is the key file of who names none: beside the data folder and not in

@@ -7,9 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/config"
@@ -34,6 +32,18 @@ func Run(ctx context.Context, cfg Config) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	a := &App{cfg: cfg, log: cfg.Log, ids: ids.Source{}}
+	err := a.run(ctx)
+	if ctx.Err() != nil && !a.begun {
+		// What was under way when the server was told to end is no fault.
+		a.log.InfoContext(context.WithoutCancel(ctx), "ended before it was ready")
+		return nil
+	}
+	return err
+}
+
+// run opens what a server stands on, and serves.
+func (a *App) run(ctx context.Context) error {
+	cfg := a.cfg
 	if err := a.startClock(ctx); err != nil {
 		return err
 	}
@@ -96,37 +106,9 @@ func (a *App) startClock(ctx context.Context) error {
 		return nil
 	}
 	a.log.WarnContext(ctx, "UNSAFE: the clock is shifted by a file; never do this in production", "file", a.cfg.ClockOffset)
-	if err := readOffset(m, a.cfg.ClockOffset); err != nil {
-		return err
-	}
-	go func() {
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				if err := readOffset(m, a.cfg.ClockOffset); err != nil {
-					a.log.ErrorContext(ctx, "clock offset not read", "err", err)
-				}
-			}
-		}
-	}()
-	return nil
-}
-
-func readOffset(m *clock.Movable, path string) error {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("the clock offset file %s cannot be read: %w", path, err)
-	}
-	d, err := time.ParseDuration(strings.TrimSpace(string(raw)))
-	if err != nil {
-		return fmt.Errorf("the clock offset file %s does not hold a duration such as 90m: %w", path, err)
-	}
-	m.SetOffset(d)
-	return nil
+	return m.Follow(ctx, a.cfg.ClockOffset, func(err error) {
+		a.log.ErrorContext(ctx, "clock offset not read", "err", err)
+	})
 }
 
 // serve builds the rooms behind the open listener and answers until ctx ends.
@@ -180,6 +162,7 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 	working, rest := context.WithCancel(ctx)
 	defer a.startJobs(working).Wait()
 	defer rest()
+	a.begun = true
 	return servers.wait(ctx)
 }
 

@@ -124,7 +124,7 @@ func TestStartThatCannotSucceed(t *testing.T) {
 
 // The command line explains itself.
 func TestCommandLine(t *testing.T) {
-	for _, args := range [][]string{nil, {"--help"}} {
+	for _, args := range [][]string{nil, {"--help"}, {"help"}} {
 		code, out, _ := cli(t, args...)
 		for _, command := range []string{"dev", "serve", "routes", "selftest", "version"} {
 			if code != 0 || !strings.Contains(out+" ", "\n  "+command) {
@@ -136,7 +136,7 @@ func TestCommandLine(t *testing.T) {
 		t.Error(code, out)
 	}
 	for _, args := range [][]string{{"fly"}, {"dev", "--speed"}, {"dev", "--client", "/no/such/file"}} {
-		if code, _, errOut := cli(t, args...); code != 2 || !strings.Contains(errOut, "mandate --help") {
+		if code, _, errOut := cli(t, args...); code != 2 || !strings.Contains(errOut, " --help") {
 			t.Errorf("%v: status %d, %s", args, code, errOut)
 		}
 	}

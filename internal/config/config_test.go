@@ -136,6 +136,24 @@ func TestOwnersJudge(t *testing.T) {
 	}
 }
 
+// Values are judged beside others that cannot be read; what is not set because
+// it could not be read is not told a second time.
+func TestReadAndJudgedTogether(t *testing.T) {
+	file := write(t, 0o644, "listen = 1\n[pool]\nsize = 0\ntimeot = '5s'\n")
+	_, err := config.Load(&settings{}, config.Sources{File: file, Environ: []string{"MANDATE_POOL_TIMEOUT=soon"}})
+	if err == nil {
+		t.Fatal("taken")
+	}
+	for _, want := range []string{"listen (", "pool.size (mandate.toml line 3): 0 is not at least 1", "pool.timeot (", `"soon" is not a duration`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("not told: %s\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "must have an end") {
+		t.Errorf("a setting that could not be read is judged: %v", err)
+	}
+}
+
 // A file that is not TOML, or that everybody may write to, is refused whole.
 func TestRefusedFiles(t *testing.T) {
 	for text, want := range map[string]string{

@@ -63,12 +63,18 @@ func Load(dst any, src Sources) (*Loaded, error) {
 		}
 	}
 	l.warn(env)
-	if len(faults) > 0 {
-		// What could not be read has its default now: judging that too would
-		// tell a second fault that is none.
-		return l, errors.Join(faults...)
+	judged := l.judge(dst)
+	if len(faults) == 0 {
+		return l, judged
 	}
-	return l, l.judge(dst)
+	// What could not be read, or stands under a wrong key, is not set now: a
+	// fault of a setting that nobody set may be none.
+	each(judged, func(f *Fault) {
+		if l.origin[f.Key] != "" {
+			faults = append(faults, f)
+		}
+	})
+	return l, errors.Join(faults...)
 }
 
 // sort files the entries by key and refuses unknown ones.

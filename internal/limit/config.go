@@ -7,10 +7,10 @@ import "github.com/mandate-health/mandate/internal/config"
 type Config struct {
 	// Client is for one authenticated client at token, introspection,
 	// revocation and launch endpoints.
-	Client int `name:"limit-client" default:"50000" help:"Requests per second of one app or service, over all nodes; 0 for no limit." placeholder:"N"`
+	Client int `name:"limit-client" key:"client" default:"50000" help:"Requests per second of one app or service, over all nodes; 0 for no limit." placeholder:"N"`
 	// Network is for one address (IPv6: one /64) at those, at the
 	// authorization endpoint and at the FHIR base.
-	Network int `name:"limit-network" default:"50000" help:"Requests per second from one address (IPv6: one /64), over all nodes; 0 for no limit." placeholder:"N"`
+	Network int `name:"limit-network" key:"network" default:"50000" help:"Requests per second from one address (IPv6: one /64), over all nodes; 0 for no limit." placeholder:"N"`
 	// SignIn is for one address at the log-in pages; failed tries are counted
 	// apart and more strictly.
 	SignIn int `name:"limit-signin" key:"sign_in" default:"100" help:"Log-in attempts per second from one address, over all nodes; 0 for no limit." placeholder:"N"`
@@ -19,10 +19,13 @@ type Config struct {
 // Validate reports every fault of the settings.
 func (c *Config) Validate() error {
 	var f config.Faults
-	for key, n := range map[string]int{"client": c.Client, "network": c.Network, "sign_in": c.SignIn} {
+	judge := func(key string, n int) {
 		if n < 0 || n > 1000000 {
 			f.Add(key, "%d is not between 0 and 1000000 requests per second", n)
 		}
 	}
+	judge("client", c.Client)
+	judge("network", c.Network)
+	judge("sign_in", c.SignIn)
 	return f.Err()
 }

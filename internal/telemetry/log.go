@@ -21,8 +21,8 @@ import (
 
 // LogConfig is the settings of the log.
 type LogConfig struct {
-	Level  string `name:"log-level" default:"info" enum:"debug,info,warn,error" help:"Least level that is logged."`
-	Format string `name:"log-format" default:"text" enum:"text,json" help:"Form of the log."`
+	Level  string `name:"log-level" default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: debug, info, warn or error."`
+	Format string `name:"log-format" default:"text" enum:"text,json" help:"Form of the log: text or json."`
 	// Identifiers says how ids of people, patients, clients and addresses are
 	// shown.
 	Identifiers string `name:"log-identifiers" default:"hash" enum:"hash,plain,drop" help:"How ids of people, clients and network addresses are shown: as a short hash, as they are, or not at all."`
