@@ -4,7 +4,6 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -15,31 +14,10 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// parse builds one template set per page: the base and components, and the
-// page's own "content".
-func (k *Kit) parse(lang string) (map[string]*template.Template, error) {
-	base, err := template.New("base").Funcs(k.wording(lang)).Funcs(k.markup()).
-		ParseFS(templateFiles, "templates/_*.html")
-	if err != nil {
-		return nil, err
-	}
-	names, err := fs.Glob(templateFiles, "templates/[a-z]*.html")
-	if err != nil {
-		return nil, err
-	}
-	sets := map[string]*template.Template{}
-	for _, name := range names {
-		set, err := base.Clone()
-		if err != nil {
-			return nil, err
-		}
-		if set, err = set.ParseFS(templateFiles, name); err != nil {
-			return nil, err
-		}
-		page := strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")
-		sets[page] = set
-	}
-	return sets, nil
+// parse builds the template set of one language: the components, and each page
+// as the template that its file is named after.
+func (k *Kit) parse(lang string) (*template.Template, error) {
+	return template.New(lang).Funcs(k.wording(lang)).Funcs(k.markup()).ParseFS(templateFiles, "templates/*.html")
 }
 
 // wording are the template functions that give words, bound to one language.

@@ -1,13 +1,10 @@
 package pages
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 )
-
-var errNoTemplate = errors.New("no template of that name")
 
 // FormTarget gives the CSP form-action source for an app's redirect URI: its
 // origin, or its scheme for a native app's private scheme. Chromium enforces

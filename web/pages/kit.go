@@ -64,7 +64,7 @@ func (l Links) withDefaults(base string) Links {
 type Kit struct {
 	deps   Deps
 	assets *assets
-	sets   map[string]map[string]*template.Template
+	sets   map[string]*template.Template
 }
 
 // New parses the embedded templates for each language. It fails only when an
@@ -81,7 +81,7 @@ func New(d Deps) (*Kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kit{deps: d, assets: a, sets: map[string]map[string]*template.Template{}}
+	k := &Kit{deps: d, assets: a, sets: map[string]*template.Template{}}
 	for _, l := range words.Languages() {
 		if k.sets[l.Code], err = k.parse(l.Code); err != nil {
 			return nil, fmt.Errorf("page templates, %s: %w", l.Code, err)
@@ -120,13 +120,8 @@ func (k *Kit) Words() *words.Catalogue { return k.deps.Words }
 // request chose a language by "?lang=".
 func (k *Kit) Render(w http.ResponseWriter, r *http.Request, status int, page Page) {
 	view := k.view(r, page)
-	set := k.sets[view.F.Lang][page.Template()]
 	var buf bytes.Buffer
-	err := errNoTemplate
-	if set != nil {
-		err = set.ExecuteTemplate(&buf, "page", view)
-	}
-	if err != nil {
+	if err := k.sets[view.F.Lang].ExecuteTemplate(&buf, page.Template()+".html", view); err != nil {
 		k.deps.Log.ErrorContext(r.Context(), "page not rendered", "page", page.Template(), "err", err)
 		setSecurityHeaders(w.Header(), "", false)
 		http.Error(w, k.deps.Words.T(view.F.Lang, "render.failed", words.Args{"phone": k.deps.HelpPhone}),
