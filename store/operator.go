@@ -35,3 +35,28 @@ func (p *ports) RevokeOperator(ctx context.Context, tenant, personID string, rol
 	}
 	return err
 }
+
+// OSUsers implements operator.Store.
+func (p *ports) OSUsers(ctx context.Context, tenant string) ([]operator.Binding, error) {
+	return list(ctx, p, func(r Row) (v operator.Binding, err error) {
+		err = r.Scan(&v.Tenant, &v.PersonID, &v.OSUser, into(&v.Bound), &v.By)
+		return v, err
+	}, `SELECT tenant, person_id, os_user, bound, bound_by FROM operator_os_user
+		WHERE tenant = $1 ORDER BY person_id`, tenant)
+}
+
+// BindOSUser implements operator.Store.
+func (p *ports) BindOSUser(ctx context.Context, v operator.Binding) (bool, error) {
+	if err := p.UnbindOSUser(ctx, v.Tenant, v.PersonID); err != nil {
+		return false, err
+	}
+	return p.won(ctx, `INSERT INTO operator_os_user (tenant, person_id, os_user, bound, bound_by)
+		VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+		v.Tenant, v.PersonID, v.OSUser, micros(v.Bound), v.By)
+}
+
+// UnbindOSUser implements operator.Store.
+func (p *ports) UnbindOSUser(ctx context.Context, tenant, personID string) error {
+	_, err := p.exec(ctx, `DELETE FROM operator_os_user WHERE tenant = $1 AND person_id = $2`, tenant, personID)
+	return err
+}

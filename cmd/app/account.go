@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/mandate-health/mandate/fhir"
@@ -43,7 +42,7 @@ func (c *accountAdd) Run(s *streams) error {
 		p.Identities = append(p.Identities, id)
 	}
 	// A last line need not end; what else stops the reading leaves no password.
-	password, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+	password, _ := bufio.NewReader(s.in).ReadString('\n')
 	if password = strings.TrimRight(password, "\r\n"); password == "" {
 		return errors.New("no password on standard input: pipe it in as one line")
 	}
@@ -56,7 +55,7 @@ func (c *accountAdd) Run(s *streams) error {
 		if err != nil {
 			return err
 		}
-		if _, err := requireOperator(s.ctx, a.store, a.clock, operator.Need{
+		if _, err := a.requireOperator(s, operator.Need{
 			Tenant: c.Tenant, As: c.As, Role: operator.Operator, Act: "account add",
 		}); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"github.com/alecthomas/kong"
@@ -55,13 +56,30 @@ type routesCommand struct {
 
 type versionCommand struct{}
 
-// streams is where a command writes.
+// streams is where a command reads and writes.
 type streams struct {
 	ctx context.Context
+	in  io.Reader
 	out io.Writer
 	err io.Writer
+	files
 	// given names the flags that were set.
 	given map[string]bool
+	// served is the running server inside which the command acts, for the user
+	// peer of this machine; nil where the command opens the store itself.
+	served *App
+	peer   string
+}
+
+// ended tells how a command ended and gives the exit status.
+func (s *streams) ended(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case !errors.Is(err, errFailedChecks):
+		fmt.Fprintf(s.err, "mandate: %v\n", err)
+	}
+	return 1
 }
 
 // CLI runs the command line and gives the exit status: 0 when all went well,
@@ -91,13 +109,11 @@ func CLI(ctx context.Context, args []string, out, errOut io.Writer) int {
 		fmt.Fprintf(errOut, "mandate: %v\nTry: %s --help\n", err, understood(err))
 		return 2
 	}
-	if err := run.Run(&streams{ctx: ctx, out: out, err: errOut, given: givenFlags(run)}); err != nil {
-		if !errors.Is(err, errFailedChecks) {
-			fmt.Fprintf(errOut, "mandate: %v\n", err)
-		}
-		return 1
+	s := &streams{ctx: ctx, in: os.Stdin, out: out, err: errOut, files: ownFiles{}, given: givenFlags(run)}
+	if exit, done := s.inside(run.Selected()); done {
+		return exit
 	}
-	return 0
+	return s.ended(run.Run(s))
 }
 
 // understood gives as much of a command line as named a command.

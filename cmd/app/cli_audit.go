@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/audit/export"
@@ -34,12 +33,13 @@ type openedLog struct {
 	*App
 	keys   *audit.LogKeys
 	tenant string
+	asked  *streams
 }
 
 // with opens the store for the time of fn.
 func (c *auditStore) with(s *streams, fn func(ctx context.Context, l openedLog) error) error {
 	return c.storeFlags.with(s, func(a *App) error {
-		l, err := openLog(s.ctx, a, c.Tenant)
+		l, err := openLog(s, a, c.Tenant)
 		if err != nil {
 			return err
 		}
@@ -47,14 +47,14 @@ func (c *auditStore) with(s *streams, fn func(ctx context.Context, l openedLog) 
 	})
 }
 
-func openLog(ctx context.Context, a *App, tenant string) (openedLog, error) {
-	keys, err := audit.OpenLogKeys(ctx, a.store, a.ids, tenant)
-	return openedLog{App: a, keys: keys, tenant: tenant}, err
+func openLog(s *streams, a *App, tenant string) (openedLog, error) {
+	keys, err := audit.OpenLogKeys(s.ctx, a.store, a.ids, tenant)
+	return openedLog{App: a, keys: keys, tenant: tenant, asked: s}, err
 }
 
 // require asks for an auditor and gives the account.
-func (l openedLog) require(ctx context.Context, as, act string) (string, error) {
-	return requireOperator(ctx, l.store, l.clock, operator.Need{Tenant: l.tenant, As: as, Role: operator.Auditor, Act: act})
+func (l openedLog) require(as, act string) (string, error) {
+	return l.requireOperator(l.asked, operator.Need{Tenant: l.tenant, As: as, Role: operator.Auditor, Act: act})
 }
 
 type auditVerify struct {
@@ -65,9 +65,15 @@ type auditVerify struct {
 	JSON       bool     `name:"json" help:"Print the report as JSON."`
 }
 
+// alone: an export needs no store.
+func (c *auditVerify) alone() bool { return c.Export != "" }
+
+// files implements filing.
+func (c *auditVerify) files() (reads []string, makes string) { return c.Checkpoint, "" }
+
 // Run verifies and fails when anything is wrong.
 func (c *auditVerify) Run(s *streams) error {
-	witnessed, err := readFiles(c.Checkpoint)
+	witnessed, err := s.readFiles(c.Checkpoint)
 	if err != nil {
 		return err
 	}
@@ -102,10 +108,10 @@ func (c *auditVerify) verifyExport(s *streams, witnessed [][]byte) error {
 	return printReport(s, r, c.JSON)
 }
 
-func readFiles(paths []string) ([][]byte, error) {
+func (s *streams) readFiles(paths []string) ([][]byte, error) {
 	var out [][]byte
 	for _, path := range paths {
-		text, err := os.ReadFile(path)
+		text, err := s.ReadFile(s.ctx, path)
 		if err != nil {
 			return nil, fmt.Errorf("%s cannot be read: %w", path, err)
 		}

@@ -37,7 +37,7 @@ func (c *auditExport) Run(s *streams) error {
 		return fmt.Errorf("--public-url is needed for --format %s: events name the server by it", c.Format)
 	}
 	return c.storeFlags.withConfig(s, c.replica, func(a *App) error {
-		l, err := openLog(s.ctx, a, c.Tenant)
+		l, err := openLog(s, a, c.Tenant)
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (c *auditExport) export(s *streams, l openedLog, span export.Span) error {
 		return err
 	}
 	defer closing(ctx, reports, l.log)
-	by, err := l.require(ctx, c.As, "audit export")
+	by, err := l.require(c.As, "audit export")
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ type holdAdd struct {
 // Run begins a hold.
 func (c *holdAdd) Run(s *streams) error {
 	return c.with(s, func(ctx context.Context, l openedLog) error {
-		if _, err := l.require(ctx, c.As, "audit hold add"); err != nil {
+		if _, err := l.require(c.As, "audit hold add"); err != nil {
 			return err
 		}
 		h, err := l.retentionOf().AddHold(ctx, l.tenant, retention.Hold{Matter: c.Matter, Patient: c.Patient, PersonID: c.Person})
@@ -50,7 +50,7 @@ type holdRelease struct {
 // Run ends a hold.
 func (c *holdRelease) Run(s *streams) error {
 	return c.with(s, func(ctx context.Context, l openedLog) error {
-		if _, err := l.require(ctx, c.As, "audit hold release"); err != nil {
+		if _, err := l.require(c.As, "audit hold release"); err != nil {
 			return err
 		}
 		if err := l.retentionOf().Release(ctx, l.tenant, c.ID); err != nil {
@@ -136,7 +136,7 @@ func (c *retentionSet) Run(s *streams) error {
 		return err
 	}
 	return c.with(s, func(ctx context.Context, l openedLog) error {
-		if _, err := l.require(ctx, c.As, "audit retention set"); err != nil {
+		if _, err := l.require(c.As, "audit retention set"); err != nil {
 			return err
 		}
 		return l.retentionOf().Set(ctx, l.tenant, retention.Rule{Class: audit.Class(c.Class), Days: days}, c.Below)
@@ -168,7 +168,7 @@ type retentionErase struct {
 func (c *retentionErase) Run(s *streams) error {
 	return c.with(s, func(ctx context.Context, l openedLog) error {
 		if !c.DryRun {
-			if _, err := l.require(ctx, c.As, "audit retention erase"); err != nil {
+			if _, err := l.require(c.As, "audit retention erase"); err != nil {
 				return err
 			}
 		}

@@ -20,9 +20,16 @@ type clientAdd struct {
 	File   string `arg:"" help:"JSON list of clients, as for --client of serve." type:"existingfile"`
 }
 
+// files implements filing.
+func (c *clientAdd) files() (reads []string, makes string) { return []string{c.File}, "" }
+
 // Run registers the clients, each with its audit event, in one transaction.
 func (c *clientAdd) Run(s *streams) error {
-	list, err := readClientFile(c.File, slog.New(slog.NewTextHandler(s.err, nil)))
+	raw, err := s.ReadFile(s.ctx, c.File)
+	if err != nil {
+		return fmt.Errorf("the client file %s cannot be read: %w", c.File, err)
+	}
+	list, err := parseClients(raw, c.File, slog.New(slog.NewTextHandler(s.err, nil)))
 	if err != nil {
 		return err
 	}
@@ -31,7 +38,7 @@ func (c *clientAdd) Run(s *streams) error {
 		if err != nil {
 			return err
 		}
-		if _, err := requireOperator(s.ctx, a.store, a.clock, operator.Need{
+		if _, err := a.requireOperator(s, operator.Need{
 			Tenant: c.Tenant, As: c.As, Role: operator.Operator, Act: "client add",
 		}); err != nil {
 			return err

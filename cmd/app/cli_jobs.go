@@ -59,7 +59,7 @@ func (c *jobsRetry) Run(s *streams) error {
 		return fmt.Errorf("there is no queue %q; the queues are: %s", c.Queue, strings.Join(queues(), ", "))
 	}
 	return c.with(s, func(a *App) error {
-		if _, err := requireOperator(s.ctx, a.store, a.clock, operator.Need{
+		if _, err := a.requireOperator(s, operator.Need{
 			Tenant: tenants.Default, As: c.As, Role: operator.Operator, Act: "jobs retry " + c.Queue,
 		}); err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"text/tabwriter"
 	"time"
@@ -16,8 +15,7 @@ import (
 	tenants "github.com/mandate-health/mandate/internal/tenant"
 )
 
-// keysCommand looks at and replaces keys. With PostgreSQL the servers go on;
-// the embedded store takes one process at a time.
+// keysCommand looks at and replaces keys while servers go on.
 type keysCommand struct {
 	List   keysList   `cmd:"" help:"List keys with their age and when each is due."`
 	Status keysStatus `cmd:"" help:"Tell what is overdue and how far the encrypting again is; fails when a key is overdue."`
@@ -49,7 +47,7 @@ func (f custodianFlags) withCustodian(s *streams, act string, run func(a *App, p
 		if err := a.openTenant(s.ctx, f.Tenant); err != nil {
 			return err
 		}
-		person, err := requireOperator(s.ctx, a.store, a.clock, operator.Need{
+		person, err := a.requireOperator(s, operator.Need{
 			Tenant: f.Tenant, As: f.As, Role: operator.KeyCustodian, Act: act,
 		})
 		if err != nil {
@@ -272,10 +270,8 @@ func (c *keysSplit) Run(s *streams) error {
 
 // split writes the shares and boxes the key file.
 func (c *keysSplit) split(s *streams, file *local.Provider) error {
-	if err := os.MkdirAll(c.Out, 0o700); err != nil {
-		return err
-	}
-	if _, err := file.Split(c.Shares, c.Threshold, c.keep); err != nil {
+	keep := func(shares []local.Share) error { return c.keep(s, shares) }
+	if _, err := file.Split(c.Shares, c.Threshold, keep); err != nil {
 		return err
 	}
 	for i := range c.Shares {
@@ -285,23 +281,24 @@ func (c *keysSplit) split(s *streams, file *local.Provider) error {
 	return nil
 }
 
+// files implements filing.
+func (c *keysSplit) files() (reads []string, makes string) { return nil, c.Out }
+
 func (c *keysSplit) path(i int) string { return filepath.Join(c.Out, fmt.Sprintf("share-%d.txt", i+1)) }
 
 // keep writes the shares durably. It overwrites none: until the file is boxed
 // anew only the older ones open it.
-func (c *keysSplit) keep(shares []local.Share) error {
+func (c *keysSplit) keep(s *streams, shares []local.Share) error {
 	for i, share := range shares {
-		f, err := os.OpenFile(c.path(i), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(f, share)
-		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		if err := s.CreateFile(s.ctx, c.path(i), []byte(share.String()+"\n")); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// alone: what an older version stored unencrypted is read by no running server.
+func (c *keysReseal) alone() bool { return c.AcceptPlain }
 
 // Run encrypts again until nothing is left.
 func (c *keysReseal) Run(s *streams) error {

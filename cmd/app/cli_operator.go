@@ -22,7 +22,7 @@ type operatorCommand struct {
 
 // asFlag names who runs a command that needs a role.
 type asFlag struct {
-	As string `name:"as" help:"Username of the operator who does this; needed as soon as operators are assigned." placeholder:"USERNAME"`
+	As string `name:"as" help:"Username of the operator who does this; needed as soon as operators are assigned. Proven where a running server does it and users of this machine are bound to operators (operator assign --os-user); else, as always with --database, only a name." placeholder:"USERNAME"`
 }
 
 // operatorTarget is one role of one account.
@@ -34,11 +34,14 @@ type operatorTarget struct {
 	Role     operator.Role `arg:"" help:"database-administrator, key-custodian, auditor or operator."`
 }
 
-func (c *operatorTarget) change() operator.Change {
-	return operator.Change{Tenant: c.Tenant, Username: c.Username, Role: c.Role, As: c.As}
+func (c *operatorTarget) change(s *streams) operator.Change {
+	return operator.Change{Tenant: c.Tenant, Username: c.Username, Role: c.Role, As: c.As, Peer: s.peer}
 }
 
-type operatorAssign struct{ operatorTarget }
+type operatorAssign struct {
+	operatorTarget
+	OSUser string `name:"os-user" help:"User of this machine who is this account: in a running server nobody else can act as it, and it acts as no other." placeholder:"NAME"`
+}
 
 // Run assigns the role and records it.
 func (c *operatorAssign) Run(s *streams) error {
@@ -46,7 +49,9 @@ func (c *operatorAssign) Run(s *streams) error {
 		if err := a.openTenant(s.ctx, c.Tenant); err != nil {
 			return err
 		}
-		if err := operators(a.store, a.clock).Assign(s.ctx, c.change()); err != nil {
+		change := c.change(s)
+		change.OSUser = c.OSUser
+		if err := operators(a.store, a.clock).Assign(s.ctx, change); err != nil {
 			return err
 		}
 		fmt.Fprintf(s.out, "%s is %s of tenant %s\n", c.Username, c.Role, c.Tenant)
@@ -62,7 +67,7 @@ func (c *operatorRevoke) Run(s *streams) error {
 		if err := a.openTenant(s.ctx, c.Tenant); err != nil {
 			return err
 		}
-		if err := operators(a.store, a.clock).Revoke(s.ctx, c.change()); err != nil {
+		if err := operators(a.store, a.clock).Revoke(s.ctx, c.change(s)); err != nil {
 			return err
 		}
 		fmt.Fprintf(s.out, "%s is not %s of tenant %s any more\n", c.Username, c.Role, c.Tenant)
@@ -90,9 +95,9 @@ func (c *operatorList) Run(s *streams) error {
 			return nil
 		}
 		w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "USERNAME\tROLE\tSINCE")
+		fmt.Fprintln(w, "USERNAME\tROLE\tOS USER\tSINCE")
 		for _, h := range list {
-			fmt.Fprintf(w, "%s\t%s\t%s\n", h.Username, h.Role, h.Assigned.Format(time.RFC3339))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", h.Username, h.Role, orDash(h.OSUser), h.Assigned.Format(time.RFC3339))
 		}
 		return w.Flush()
 	})
@@ -104,13 +109,15 @@ func operators(st *store.Store, c clock.Clock) *operator.Service {
 }
 
 // requireOperator asks whether the act may be done by who is named with --as,
-// and records who does it. It gives the account's id, "" while the tenant has no
-// operators. The tenant must exist. Errors: errs.Forbidden, recorded too.
-func requireOperator(ctx context.Context, st *store.Store, c clock.Clock, n operator.Need) (string, error) {
-	if err := st.OpenKeys(ctx, n.Tenant); err != nil {
+// and by whom the operating system says it is, and records who does it. It gives
+// the account's id, "" while the tenant has no operators. The tenant must exist.
+// Errors: errs.Forbidden, recorded too.
+func (a *App) requireOperator(s *streams, n operator.Need) (string, error) {
+	if err := a.store.OpenKeys(s.ctx, n.Tenant); err != nil {
 		return "", err
 	}
-	return operators(st, c).Require(ctx, n)
+	n.Peer = s.peer
+	return operators(a.store, a.clock).Require(s.ctx, n)
 }
 
 // atTables reports whether the tables of a store are those of this program.
@@ -140,7 +147,7 @@ func (f storeFlags) requireAdministrator(s *streams, as, act string) error {
 		return nil
 	}
 	return f.with(s, func(a *App) error {
-		_, err := requireOperator(s.ctx, a.store, a.clock, operator.Need{
+		_, err := a.requireOperator(s, operator.Need{
 			Tenant: tenants.Default, As: as, Role: operator.DatabaseAdministrator, Act: act,
 		})
 		return err

@@ -15,7 +15,7 @@ import (
 // server.
 type storeFlags struct {
 	ConfigFile  string `name:"config" help:"Configuration file of the server (TOML)." placeholder:"FILE" type:"existingfile"`
-	Data        string `default:"./mandate-data" help:"Folder of the embedded store (default ${default}); its server must be stopped." placeholder:"DIR"`
+	Data        string `default:"./mandate-data" help:"Folder of the embedded store (default ${default}). A server that has it open does the work itself, where it can." placeholder:"DIR"`
 	Database    string `help:"PostgreSQL URL to use in place of the embedded store; may name several hosts." placeholder:"URL"`
 	Pooler      bool   `name:"database-pooler" help:"The database URL leads to a transaction pooler such as PgBouncer."`
 	Connections int    `name:"database-connections" default:"0" help:"Greatest number of connections to PostgreSQL." placeholder:"N"`
@@ -40,7 +40,8 @@ func (f storeFlags) load(s *streams) (Config, error) {
 	return cfg, err
 }
 
-// with opens the store for one command and closes it again. Errors are told by
+// with opens the store for one command and closes it again, or lends that of the
+// running server. Errors are told by
 // their sentence.
 func (f storeFlags) with(s *streams, run func(*App) error) error {
 	return f.withConfig(s, func(*Config) {}, run)
@@ -48,6 +49,9 @@ func (f storeFlags) with(s *streams, run func(*App) error) error {
 
 // withConfig is with under a configuration that change has changed.
 func (f storeFlags) withConfig(s *streams, change func(*Config), run func(*App) error) error {
+	if s.served != nil {
+		return explained(run(s.served))
+	}
 	cfg, err := f.load(s)
 	if err != nil {
 		return err
@@ -69,8 +73,5 @@ func (f storeFlags) withConfig(s *streams, change func(*Config), run func(*App) 
 	defer closing(s.ctx, a.store, log)
 	defer a.endCommand(s.ctx, s.err)
 	a.ring = keys.NewRing(a.store, a.clock)
-	if err := run(a); err != nil {
-		return explain(err)
-	}
-	return nil
+	return explained(run(a))
 }

@@ -84,7 +84,7 @@ func (a *App) changeTenant(s *streams, c tenantChange, change func(store.Tx) err
 	if c.id == tenants.Default {
 		return errDefaultTenant
 	}
-	by, err := requireOperator(s.ctx, a.store, a.clock, operator.Need{
+	by, err := a.requireOperator(s, operator.Need{
 		Tenant: tenants.Default, As: c.as, Role: operator.Operator, Act: c.reason,
 	})
 	if err != nil {

@@ -81,6 +81,7 @@ type Config struct {
 	Trace   telemetry.TraceConfig   `embed:"" section:"trace"`
 
 	Backup BackupConfig `embed:"" section:"backup"`
+	Door   DoorConfig   `embed:""`
 
 	// TLS serves HTTPS under a self-made authority (development only).
 	TLS bool `kong:"-"`

@@ -150,6 +150,7 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 		return err
 	}
 	a.watchCertificate(ctx)
+	entrance := a.openDoor(ctx)
 	go tuneCollector(ctx)
 	servers.start(main, a.handler(), a.tls.TLS())
 	a.log.InfoContext(ctx, "serving", "fhir_base", a.home.site.FHIRBase, "port", portOf(main.Addr()), "version", Version)
@@ -160,7 +161,11 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 	}
 	// Jobs end before the store is closed.
 	working, rest := context.WithCancel(ctx)
-	defer a.startJobs(working).Wait()
+	group := a.startJobs(working)
+	if entrance != nil {
+		group.Go(func() { entrance.Serve(working, a.visit) })
+	}
+	defer group.Wait()
 	defer rest()
 	a.begun = true
 	return servers.wait(ctx)

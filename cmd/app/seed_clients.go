@@ -77,6 +77,11 @@ func readClientFile(path string, log *slog.Logger) ([]clientFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the client file %s cannot be read: %w", path, err)
 	}
+	return parseClients(raw, path, log)
+}
+
+// parseClients reads what stands in a client file.
+func parseClients(raw []byte, path string, log *slog.Logger) ([]clientFile, error) {
 	var out []clientFile
 	if err := json.Unmarshal(raw, &out); err != nil {
 		return nil, fmt.Errorf("the client file %s is not a JSON list of clients: %w", path, err)

@@ -5,6 +5,7 @@
 // a role is refused to everybody else as soon as roles are assigned.
 //
 // Neighbours: identity owns the accounts; cmd/app asks before a command acts. It
-// does not own the log-in: who runs a command on the server's machine is named,
-// not authenticated, by it.
+// does not own the log-in: who runs a command is named, and where the server's
+// operating system says who that is, the account bound to that user acts and no
+// other.
 package operator

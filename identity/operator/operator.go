@@ -37,6 +37,17 @@ func (r Role) Slot() string {
 	return ""
 }
 
+// Binding is the user of the server's operating system that an account is, where
+// the operating system says who runs a command.
+type Binding struct {
+	Tenant   string
+	PersonID string
+	OSUser   string
+	Bound    time.Time
+	// By is the account that bound it, empty for the first ones.
+	By string
+}
+
 // Assignment is one role of one account.
 type Assignment struct {
 	Tenant   string

@@ -20,6 +20,7 @@ import (
 type office struct {
 	people map[string]identity.Person
 	held   []operator.Assignment
+	bound  []operator.Binding
 	log    []audit.Event
 	down   error
 }
@@ -45,6 +46,18 @@ func (o *office) RevokeOperator(_ context.Context, _, person string, r operator.
 		return errs.New(errs.NotFound, "operator-role-not-found", "none")
 	}
 	return nil
+}
+
+func (o *office) OSUsers(context.Context, string) ([]operator.Binding, error) { return o.bound, o.down }
+
+func (o *office) BindOSUser(_ context.Context, b operator.Binding) (bool, error) {
+	o.bound = append(o.bound, b)
+	return true, o.down
+}
+
+func (o *office) UnbindOSUser(_ context.Context, _, person string) error {
+	o.bound = slices.DeleteFunc(o.bound, func(b operator.Binding) bool { return b.PersonID == person })
+	return o.down
 }
 
 func (o *office) PersonByUsername(_ context.Context, _, name string) (identity.Person, error) {
@@ -190,5 +203,62 @@ func TestListNamesAccounts(t *testing.T) {
 	all, err := s.List(t.Context(), "default")
 	if err != nil || len(all) != 2 || all[0].Username != "ada" || all[1].Username != "" {
 		t.Errorf("%+v %v", all, err)
+	}
+}
+
+// SE-05: where the operating system says who runs a command, an account acts only
+// by its own user, and that user only as its account.
+func TestTheMachineSaysWhoActs(t *testing.T) {
+	need := operator.Need{Tenant: "default", Role: operator.KeyCustodian, Act: "keys rotate"}
+	bound := []operator.Binding{{Tenant: "default", PersonID: "p-ada", OSUser: "ada-os"}, {Tenant: "default", PersonID: "p-bea", OSUser: "bea-os"}}
+	for name, c := range map[string]struct {
+		bound           []operator.Binding
+		peer, as        string
+		id, code, proof string
+	}{
+		"by name":                              {bound, "ada-os", "ada", "p-ada", "", "os-user"},
+		"without a name":                       {bound, "ada-os", "", "p-ada", "", "os-user"},
+		"as another":                           {bound, "bea-os", "ada", "p-ada", "operator-os-user", "named"},
+		"as itself without the role":           {bound, "bea-os", "bea", "p-bea", "operator-role-missing", "os-user"},
+		"as one who is bound to nobody":        {bound, "ada-os", "cyd", "p-cyd", "operator-os-user", "named"},
+		"a user who is nobody, as an operator": {bound, "root", "ada", "p-ada", "operator-os-user", "named"},
+		"a user who is nobody, unnamed":        {bound, "root", "", "", "operator-missing", "named"},
+		"nobody is bound":                      {nil, "root", "ada", "p-ada", "", "named"},
+		"the machine does not say":             {bound, "", "ada", "p-ada", "", "named"},
+	} {
+		o, s := open(holds("ada", operator.KeyCustodian))
+		o.bound = c.bound
+		n := need
+		n.As, n.Peer = c.as, c.peer
+		id, err := s.Require(t.Context(), n)
+		if codeOf(err) != c.code || err == nil && id != c.id {
+			t.Errorf("%s: %q %v", name, id, err)
+		}
+		e := o.log[0]
+		if e.PersonID != c.id || e.Detail["proof"] != c.proof || e.Detail["peer"] != c.peer || e.Reason != c.code {
+			t.Errorf("%s: recorded %+v", name, e)
+		}
+	}
+}
+
+func TestOneUserIsOneAccount(t *testing.T) {
+	o, s := open(holds("bea", operator.Operator))
+	assign := func(who, user string) error {
+		return s.Assign(t.Context(), operator.Change{Tenant: "default", Username: who, Role: operator.Auditor, As: "bea", OSUser: user})
+	}
+	if err := assign("ada", "ada-os"); err != nil || len(o.bound) != 1 || o.bound[0].By != "p-bea" {
+		t.Fatal(err, o.bound)
+	}
+	if err := assign("cyd", "ada-os"); codeOf(err) != "operator-os-user-taken" {
+		t.Error(err)
+	}
+	// From now on the machine must say that it is bea who assigns.
+	revoke := operator.Change{Tenant: "default", Username: "ada", Role: operator.Auditor, As: "bea", Peer: "ada-os"}
+	if err := s.Revoke(t.Context(), revoke); codeOf(err) != "operator-os-user" {
+		t.Error(err)
+	}
+	revoke.Peer = ""
+	if err := s.Revoke(t.Context(), revoke); err != nil || len(o.bound) != 0 {
+		t.Error(err, o.bound)
 	}
 }

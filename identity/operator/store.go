@@ -16,6 +16,14 @@ type Store interface {
 	AssignOperator(ctx context.Context, a Assignment) (bool, error)
 	// RevokeOperator removes an assignment. Errors: errs.NotFound.
 	RevokeOperator(ctx context.Context, tenant, personID string, role Role) error
+	// OSUsers gives the bindings of a tenant, by account.
+	OSUsers(ctx context.Context, tenant string) ([]Binding, error)
+	// BindOSUser replaces the binding of an account unless another account of
+	// the tenant is that user, and reports whether it did; when not, the account
+	// has none.
+	BindOSUser(ctx context.Context, b Binding) (bool, error)
+	// UnbindOSUser removes the binding of an account, if there is one.
+	UnbindOSUser(ctx context.Context, tenant, personID string) error
 }
 
 // People finds accounts; identity.Store does.
@@ -28,6 +36,7 @@ type People interface {
 type Reader interface {
 	People
 	Operators(ctx context.Context, tenant string) ([]Assignment, error)
+	OSUsers(ctx context.Context, tenant string) ([]Binding, error)
 }
 
 // Tx is what a use-case of this room needs inside one transaction.

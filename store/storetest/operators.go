@@ -37,6 +37,8 @@ func operators(t *testing.T, s *store.Store) {
 	must(t, s.RevokeOperator(ctx, tenant, "p-ada", operator.KeyCustodian))
 	equal(t, got(s.AssignOperator(ctx, role("p-ada", operator.Auditor)))(t), true)
 
+	osUsers(t, s)
+
 	var won atomic.Int64
 	var all sync.WaitGroup
 	for _, r := range []operator.Role{operator.DatabaseAdministrator, operator.KeyCustodian, operator.Auditor} {
@@ -52,4 +54,22 @@ func operators(t *testing.T, s *store.Store) {
 	}
 	all.Wait()
 	equal(t, won.Load(), int64(1))
+}
+
+// osUsers: a user of the machine is one account of a tenant, and an account one
+// user.
+func osUsers(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	is := func(person, user string) operator.Binding {
+		return operator.Binding{Tenant: tenant, PersonID: person, OSUser: user, Bound: noon(), By: "p-boss"}
+	}
+	equal(t, got(s.BindOSUser(ctx, is("p-ada", "ada")))(t), true)
+	equal(t, got(s.BindOSUser(ctx, is("p-ada", "ada2")))(t), true)
+	equal(t, got(s.BindOSUser(ctx, is("p-bea", "ada2")))(t), false)
+	equal(t, got(s.BindOSUser(ctx, is("p-bea", "bea")))(t), true)
+	equal(t, got(s.OSUsers(ctx, tenant))(t), []operator.Binding{is("p-ada", "ada2"), is("p-bea", "bea")})
+	equal(t, len(got(s.OSUsers(ctx, other))(t)), 0)
+	must(t, s.UnbindOSUser(ctx, tenant, "p-ada"))
+	must(t, s.UnbindOSUser(ctx, tenant, "p-ada"))
+	equal(t, got(s.OSUsers(ctx, tenant))(t), []operator.Binding{is("p-bea", "bea")})
 }
