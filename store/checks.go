@@ -34,9 +34,11 @@ func (s *Store) commonChecks() []health.Check {
 			return health.Good("the store answers")
 		}},
 		{ID: "store-migrations", Looks: "whether the tables are those of this program", Remedy: "run mandate migrate up, or start the newer program", Look: s.checkMigrations},
-		{ID: "store-buried-jobs", Looks: "work that failed for good", Remedy: "read the reasons in the table job, mend the cause", Look: s.count("SELECT COUNT(*) FROM job WHERE buried <> 0", 0,
+		{ID: "store-buried-jobs", Looks: "work that failed for good", Remedy: "mandate jobs tells the reasons; mend the cause, then mandate jobs retry", Look: s.count("SELECT COUNT(*) FROM job WHERE buried <> 0", 0,
 			"%d pieces of work failed for good")},
 		{ID: "store-expired-rows", Looks: "whether rows past their end are removed", Remedy: "look for \"housekeeping failed\" in the log; see that a node holds the lease housekeeping", Look: s.checkExpired},
+		{ID: "store-leases", Looks: "whether each leader-only job is done by some node", Remedy: "look for \"job not led\" and \"job failed\" in the log", Look: s.checkLeases},
+		{ID: "audit-seal-lag", Looks: "whether audit events are sealed soon", Remedy: "see that a node holds the lease audit-seal; look for \"job failed\" in the log", Look: s.checkSealLag},
 		{ID: "keys-signing-age", Looks: "the age of the newest signing keys", Remedy: "rotate them: mandate keys rotate", Look: s.checkSigningAge},
 		{ID: "keys-signing-spare", Looks: "whether each tenant has a key for access tokens and one for id_tokens", Remedy: "start the server once; it makes what is missing", Look: s.checkSigningUses},
 	}
@@ -45,6 +47,8 @@ func (s *Store) commonChecks() []health.Check {
 const (
 	// maxSigningAge is how old the key that signs should grow.
 	maxSigningAge = 90 * 24 * time.Hour
+	// longOverdue is after what time a job that nobody does is remarked on.
+	longOverdue = 2 * time.Minute
 	// maxLeft is how many expired rows may be left behind.
 	maxLeft = 100000
 )
@@ -86,6 +90,36 @@ func (s *Store) count(sql string, most int64, text string) func(context.Context)
 		}
 		return health.Wish(n <= most, text, n)
 	}
+}
+
+// checkLeases counts the jobs that are due for long and that nobody does. Where
+// no lease is held at all no server runs, and nothing is expected of one.
+func (s *Store) checkLeases(ctx context.Context) health.Finding {
+	held, err := s.ask(ctx, "SELECT COUNT(*) FROM lease WHERE ends > "+s.dialect.Now)
+	if err != nil {
+		return Unread(err)
+	}
+	if held == 0 {
+		return health.Note("no server works at this moment")
+	}
+	left, err := s.ask(ctx, "SELECT COUNT(*) FROM ("+s.overdue()+") AS jobs WHERE late > $1", longOverdue.Microseconds())
+	if err != nil {
+		return Unread(err)
+	}
+	return health.Wish(left == 0, "%d jobs are done at this moment, %d have been due for over %s", held, left, longOverdue)
+}
+
+// checkSealLag looks for the oldest event that is not sealed.
+func (s *Store) checkSealLag(ctx context.Context) health.Finding {
+	oldest, err := s.ask(ctx, unsealed)
+	if err != nil {
+		return Unread(err)
+	}
+	if oldest == 0 {
+		return health.Good("none waits")
+	}
+	lag := s.clock.Now().Sub(time.UnixMicro(oldest)).Round(time.Second)
+	return health.Wish(lag <= longOverdue, "the oldest that waits is %s old", lag)
 }
 
 func (s *Store) checkExpired(ctx context.Context) health.Finding {

@@ -18,7 +18,7 @@ func (s *Store) Gauges() []telemetry.Gauge {
 			return map[string]float64{"": float64(n.Load())}, nil
 		}}
 	}
-	return []telemetry.Gauge{
+	return append([]telemetry.Gauge{
 		counter("mandate_store_transactions_total", "Transactions begun, tries included.", &s.counts.tries),
 		counter("mandate_store_retries_total", "Transactions run again because they lost a race.", &s.counts.retries),
 		counter("mandate_store_failures_total", "Transactions that ended with an error, refusals included.", &s.counts.failures),
@@ -27,14 +27,49 @@ func (s *Store) Gauges() []telemetry.Gauge {
 		{Name: "mandate_lease_turns_total", Help: "How often a leader-only job changed hands or began anew, by job.", Label: "job", Counter: true,
 			Read: s.byLabel("SELECT name, turn FROM lease", plain)},
 		{Name: "mandate_lease_held", Help: "1 while some node works at a leader-only job, by job.", Label: "job",
-			Read: s.byLabel("SELECT name, CASE WHEN ends > 0 THEN 1 ELSE 0 END FROM lease", plain)},
+			Read: s.byLabel("SELECT name, CASE WHEN ends > "+s.present()+" THEN 1 ELSE 0 END FROM lease", plain)},
+		{Name: "mandate_lease_overdue_seconds", Help: "For how long a leader-only job has been due without a node that does it, by job; 0 while one does.", Label: "job",
+			Read: s.byLabel(s.overdue(), inSeconds)},
 		{Name: "mandate_jobs_waiting", Help: "Work to be done later, by queue.", Label: "queue",
 			Read: s.byLabel("SELECT queue, COUNT(*) FROM job WHERE buried = 0 GROUP BY queue", plain)},
 		{Name: "mandate_jobs_buried", Help: "Work that failed for good, by queue.", Label: "queue",
 			Read: s.byLabel("SELECT queue, COUNT(*) FROM job WHERE buried <> 0 GROUP BY queue", plain)},
 		{Name: "mandate_audit_sealed_age_seconds", Help: "Time since the audit log was last sealed; of several tenants the longest. It grows while nothing happens.",
 			Read: s.byLabel("SELECT '', MIN(sealed) FROM audit_tree HAVING COUNT(*) > 0", s.age)},
+		{Name: "mandate_audit_seal_lag_seconds", Help: "Age of the oldest audit event that waits to be sealed; of several tenants the longest, 0 when none waits.",
+			Read: s.byLabel("SELECT '', ("+unsealed+")", s.lag)},
+	}, s.poolGauges()...)
+}
+
+// unsealed is a query for the time of the oldest event after the newest seal, 0
+// when there is none.
+const unsealed = "SELECT COALESCE(MIN(e.time), 0) FROM audit_tree t JOIN audit_event e ON e.tenant = t.tenant AND e.time > t.sealed"
+
+// present is the expression for the database's time, "" in a Store that only
+// lists.
+func (s *Store) present() string {
+	if s.ports == nil {
+		return ""
 	}
+	return s.dialect.Now
+}
+
+// overdue is a query for the microseconds since when each leader-only job could
+// have been done by somebody.
+func (s *Store) overdue() string {
+	now := s.present()
+	return "SELECT name, CASE WHEN ends > " + now + " OR due > " + now + " THEN 0 WHEN ends > due THEN " + now + " - ends ELSE " + now + " - due END AS late FROM lease"
+}
+
+// inSeconds turns microseconds into seconds.
+func inSeconds(n int64) float64 { return time.Duration(n * int64(time.Microsecond)).Seconds() }
+
+// lag gives the seconds since a moment, none for no moment.
+func (s *Store) lag(at int64) float64 {
+	if at == 0 {
+		return 0
+	}
+	return max(0, s.age(at))
 }
 
 func plain(n int64) float64 { return float64(n) }

@@ -169,15 +169,18 @@ func (d *doctor) close(ctx context.Context) {
 func (d *doctor) checks() []health.Check {
 	return slices.Concat(
 		d.configChecks(),
+		d.limitChecks(),
 		d.keyChecks(),
 		d.keyAges(),
 		d.backupChecks(),
 		d.hostChecks(),
 		tlsconf.Checks(d.cfg.Transport, d.cfg.PublicURL, d.clock),
 		d.publicChecks(),
+		d.runningChecks(),
 		d.upstreamChecks(),
 		d.storeChecks(),
 		d.onStore(oauth.ClientChecks(d.clients, d.clock.Now())),
+		d.onStore(d.jwksCheck()),
 		d.onStore(d.demoChecks()),
 	)
 }

@@ -83,6 +83,9 @@ func TestDoctorFindsWhatIsUnwise(t *testing.T) {
 		"--client " + write("clients.json", 0o644, "[]"):                     "config-client-files failing",
 		"--revocation-staleness 1m":                                          "config-revocation-staleness warning",
 		"--read-header-timeout 10m":                                          "config-read-header-timeout warning",
+		"--limit-signin 0":                                                   "limits-sign-in failing",
+		"--limit-client 0":                                                   "limits-client failing",
+		"--limit-network 1000000":                                            "limits-network warning",
 		"--write-timeout 10h":                                                "config-write-timeout warning",
 		"--max-connections 1000000":                                          "config-max-connections warning",
 		"--drain-delay 0s":                                                   "config-drain warning",
@@ -142,6 +145,8 @@ func TestDoctorFindsDevelopment(t *testing.T) {
 		switch {
 		case id == "demo-accounts" || id == "demo-clients":
 			want = "failing"
+		case id == "store-leases":
+			want = "noted"
 		case id == "client-symmetric" || id == "client-scopes":
 			want = "warning"
 		case strings.HasPrefix(id, "store-"), strings.HasPrefix(id, "embedded-"), strings.HasPrefix(id, "keys-signing"), id == "keys-provider", strings.HasPrefix(id, "client-"):

@@ -57,6 +57,13 @@ func (a *App) gauges() []telemetry.Gauge {
 			_, room := a.queue.Waiting()
 			return float64(room)
 		})},
+		{Name: "mandate_change_feed_age_seconds", Help: "How old copies in memory may be; beyond revocation_staleness every token is checked against the store. Absent while nothing is kept.", Read: func(context.Context) (map[string]float64, error) {
+			age, ok := a.feed.Age()
+			if !ok {
+				return map[string]float64{}, nil
+			}
+			return map[string]float64{"": age.Seconds()}, nil
+		}},
 		{Name: "mandate_ready", Help: "1 while the server takes requests, as /readyz says.", Read: func(ctx context.Context) (map[string]float64, error) {
 			ready, _ := a.ready.Ready(ctx)
 			return map[string]float64{"": number(ready)}, nil

@@ -26,6 +26,9 @@ type writer struct {
 	once  sync.Once
 	// commits counts what went to the disk.
 	commits atomic.Int64
+	// waits counts who waits for a turn, turns those who have one: 0 or 1.
+	waits waits
+	turns atomic.Int64
 
 	// open is true while a SQLite transaction is under way, acts are the
 	// turns in it whose work is done. Only run's goroutine uses both.
@@ -56,6 +59,7 @@ func newWriter(conn *sql.Conn) *writer {
 
 // enter waits for a turn of the connection. Who gets one must leave.
 func (w *writer) enter(ctx context.Context) (*turn, error) {
+	defer w.waits.begin()()
 	t := &turn{granted: make(chan struct{}), gone: make(chan struct{}), worked: make(chan bool, 1), result: make(chan error, 1)}
 	select {
 	case w.queue <- t:
@@ -126,7 +130,9 @@ func (w *writer) take(t *turn) {
 	worked := false
 	select {
 	case t.granted <- struct{}{}:
+		w.turns.Store(1)
 		worked = <-t.worked
+		w.turns.Store(0)
 	case <-t.gone:
 	}
 	if worked {

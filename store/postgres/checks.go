@@ -16,7 +16,7 @@ const maxClockSkew = 2 * time.Second
 // Checks ask what a PostgreSQL was told about durability, encryption
 // and size.
 func (e *Engine) Checks(c clock.Clock) []health.Check {
-	return checks(asker{e.Read(), c})
+	return checks(asker{e.Read(), c, e.Pool().Size})
 }
 
 // Catalogue lists the checks, for documentation: they cannot be asked.
@@ -26,6 +26,8 @@ func Catalogue() []health.Check { return checks(asker{}) }
 type asker struct {
 	conn  store.Conn
 	clock clock.Clock
+	// pool is how many connections one server takes.
+	pool int64
 }
 
 // number reads one number, text one text.
@@ -50,6 +52,28 @@ func (a asker) skew(ctx context.Context) health.Finding {
 	here := before.Add(a.clock.Now().Sub(before) / 2)
 	skew := here.Sub(time.UnixMicro(there)).Round(time.Millisecond)
 	return health.Want(skew.Abs() <= maxClockSkew, "the clocks differ by %s", skew)
+}
+
+// room asks how many connections the server and the role leave to Mandate, -1
+// being no limit of the role.
+const room = `SELECT CASE WHEN r.rolconnlimit >= 0 AND r.rolconnlimit < m.free THEN r.rolconnlimit ELSE m.free END
+	FROM pg_roles r, (SELECT SUM(CASE WHEN name = 'max_connections' THEN CAST(setting AS INTEGER) ELSE -CAST(setting AS INTEGER) END) AS free
+		FROM pg_settings WHERE name IN ('max_connections', 'superuser_reserved_connections')) m
+	WHERE r.rolname = current_user`
+
+// fits compares the pool of a server, and of two, with the room there is.
+func (a asker) fits(ctx context.Context) health.Finding {
+	free, err := a.number(ctx, room)
+	if err != nil {
+		return store.Unread(err)
+	}
+	switch {
+	case a.pool >= free:
+		return health.Fail("one server takes up to %d connections; there is room for %d", a.pool, free)
+	case 2*a.pool >= free:
+		return health.Warn("one server takes up to %d connections; there is room for %d, which two servers and one that migrates would exceed", a.pool, free)
+	}
+	return health.Good("one server takes up to %d connections; there is room for %d", a.pool, free)
 }
 
 // old counts transactions that have been open for long.
@@ -123,6 +147,7 @@ func checks(a asker) []health.Check {
 			}
 			return health.Wish(used <= 80, "%d percent of the connections are in use", used)
 		}},
+		{ID: "postgres-pool", Looks: "whether the connections of the servers fit into max_connections and the role's limit", Remedy: "lower database_connections, or raise max_connections and the role's limit", Look: a.fits},
 		{ID: "postgres-long-transactions", Looks: "transactions that have been open for over five minutes", Remedy: "end them: they keep PostgreSQL from cleaning", Look: a.old},
 	}
 }

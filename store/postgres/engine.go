@@ -50,7 +50,8 @@ type Engine struct {
 	begin []string
 	alone bool
 	// musts are the texts of Later's statements that must touch a row.
-	musts sync.Map
+	musts   sync.Map
+	waiters *waiters
 	// listens is false behind a transaction pooler.
 	listens bool
 }
@@ -67,11 +68,13 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	w := &waiters{}
+	w.watch(config)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, translate(err)
 	}
-	e := &Engine{pool: pool, timeout: o.Timeout, begin: []string{"begin isolation level read committed"}, alone: true, listens: !o.Pooler}
+	e := &Engine{pool: pool, timeout: o.Timeout, begin: []string{"begin isolation level read committed"}, alone: true, listens: !o.Pooler, waiters: w}
 	if o.Pooler {
 		limit := strconv.FormatInt(o.Timeout.Milliseconds(), 10)
 		e.alone = false

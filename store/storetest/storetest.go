@@ -99,6 +99,9 @@ func promises() []section {
 		{"no permit is given twice", permitRace},
 		{"times", times},
 		{"housekeeping", housekeeping},
+		{"who waits is counted", waiting},
+		{"jobs that nobody does are told", leaseFigures},
+		{"events that wait to be sealed are told", sealFigures},
 	}
 }
 
