@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,8 +15,8 @@ import (
 	"github.com/mandate-health/mandate/internal/keys"
 )
 
-// auditBody holds the fields of an event that are not searched for; it is
-// sealed as one. Its names are short because every token request writes one.
+// auditBody holds the fields of an event in audit_event that are not searched
+// for; it is sealed as one.
 type auditBody struct {
 	Capacity        *fhir.Capacity    `json:"cap,omitempty"`
 	ResourceVersion string            `json:"ver,omitempty"`
@@ -27,8 +29,14 @@ type auditBody struct {
 	Detail          map[string]string `json:"det,omitempty"`
 }
 
-func auditPlace(tenant, id, patient string) keys.Place {
-	return keys.Place{Tenant: tenant, Table: "audit_event", Column: "body", Row: id, Subject: patient}
+// The tables of events: the one that is written, and the one of older ones.
+const (
+	entryTable = "audit_entry"
+	auditTable = "audit_event"
+)
+
+func auditPlace(table string, e audit.Event) keys.Place {
+	return keys.Place{Tenant: e.Tenant, Table: table, Column: "body", Row: e.ID, Subject: e.Patient}
 }
 
 const auditColumns = `tenant, id, time, kind, action, outcome, reason, person_id, client_id, session_id, patient,
@@ -57,15 +65,40 @@ func (p *ports) AppendAudits(ctx context.Context, events []audit.Event) error {
 	})
 }
 
+// appendRows adds events: to audit_entry those that the store names, and to
+// audit_event those that have a name already or a time that an entry cannot
+// tell.
 func (p *ports) appendRows(ctx context.Context, events []audit.Event) error {
-	var sql strings.Builder
-	sql.WriteString("INSERT INTO audit_event (" + auditColumns + ") VALUES ")
-	var args []any
-	for i, e := range events {
-		row, err := p.auditRow(ctx, e)
+	var entries, rows [][]any
+	for _, e := range events {
+		row, err := p.entryRow(ctx, e)
 		if err != nil {
 			return err
 		}
+		if row != nil {
+			entries = append(entries, row)
+			continue
+		}
+		if row, err = p.auditRow(ctx, e); err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	if err := p.insertRows(ctx, "INSERT INTO audit_entry ("+entryColumns+") VALUES ", entries); err != nil {
+		return err
+	}
+	return p.insertRows(ctx, "INSERT INTO audit_event ("+auditColumns+") VALUES ", rows)
+}
+
+// insertRows adds rows in one statement.
+func (p *ports) insertRows(ctx context.Context, into string, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	var sql strings.Builder
+	sql.WriteString(into)
+	var args []any
+	for i, row := range rows {
 		for j := range row {
 			mark := ", "
 			switch {
@@ -96,7 +129,7 @@ func (p *ports) auditRow(ctx context.Context, e audit.Event) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := p.seal(ctx, auditPlace(e.Tenant, e.ID, e.Patient), plain)
+	body, err := p.seal(ctx, auditPlace(auditTable, e), plain)
 	if err != nil {
 		return nil, err
 	}
@@ -106,15 +139,30 @@ func (p *ports) auditRow(ctx context.Context, e audit.Event) ([]any, error) {
 
 // Audits implements audit.Store.
 func (p *ports) Audits(ctx context.Context, f audit.Filter) ([]audit.Event, error) {
-	where, args := auditWhere(f)
-	rows, err := list(ctx, p, scanAudit, `SELECT `+auditColumns+` FROM audit_event WHERE `+where, args...)
+	if f.Limit <= 0 {
+		f.Limit = 100
+	}
+	where, args := entryWhere(f)
+	rows, err := list(ctx, p, scanAuditEntry, `SELECT `+entryColumns+` FROM audit_entry WHERE `+where, args...)
 	if err != nil {
 		return nil, err
+	}
+	where, args = auditWhere(f)
+	older, err := list(ctx, p, scanAudit, `SELECT `+auditColumns+` FROM audit_event WHERE `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(older) > 0 {
+		rows = append(rows, older...)
+		slices.SortFunc(rows, func(a, b auditRecord) int {
+			return cmp.Or(b.event.Time.Compare(a.event.Time), cmp.Compare(b.event.ID, a.event.ID))
+		})
+		rows = rows[:min(len(rows), f.Limit)]
 	}
 	var events []audit.Event
 	for _, row := range rows {
 		if _, erased := erasedBody(row.body); !erased {
-			err := p.openAudit(ctx, &row.event, row.body)
+			err := p.openAudit(ctx, &row)
 			if errs.Is(err, errs.Gone) {
 				// The patient's key was destroyed (SG-10): that it happened stays.
 				row.event.Detail, err = map[string]string{"erased": "true"}, nil
@@ -131,24 +179,33 @@ func (p *ports) Audits(ctx context.Context, f audit.Filter) ([]audit.Event, erro
 // auditRecord is a row as it is stored.
 type auditRecord struct {
 	event audit.Event
-	// resource is the column as it stands.
-	resource string
-	body     []byte
+	body  []byte
+	// table is where it is; garbled says that its columns are none that an event
+	// writes.
+	table   string
+	garbled bool
 }
 
 func scanAudit(r Row) (a auditRecord, err error) {
-	e := &a.event
+	e, resource := &a.event, ""
 	if err := r.Scan(&e.Tenant, &e.ID, into(&e.Time), &e.Kind, &e.Action, &e.Outcome, &e.Reason, &e.PersonID,
-		&e.ClientID, &e.SessionID, &e.Patient, &a.resource, &e.GrantID, &e.RequestID, &a.body); err != nil {
+		&e.ClientID, &e.SessionID, &e.Patient, &resource, &e.GrantID, &e.RequestID, &a.body); err != nil {
 		return a, err
 	}
-	return a, reference{&e.Resource}.Scan(a.resource)
+	err = reference{&e.Resource}.Scan(resource)
+	a.table, a.garbled = auditTable, resource != e.Resource.String()
+	return a, err
 }
 
-func (p *ports) openAudit(ctx context.Context, e *audit.Event, sealed []byte) error {
-	plain, err := p.open(ctx, auditPlace(e.Tenant, e.ID, e.Patient), sealed)
+// openAudit reads the sealed part into the event.
+func (p *ports) openAudit(ctx context.Context, a *auditRecord) error {
+	e := &a.event
+	plain, err := p.open(ctx, auditPlace(a.table, *e), a.body)
 	if err != nil {
 		return err
+	}
+	if len(plain) > 0 && plain[0] == packedBody {
+		return openBody(e, plain)
 	}
 	var b auditBody
 	if err := json.Unmarshal(plain, &b); err != nil {
@@ -202,10 +259,6 @@ func auditWhere(f audit.Filter) (string, []any) {
 		args = append(args, f.BeforeID)
 		parts = append(parts, fmt.Sprintf("(time < $%d OR id < $%d)", len(args)-1, len(args)))
 	}
-	limit := f.Limit
-	if limit <= 0 {
-		limit = 100
-	}
-	args = append(args, limit)
+	args = append(args, f.Limit)
 	return strings.Join(parts, " AND ") + fmt.Sprintf(" ORDER BY time DESC, id DESC LIMIT $%d", len(args)), args
 }

@@ -66,17 +66,28 @@ func (p *ports) ReleaseAuditHold(ctx context.Context, tenant, id string, now tim
 func (p *ports) EraseAudits(ctx context.Context, tenant string, bodies []retention.Erasing) (int64, error) {
 	var sum int64
 	for _, b := range bodies {
-		n, err := p.exec(ctx, `UPDATE audit_event SET body = $3 WHERE tenant = $1 AND id = $2
-			AND NOT EXISTS (SELECT 1 FROM audit_hold h WHERE h.tenant = $1 AND h.released = 0
-				AND (h.patient = '' OR h.patient = audit_event.patient)
-				AND (h.person_id = '' OR h.person_id = audit_event.person_id))`,
-			tenant, b.ID, append([]byte{bodyErased}, b.Commitment[:]...))
+		var n int64
+		var err error
+		body := append([]byte{bodyErased}, b.Commitment[:]...)
+		if key, ok := entryKey(b.ID); ok {
+			n, err = p.exec(ctx, eraseFrom(entryTable), tenant, key, body)
+		}
+		if err == nil && n == 0 {
+			n, err = p.exec(ctx, eraseFrom(auditTable), tenant, b.ID, body)
+		}
 		sum += n
 		if err != nil {
 			return sum, err
 		}
 	}
 	return sum, nil
+}
+
+func eraseFrom(table string) string {
+	return `UPDATE ` + table + ` SET body = $3 WHERE tenant = $1 AND id = $2
+		AND NOT EXISTS (SELECT 1 FROM audit_hold h WHERE h.tenant = $1 AND h.released = 0
+			AND (h.patient = '' OR h.patient = ` + table + `.patient)
+			AND (h.person_id = '' OR h.person_id = ` + table + `.person_id))`
 }
 
 // Beat implements alert.Store. Both clocks are read in one statement, so that

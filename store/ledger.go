@@ -3,10 +3,6 @@ package store
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
@@ -18,10 +14,8 @@ import (
 func (p *ports) AuditTenants(ctx context.Context) ([]string, error) {
 	var out []string
 	for last := ""; ; {
-		next, err := list(ctx, p, func(r Row) (t string, err error) {
-			err = r.Scan(&t)
-			return t, err
-		}, `SELECT tenant FROM audit_event WHERE tenant > $1 ORDER BY tenant LIMIT 1`, last)
+		next, err := list(ctx, p, scanText, `SELECT tenant FROM audit_event WHERE tenant > $1
+			UNION ALL SELECT tenant FROM audit_entry WHERE tenant > $1 ORDER BY tenant LIMIT 1`, last)
 		if err != nil || len(next) == 0 {
 			return out, err
 		}
@@ -175,21 +169,6 @@ func (p *ports) LedgerMinutes(ctx context.Context, tenant string, from, to int64
 	return p.counts(ctx, `SELECT minute, leaves FROM audit_minute WHERE tenant = $1 AND minute >= $2 AND minute < $3`, tenant, from, to)
 }
 
-// AuditMinutes implements audit.Ledger. The bounds let the index on time serve;
-// division rounds toward zero, so minute 0 begins one minute early.
-func (p *ports) AuditMinutes(ctx context.Context, tenant string, from, to int64) (map[int64]int64, error) {
-	us := time.Minute.Microseconds()
-	low, high := from*us, to*us
-	if from <= 0 {
-		low -= us - 1
-	}
-	if to <= 0 {
-		high -= us - 1
-	}
-	return p.counts(ctx, `SELECT time / `+strconv.FormatInt(us, 10)+`, COUNT(*) FROM audit_event
-		WHERE tenant = $1 AND time >= $2 AND time < $3 GROUP BY 1`, tenant, low, high)
-}
-
 func (p *ports) counts(ctx context.Context, sql string, args ...any) (map[int64]int64, error) {
 	type row struct{ key, n int64 }
 	rows, err := list(ctx, p, func(r Row) (c row, err error) {
@@ -201,67 +180,6 @@ func (p *ports) counts(ctx context.Context, sql string, args ...any) (map[int64]
 		out[c.key] = c.n
 	}
 	return out, err
-}
-
-// AuditStamps implements audit.Ledger.
-func (p *ports) AuditStamps(ctx context.Context, tenant string, after audit.Stamp, until time.Time) ([]audit.Stamp, error) {
-	return list(ctx, p, func(r Row) (s audit.Stamp, err error) {
-		err = r.Scan(into(&s.Time), &s.ID)
-		return s, err
-	}, `SELECT time, id FROM audit_event WHERE tenant = $1 AND time >= $2 AND (time > $2 OR id > $3) AND time <= $4
-		ORDER BY time, id LIMIT `+strconv.Itoa(audit.MaxStamps), tenant, micros(after.Time), after.ID, micros(until))
-}
-
-// StoredAudits implements audit.Ledger. The list of ids is filled up to one of
-// three sizes, so that the engines compile few texts.
-func (p *ports) StoredAudits(ctx context.Context, tenant string, ids []string) ([]audit.Stored, error) {
-	var out []audit.Stored
-	for chunk := range slices.Chunk(ids, 256) {
-		size := 256
-		for size > 1 && size/16 >= len(chunk) {
-			size /= 16
-		}
-		args := []any{tenant}
-		var marks []string
-		for i := range size {
-			args = append(args, chunk[min(i, len(chunk)-1)])
-			marks = append(marks, fmt.Sprintf("$%d", i+2))
-		}
-		rows, err := list(ctx, p, scanAudit, `SELECT `+auditColumns+` FROM audit_event
-			WHERE tenant = $1 AND id IN (`+strings.Join(marks, ", ")+`)`, args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
-			s, err := p.stored(ctx, row)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, s)
-		}
-	}
-	return out, nil
-}
-
-// stored tells how much of an event is left.
-func (p *ports) stored(ctx context.Context, row auditRecord) (audit.Stored, error) {
-	s := audit.Stored{Event: row.event, State: audit.Whole}
-	if hash, erased := erasedBody(row.body); erased {
-		s.State, s.Body = audit.Erased, hash
-		return s, nil
-	}
-	err := p.openAudit(ctx, &s.Event, row.body)
-	switch {
-	case errs.Is(err, errs.Unavailable):
-		return s, err
-	case errs.Is(err, errs.Gone):
-		s.State = audit.Destroyed
-	case err != nil:
-		s.State = audit.Unreadable
-	case row.resource != row.event.Resource.String():
-		s.State = audit.Garbled
-	}
-	return s, nil
 }
 
 // bodyErased is the first byte of a body that was erased; behind it stands the

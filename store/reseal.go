@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -20,8 +21,9 @@ type sealedColumn struct {
 	// differs.
 	row, subject, place string
 	// text columns hold base64; a blind one is computed from username; of a
-	// mixed one some values need no sealing.
-	text, blind, mixed bool
+	// mixed one some values need no sealing; a raw key is bytes, and its
+	// hexadecimal digits are the row.
+	text, blind, mixed, raw bool
 }
 
 func sealedColumns() []sealedColumn {
@@ -42,8 +44,21 @@ func sealedColumns() []sealedColumn {
 		{table: "pending", key: "id", column: "request", row: "id", text: true},
 		{table: "pending", key: "id", column: "context", row: "id", text: true},
 		{table: "app_grant", key: "id", column: "context", row: "id", text: true, mixed: true},
-		{table: "audit_event", key: "id", column: "body", row: "id", subject: "patient"},
+		{table: auditTable, key: "id", column: "body", row: "id", subject: "patient"},
+		{table: entryTable, key: "id", column: "body", row: "id", subject: "patient", raw: true},
 	}
+}
+
+// stored gives a key as the column holds it.
+func (c sealedColumn) stored(key string) any {
+	if !c.raw {
+		return key
+	}
+	raw, err := hex.DecodeString(key)
+	if err != nil {
+		raw = nil // before the first
+	}
+	return append([]byte{}, raw...)
 }
 
 func (c sealedColumn) name() string { return c.table + "." + c.column }
@@ -170,7 +185,7 @@ func (s *Store) resealBatch(ctx context.Context, tenant string, c sealedColumn, 
 			for i, ch := range changes {
 				// Who changed the value meanwhile did it under newer keys.
 				_, err := p.exec(ctx, `UPDATE `+c.table+` SET `+c.column+` = $3 WHERE tenant = $1 AND `+c.key+` = $2 AND `+
-					c.column+` = $4`, tenant, cells[i].key, ch.fresh, ch.old)
+					c.column+` = $4`, tenant, c.stored(cells[i].key), ch.fresh, ch.old)
 				if err != nil {
 					return err
 				}
@@ -200,11 +215,17 @@ func (s *Store) cells(ctx context.Context, tenant string, c sealedColumn, after 
 		if c.text || c.blind {
 			value = &v.text
 		}
-		err = r.Scan(&v.key, &v.place.Row, &v.place.Subject, &v.person, value)
+		if !c.raw {
+			err = r.Scan(&v.key, &v.place.Row, &v.place.Subject, &v.person, value)
+			return v, err
+		}
+		var key, row []byte
+		err = r.Scan(&key, &row, &v.place.Subject, &v.person, value)
+		v.key, v.place.Row = hex.EncodeToString(key), hex.EncodeToString(row)
 		return v, err
 	}, `SELECT `+c.key+`, `+c.row+`, `+subject+`, `+beside+`, `+c.column+` FROM `+c.table+` WHERE tenant = $1 AND `+c.key+
 		` IN (SELECT DISTINCT `+c.key+` FROM `+c.table+` WHERE tenant = $1 AND `+c.key+` > $2 ORDER BY `+c.key+
-		` LIMIT `+strconv.Itoa(resealKeys)+`) ORDER BY `+c.key, tenant, after)
+		` LIMIT `+strconv.Itoa(resealKeys)+`) ORDER BY `+c.key, tenant, c.stored(after))
 }
 
 // resealCell gives the new form of a value, nil when it may stay, and the old

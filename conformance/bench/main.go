@@ -49,6 +49,8 @@ type options struct {
 	json        string
 	profile     string
 	gate        bool
+	where       bool
+	log         io.Writer
 }
 
 const usage = `Usage: go run ./conformance/bench [flags]
@@ -81,6 +83,8 @@ func readOptions(args []string, out io.Writer) (options, error) {
 	f.StringVar(&o.json, "json", "", "write all figures to this `file`")
 	f.StringVar(&o.profile, "profile", "", "write profiles of the measured server to this `folder`, one of the processor and one of allocations per phase; taking them costs a little itself")
 	f.BoolVar(&o.gate, "gate", false, "fail when commits, reads, WAL bytes or processor time per request exceed the goals, or a request fails")
+	f.BoolVar(&o.where, "where", false, "tell which tables and indexes the WAL bytes of each workload went to")
+	o.log = out
 	quick := f.Bool("quick", false, "short look: one second, 16 connections")
 	if err := f.Parse(args); err != nil {
 		return o, err

@@ -177,6 +177,8 @@ func (r *rig) settled(ctx context.Context) (n [2]int64, err error) {
 type reading struct {
 	cpu         time.Duration
 	wal, writes int64
+	// place is where the log ends, when it is to be looked into.
+	place string
 }
 
 // read waits for what is done after the answers, and reads.
@@ -195,7 +197,10 @@ func (r *rig) read(ctx context.Context, s *side) (reading, error) {
 	if now.wal, err = r.pg.wal(ctx); err != nil {
 		return now, err
 	}
-	now.writes, err = r.pg.writes(ctx)
+	if now.writes, err = r.pg.writes(ctx); err != nil || !r.options.where {
+		return now, err
+	}
+	now.place, err = r.pg.place(ctx)
 	return now, err
 }
 
@@ -227,6 +232,11 @@ func (r *rig) measure(ctx context.Context, name string, s *side, workers maker, 
 	after, err := r.read(ctx, s)
 	if err != nil {
 		return phase{}, err
+	}
+	if r.options.where && s == r.mandate && r.pg != nil {
+		if err := r.pg.where(ctx, r.log, before.place, after.place, got.Ops+got.Errors); err != nil {
+			return phase{}, err
+		}
 	}
 	memory, err := measure.ReadMemory(s.pid)
 	if err != nil {

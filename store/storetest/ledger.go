@@ -222,6 +222,7 @@ func Tampering(t *testing.T, open func(t *testing.T) (store.Engine, SQL)) {
 			tampered(t, migrated(t, engine), sql, c.statements, c.want)
 		})
 	}
+	tamperedEntries(t, open)
 	t.Run("a log built anew", func(t *testing.T) { rebuilt(t, open) })
 }
 

@@ -201,6 +201,7 @@ func plainStore(t *testing.T, e store.Engine) {
 	must(t, old.PutConsent(ctx, secretConsent("c1", "rosa"), 0))
 	must(t, old.PutConsent(ctx, secretConsent("c1", "rosa"), 1))
 	must(t, old.AppendAudit(ctx, event("e1", noon())))
+	must(t, old.AppendAudit(ctx, event("", noon())))
 	kek := filepath.Join(t.TempDir(), "kek.json")
 	strict := newNode(t, e, kek, c, false)
 	_, err := strict.PersonByID(ctx, tenant, "p")
@@ -211,7 +212,8 @@ func plainStore(t *testing.T, e store.Engine) {
 	equal(t, got(n.Reseal(ctx))(t), true)
 	equal(t, got(strict.PersonByUsername(ctx, tenant, "rosa"))(t).Name, "Rosa")
 	equal(t, len(got(strict.ConsentHistory(ctx, tenant, "c1"))(t)), 2)
-	equal(t, got(strict.Audits(ctx, audit.Filter{Tenant: tenant}))(t)[0].Query, event("e1", noon()).Query)
+	events := got(strict.Audits(ctx, audit.Filter{Tenant: tenant}))(t)
+	equal(t, []any{len(events), events[0].Query, events[1].Query}, []any{2, event("e1", noon()).Query, event("e1", noon()).Query})
 }
 
 // D8: what is done to keys is recorded in the transaction that does it. Without

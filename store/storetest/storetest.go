@@ -49,6 +49,8 @@ func rooms() []section {
 		{"pendings", pendings},
 		{"audit round trip", auditRoundTrip},
 		{"audit filters", auditFilters},
+		{"audit events of two forms", auditMixed},
+		{"audit events of two forms, sealed", sealingMixed},
 		{"audit batch", auditBatch},
 		{"audit ledger reads", ledgerReads},
 		{"audit ledger guard", ledgerGuard},
