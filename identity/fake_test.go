@@ -91,10 +91,10 @@ func (r reader) Failures(ctx context.Context, tenant, key string, now time.Time,
 	return r.Store.Failures(ctx, tenant, key, now, w)
 }
 
-func (r reader) SessionByHash(ctx context.Context, tenant, hash string) (identity.Session, error) {
+func (r reader) SessionWithPerson(ctx context.Context, tenant, hash string) (identity.Session, identity.Person, error) {
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
-	return r.Store.SessionByHash(ctx, tenant, hash)
+	return r.Store.SessionWithPerson(ctx, tenant, hash)
 }
 
 type memTx struct{ *state }
@@ -161,6 +161,15 @@ func (t memTx) SessionByHash(_ context.Context, tenant, hash string) (identity.S
 		return s, nil
 	}
 	return identity.Session{}, missing
+}
+
+func (t memTx) SessionWithPerson(ctx context.Context, tenant, hash string) (identity.Session, identity.Person, error) {
+	s, err := t.SessionByHash(ctx, tenant, hash)
+	if err != nil {
+		return s, identity.Person{}, err
+	}
+	p, err := t.PersonByID(ctx, tenant, s.PersonID)
+	return s, p, err
 }
 
 func (t memTx) UpdateSession(_ context.Context, s identity.Session) error {

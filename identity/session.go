@@ -54,15 +54,8 @@ func (s *Service) load(ctx context.Context, st Store, tenant, secret string, now
 	if secret == "" {
 		return Session{}, Person{}, sessionEnded()
 	}
-	sess, err := st.SessionByHash(ctx, tenant, s.hash(secret))
-	if errs.Is(err, errs.NotFound) || err == nil && !sess.Live(now) {
-		return Session{}, Person{}, sessionEnded()
-	}
-	if err != nil {
-		return Session{}, Person{}, err
-	}
-	p, err := st.PersonByID(ctx, tenant, sess.PersonID)
-	if errs.Is(err, errs.NotFound) || err == nil && p.Disabled {
+	sess, p, err := st.SessionWithPerson(ctx, tenant, s.hash(secret))
+	if errs.Is(err, errs.NotFound) || err == nil && (!sess.Live(now) || p.Disabled) {
 		return Session{}, Person{}, sessionEnded()
 	}
 	return sess, p, err

@@ -33,6 +33,9 @@ type Store interface {
 	CreateSession(ctx context.Context, s Session) error
 	// SessionByHash gives a session, live or not. Errors: errs.NotFound.
 	SessionByHash(ctx context.Context, tenant, hash string) (Session, error)
+	// SessionWithPerson gives a session, live or not, and its account in one
+	// look. Errors: errs.NotFound when either is missing.
+	SessionWithPerson(ctx context.Context, tenant, hash string) (Session, Person, error)
 	// UpdateSession replaces the changing fields of a session. Errors:
 	// errs.NotFound.
 	UpdateSession(ctx context.Context, s Session) error

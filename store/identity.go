@@ -48,32 +48,50 @@ func (p *ports) PersonByIdentity(ctx context.Context, tenant string, ref fhir.Re
 
 // person reads an account, one row for each of its identities.
 func (p *ports) person(ctx context.Context, where string, args ...any) (identity.Person, error) {
-	var v identity.Person
-	var name []byte
-	rows, err := list(ctx, p, func(r Row) (id identity.Identity, err error) {
-		err = r.Scan(&v.Tenant, &v.ID, &v.Username, &name, &v.Role, &v.Language, &v.Disabled, into(&v.Created),
-			reference{&id.Resource}, &id.Patient, &id.Verified)
-		return id, err
-	}, `SELECT p.tenant, p.id, p.username, p.name, p.role, p.language, p.disabled, p.created,
-		COALESCE(i.resource, ''), COALESCE(i.patient, ''), COALESCE(i.verified, FALSE)
+	var v personRow
+	ids, err := list(ctx, p, v.scan, `SELECT `+personColumns+`
 		FROM person p LEFT JOIN person_identity i ON i.tenant = p.tenant AND i.person_id = p.id
 		WHERE p.tenant = $1 AND `+where+` ORDER BY i.position`, args...)
 	if err != nil {
 		return identity.Person{}, err
 	}
-	if len(rows) == 0 {
+	return v.opened(ctx, p, ids)
+}
+
+const personColumns = `p.tenant, p.id, p.username, p.name, p.role, p.language, p.disabled, p.created,
+	COALESCE(i.resource, ''), COALESCE(i.patient, ''), COALESCE(i.verified, FALSE)`
+
+// personRow is an account with its name as it is stored.
+type personRow struct {
+	identity.Person
+	name []byte
+}
+
+func (v *personRow) scan(r Row) (identity.Identity, error) { return v.scanWith(r) }
+
+// scanWith reads the account, one of its identities, and what stands behind
+// personColumns.
+func (v *personRow) scanWith(r Row, behind ...any) (id identity.Identity, err error) {
+	err = r.Scan(append([]any{&v.Tenant, &v.ID, &v.Username, &v.name, &v.Role, &v.Language, &v.Disabled, into(&v.Created),
+		reference{&id.Resource}, &id.Patient, &id.Verified}, behind...)...)
+	return id, err
+}
+
+// opened gives the account of the rows that were read.
+func (v *personRow) opened(ctx context.Context, p *ports, ids []identity.Identity) (identity.Person, error) {
+	if len(ids) == 0 {
 		return identity.Person{}, notFound("person")
 	}
-	plain, err := p.open(ctx, personName(v), name)
+	plain, err := p.open(ctx, personName(v.Person), v.name)
 	if err != nil {
 		return identity.Person{}, err
 	}
 	v.Name = string(plain)
-	if rows[0] != (identity.Identity{}) {
-		v.Identities = rows
+	if ids[0] != (identity.Identity{}) {
+		v.Identities = ids
 	}
-	v.Username, err = p.openText(ctx, personUsername(v), v.Username)
-	return v, err
+	v.Username, err = p.openText(ctx, personUsername(v.Person), v.Username)
+	return v.Person, err
 }
 
 func personName(v identity.Person) keys.Place {

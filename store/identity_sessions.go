@@ -18,14 +18,35 @@ func (p *ports) CreateSession(ctx context.Context, v identity.Session) error {
 		micros(v.LastSeen), micros(v.Ends), micros(v.IdleEnds), micros(v.Ended))
 }
 
+const sessionColumns = `s.tenant, s.hash, s.person_id, s.auth_time, s.amr, s.language, s.created, s.last_seen, s.ends, s.idle_ends, s.ended`
+
+// sessionInto are the places of sessionColumns.
+func sessionInto(v *identity.Session) []any {
+	return []any{&v.Tenant, &v.Hash, &v.PersonID, into(&v.AuthTime), doc(&v.AMR), &v.Language, into(&v.Created),
+		into(&v.LastSeen), into(&v.Ends), into(&v.IdleEnds), into(&v.Ended)}
+}
+
 // SessionByHash implements identity.Store.
 func (p *ports) SessionByHash(ctx context.Context, tenant, hash string) (identity.Session, error) {
 	return one(ctx, p, "session", func(r Row) (v identity.Session, err error) {
-		err = r.Scan(&v.Tenant, &v.Hash, &v.PersonID, into(&v.AuthTime), doc(&v.AMR), &v.Language, into(&v.Created),
-			into(&v.LastSeen), into(&v.Ends), into(&v.IdleEnds), into(&v.Ended))
-		return v, err
-	}, `SELECT tenant, hash, person_id, auth_time, amr, language, created, last_seen, ends, idle_ends, ended
-		FROM login_session WHERE tenant = $1 AND hash = $2`, tenant, hash)
+		return v, r.Scan(sessionInto(&v)...)
+	}, `SELECT `+sessionColumns+` FROM login_session s WHERE s.tenant = $1 AND s.hash = $2`, tenant, hash)
+}
+
+// SessionWithPerson implements identity.Store, with one row for each identity
+// of the account.
+func (p *ports) SessionWithPerson(ctx context.Context, tenant, hash string) (v identity.Session, who identity.Person, err error) {
+	var row personRow
+	ids, err := list(ctx, p, func(r Row) (identity.Identity, error) {
+		return row.scanWith(r, sessionInto(&v)...)
+	}, `SELECT `+personColumns+`, `+sessionColumns+`
+		FROM login_session s JOIN person p ON p.tenant = s.tenant AND p.id = s.person_id
+		LEFT JOIN person_identity i ON i.tenant = p.tenant AND i.person_id = p.id
+		WHERE s.tenant = $1 AND s.hash = $2 ORDER BY i.position`, tenant, hash)
+	if err == nil {
+		who, err = row.opened(ctx, p, ids)
+	}
+	return v, who, err
 }
 
 // UpdateSession implements identity.Store. A session that was ended meanwhile

@@ -98,6 +98,24 @@ func sessions(t *testing.T, s *store.Store) {
 	must(t, s.UpdateSession(ctx, seen))
 	equal(t, got(s.SessionByHash(ctx, tenant, "h1"))(t), seen)
 
+	_, _, err = s.SessionWithPerson(ctx, tenant, "h1")
+	fails(t, err, errs.NotFound) // without its account
+	must(t, s.PutPerson(ctx, rosa()))
+	one, who, err := s.SessionWithPerson(ctx, tenant, "h1")
+	must(t, err)
+	equal(t, one, seen)
+	equal(t, who, got(s.PersonByID(ctx, tenant, rosa().ID))(t))
+	alone := rosa()
+	alone.Identities = nil
+	must(t, s.PutPerson(ctx, alone))
+	_, who, err = s.SessionWithPerson(ctx, tenant, "h1")
+	must(t, err)
+	equal(t, who, alone)
+	for _, absent := range [][2]string{{tenant, "h2"}, {other, "h1"}} {
+		_, _, err = s.SessionWithPerson(ctx, absent[0], absent[1])
+		fails(t, err, errs.NotFound)
+	}
+
 	must(t, s.EndSession(ctx, tenant, "h1", noon().Add(time.Minute)))
 	must(t, s.EndSession(ctx, tenant, "h1", noon().Add(time.Hour)))
 	// A request that was under way must not bring the session back.
