@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests use beside Go and is missing: a PostgreSQL server with
-# PgBouncer, a Chromium, SoftHSM with a C compiler, and Node.js with the npm
-# packages of the conformance suites. It installs system packages as root on a system with apt-get only;
+# PgBouncer, a Chromium, SoftHSM with a C compiler, an object store, and Node.js
+# with the npm packages of the conformance suites. It installs system packages as root on a system with apt-get only;
 # elsewhere it says what to install and fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -63,6 +63,14 @@ if [ "${#packages[@]}" -gt 0 ]; then
 		say "the packages are installed but a program is still not found: ${packages[*]}"
 		exit 1
 	}
+fi
+
+# A real object store for the tests of backups; its version stands in internal/testbucket too.
+gateway=v1.8.0
+if [ ! -x ".tools/versitygw-$gateway" ]; then
+	say "installing the object store versitygw $gateway into .tools (some minutes)"
+	GOBIN=$PWD/.tools CGO_ENABLED=0 go install -trimpath -ldflags='-s -w' "github.com/versity/versitygw/cmd/versitygw@$gateway"
+	mv .tools/versitygw ".tools/versitygw-$gateway"
 fi
 
 # The exact versions of the lock files, without running their install scripts.

@@ -8,22 +8,23 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/backup"
+	"github.com/mandate-health/mandate/internal/backup/bucket"
 	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
 // BackupConfig says how a server is backed up.
 type BackupConfig struct {
-	// Key is the writer key; To the folder for scheduled backups, empty makes
+	// Key is the writer key; To the place for scheduled backups, empty makes
 	// none.
 	Key       string        `name:"backup-key" key:"key_file" help:"Writer key for backups and the revocation journal; see mandate backup keygen." placeholder:"FILE" type:"existingfile"`
-	To        string        `name:"backup-to" key:"to" help:"Folder that gets a backup at intervals, best a mounted share of another machine." placeholder:"DIR"`
+	To        string        `name:"backup-to" key:"to" help:"Place that gets a backup at intervals: a folder, best a mounted share of another machine, or s3://BUCKET/PREFIX?region=NAME&endpoint=URL." placeholder:"PLACE"`
 	Every     time.Duration `name:"backup-every" key:"every" default:"24h" help:"Time between scheduled backups (default ${default})."`
 	Keep      int           `name:"backup-keep" key:"keep" default:"30" help:"Number of newest backups that stay; 0 keeps all (default ${default})."`
 	KeepFor   time.Duration `name:"backup-keep-for" key:"keep_for" default:"720h" help:"Time for which every backup stays (default ${default})."`
-	Immutable bool          `name:"backup-immutable" key:"immutable" help:"Make each backup immutable (chattr +i); needs ext4, xfs or btrfs and CAP_LINUX_IMMUTABLE."`
-	// Journal is the folder of the revocation journal.
-	Journal string `name:"revocation-journal" key:"revocation_journal" help:"Folder, apart from the store, that has every revocation before it is confirmed." placeholder:"DIR"`
+	Immutable bool          `name:"backup-immutable" key:"immutable" help:"Make each backup immutable: chattr +i in a folder (ext4, xfs or btrfs, and CAP_LINUX_IMMUTABLE), Object Lock for backup-keep-for in an object store, of the journal too."`
+	// Journal is the place of the revocation journal.
+	Journal string `name:"revocation-journal" key:"revocation_journal" help:"Place apart from the store, a folder or s3://BUCKET/PREFIX, that has every revocation before it is confirmed." placeholder:"PLACE"`
 }
 
 func (c *BackupConfig) validate(data string, f *config.Faults) {
@@ -36,8 +37,15 @@ func (c *BackupConfig) validate(data string, f *config.Faults) {
 	if c.Keep < 0 || c.KeepFor < 0 {
 		f.Add("backup.keep", "must not be negative")
 	}
+	if c.Immutable && c.KeepFor <= 0 {
+		f.Add("backup.keep_for", "must say for how long a backup is immutable")
+	}
 	for key, dir := range map[string]string{"backup.to": c.To, "backup.revocation_journal": c.Journal} {
-		if dir != "" && data != "" && within(dir, data) {
+		if err := checkPlace(dir); err != nil {
+			f.Add(key, "%s", errs.As(err).Msg)
+			continue
+		}
+		if !bucket.Is(dir) && dir != "" && data != "" && within(dir, data) {
 			f.Add(key, "%q lies inside the data folder, with which it would be lost", dir)
 		}
 	}
@@ -50,6 +58,8 @@ func within(path, folder string) bool {
 	rel, err3 := filepath.Rel(d, p)
 	return err1 == nil && err2 == nil && err3 == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(os.PathSeparator))
 }
+
+func (c *BackupConfig) hold() hold { return hold{c.Immutable, c.KeepFor} }
 
 func (c *BackupConfig) retention() backup.Retention {
 	return backup.Retention{Keep: c.Keep, For: c.KeepFor}

@@ -16,11 +16,11 @@ import (
 
 // backups makes backups of one store.
 type backups struct {
-	store  *store.Store
-	folder backup.Folder
-	key    backup.WriterKey
-	clock  clock.Clock
-	ids    ids.Source
+	store *store.Store
+	place backup.Place
+	key   backup.WriterKey
+	clock clock.Clock
+	ids   ids.Source
 }
 
 // made is a backup that was written and read back.
@@ -29,13 +29,13 @@ type made struct {
 	backup.Total
 }
 
-// make writes one backup and checks what the folder then holds.
+// make writes one backup and checks what the place then holds.
 func (b backups) make(ctx context.Context) (made, error) {
 	var m made
 	h := backup.Header{
 		ID: b.ids.ID(), Taken: b.clock.Now().Truncate(time.Microsecond), Program: Version, Engine: b.store.Engine(), Key: b.key.ID,
 	}
-	kept, err := b.folder.Put(h, func(out io.Writer) error {
+	kept, err := b.place.Put(ctx, h, func(out io.Writer) error {
 		w, err := backup.NewWriter(out, b.key, h)
 		if err != nil {
 			return err
@@ -50,13 +50,7 @@ func (b backups) make(ctx context.Context) (made, error) {
 		return m, err
 	}
 	m.Kept = kept
-	file, err := backup.OpenFile(kept.Path)
-	if err != nil {
-		return m, err
-	}
-	defer file.Close()
-	_, err = backup.CheckSignature(file, b.key.Verifier())
-	return m, err
+	return m, backup.Check(ctx, b.place, kept, b.key.Verifier())
 }
 
 // event tells the audit log of a backup: it is a disclosure of everything to
@@ -69,13 +63,13 @@ func (m made) event(now time.Time) audit.Event {
 }
 
 // backupLook is how often a server looks whether a backup is due: the newest in
-// the folder decides, so one that failed is tried again soon.
+// the place decides, so one that failed is tried again soon.
 const backupLook = 5 * time.Minute
 
 // backup makes the scheduled backup when it is due, and deletes old ones.
 func (a *App) backup(ctx context.Context, _ jobs.Turn) error {
 	cfg := a.cfg.Backup
-	folder, err := backup.OpenFolder(cfg.To, cfg.Immutable)
+	place, err := openBackups(ctx, cfg.To, cfg.hold())
 	if err != nil {
 		return err
 	}
@@ -83,7 +77,7 @@ func (a *App) backup(ctx context.Context, _ jobs.Turn) error {
 	if err != nil {
 		return err
 	}
-	all, err := folder.List()
+	all, err := place.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -91,7 +85,7 @@ func (a *App) backup(ctx context.Context, _ jobs.Turn) error {
 		return nil
 	}
 	began := a.clock.Now()
-	m, err := backups{store: a.store, folder: folder, key: key, clock: a.clock, ids: a.ids}.make(ctx)
+	m, err := backups{store: a.store, place: place, key: key, clock: a.clock, ids: a.ids}.make(ctx)
 	if err != nil {
 		return err
 	}
@@ -99,7 +93,7 @@ func (a *App) backup(ctx context.Context, _ jobs.Turn) error {
 	if err := a.store.AppendAudit(ctx, m.event(a.clock.Now())); err != nil {
 		return err
 	}
-	gone, err := folder.Prune(ctx, cfg.retention(), a.clock.Now(), key.Verifier())
+	gone, err := backup.Prune(ctx, place, cfg.retention(), a.clock.Now(), key.Verifier())
 	for _, k := range gone {
 		a.log.InfoContext(ctx, "old backup deleted", "backup", k.ID, "file", k.Path)
 	}

@@ -24,7 +24,7 @@ import (
 type backupCommand struct {
 	Make   backupMake   `cmd:"" default:"withargs" help:"Make a backup now. Servers may go on."`
 	Keygen backupKeygen `cmd:"" help:"Make the pair of keys: one for the servers, one to be kept apart."`
-	List   backupList   `cmd:"" help:"List the backups of a folder."`
+	List   backupList   `cmd:"" help:"List the backups of a place."`
 	Drill  backupDrill  `cmd:"" help:"Restore the newest backup into a scratch store, prove that it works, and sign the evidence."`
 	Verify backupVerify `cmd:"" help:"Read a whole backup and check it; with the reader key also what is inside."`
 }
@@ -32,11 +32,11 @@ type backupCommand struct {
 type backupMake struct {
 	storeFlags
 	asFlag
-	To        string        `required:"" help:"Folder for the backup, best a mounted share of another machine." placeholder:"DIR"`
+	To        string        `required:"" help:"Place for the backup: a folder, best a mounted share of another machine, or s3://BUCKET/PREFIX?region=NAME&endpoint=URL." placeholder:"PLACE"`
 	Key       string        `name:"backup-key" required:"" help:"Writer key; see mandate backup keygen." placeholder:"FILE" type:"existingfile"`
 	Keep      int           `name:"backup-keep" default:"0" help:"Number of newest backups that stay; 0 keeps all."`
 	KeepFor   time.Duration `name:"backup-keep-for" default:"720h" help:"Time for which every backup stays (default ${default})."`
-	Immutable bool          `name:"backup-immutable" help:"Make the backup immutable (chattr +i)."`
+	Immutable bool          `name:"backup-immutable" help:"Make the backup immutable: chattr +i in a folder, Object Lock for backup-keep-for in an object store."`
 }
 
 // Run makes a backup. A server may have the embedded store open: it is only
@@ -46,7 +46,7 @@ func (c *backupMake) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	folder, err := backup.OpenFolder(c.To, c.Immutable)
+	place, err := openBackups(s.ctx, c.To, hold{c.Immutable, c.KeepFor})
 	if err != nil {
 		return explain(err)
 	}
@@ -64,7 +64,7 @@ func (c *backupMake) Run(s *streams) error {
 		return explain(err)
 	}
 	clk := clock.System{}
-	m, err := backups{store: st, folder: folder, key: key, clock: clk, ids: ids.Source{}}.make(s.ctx)
+	m, err := backups{store: st, place: place, key: key, clock: clk, ids: ids.Source{}}.make(s.ctx)
 	if err != nil {
 		return explain(err)
 	}
@@ -72,7 +72,7 @@ func (c *backupMake) Run(s *streams) error {
 	if err := recordBackup(s.ctx, cfg, m, by); err != nil {
 		fmt.Fprintf(s.err, "mandate: the backup is not in the audit log: %v\n", explain(err))
 	}
-	gone, err := folder.Prune(s.ctx, backup.Retention{Keep: c.Keep, For: c.KeepFor}, clk.Now(), key.Verifier())
+	gone, err := backup.Prune(s.ctx, place, backup.Retention{Keep: c.Keep, For: c.KeepFor}, clk.Now(), key.Verifier())
 	for _, k := range gone {
 		fmt.Fprintf(s.out, "deleted the old %s\n", k.Path)
 	}
@@ -173,17 +173,17 @@ reader key: %s — move it to where no server and no backup is, in two copies; w
 }
 
 type backupList struct {
-	In   string `arg:"" help:"Folder with backups." placeholder:"DIR"`
+	In   string `arg:"" help:"Folder or s3://BUCKET/PREFIX with backups." placeholder:"PLACE"`
 	JSON bool   `name:"json" help:"Print as JSON."`
 }
 
 // Run lists the backups.
 func (c *backupList) Run(s *streams) error {
-	folder, err := backup.OpenFolder(c.In, false)
+	place, err := openBackups(s.ctx, c.In, hold{})
 	if err != nil {
 		return explain(err)
 	}
-	all, err := folder.List()
+	all, err := place.List(s.ctx)
 	if err != nil {
 		return explain(err)
 	}
@@ -201,7 +201,7 @@ func (c *backupList) Run(s *streams) error {
 }
 
 type backupVerify struct {
-	From     string `arg:"" help:"A backup, a folder of which the newest is taken, or with --evidence the evidence of a drill." placeholder:"FILE|DIR"`
+	From     string `arg:"" help:"A backup, a folder or s3://BUCKET/PREFIX of which the newest is taken, or with --evidence the evidence of a drill." placeholder:"FILE|PLACE"`
 	Key      string `name:"backup-key" required:"" help:"Reader key to check everything, or writer key to check that nothing was changed." placeholder:"FILE" type:"existingfile"`
 	Evidence bool   `help:"Check the evidence of a drill with the writer key."`
 }
@@ -211,13 +211,13 @@ func (c *backupVerify) Run(s *streams) error {
 	if c.Evidence {
 		return c.evidence(s)
 	}
-	from, err := newest(c.From)
+	from, err := newest(s.ctx, c.From)
 	if err != nil {
 		return explain(err)
 	}
 	reader, err := backup.LoadReader(c.Key)
 	if err == nil {
-		_, total, err := examine(from.Path, reader)
+		_, total, err := examine(s.ctx, from, reader)
 		if err != nil {
 			return explain(err)
 		}
@@ -229,12 +229,7 @@ func (c *backupVerify) Run(s *streams) error {
 	if wrong != nil {
 		return explain(wrong)
 	}
-	file, err := backup.OpenFile(from.Path)
-	if err != nil {
-		return explain(err)
-	}
-	defer file.Close()
-	if _, err := backup.CheckSignature(file, writer.Verifier()); err != nil {
+	if err := backup.Check(s.ctx, from.place, from.Kept, writer.Verifier()); err != nil {
 		return explain(err)
 	}
 	fmt.Fprintf(s.out, "backup %s of %s is as it was written (the signature is right; what is inside takes the reader key to check)\n",

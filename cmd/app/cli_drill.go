@@ -11,9 +11,9 @@ import (
 )
 
 type backupDrill struct {
-	From       string `arg:"" help:"Folder of which the newest backup is tried, or one backup." placeholder:"FILE|DIR"`
+	From       string `arg:"" help:"Folder or s3://BUCKET/PREFIX of which the newest backup is tried, or one backup." placeholder:"FILE|PLACE"`
 	Key        string `name:"backup-key" required:"" help:"Reader key of the pair; it signs the evidence too." placeholder:"FILE" type:"existingfile"`
-	Journal    string `name:"revocation-journal" help:"Folder of the revocation journal." placeholder:"DIR"`
+	Journal    string `name:"revocation-journal" help:"Place of the revocation journal: a folder or s3://BUCKET/PREFIX." placeholder:"PLACE"`
 	Everything bool   `name:"revoke-everything" help:"Rehearse a restore without the journal."`
 	Scratch    string `name:"scratch-database" help:"URL of an empty PostgreSQL database or schema to restore into; left out: a folder that is removed afterwards." placeholder:"URL"`
 	Evidence   string `help:"New file for the signed evidence." placeholder:"FILE"`
@@ -28,7 +28,7 @@ func (c *backupDrill) Run(s *streams) error {
 	if err != nil {
 		return explain(err)
 	}
-	from, err := newest(c.From)
+	from, err := newest(s.ctx, c.From)
 	if err != nil {
 		return explain(err)
 	}

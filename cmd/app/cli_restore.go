@@ -23,9 +23,9 @@ const restoreLimit = 12 * time.Hour
 
 type restoreCommand struct {
 	storeFlags
-	From       string `required:"" help:"A backup, or a folder of which the newest is taken." placeholder:"FILE|DIR"`
+	From       string `required:"" help:"A backup, or a folder or s3://BUCKET/PREFIX of which the newest is taken." placeholder:"FILE|PLACE"`
 	Key        string `name:"backup-key" required:"" help:"Reader key of the pair." placeholder:"FILE" type:"existingfile"`
-	Journal    string `name:"revocation-journal" help:"Folder of the revocation journal." placeholder:"DIR"`
+	Journal    string `name:"revocation-journal" help:"Place of the revocation journal: a folder or s3://BUCKET/PREFIX." placeholder:"PLACE"`
 	LostAt     string `name:"lost-at" help:"When the store or its servers were lost, such as 2026-11-22T16:04:00Z: the journal must reach that far." placeholder:"TIME"`
 	Everything bool   `name:"revoke-everything" help:"Go without the journal: end every grant, log-in and refresh token, and withdraw every Consent that lets somebody in."`
 }
@@ -46,7 +46,7 @@ func (c *restoreCommand) Run(s *streams) error {
 	if err != nil {
 		return explain(err)
 	}
-	from, err := newest(c.From)
+	from, err := newest(s.ctx, c.From)
 	if err != nil {
 		return explain(err)
 	}
@@ -93,7 +93,7 @@ func openToRestore(ctx context.Context, cfg Config, clk clock.Clock, src ids.Sou
 }
 
 // event tells the restored store's own audit log.
-func (r restored) event(from backup.Kept, now time.Time, everything bool) audit.Event {
+func (r restored) event(from chosen, now time.Time, everything bool) audit.Event {
 	detail := map[string]string{
 		"backup": from.ID, "taken": from.Taken.Format(time.RFC3339), "revoked-again": fmt.Sprint(r.Replayed.Applied),
 	}
@@ -112,7 +112,7 @@ type restoreAsked struct {
 }
 
 // print tells a person what was done and what is left to do.
-func (r restored) print(s *streams, from backup.Kept, took time.Duration, asked restoreAsked) {
+func (r restored) print(s *streams, from chosen, took time.Duration, asked restoreAsked) {
 	fmt.Fprintf(s.out, "restored backup %s of %s: %d rows of %d tables in %.1f s\n",
 		from.ID, from.Taken.Format(time.RFC3339), r.Total.Rows, r.Total.Tables, took.Seconds())
 	if asked.everything {

@@ -64,7 +64,7 @@ func (f storeFlags) withConfig(s *streams, change func(*Config), run func(*App) 
 	a := &App{cfg: cfg, log: log, clock: clock.System{}, ids: ids.Source{}, passwords: passwords(ids.Source{})}
 	// A command revokes as a server does: it is in the journal before the
 	// command says that it is done.
-	if a.journal, err = openJournal(cfg.Backup, a.clock, a.ids, true); err != nil {
+	if a.journal, err = openJournal(s.ctx, cfg.Backup, a.clock, a.ids, true); err != nil {
 		return explain(err)
 	}
 	if err = a.openStore(s.ctx); err != nil {

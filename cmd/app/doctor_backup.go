@@ -17,7 +17,7 @@ func (d *doctor) backupChecks() []health.Check {
 	c := d.cfg.Backup
 	return append([]health.Check{
 		ask("backup-scheduled", "whether the server makes backups", "set backup.to and backup.key_file; see docs/operations/backup.md", func() health.Finding {
-			return health.Wish(c.To != "", "folder %q", c.To)
+			return health.Wish(c.To != "", "place %q", plainPlace(c.To))
 		}),
 		ask("backup-key", "the writer key", "chmod 0400 it, and give the writer key and not the reader key", func() health.Finding {
 			if c.Key == "" {
@@ -29,12 +29,12 @@ func (d *doctor) backupChecks() []health.Check {
 			}
 			return health.Good("readable by its owner alone, and cannot read backups")
 		}),
-		ask("backup-newest", "the newest backup", "look into the log for why none was made; run mandate backup", d.newestBackup),
+		{ID: "backup-newest", Looks: "the newest backup", Remedy: "look into the log for why none was made; run mandate backup", Look: d.newestBackup},
 		ask("backup-apart", "whether backups lie on another disk than the store", "mount a share of another machine", func() health.Finding {
 			return d.apart(c.To)
 		}),
 		ask("revocation-journal", "whether revocations are kept outside of the store", "set backup.revocation_journal", func() health.Finding {
-			return health.Wish(c.Journal != "", "folder %q", c.Journal)
+			return health.Wish(c.Journal != "", "place %q", plainPlace(c.Journal))
 		}),
 		ask("revocation-journal-apart", "whether the journal lies on another disk than the store", "mount a share of another machine", func() health.Finding {
 			return d.apart(c.Journal)
@@ -48,12 +48,12 @@ func (d *doctor) backupChecks() []health.Check {
 	})...)
 }
 
-func (d *doctor) newestBackup() health.Finding {
+func (d *doctor) newestBackup(ctx context.Context) health.Finding {
 	c := d.cfg.Backup
 	if c.To == "" {
 		return health.Note("none is scheduled")
 	}
-	k, err := newest(c.To)
+	k, err := newest(ctx, c.To)
 	if err != nil {
 		return health.Fail("%s", errs.As(err).Msg)
 	}
@@ -96,7 +96,11 @@ func (d *doctor) journalWhole(ctx context.Context) health.Finding {
 	if err != nil {
 		return health.Unseen("the store does not answer")
 	}
-	content, err := journal.Read(c.Journal, key.Verifier(), heads, d.clock.Now().AddDate(0, 0, -1))
+	place, err := openJournalPlace(ctx, c.Journal, hold{}, d.clock, false)
+	if err != nil {
+		return health.Fail("%s", errs.As(err).Msg)
+	}
+	content, err := journal.Read(ctx, place, key.Verifier(), heads, d.clock.Now().AddDate(0, 0, -1))
 	if err != nil {
 		return health.Fail("%s", errs.As(err).Msg)
 	}

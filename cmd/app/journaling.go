@@ -15,7 +15,7 @@ import (
 
 // openJournal begins a segment of the revocation journal, a lazy one with its
 // first line only. Without one configured it gives nil.
-func openJournal(cfg BackupConfig, clk clock.Clock, src ids.Source, lazy bool) (*journal.Journal, error) {
+func openJournal(ctx context.Context, cfg BackupConfig, clk clock.Clock, src ids.Source, lazy bool) (*journal.Journal, error) {
 	if cfg.Journal == "" {
 		return nil, nil
 	}
@@ -23,7 +23,11 @@ func openJournal(cfg BackupConfig, clk clock.Clock, src ids.Source, lazy bool) (
 	if err != nil {
 		return nil, err
 	}
-	return journal.Open(journal.Config{Dir: cfg.Journal, Key: key.Signer(), Clock: clk, IDs: src, Lazy: lazy})
+	place, err := openJournalPlace(ctx, cfg.Journal, cfg.hold(), clk, lazy)
+	if err != nil {
+		return nil, err
+	}
+	return journal.Open(journal.Config{Place: place, Key: key.Signer(), Clock: clk, IDs: src, Lazy: lazy})
 }
 
 const (

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/mandate-health/mandate/internal/backup"
@@ -12,26 +11,6 @@ import (
 	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/store"
 )
-
-// newest gives the backup that a path means: the file itself, or the newest of
-// a folder.
-func newest(path string) (backup.Kept, error) {
-	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		return backup.Stat(path)
-	}
-	folder, err := backup.OpenFolder(path, false)
-	if err != nil {
-		return backup.Kept{}, err
-	}
-	all, err := folder.List()
-	if err != nil {
-		return backup.Kept{}, err
-	}
-	if len(all) == 0 {
-		return backup.Kept{}, errs.New(errs.NotFound, "backup-missing", fmt.Sprintf("There is no backup in %s.", path))
-	}
-	return all[0], nil
-}
 
 // counting looks at a backup without keeping it (backup.Visitor).
 type counting struct {
@@ -62,9 +41,9 @@ func (c *counting) End(rows int64) error {
 }
 
 // examine reads a whole backup: each chunk, each sum, the signature.
-func examine(path string, key backup.ReaderKey) (counting, backup.Total, error) {
+func examine(ctx context.Context, from chosen, key backup.ReaderKey) (counting, backup.Total, error) {
 	var c counting
-	file, err := backup.OpenFile(path)
+	file, err := from.place.Open(ctx, from.Kept)
 	if err != nil {
 		return c, backup.Total{}, err
 	}
@@ -75,11 +54,11 @@ func examine(path string, key backup.ReaderKey) (counting, backup.Total, error) 
 
 // restoring is one restore of one backup into one store.
 type restoring struct {
-	from  backup.Kept
+	from  chosen
 	key   backup.ReaderKey
 	store *store.Store
 	clock clock.Clock
-	// journal is the folder of the revocation journal, which must reach to
+	// journal is the place of the revocation journal, which must reach to
 	// lost unless that is zero; everything revokes all there is in its place.
 	journal    string
 	lost       time.Time
@@ -110,19 +89,19 @@ type restored struct {
 // only then lets the store be served.
 func (r restoring) run(ctx context.Context) (out restored, err error) {
 	r.step("reading the whole backup")
-	inside, total, err := examine(r.from.Path, r.key)
+	inside, total, err := examine(ctx, r.from, r.key)
 	if err != nil {
 		return out, err
 	}
 	out.Total, out.Rows = total, inside.rows
 	r.step("reading the revocation journal")
-	content, err := r.revocations(inside.manifest)
+	content, err := r.revocations(ctx, inside.manifest)
 	if err != nil {
 		return out, err
 	}
 	r.step("loading")
 	err = r.store.Load(ctx, r.from.Header, inside.manifest, func(v backup.Visitor) error {
-		file, err := backup.OpenFile(r.from.Path)
+		file, err := r.from.place.Open(ctx, r.from.Kept)
 		if err != nil {
 			return err
 		}
@@ -169,20 +148,24 @@ func (r restoring) finish(ctx context.Context, content journal.Content, out *res
 
 // revocations reads the journal, and refuses what cannot tell all that was
 // revoked since the backup.
-func (r restoring) revocations(m backup.Manifest) (journal.Content, error) {
+func (r restoring) revocations(ctx context.Context, m backup.Manifest) (journal.Content, error) {
 	const instead = " To restore all the same, give --revoke-everything: every grant, log-in and refresh token then ends."
 	if r.everything {
 		return journal.Content{}, nil
 	}
 	if r.journal == "" {
 		return journal.Content{}, errs.New(errs.Unprocessable, "restore-without-journal",
-			"Without the revocation journal, what was revoked after the backup would come back. Give its folder with --revocation-journal."+instead)
+			"Without the revocation journal, what was revoked after the backup would come back. Give its place with --revocation-journal."+instead)
 	}
 	if len(m.Journal) == 0 {
 		return journal.Content{}, errs.New(errs.Unprocessable, "restore-without-journal",
 			"When this backup was made the server kept no revocation journal, so no journal can tell what was revoked since."+instead)
 	}
-	c, err := journal.Read(r.journal, r.key.Verifier(), m.Journal, r.from.Taken.Add(-time.Hour))
+	place, err := openJournalPlace(ctx, r.journal, hold{}, r.clock, false)
+	if err != nil {
+		return journal.Content{}, err
+	}
+	c, err := journal.Read(ctx, place, r.key.Verifier(), m.Journal, r.from.Taken.Add(-time.Hour))
 	if e := errs.As(err); err != nil {
 		return c, errs.Wrap(err, e.Kind, e.Code, e.Msg+instead)
 	}

@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/backup"
+	"github.com/mandate-health/mandate/internal/backup/bucket"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/journal"
+	"github.com/mandate-health/mandate/internal/testbucket"
 )
 
 func noon() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
@@ -197,10 +199,10 @@ func TestKeys(t *testing.T) {
 }
 
 // put writes a backup of a day into a folder.
-func put(t *testing.T, f backup.Folder, w backup.WriterKey, day int) backup.Kept {
+func put(t *testing.T, f backup.Place, w backup.WriterKey, day int) backup.Kept {
 	t.Helper()
 	h := backup.Header{ID: fmt.Sprintf("%08d", day), Taken: noon().AddDate(0, 0, day)}
-	k, err := f.Put(h, func(out io.Writer) error {
+	k, err := f.Put(t.Context(), h, func(out io.Writer) error {
 		b, err := backup.NewWriter(out, w, h)
 		if err != nil {
 			return err
@@ -220,10 +222,8 @@ func put(t *testing.T, f backup.Folder, w backup.WriterKey, day int) backup.Kept
 func TestFolder(t *testing.T) {
 	w, _ := keys(t)
 	dir := t.TempDir()
-	for place, code := range map[string]string{"s3://bucket/x": "backup-place-unsupported", filepath.Join(dir, "x"): "backup-place-missing"} {
-		if _, err := backup.OpenFolder(place, false); errs.As(err).Code != code {
-			t.Errorf("%s: %v", place, err)
-		}
+	if _, err := backup.OpenFolder(filepath.Join(dir, "x"), false); errs.As(err).Code != "backup-place-missing" {
+		t.Error(err)
 	}
 	f, err := backup.OpenFolder(dir, false)
 	if err != nil {
@@ -237,10 +237,10 @@ func TestFolder(t *testing.T) {
 		t.Error(info.Mode(), err)
 	}
 	failed := errors.New("the store went away")
-	if _, err := f.Put(all[0].Header, func(io.Writer) error { return nil }); !errs.Is(err, errs.Conflict) {
+	if _, err := f.Put(t.Context(), all[0].Header, func(io.Writer) error { return nil }); !errs.Is(err, errs.Conflict) {
 		t.Errorf("overwritten: %v", err)
 	}
-	if _, err := f.Put(backup.Header{ID: "99999999"}, func(io.Writer) error { return failed }); !errors.Is(err, failed) {
+	if _, err := f.Put(t.Context(), backup.Header{ID: "99999999"}, func(io.Writer) error { return failed }); !errors.Is(err, failed) {
 		t.Error(err)
 	}
 	if found, err := os.ReadDir(dir); err != nil || len(found) != 5 {
@@ -248,7 +248,7 @@ func TestFolder(t *testing.T) {
 	}
 	now, rule := noon().AddDate(0, 0, 5), backup.Retention{Keep: 2, For: 73 * time.Hour}
 	left := func() (days string) {
-		found, err := f.List()
+		found, err := f.List(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,7 +257,7 @@ func TestFolder(t *testing.T) {
 		}
 		return days
 	}
-	if gone, err := f.Prune(t.Context(), rule, now, w.Verifier()); err != nil || len(gone) != 2 || left() != "432" {
+	if gone, err := backup.Prune(t.Context(), f, rule, now, w.Verifier()); err != nil || len(gone) != 2 || left() != "432" {
 		t.Fatal(gone, left(), err)
 	}
 	for _, k := range all[3:] {
@@ -271,7 +271,56 @@ func TestFolder(t *testing.T) {
 		}
 	}
 	rule.For = 0
-	if gone, err := f.Prune(t.Context(), rule, now, w.Verifier()); err != nil || len(gone) != 0 || left() != "432" {
+	if gone, err := backup.Prune(t.Context(), f, rule, now, w.Verifier()); err != nil || len(gone) != 0 || left() != "432" {
 		t.Error("the last good backup went:", gone, left(), err)
+	}
+}
+
+// SG-08: a place in an object store keeps the same promises.
+func TestInObjects(t *testing.T) {
+	w, r := keys(t)
+	server := testbucket.Start(t)
+	server.Bucket(t, "backups", true)
+	at, err := bucket.Parse(server.Place("backups", "hospital"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := bucket.Open(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := backup.InObjects{Objects: b, Name: b.String()}
+	var all []backup.Kept
+	for day := range 4 {
+		all = append(all, put(t, p, w, day))
+	}
+	if _, err := p.Put(t.Context(), all[0].Header, func(io.Writer) error { return nil }); !errs.Is(err, errs.Conflict) {
+		t.Errorf("overwritten: %v", err)
+	}
+	for _, name := range []string{"notes.txt", "mandate-20200101T000000Z-x.mandate-backup", "deep/x.mandate-backup"} {
+		if err := b.Put(t.Context(), name, []byte("no backup"), time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := p.List(t.Context())
+	if err != nil || len(got) != 4 || got[0].ID != "00000003" || got[0].Path != "s3://backups/hospital/"+filepath.Base(got[0].Path) || got[0].Size != all[3].Size {
+		t.Fatal(got, err)
+	}
+	file, err := p.Open(t.Context(), got[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if h, _, err := backup.Read(file, r, &kept{}); err != nil || h.ID != "00000002" {
+		t.Error(h, err)
+	}
+	gone, err := backup.Prune(t.Context(), p, backup.Retention{Keep: 1}, noon().AddDate(0, 0, 9), w.Verifier())
+	if got, e := p.List(t.Context()); err != nil || e != nil || len(gone) != 3 || len(got) != 1 || got[0].ID != "00000003" {
+		t.Error(gone, got, err, e)
+	}
+	immutable := backup.InObjects{Objects: b, Name: b.String(), Immutable: 20 * 365 * 24 * time.Hour}
+	held := put(t, immutable, w, 5)
+	if err := p.Remove(t.Context(), held); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("an immutable backup was deleted: %v", err)
 	}
 }

@@ -3,13 +3,11 @@ package backup
 import (
 	"bufio"
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,17 +16,13 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
-// suffix ends the name of every backup.
-const suffix = ".mandate-backup"
-
 // partial ends the name of a backup that is being written.
 const partial = ".partial"
 
 // stalePartial is after how long a partial file belongs to nobody.
 const stalePartial = 48 * time.Hour
 
-// Folder is the place where backups are kept: a folder, best on a share of
-// another machine.
+// Folder is a Place: a folder, best on a share of another machine.
 type Folder struct {
 	Dir string
 	// Immutable asks the file system to let nobody change or delete a backup,
@@ -36,21 +30,8 @@ type Folder struct {
 	Immutable bool
 }
 
-// Kept is one backup in a folder.
-type Kept struct {
-	Header
-	Path string
-	Size int64
-}
-
-// OpenFolder reads the place as an operator gives it. Errors: errs.Invalid for
-// a URL, which is not offered, or for what is no folder.
+// OpenFolder opens a folder that is there. Errors: errs.Invalid.
 func OpenFolder(place string, immutable bool) (Folder, error) {
-	if scheme, _, found := strings.Cut(place, "://"); found {
-		return Folder{}, errs.New(errs.Invalid, "backup-place-unsupported", fmt.Sprintf(
-			"%s:// is not offered. Give a folder, such as a mounted share with snapshots or object lock,"+
-				" and let a tool of the store copy the files onward: they are encrypted and signed.", scheme))
-	}
 	info, err := os.Stat(place)
 	if err != nil || !info.IsDir() {
 		return Folder{}, errs.Wrap(err, errs.Invalid, "backup-place-missing", fmt.Sprintf(
@@ -59,15 +40,11 @@ func OpenFolder(place string, immutable bool) (Folder, error) {
 	return Folder{Dir: place, Immutable: immutable}, nil
 }
 
-// fileName sorts by time.
-func fileName(h Header) string {
-	return "mandate-" + h.Taken.UTC().Format("20060102T150405Z") + "-" + h.ID[:min(8, len(h.ID))] + suffix
-}
+// String names the folder.
+func (f Folder) String() string { return f.Dir }
 
-// Put writes a backup under a name of its own: either all of it is there
-// afterwards, durable and read-only, or nothing. Errors: errs.Conflict when the
-// name is taken; errs.Unavailable; those of write.
-func (f Folder) Put(h Header, write func(io.Writer) error) (Kept, error) {
+// Put implements Place.
+func (f Folder) Put(_ context.Context, h Header, write func(io.Writer) error) (Kept, error) {
 	path := filepath.Join(f.Dir, fileName(h))
 	temporary := path + partial
 	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
@@ -160,9 +137,8 @@ func setImmutable(path string, on bool) error {
 	return unix.IoctlSetPointerInt(int(file.Fd()), unix.FS_IOC_SETFLAGS, int(flags^immutable))
 }
 
-// List gives the backups of the folder, newest first; files that are none are
-// left out. Errors: errs.Unavailable.
-func (f Folder) List() ([]Kept, error) {
+// List implements Place. Files that are no backups are left out.
+func (f Folder) List(context.Context) ([]Kept, error) {
 	entries, err := os.ReadDir(f.Dir)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Unavailable, "backup-unreadable", fmt.Sprintf("The folder %s cannot be read.", f.Dir))
@@ -177,9 +153,11 @@ func (f Folder) List() ([]Kept, error) {
 			all = append(all, k)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Kept) int { return b.Taken.Compare(a.Taken) })
-	return all, nil
+	return byAge(all), nil
 }
+
+// Open implements Place.
+func (f Folder) Open(_ context.Context, k Kept) (io.ReadCloser, error) { return OpenFile(k.Path) }
 
 // Stat reads the header of one backup. Errors: errs.Invalid, errs.Unavailable.
 func Stat(path string) (Kept, error) {
@@ -205,69 +183,26 @@ func OpenFile(path string) (*os.File, error) {
 	return file, nil
 }
 
-// Retention says which backups may go.
-type Retention struct {
-	// Keep is how many of the newest stay; 0 lets all stay.
-	Keep int
-	// For is for how long a backup stays whatever Keep says.
-	For time.Duration
-}
-
-// Prune deletes what the rule lets go and gives it. A backup whose signature
-// is right always stays: when none of those to be kept is good, the newest
-// good one among the others stays too. Errors: errs.Unavailable.
-func (f Folder) Prune(ctx context.Context, rule Retention, now time.Time, key ed25519.PublicKey) ([]Kept, error) {
-	f.sweep(now)
-	all, err := f.List()
-	if err != nil || rule.Keep <= 0 {
-		return nil, err
-	}
-	var gone []Kept
-	good := false
-	for i, k := range all {
-		if ctx.Err() != nil {
-			return gone, nil
-		}
-		if i < rule.Keep || now.Sub(k.Taken) < rule.For || !good {
-			good = good || isGood(k.Path, key)
-			continue
-		}
-		if err := f.remove(k.Path); err != nil {
-			return gone, errs.Wrap(err, errs.Unavailable, "backup-not-deleted", fmt.Sprintf("The old backup %s cannot be deleted.", k.Path))
-		}
-		gone = append(gone, k)
-	}
-	return gone, nil
-}
-
-func isGood(path string, key ed25519.PublicKey) bool {
-	file, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer file.Close()
-	_, err = CheckSignature(file, key)
-	return err == nil
-}
-
-func (f Folder) remove(path string) error {
+// Remove implements Place.
+func (f Folder) Remove(_ context.Context, k Kept) error {
 	if f.Immutable {
-		if err := setImmutable(path, false); err != nil {
+		if err := setImmutable(k.Path, false); err != nil {
 			return err
 		}
 	}
-	return os.Remove(path)
+	return os.Remove(k.Path)
 }
 
-// sweep removes what interrupted writers left.
-func (f Folder) sweep(now time.Time) {
+// Sweep implements Place.
+func (f Folder) Sweep(_ context.Context, now time.Time) error {
 	left, err := filepath.Glob(filepath.Join(f.Dir, "*"+suffix+partial))
 	if err != nil {
-		return
+		return err
 	}
 	for _, path := range left {
 		if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) > stalePartial {
 			_ = os.Remove(path) // the next sweep tries again
 		}
 	}
+	return nil
 }

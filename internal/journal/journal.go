@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -15,16 +14,17 @@ import (
 	"github.com/mandate-health/mandate/internal/ids"
 )
 
-// suffix ends the name of every segment.
-const suffix = ".mandate-revocations"
+// rollAfter is for how long a segment is written before the next begins, so that
+// old ones can go.
+const rollAfter = 24 * time.Hour
 
 // maxWaiting is how many callers share one write to the disk at most.
 const maxWaiting = 256
 
 // Config says where a journal is and who signs it.
 type Config struct {
-	// Dir must be there already and lie outside of what is backed up.
-	Dir   string
+	// Place must lie outside of what is backed up.
+	Place Place
 	Key   ed25519.PrivateKey
 	Clock clock.Clock
 	IDs   ids.Source
@@ -33,7 +33,7 @@ type Config struct {
 	Lazy bool
 }
 
-// Journal appends to a folder of segments. It is safe for concurrent use.
+// Journal appends to segments of its own. It is safe for concurrent use.
 type Journal struct {
 	cfg   Config
 	queue chan *request
@@ -43,11 +43,12 @@ type Journal struct {
 	// closing is the outcome of the last line.
 	closing error
 
-	// file and the rest are the segment under way; only run uses them, but
-	// for head, which mu guards.
-	file *os.File
-	mu   sync.Mutex
-	head Head
+	// segment and the rest are the one under way; only run uses them, but for
+	// what mu guards.
+	segment Segment
+	began   time.Time
+	mu      sync.Mutex
+	head    Head
 	// trouble is the outcome of the last write.
 	trouble error
 }
@@ -70,16 +71,6 @@ func Open(c Config) (*Journal, error) {
 	}
 	go j.run()
 	return j, nil
-}
-
-// there asks for the folder, which is never made.
-func (c Config) there() error {
-	info, err := os.Stat(c.Dir)
-	if err != nil || !info.IsDir() {
-		return errs.Wrap(err, errs.Unavailable, "revocation-journal-unwritable", fmt.Sprintf(
-			"The folder %s of the revocation journal is not there. Make or mount it first: Mandate does not, so that a share that is not mounted is noticed.", c.Dir))
-	}
-	return nil
 }
 
 // Append adds entries and returns when they are durable, with how far the
@@ -187,40 +178,31 @@ func (j *Journal) run() {
 
 // begin opens a fresh segment that names the others.
 func (j *Journal) begin() error {
-	if err := j.cfg.there(); err != nil {
-		return err
-	}
-	others, err := Heads(j.cfg.Dir, verifier(j.cfg.Key))
+	ctx := context.Background() // what is durable does not depend on who waits for it
+	others, err := Heads(ctx, j.cfg.Place, verifier(j.cfg.Key))
 	if err != nil {
 		return err
 	}
 	name := j.cfg.Clock.Now().Format("20060102T150405.000Z") + "-" + j.cfg.IDs.ID()[:12]
-	file, err := os.OpenFile(filepath.Join(j.cfg.Dir, name+suffix), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	segment, err := j.cfg.Place.Segments.Begin(ctx, name)
 	if err != nil {
 		return j.unwritable(err)
 	}
-	j.file = file
+	j.segment, j.began = segment, j.cfg.Clock.Now()
 	j.mu.Lock()
 	j.head = Head{Segment: name}
 	j.mu.Unlock()
-	if err := j.append([]line{{Start: &start{Segment: name, Others: others}}}); err != nil {
-		// Nobody was told of a line of it: a full disk leaves no heap of them.
-		_ = os.Remove(file.Name())
-		return err
-	}
-	dir, err := os.Open(j.cfg.Dir)
-	if err != nil {
-		return j.unwritable(err)
-	}
-	defer dir.Close()
-	// Some network file systems refuse to sync a folder and need it not.
-	_ = dir.Sync()
-	return nil
+	return j.append([]line{{Start: &start{Segment: name, Others: others}}})
 }
 
 // write appends lines. A segment that took a part of a line is left behind.
 func (j *Journal) write(lines []line) (err error) {
-	if j.file == nil {
+	if j.segment != nil && j.cfg.Clock.Now().Sub(j.began) >= rollAfter {
+		// What failed to end is left behind as if its process had been killed.
+		err = j.finish()
+		j.segment = nil
+	}
+	if err == nil && j.segment == nil {
 		err = j.begin()
 	}
 	if err == nil {
@@ -243,13 +225,9 @@ func (j *Journal) append(lines []line) error {
 		h.Sum, h.At = after, l.At
 		out = append(out, text...)
 	}
-	_, err := j.file.Write(out)
-	if err == nil {
-		err = j.file.Sync()
-	}
-	if err != nil {
-		err = errors.Join(err, j.file.Close())
-		j.file = nil
+	if err := j.segment.Append(context.Background(), out); err != nil {
+		err = errors.Join(err, j.segment.Close())
+		j.segment = nil
 		return j.unwritable(err)
 	}
 	j.mu.Lock()
@@ -259,13 +237,13 @@ func (j *Journal) append(lines []line) error {
 }
 
 func (j *Journal) finish() error {
-	if j.file == nil {
+	if j.segment == nil {
 		return nil
 	}
 	if err := j.append([]line{{Mark: end}}); err != nil {
 		return err
 	}
-	if err := j.file.Close(); err != nil {
+	if err := j.segment.Close(); err != nil {
 		return j.unwritable(err)
 	}
 	return nil
@@ -273,7 +251,7 @@ func (j *Journal) finish() error {
 
 func (j *Journal) unwritable(cause error) error {
 	return errs.Wrap(cause, errs.Unavailable, "revocation-journal-unwritable", fmt.Sprintf(
-		"The revocation journal in %s cannot be written: check space, permissions and the mount. What was revoked is in force, and goes there as soon as it can.", j.cfg.Dir))
+		"The revocation journal in %s cannot be written: check space, permissions and the mount or network. What was revoked is in force, and goes there as soon as it can.", j.cfg.Place.Name))
 }
 
 func verifier(key ed25519.PrivateKey) ed25519.PublicKey {

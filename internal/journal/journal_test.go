@@ -33,7 +33,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) open(t *testing.T) *journal.Journal {
 	t.Helper()
 	w.clock.Advance(time.Second)
-	j, err := journal.Open(journal.Config{Dir: w.dir, Key: w.key, Clock: w.clock, IDs: ids.Source{}})
+	j, err := journal.Open(journal.Config{Place: journal.Folder(w.dir), Key: w.key, Clock: w.clock, IDs: ids.Source{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,14 +91,14 @@ func TestRoundTrip(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := journal.Read(w.dir, w.public, heads, time.Time{})
+	c, err := journal.Read(t.Context(), journal.Folder(w.dir), w.public, heads, time.Time{})
 	if err != nil || len(c.Entries) != 100 || len(c.Open) != 1 || c.Open[0] != heads[1].Segment {
 		t.Fatal(len(c.Entries), c.Open, err)
 	}
 	if _, err := a.Append(t.Context(), []journal.Entry{entry("late")}); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("a closed journal took an entry: %v", err)
 	}
-	if _, err := journal.Open(journal.Config{Dir: filepath.Join(w.dir, "x"), Key: w.key, Clock: w.clock}); !errs.Is(err, errs.Unavailable) {
+	if _, err := journal.Open(journal.Config{Place: journal.Folder(filepath.Join(w.dir, "x")), Key: w.key, Clock: w.clock}); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 }
@@ -107,7 +107,7 @@ func TestRoundTrip(t *testing.T) {
 // leaves no heap of empty segments but says why, until it can write again.
 func TestLazyAndTroubled(t *testing.T) {
 	w := newWorld(t)
-	j, err := journal.Open(journal.Config{Dir: filepath.Join(w.dir, "away"), Key: w.key, Clock: w.clock, Lazy: true})
+	j, err := journal.Open(journal.Config{Place: journal.Folder(filepath.Join(w.dir, "away")), Key: w.key, Clock: w.clock, Lazy: true})
 	if err != nil || j.Trouble() != nil {
 		t.Fatal(err, j.Trouble())
 	}
@@ -148,7 +148,7 @@ func TestTampering(t *testing.T) {
 			// Killed: it has no last line.
 			h := add(t, w.open(t), "1", "2", "3")
 			w.edit(t, h, test.change)
-			_, err := journal.Read(w.dir, w.public, []journal.Head{h}, time.Time{})
+			_, err := journal.Read(t.Context(), journal.Folder(w.dir), w.public, []journal.Head{h}, time.Time{})
 			if test.code == "" && err != nil || test.code != "" && (err == nil || errs.As(err).Code != test.code) {
 				t.Errorf("got %v", err)
 			}
@@ -166,24 +166,24 @@ func TestLaterSegmentsAreWitnesses(t *testing.T) {
 	second := w.open(t)
 	add(t, second, "3")
 	w.edit(t, h, func(l []string) []string { return l[:2] })
-	if _, err := journal.Read(w.dir, w.public, nil, time.Time{}); errs.As(err).Code != "revocation-journal-cut" {
+	if _, err := journal.Read(t.Context(), journal.Folder(w.dir), w.public, nil, time.Time{}); errs.As(err).Code != "revocation-journal-cut" {
 		t.Errorf("a cut segment: %v", err)
 	}
 	if err := os.Remove(w.path(h)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := journal.Read(w.dir, w.public, nil, time.Time{}); errs.As(err).Code != "revocation-journal-cut" {
+	if _, err := journal.Read(t.Context(), journal.Folder(w.dir), w.public, nil, time.Time{}); errs.As(err).Code != "revocation-journal-cut" {
 		t.Errorf("a lost segment: %v", err)
 	}
-	if c, err := journal.Read(w.dir, w.public, nil, w.clock.Now().Add(time.Minute)); err != nil || len(c.Entries) != 1 {
+	if c, err := journal.Read(t.Context(), journal.Folder(w.dir), w.public, nil, w.clock.Now().Add(time.Minute)); err != nil || len(c.Entries) != 1 {
 		t.Errorf("an old segment that was cleared away: %v", err)
 	}
 	_, other, _ := ed25519.GenerateKey(nil)
 	public, _ := other.Public().(ed25519.PublicKey)
-	if _, err := journal.Read(w.dir, public, nil, time.Time{}); errs.As(err).Code != "revocation-journal-damaged" {
+	if _, err := journal.Read(t.Context(), journal.Folder(w.dir), public, nil, time.Time{}); errs.As(err).Code != "revocation-journal-damaged" {
 		t.Errorf("another key: %v", err)
 	}
-	if _, err := journal.Open(journal.Config{Dir: w.dir, Key: other, Clock: w.clock}); !errs.Is(err, errs.Invalid) {
+	if _, err := journal.Open(journal.Config{Place: journal.Folder(w.dir), Key: other, Clock: w.clock}); !errs.Is(err, errs.Invalid) {
 		t.Errorf("a journal went on under another key: %v", err)
 	}
 }

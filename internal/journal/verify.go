@@ -2,15 +2,13 @@ package journal
 
 import (
 	"bufio"
-	"bytes"
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
@@ -43,85 +41,68 @@ type Content struct {
 	sums    map[string][]string
 }
 
-// names gives the segments of a folder, oldest first. Errors: errs.Unavailable.
-func names(dir string) ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
-	if err == nil {
-		_, err = os.Stat(dir)
+// unreadable puts what a place could not do into a sentence, unless it has one.
+func unreadable(p Place, err error) error {
+	if errs.As(err).Kind != errs.Internal {
+		return err
 	}
-	if err != nil {
-		return nil, unreadable(dir, err)
-	}
-	for i, f := range files {
-		files[i] = strings.TrimSuffix(filepath.Base(f), suffix)
-	}
-	slices.Sort(files)
-	return files, nil
+	return errs.Wrap(err, errs.Unavailable, "revocation-journal-unreadable", fmt.Sprintf("The revocation journal in %s cannot be read.", p.Name))
 }
 
-func unreadable(dir string, err error) error {
-	return errs.Wrap(err, errs.Unavailable, "revocation-journal-unreadable", fmt.Sprintf("The revocation journal in %s cannot be read.", dir))
-}
+// maxAsked bounds how many segments are looked at a time.
+const maxAsked = 8
 
 // Heads gives the ends of the segments by their last whole lines, which is
 // cheap. Errors: errs.Invalid (revocation-journal-damaged); errs.Unavailable.
-func Heads(dir string, key ed25519.PublicKey) ([]Head, error) {
-	all, err := names(dir)
+func Heads(ctx context.Context, p Place, key ed25519.PublicKey) ([]Head, error) {
+	all, err := p.Segments.Names(ctx)
 	if err != nil {
-		return nil, err
+		return nil, unreadable(p, err)
 	}
-	heads := make([]Head, 0, len(all))
-	for _, name := range all {
-		text, err := lastLine(filepath.Join(dir, name+suffix))
+	heads, faults := make([]Head, len(all)), make([]error, len(all))
+	var wg sync.WaitGroup
+	room := make(chan struct{}, maxAsked)
+	for i, name := range all {
+		room <- struct{}{}
+		wg.Go(func() {
+			heads[i], faults[i] = headOf(ctx, p, name, key)
+			<-room
+		})
+	}
+	wg.Wait()
+	for _, err := range faults {
 		if err != nil {
-			return nil, unreadable(dir, err)
+			return nil, err
 		}
-		h := Head{Segment: name}
-		if text != "" {
-			l, after, ok := read(key, text)
-			if !ok {
-				return nil, errs.New(errs.Invalid, "revocation-journal-damaged", fmt.Sprintf(
-					"The last line of segment %s of the revocation journal in %s is not what was written there, or was written under another key.", name, dir))
-			}
-			h.Line, h.Sum, h.At = l.N, after, l.At
-		}
-		heads = append(heads, h)
 	}
 	return heads, nil
 }
 
-// lastLine gives the last line of a file that has an end of line, "" for none.
-func lastLine(path string) (string, error) {
-	f, err := os.Open(path)
+func headOf(ctx context.Context, p Place, name string, key ed25519.PublicKey) (Head, error) {
+	h := Head{Segment: name}
+	text, err := p.Segments.Last(ctx, name)
 	if err != nil {
-		return "", err
+		return h, unreadable(p, err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", err
+	if text == "" {
+		return h, nil
 	}
-	for size := int64(8 << 10); ; size *= 16 {
-		from := max(0, info.Size()-size)
-		tail := make([]byte, info.Size()-from)
-		if _, err := f.ReadAt(tail, from); err != nil && !errors.Is(err, io.EOF) {
-			return "", err
-		}
-		text := string(tail[:bytes.LastIndexByte(tail, '\n')+1])
-		text = strings.TrimSuffix(text, "\n")
-		if at := strings.LastIndexByte(text, '\n'); at >= 0 || from == 0 {
-			return text[at+1:], nil
-		}
+	l, after, ok := read(key, text)
+	if !ok {
+		return h, errs.New(errs.Invalid, "revocation-journal-damaged", fmt.Sprintf(
+			"The last line of segment %s of the revocation journal in %s is not what was written there, or was written under another key.", name, p.Name))
 	}
+	h.Line, h.Sum, h.At = l.N, after, l.At
+	return h, nil
 }
 
 // Read checks a whole journal and gives what it holds. known are heads that
 // another place remembers, such as the backup: the journal must reach them. A
-// segment that had come to its end before since need not be there any more.
+// lines from before since need not be there any more.
 // Errors: errs.Invalid (revocation-journal-damaged) naming file and line,
 // (revocation-journal-cut) naming what is missing; errs.Unavailable.
-func Read(dir string, key ed25519.PublicKey, known []Head, since time.Time) (Content, error) {
-	c, err := readAll(dir, key)
+func Read(ctx context.Context, p Place, key ed25519.PublicKey, known []Head, since time.Time) (Content, error) {
+	c, err := readAll(ctx, p, key)
 	if err != nil {
 		return c, err
 	}
@@ -140,14 +121,14 @@ func Read(dir string, key ed25519.PublicKey, known []Head, since time.Time) (Con
 	return c, nil
 }
 
-func readAll(dir string, key ed25519.PublicKey) (Content, error) {
+func readAll(ctx context.Context, p Place, key ed25519.PublicKey) (Content, error) {
 	c := Content{sums: map[string][]string{}}
-	all, err := names(dir)
+	all, err := p.Segments.Names(ctx)
 	if err != nil {
-		return c, err
+		return c, unreadable(p, err)
 	}
 	for _, name := range all {
-		if err := c.segment(dir, name, key); err != nil {
+		if err := c.segment(ctx, p, name, key); err != nil {
 			return c, err
 		}
 	}
@@ -158,7 +139,8 @@ func readAll(dir string, key ed25519.PublicKey) (Content, error) {
 func (c *Content) reaches(h Head, witness string, since time.Time) error {
 	sums, found := c.sums[h.Segment]
 	switch {
-	case !found && h.At.Before(since):
+	case int64(len(sums)) < h.Line && h.At.Before(since):
+		// Cleared away, or half so.
 		return nil
 	case !found:
 		return errs.New(errs.Invalid, "revocation-journal-cut", fmt.Sprintf(
@@ -173,11 +155,11 @@ func (c *Content) reaches(h Head, witness string, since time.Time) error {
 	return nil
 }
 
-// segment reads one file.
-func (c *Content) segment(dir, name string, key ed25519.PublicKey) error {
-	f, err := os.Open(filepath.Join(dir, name+suffix))
+// segment reads one.
+func (c *Content) segment(ctx context.Context, p Place, name string, key ed25519.PublicKey) error {
+	f, err := p.Segments.Read(ctx, name)
 	if err != nil {
-		return unreadable(dir, err)
+		return unreadable(p, err)
 	}
 	defer f.Close()
 	in := bufio.NewReaderSize(io.LimitReader(f, 1<<40), 64<<10)
@@ -189,7 +171,7 @@ func (c *Content) segment(dir, name string, key ed25519.PublicKey) error {
 			break
 		}
 		if err != nil || len(text) > maxLine {
-			return unreadable(dir, err)
+			return unreadable(p, err)
 		}
 		l, after, ok := read(key, strings.TrimSuffix(text, "\n"))
 		if !ok || ended || l.Before != head.Sum || l.N != head.Line+1 || (l.Start != nil) != (l.N == 1) || l.Start != nil && l.Start.Segment != name {
