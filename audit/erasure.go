@@ -42,7 +42,12 @@ func ClassOf(k Kind) Class {
 const (
 	detailClass  = "class"
 	detailBefore = "before"
+	// detailKeys lists the verifier keys of the log of an erased tenant.
+	detailKeys = "verifier_keys"
 )
+
+// reasonTenantErased is the reason of the event by which a log ends.
+const reasonTenantErased = "tenant-keys-destroyed"
 
 // Erasure gives the event that records that bodies of a class, older than
 // before, were erased. It is written before they are.
@@ -68,7 +73,10 @@ type erasure struct {
 	class   Class
 	before  time.Time
 	patient string
-	used    bool
+	// all covers every event of the tenant; keys are those of its log.
+	all  bool
+	keys []string
+	used bool
 }
 
 func readErasures(events []Event) []erasure {
@@ -80,6 +88,9 @@ func readErasures(events []Event) []erasure {
 		r := erasure{id: e.ID, at: e.Time, class: Class(e.Detail[detailClass]), before: e.Time}
 		if e.Resource.Type == "Patient" {
 			r.patient = e.Resource.ID
+		}
+		if r.all = e.Reason == reasonTenantErased && e.Detail[detailKeys] != ""; r.all {
+			r.keys = strings.Fields(e.Detail[detailKeys])
 		}
 		if text := e.Detail[detailBefore]; text != "" {
 			before, err := time.Parse(time.RFC3339Nano, text)
@@ -94,13 +105,20 @@ func readErasures(events []Event) []erasure {
 }
 
 // covers reports whether the record says that the body of e was erased: by
-// class and age, or all of a patient.
+// class and age, all of a patient, or all of the tenant.
 func (r *erasure) covers(e Event) bool {
 	if e.Time.After(r.before) {
 		return false
+	}
+	if r.all {
+		return true
 	}
 	if r.patient != "" {
 		return e.Patient == r.patient
 	}
 	return r.class == ClassOf(e.Kind) && r.class != ClassAudit
 }
+
+// Recording reports whether verification relies on what the event says: it
+// records an erasure or announces keys of the log.
+func Recording(e Event) bool { return e.Kind == AuditErased || announces(e) }

@@ -49,40 +49,44 @@ func errUnsealed() error {
 // with code audit-event-not-found or audit-event-unsealed; errs.Conflict with
 // code audit-proof-fails when the log was tampered with; errs.Unavailable.
 func Prove(ctx context.Context, store LedgerReader, keys *LogKeys, id string) (*Inclusion, error) {
-	stored, err := store.StoredAudits(ctx, keys.tenant, []string{id})
+	head, err := store.LedgerHead(ctx, keys.tenant)
+	if err != nil {
+		return nil, err
+	}
+	return prove(ctx, store, keys, proving{id, Checkpoint{Size: head.Size, Signed: head.Checkpoint}, keys.VerifierKey})
+}
+
+func prove(ctx context.Context, store LedgerReader, keys *LogKeys, what proving) (*Inclusion, error) {
+	stored, err := store.StoredAudits(ctx, keys.tenant, []string{what.id})
 	if err != nil {
 		return nil, err
 	}
 	if len(stored) == 0 {
 		return nil, errs.New(errs.NotFound, "audit-event-not-found", "There is no such audit event.")
 	}
-	head, err := store.LedgerHead(ctx, keys.tenant)
-	if err != nil {
-		return nil, err
-	}
 	leaf, err := findLeaf(ctx, store, keys.tenant, stored[0].Event)
 	if err != nil {
 		return nil, err
 	}
-	if leaf.Seq >= head.Size {
+	if leaf.Seq >= what.against.Size {
 		return nil, errUnsealed()
 	}
 	it, err := itemOf(keys, leaf, stored[0])
 	if err != nil {
 		return nil, err
 	}
-	proof, err := tlog.ProveRecord(head.Size, leaf.Seq, treeReader{ctx, store, keys.tenant})
+	proof, err := tlog.ProveRecord(what.against.Size, leaf.Seq, treeReader{ctx, store, keys.tenant})
 	if err != nil {
 		return nil, err
 	}
 	p := &Inclusion{
-		Tenant: keys.tenant, ID: id, Seq: leaf.Seq, Leaf: leaf.Hash, Salt: it.Salt, Header: it.Header, Body: it.Body,
-		Proof: proof, Checkpoint: string(head.Checkpoint),
+		Tenant: keys.tenant, ID: what.id, Seq: leaf.Seq, Leaf: leaf.Hash, Salt: it.Salt, Header: it.Header, Body: it.Body,
+		Proof: proof, Checkpoint: string(what.against.Signed),
 	}
 	if it.Body == nil {
 		p.Commitment = &it.Commitment
 	}
-	return p, p.Check(keys.VerifierKey)
+	return p, p.Check(what.verifierKey)
 }
 
 // findLeaf looks for the leaf of an event among those of its time.
@@ -166,4 +170,40 @@ func (c *Consistency) Check() error {
 		return errs.Wrap(err, errs.Conflict, "audit-proof-fails", "The proof does not lead from the old tree to the new one.")
 	}
 	return nil
+}
+
+// ProveHandovers gives, for each later generation of the log's keys that signs,
+// the proof of the event that announced it against the checkpoint right behind
+// it, which both keys signed: whoever trusts the older key comes to trust the
+// newer one by it alone. Errors: those of Prove.
+func ProveHandovers(ctx context.Context, store LedgerReader, keys *LogKeys) ([]*Inclusion, error) {
+	kept, err := store.LedgerCheckpoints(ctx, keys.tenant)
+	if err != nil {
+		return nil, err
+	}
+	var out []*Inclusion
+	for _, g := range keys.all[1:] {
+		if !g.signing() {
+			continue
+		}
+		for _, signed := range kept {
+			c, err := ReadCheckpoint(signed, g.VerifierKey)
+			if err != nil || c.Size != g.Signs {
+				continue
+			}
+			p, err := prove(ctx, store, keys, proving{g.Event, c, g.VerifierKey})
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// proving is what is proven: an event against a checkpoint of a key.
+type proving struct {
+	id          string
+	against     Checkpoint
+	verifierKey string
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 )
 
@@ -19,6 +20,8 @@ const (
 	// settled is how long after its end a minute is counted: longer than any
 	// transaction may take.
 	settled = 15 * time.Second
+	// unswept is more than what a sweep leaves out at the end.
+	unswept = settled + 2*time.Minute
 	// ahead is how far in front of the clock a pass looks.
 	ahead = 5 * time.Second
 	// sealChunk is how many events one transaction seals.
@@ -138,6 +141,15 @@ func (s *Sealer) Finish(ctx context.Context) error {
 	return err
 }
 
+// SealAll seals all that one tenant's log holds, at once, whoever's turn it is:
+// before the keys are destroyed that it takes. Errors: errs.Unavailable,
+// errs.Gone when they were.
+func SealAll(ctx context.Context, d SealerDeps, tenant string) error {
+	t := &sealing{Sealer: NewSealer(d), tenant: tenant, status: SealStatus{Tenant: tenant}}
+	_, err := t.pass(ctx)
+	return err
+}
+
 // Rest says that it is another node's turn.
 func (s *Sealer) Rest() {
 	s.mu.Lock()
@@ -150,6 +162,12 @@ func (s *Sealer) publish(t SealStatus) {
 	defer s.mu.Unlock()
 	t.Unreadable = slices.Clone(t.Unreadable)
 	s.status[t.Tenant] = t
+}
+
+func (s *Sealer) forget(tenant string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.status, tenant)
 }
 
 // Pass seals what was written lately, for all tenants, and gives how many
@@ -185,6 +203,11 @@ func (s *Sealer) each(ctx context.Context, do func(*sealing, context.Context) (i
 			s.tenants[name] = t
 		}
 		n, err := do(t, ctx)
+		if errs.Is(err, errs.Gone) {
+			// The tenant was erased with the keys of its log, which has ended.
+			s.forget(name)
+			continue
+		}
 		s.publish(t.status)
 		sum += n
 		if err != nil {
@@ -198,10 +221,8 @@ func (s *Sealer) each(ctx context.Context, do func(*sealing, context.Context) (i
 
 // load reads the tree's head unless this node knows it to be current.
 func (t *sealing) load(ctx context.Context) (fresh bool, err error) {
-	if t.keys == nil {
-		if t.keys, err = OpenLogKeys(ctx, t.d.Secrets, t.d.IDs, t.tenant); err != nil {
-			return false, err
-		}
+	if err := t.openKeys(ctx); err != nil {
+		return false, err
 	}
 	head, err := t.d.Ledger.LedgerHead(ctx, t.tenant)
 	if err != nil {
@@ -216,6 +237,24 @@ func (t *sealing) load(ctx context.Context) (fresh bool, err error) {
 	}
 	t.recent, err = t.sealedSince(ctx, t.d.Clock.Now().Add(-overlap-settled))
 	return true, err
+}
+
+// openKeys reads the keys of the log, anew when they were rotated.
+func (t *sealing) openKeys(ctx context.Context) error {
+	if t.keys != nil {
+		now, err := t.d.Secrets.LogKeys(ctx, t.tenant)
+		if err != nil || slices.Equal(now, t.keys.Generations()) {
+			return err
+		}
+	}
+	keys, err := OpenLogKeys(ctx, t.d.Secrets, t.d.IDs, t.tenant)
+	if err == nil && keys.Erased() {
+		err = errErasedKeys()
+	}
+	if err == nil {
+		t.keys = keys
+	}
+	return err
 }
 
 // endOfTime is later than any event.
@@ -256,14 +295,20 @@ func (t *sealing) pass(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	sum := 0
+	sum, back := 0, overlap
 	if jumped || fresh && t.status.Swept.IsZero() {
 		if sum, err = t.sweep(ctx, time.Time{}); err != nil || t.right == nil {
 			return sum, err
 		}
+		// The sweep ends before the last minutes, in which other programs may
+		// have written while nobody sealed.
+		back = unswept
+		if t.recent, err = t.sealedSince(ctx, now.Add(-unswept)); err != nil {
+			return sum, err
+		}
 	}
-	maps.DeleteFunc(t.recent, func(_ string, at time.Time) bool { return at.Before(now.Add(-overlap - settled)) })
-	n, err := t.sealSpan(ctx, now.Add(-overlap), now.Add(ahead), t.recent)
+	defer maps.DeleteFunc(t.recent, func(_ string, at time.Time) bool { return at.Before(now.Add(-overlap - settled)) })
+	n, err := t.sealSpan(ctx, now.Add(-back), now.Add(ahead), t.recent)
 	if err == nil {
 		t.status.Passed = now
 	}
@@ -284,11 +329,12 @@ func (t *sealing) sealSpan(ctx context.Context, from, until time.Time, known map
 				fresh = append(fresh, s)
 			}
 		}
-		for chunk := range slices.Chunk(fresh, sealChunk) {
-			done, err := t.seal(ctx, chunk)
+		for len(fresh) > 0 && t.right != nil {
+			done, rest, err := t.seal(ctx, fresh)
 			if err != nil {
 				return sum, err
 			}
+			fresh = rest
 			for _, s := range done {
 				known[s.ID], t.recent[s.ID] = s.Time, s.Time
 				t.noteLate(s.Time)
@@ -301,52 +347,6 @@ func (t *sealing) sealSpan(ctx context.Context, from, until time.Time, known map
 		after = page[len(page)-1]
 	}
 	return sum, nil
-}
-
-// seal appends events to the tree in one transaction and gives those that were
-// sealed: none when another node grew the tree meanwhile.
-func (t *sealing) seal(ctx context.Context, stamps []Stamp) ([]Stamp, error) {
-	right := t.right.clone()
-	now := t.d.Clock.Now()
-	ext := Extension{Tenant: t.tenant, From: right.size, Sealed: now, Minutes: map[int64]int64{}}
-	var done []Stamp
-	for chunk := range slices.Chunk(stamps, readChunk) {
-		stored, err := t.read(ctx, chunk)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range chunk {
-			e, found := stored[s.ID]
-			if !found || !t.sealable(e) {
-				continue
-			}
-			hash, err := t.leaf(e, right.size)
-			if err != nil {
-				return nil, err
-			}
-			ext.put(Leaf{Seq: right.size, ID: s.ID, Hash: hash}, s.Time)
-			ext.Nodes = append(ext.Nodes, right.add(hash)...)
-			done = append(done, s)
-		}
-	}
-	if len(done) == 0 {
-		return nil, nil
-	}
-	var err error
-	ext.To, ext.Keep = right.size, now.Sub(t.kept) >= keepEvery || now.Before(t.kept)
-	if ext.Checkpoint, err = t.keys.sign(right.size, right.root(), now); err != nil {
-		return nil, err
-	}
-	won, err := t.d.Ledger.ExtendLedger(ctx, ext)
-	if err != nil || !won {
-		t.right = nil
-		return nil, err
-	}
-	if ext.Keep {
-		t.kept = now
-	}
-	t.right, t.status.Size, t.status.Sealed = right, right.size, now
-	return done, nil
 }
 
 func (t *sealing) read(ctx context.Context, stamps []Stamp) (map[string]Stored, error) {
@@ -383,7 +383,7 @@ func (t *sealing) sealable(s Stored) bool {
 }
 
 func (t *sealing) leaf(s Stored, seq int64) (Hash, error) {
-	salt := t.keys.Salt(s.Event.ID)
+	salt := t.keys.Salt(s.Event.Time, s.Event.ID)
 	header, err := s.Event.header()
 	if err != nil {
 		return Hash{}, err
@@ -397,20 +397,4 @@ func (t *sealing) leaf(s Stored, seq int64) (Hash, error) {
 		body = bodyCommitment(salt, text)
 	}
 	return leafHash(seq, headerCommitment(salt, header), body), nil
-}
-
-// put adds a leaf to the last batch, or to a new one at a multiple of 256.
-func (e *Extension) put(l Leaf, at time.Time) {
-	if len(e.Batches) == 0 || l.Seq%blockSize == 0 {
-		e.Batches = append(e.Batches, Batch{From: at, To: at})
-	}
-	b := &e.Batches[len(e.Batches)-1]
-	b.Leaves = append(b.Leaves, l)
-	if at.Before(b.From) {
-		b.From = at
-	}
-	if at.After(b.To) {
-		b.To = at
-	}
-	e.Minutes[Minute(at)]++
 }

@@ -70,17 +70,21 @@ func (s *LedgerSource) Checkpoints(ctx context.Context) ([][]byte, error) {
 	return append(kept, head.Checkpoint), nil
 }
 
-// Erasures implements Source.
-func (s *LedgerSource) Erasures(ctx context.Context) ([]Event, error) {
+// Records implements Source.
+func (s *LedgerSource) Records(ctx context.Context) ([]Event, error) {
 	var out []Event
-	f := Filter{Tenant: s.tenant, Kinds: []Kind{AuditErased}, Limit: 1000}
+	f := Filter{Tenant: s.tenant, Kinds: []Kind{AuditErased, KeyChanged}, Limit: 1000}
 	for {
 		page, err := s.store.Audits(ctx, f)
-		out = append(out, page...)
+		for _, e := range page {
+			if Recording(e) {
+				out = append(out, s.keys.ended(e))
+			}
+		}
 		if err != nil || len(page) < f.Limit {
 			return out, err
 		}
-		f.Before = page[len(page)-1].Time
+		f.Before, f.BeforeID = page[len(page)-1].Time, page[len(page)-1].ID
 	}
 }
 
@@ -115,7 +119,7 @@ func (s *LedgerSource) batch(ctx context.Context, b Batch, each func(Item) error
 		return err
 	}
 	for _, l := range b.Leaves {
-		it := Item{Leaf: l, Salt: s.keys.Salt(l.ID)}
+		it := Item{Leaf: l}
 		if e, found := stored[l.ID]; found {
 			s.present[Minute(e.Event.Time)]++
 			if it, err = itemOf(s.keys, l, e); err != nil {
@@ -131,7 +135,8 @@ func (s *LedgerSource) batch(ctx context.Context, b Batch, each func(Item) error
 
 // itemOf joins a leaf with its event.
 func itemOf(keys *LogKeys, l Leaf, e Stored) (it Item, err error) {
-	it = Item{Leaf: l, Salt: keys.Salt(l.ID), State: e.State, Commitment: e.Body}
+	e = keys.overlay(e)
+	it = Item{Leaf: l, Salt: keys.Salt(e.Event.Time, l.ID), State: e.State, Commitment: e.Body}
 	if it.Header, err = e.Event.header(); err != nil {
 		return it, err
 	}

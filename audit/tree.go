@@ -55,6 +55,8 @@ type Extension struct {
 	From, To   int64
 	Sealed     time.Time
 	Checkpoint []byte
+	// Generation of the log's keys signs from size To on; 0 when none begins.
+	Generation int
 	// Keep files the checkpoint among those that are listed.
 	Keep    bool
 	Batches []Batch

@@ -127,7 +127,7 @@ func TestCheckpoints(t *testing.T) {
 	}
 	k := key("default")
 	root := tlog.RecordHash([]byte("x"))
-	signed, err := k.sign(12, root, time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
+	signed, err := k.sign(12, root, time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestCheckpoints(t *testing.T) {
 			rt.Fatalf("byte %d: %+v", i, got)
 		}
 	})
-	if string(k.Salt("a")) == string(k.Salt("b")) {
+	if string(k.Salt(time.Time{}, "a")) == string(k.Salt(time.Time{}, "b")) {
 		t.Error("salts repeat")
 	}
 }
@@ -163,13 +163,13 @@ func TestATouchedProofFails(t *testing.T) {
 	e := Event{ID: "e1", Tenant: "default", Time: time.Unix(5, 0), Kind: LoggedOut}
 	header, _ := e.header()
 	body, _ := e.body()
-	salt := k.Salt(e.ID)
+	salt := k.Salt(e.Time, e.ID)
 	leaf := leafHash(0, headerCommitment(salt, header), bodyCommitment(salt, body))
 	f := frontier{}
 	f.add(leaf)
 	sibling := tlog.RecordHash(nil)
 	f.add(sibling)
-	signed, err := k.sign(2, f.root(), time.Unix(9, 0))
+	signed, err := k.sign(2, f.root(), time.Unix(9, 0), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,13 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/mandate-health/mandate/internal/errs"
 )
 
 // Item is one leaf of a Source with the event that stands there.
@@ -31,9 +37,9 @@ type Source interface {
 	Items(ctx context.Context, each func(Item) error) error
 	// Checkpoints gives the signed checkpoints that the source holds.
 	Checkpoints(ctx context.Context) ([][]byte, error)
-	// Erasures gives the events that record erasures, to be believed only
-	// where Items shows them intact.
-	Erasures(ctx context.Context) ([]Event, error)
+	// Records gives the events that record erasures and that announce keys, to
+	// be believed only where Items shows them intact.
+	Records(ctx context.Context) ([]Event, error)
 	// Strays calls each for every event that has no leaf among those that
 	// Items gave.
 	Strays(ctx context.Context, each func(Stored) error) error
@@ -41,7 +47,8 @@ type Source interface {
 
 // VerifyOptions say what to verify against.
 type VerifyOptions struct {
-	// VerifierKey is the public key that signs the log's checkpoints.
+	// VerifierKey is a public key that signs the log's checkpoints or signed
+	// them: its successors and predecessors are found in the log.
 	VerifierKey string
 	// Witnessed are signed checkpoints that were kept elsewhere. Only they
 	// show that a tail was cut off or that the whole tree was built anew.
@@ -56,20 +63,34 @@ type VerifyOptions struct {
 // Verify reads a whole log and reports every event that was changed, removed,
 // added, reordered or duplicated since it was sealed, every checkpoint that the
 // tree does not agree with, and which events lost their body lawfully. Errors:
-// those of the source; faults of the log are no errors.
+// errs.Invalid with code audit-verifier-key; those of the source; faults of the
+// log are no errors.
 func Verify(ctx context.Context, src Source, o VerifyOptions) (*Report, error) {
 	if o.Grace == 0 {
 		o.Grace = 2 * time.Minute
 	}
-	v := &verification{o: o, report: &Report{Tenant: src.Tenant()}, intact: map[string]bool{}, anchors: map[int64][]anchor{}}
-	if err := v.readCheckpoints(ctx, src); err != nil {
-		return nil, err
+	key, err := note.NewVerifier(strings.TrimSpace(o.VerifierKey))
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Invalid, "audit-verifier-key", "The verifier key of the audit log cannot be read.")
 	}
-	erasures, err := src.Erasures(ctx)
+	records, err := src.Records(ctx)
 	if err != nil {
 		return nil, err
 	}
-	v.erasures = readErasures(erasures)
+	v := &verification{
+		o: o, report: &Report{Tenant: src.Tenant()}, intact: map[string]bool{}, anchors: map[int64][]*anchor{},
+		erasures: readErasures(records), chain: newChain(key, records),
+	}
+	for _, e := range v.erasures {
+		for _, text := range e.keys {
+			if other, err := note.NewVerifier(text); err == nil {
+				v.chain.learn(other)
+			}
+		}
+	}
+	if err := v.readCheckpoints(ctx, src); err != nil {
+		return nil, err
+	}
 	if err := src.Items(ctx, v.item); err != nil {
 		return nil, err
 	}
@@ -80,17 +101,12 @@ func Verify(ctx context.Context, src Source, o VerifyOptions) (*Report, error) {
 	return v.report, nil
 }
 
-// anchor is a checkpoint that the tree must agree with at its size.
-type anchor struct {
-	Checkpoint
-	witnessed bool
-}
-
 type verification struct {
 	o        VerifyOptions
 	report   *Report
-	anchors  map[int64][]anchor
+	anchors  map[int64][]*anchor
 	erasures []erasure
+	chain    *chain
 	// intact are the erasure records that were found as they were sealed.
 	intact map[string]bool
 	// leaves is the tree of the leaves as kept, events the tree of the leaves
@@ -103,6 +119,8 @@ type verification struct {
 	// once one of the source did not.
 	agreed  int64
 	differs bool
+	// met are the checkpoints that the tree agrees with.
+	met []*anchor
 	// sealed is the time of the newest checkpoint.
 	sealed time.Time
 }
@@ -121,10 +139,11 @@ func (v *verification) readCheckpoints(ctx context.Context, src Source) error {
 	if err != nil {
 		return err
 	}
+	known := v.chain.verifiers()
 	read := func(all [][]byte, witnessed bool) {
 		for _, signed := range all {
-			c, err := ReadCheckpoint(signed, v.o.VerifierKey)
-			if err != nil || c.Origin != Origin(src.Tenant()) {
+			c, by, err := openCheckpoint(signed, Origin(src.Tenant()), known)
+			if err != nil {
 				what := "a kept checkpoint"
 				if witnessed {
 					what = "the given checkpoint"
@@ -132,7 +151,7 @@ func (v *verification) readCheckpoints(ctx context.Context, src Source) error {
 				v.report.add(Finding{Fault: BadCheckpoint, Seq: -1, Detail: what + " is not signed by this log's key, or is another log's"})
 				continue
 			}
-			v.anchors[c.Size] = append(v.anchors[c.Size], anchor{c, witnessed})
+			v.anchors[c.Size] = append(v.anchors[c.Size], &anchor{Checkpoint: c, witnessed: witnessed, by: by})
 			if c.Time.After(v.sealed) {
 				v.sealed = c.Time
 			}
@@ -203,6 +222,11 @@ func (v *verification) judge(it Item) Hash {
 	}
 	header := headerCommitment(it.Salt, it.Header)
 	switch {
+	case it.Salt == nil:
+		// The keys of the whole log are gone: no leaf can be computed.
+		v.report.Unchecked++
+		v.judgeErased(it)
+		return it.Hash
 	case it.State == Unreadable:
 		v.report.add(Finding{Fault: Changed, Seq: it.Seq, ID: it.ID, Detail: "the body does not open"})
 		return it.Hash
@@ -228,8 +252,12 @@ func (v *verification) compare(it Item, header, body Hash, erased bool) {
 		v.judgeErased(it)
 	default:
 		v.report.Intact++
-		if e, err := ReadCanonical(it.Header, nil); err == nil && e.Kind == AuditErased {
+		switch e, err := ReadCanonical(it.Header, nil); {
+		case err != nil:
+		case e.Kind == AuditErased:
 			v.intact[it.ID] = true
+		case announces(e):
+			v.chain.met(it.ID, it.Seq)
 		}
 	}
 }
@@ -257,8 +285,8 @@ func (v *verification) judgeErased(it Item) {
 func (v *verification) meet() {
 	for _, a := range v.anchors[v.leaves.size] {
 		if v.leaves.root() == a.Root {
-			v.report.Checkpoints++
-			v.agreed = a.Size
+			a.agreed, v.agreed = true, a.Size
+			v.met = append(v.met, a)
 			continue
 		}
 		if v.events.root() == a.Root {
@@ -290,6 +318,7 @@ func (v *verification) blameLeaves() {
 // finish settles what only the end shows.
 func (v *verification) finish() {
 	v.nameSuspects()
+	v.judgeKeys()
 	for seq := range v.early {
 		v.report.add(Finding{Fault: Missing, Seq: seq})
 	}
@@ -298,11 +327,7 @@ func (v *verification) finish() {
 			if size == 0 {
 				continue
 			}
-			where := "a checkpoint"
-			if a.witnessed {
-				where = "the checkpoint kept elsewhere"
-			}
-			v.report.add(Finding{Fault: Truncated, Seq: -1, Detail: fmt.Sprintf("%s of %s counts %d events, the tree %d", where, a.Time.Format(time.RFC3339), size, v.leaves.size)})
+			v.report.add(Finding{Fault: Truncated, Seq: -1, Detail: fmt.Sprintf("%s counts %d events, the tree %d", a, size, v.leaves.size)})
 		}
 	}
 	for _, e := range v.erasures {
@@ -314,6 +339,24 @@ func (v *verification) finish() {
 	v.report.Size = v.leaves.size
 	if v.leaves.size > 0 {
 		v.report.Root = v.leaves.root().String()
+	}
+}
+
+// judgeKeys asks of every checkpoint that the tree agrees with whether who
+// signed it was the one to do so. The others are faults already.
+func (v *verification) judgeKeys() {
+	for _, e := range v.erasures {
+		if e.all && v.intact[e.id] && slices.Contains(e.keys, strings.TrimSpace(v.o.VerifierKey)) {
+			v.chain.trustAll(e.keys)
+		}
+	}
+	v.chain.follow(v.met)
+	for _, a := range v.met {
+		if why := v.chain.judge(a); why != "" {
+			v.report.add(Finding{Fault: BadCheckpoint, Seq: -1, Detail: why})
+			continue
+		}
+		v.report.Checkpoints++
 	}
 }
 

@@ -62,6 +62,12 @@ func (p *ports) ExtendLedger(ctx context.Context, e audit.Extension) (bool, erro
 				return err
 			}
 		}
+		if e.Generation > 0 {
+			if err := p.write(ctx, `UPDATE audit_key SET signs = $3 WHERE tenant = $1 AND generation = $2`,
+				e.Tenant, int64(e.Generation), e.To); err != nil {
+				return err
+			}
+		}
 		if !e.Keep {
 			return nil
 		}

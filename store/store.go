@@ -34,6 +34,7 @@ import (
 type Tx interface {
 	audit.Store
 	audit.Ledger
+	audit.Secrets
 	export.Cursors
 	retention.Tx
 	alert.Beats

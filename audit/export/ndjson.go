@@ -90,12 +90,14 @@ func lineOf(it audit.Item, span Span) line {
 		return l
 	}
 	var h struct {
-		Time int64      `json:"time_us"`
-		Kind audit.Kind `json:"kind"`
+		Time   int64      `json:"time_us"`
+		Kind   audit.Kind `json:"kind"`
+		Reason string     `json:"reason"`
 	}
-	// Records of erasures are always given: without them a lawful loss would
-	// look unlawful.
-	if err := json.Unmarshal(it.Header, &h); err == nil && h.Kind != audit.AuditErased && !span.holds(time.UnixMicro(h.Time)) {
+	// Records are always given: without them a lawful loss would look unlawful,
+	// and no key would be trusted but one.
+	err := json.Unmarshal(it.Header, &h)
+	if err == nil && !audit.Recording(audit.Event{Kind: h.Kind, Reason: h.Reason}) && !span.holds(time.UnixMicro(h.Time)) {
 		l.Withheld = true
 		return l
 	}
@@ -191,14 +193,14 @@ func (f *File) Checkpoints(context.Context) ([][]byte, error) {
 	return out, err
 }
 
-// Erasures implements audit.Source.
-func (f *File) Erasures(context.Context) ([]audit.Event, error) {
+// Records implements audit.Source.
+func (f *File) Records(context.Context) ([]audit.Event, error) {
 	var out []audit.Event
 	err := f.lines(func(_ int, l line) error {
 		if l.Header == nil || l.Body == nil {
 			return nil
 		}
-		if e, err := audit.ReadCanonical(l.Header, l.Body); err == nil && e.Kind == audit.AuditErased {
+		if e, err := audit.ReadCanonical(l.Header, l.Body); err == nil && audit.Recording(e) {
 			out = append(out, e)
 		}
 		return nil

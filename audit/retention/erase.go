@@ -56,6 +56,9 @@ func (s *Service) Erase(ctx context.Context, tenant string, dry bool) ([]Due, er
 	if err != nil {
 		return nil, err
 	}
+	if keys.Erased() {
+		return nil, nil // with the tenant
+	}
 	var out []Due
 	for _, r := range rules {
 		if r.Days == 0 {

@@ -87,26 +87,35 @@ func (s *server) joins(t *testing.T) {
 	}
 }
 
+// until waits for something that a server does by itself.
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	for !done() {
+		select {
+		case <-deadline:
+			t.Fatal("it did not happen")
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
 // proof gives the proof of an event from the administration API, once it is
 // sealed.
 func (s *server) proof(t *testing.T, id string) audit.Inclusion {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
-	for {
-		var p audit.Inclusion
+	var p audit.Inclusion
+	until(t, func() bool {
 		res := s.admin(t, "GET", "/audit/"+id+"/proof", "", nil)
-		if res.Status == http.StatusOK {
-			if err := json.Unmarshal(res.Body, &p); err != nil {
-				t.Fatal(err)
-			}
-			return p
+		if res.Status != http.StatusOK {
+			return false
 		}
-		select {
-		case <-deadline:
-			t.Fatalf("not sealed: %s %s", res, res.Body)
-		case <-time.After(pollEvery):
+		if err := json.Unmarshal(res.Body, &p); err != nil {
+			t.Fatal(err)
 		}
-	}
+		return true
+	})
+	return p
 }
 
 // tried uses the command line on the store of a stopped server.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"text/tabwriter"
+	"time"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/audit/export"
@@ -60,7 +63,7 @@ func (l openedLog) require(as, act string) (string, error) {
 type auditVerify struct {
 	auditStore
 	Export     string   `help:"Verify this export (of audit export --format ndjson) in place of a store." placeholder:"FILE" type:"existingfile"`
-	Key        string   `help:"Public key of the log, as audit key prints it; for an export." placeholder:"KEY"`
+	Key        string   `help:"Public key of the log, as audit key prints it, of today or from before a rotation; for an export." placeholder:"KEY"`
 	Checkpoint []string `help:"File with a checkpoint kept elsewhere, which the log must agree with; may be repeated." placeholder:"FILE" type:"existingfile"`
 	JSON       bool     `name:"json" help:"Print the report as JSON."`
 }
@@ -127,6 +130,9 @@ func printReport(s *streams, r *audit.Report, asJSON bool) error {
 		}
 	} else {
 		fmt.Fprintf(s.out, "audit log of %s: %d sealed events, %d intact, %d lawfully erased", r.Tenant, r.Size, r.Intact, r.Erased)
+		if r.Unchecked > 0 {
+			fmt.Fprintf(s.out, " (the columns of %d cannot be checked: the tenant was erased with the keys of its log)", r.Unchecked)
+		}
 		if r.Withheld > 0 {
 			fmt.Fprintf(s.out, ", %d withheld", r.Withheld)
 		}
@@ -168,13 +174,41 @@ func (c *auditCheckpoint) Run(s *streams) error {
 	})
 }
 
-type auditKey struct{ auditStore }
+type auditKey struct {
+	auditStore
+	History bool `help:"Print every key that signed, with the size of the log from which on it did."`
+	Proofs  bool `help:"Print the proof of each rotation: who trusts the older key comes to trust the newer one by it."`
+}
 
-// Run prints the verifier key.
+// Run prints verifier keys.
 func (c *auditKey) Run(s *streams) error {
-	return c.with(s, func(_ context.Context, l openedLog) error {
-		_, err := fmt.Fprintln(s.out, l.keys.VerifierKey)
-		return err
+	return c.with(s, func(ctx context.Context, l openedLog) error {
+		switch {
+		case c.Proofs:
+			proofs, err := audit.ProveHandovers(ctx, l.store, l.keys)
+			if err != nil {
+				return err
+			}
+			for _, p := range proofs {
+				if err := json.NewEncoder(s.out).Encode(p); err != nil {
+					return err
+				}
+			}
+		case c.History:
+			w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "KEY\tCREATED\tSIGNS FROM\tANNOUNCED BY\tPUBLIC KEY")
+			for i, k := range l.keys.Generations() {
+				from := strconv.FormatInt(k.Signs, 10)
+				if i > 0 && k.Signs == 0 {
+					from = "not yet"
+				}
+				fmt.Fprintf(w, "v%d\t%s\t%s\t%s\t%s\n", k.Generation, k.Created.Format(time.RFC3339), from, orDash(k.Event), k.VerifierKey)
+			}
+			return w.Flush()
+		default:
+			fmt.Fprintln(s.out, l.keys.VerifierKey)
+		}
+		return nil
 	})
 }
 

@@ -59,7 +59,7 @@ func (f custodianFlags) withCustodian(s *streams, act string, run func(a *App, p
 
 type keysRotate struct {
 	custodianFlags
-	Kind     string        `arg:"" enum:"kek,tenant,data,index,patients,access-token,id-token,id-token-es256,access-handle" help:"kek, tenant, data, index, patients, access-token, id-token, id-token-es256 or access-handle."`
+	Kind     string        `arg:"" enum:"kek,tenant,data,index,patients,audit-log,access-token,id-token,id-token-es256,access-handle" help:"kek, tenant, data, index, patients, audit-log, access-token, id-token, id-token-es256 or access-handle."`
 	Patient  string        `help:"With data: the key of this patient." placeholder:"ID"`
 	Announce time.Duration `default:"30s" help:"How long a signing key is published before it signs (default ${default})."`
 }
@@ -89,7 +89,7 @@ type keysReseal struct {
 }
 
 func (a *App) inventory() keys.Inventory {
-	return keys.Inventory{Provider: a.provider, Vault: a.store, Signing: a.store}
+	return keys.Inventory{Provider: a.provider, Vault: a.store, Signing: a.store, More: logKeyItems(a.store)}
 }
 
 // Run lists the keys.
@@ -174,6 +174,9 @@ func (c *keysRotate) Run(s *streams) error {
 		c.Tenant = tenants.Default
 	}
 	return c.withCustodian(s, "keys rotate "+c.Kind, func(a *App, person string) error {
+		if c.Kind == keys.KindAuditLog {
+			return c.rotateLog(s, a, person)
+		}
 		told, err := c.rotate(s, a.newCustodian(person))
 		if err != nil {
 			return err
@@ -181,6 +184,16 @@ func (c *keysRotate) Run(s *streams) error {
 		fmt.Fprintln(s.out, told)
 		return nil
 	})
+}
+
+func (c *keysRotate) rotateLog(s *streams, a *App, person string) error {
+	k, err := a.rotateLogKeys(s.ctx, c.Tenant, person)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "new keys of the audit log, v%d; a running server signs with them once their announcement %s is sealed\n", k.Generation, k.Event)
+	fmt.Fprintf(s.out, "give witnesses the new public key: %s\n", k.VerifierKey)
+	return nil
 }
 
 func (c *keysRotate) rotate(s *streams, custodian *keys.Custodian) (told string, err error) {
@@ -246,6 +259,9 @@ func (c *keysShred) Run(s *streams) error {
 		case <-wait.C:
 		case <-s.ctx.Done():
 			return errors.New("stopped while waiting: a running server destroys the keys when it is time")
+		}
+		if err := a.sealEnds(s.ctx); err != nil {
+			return err
 		}
 		if err := custodian.Tend(s.ctx); err != nil {
 			return err

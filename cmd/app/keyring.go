@@ -9,6 +9,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/jobs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/watch"
@@ -94,7 +95,7 @@ func (a *App) followKeys(ctx context.Context) {
 func (a *App) newCustodian(person string) *keys.Custodian {
 	return &keys.Custodian{
 		Envelope: a.envelope, Ring: a.ring, Vault: a.store, Clock: a.clock,
-		Tx: on(a.store, func(tx store.Tx) keys.Tx { return keyTx{Tx: tx, clock: a.clock, person: person} }),
+		Tx: on(a.store, func(tx store.Tx) keys.Tx { return keyTx{Tx: tx, clock: a.clock, ids: a.ids, person: person} }),
 	}
 }
 
@@ -102,6 +103,7 @@ func (a *App) newCustodian(person string) *keys.Custodian {
 type keyTx struct {
 	store.Tx
 	clock  clock.Clock
+	ids    ids.Source
 	person string
 }
 
@@ -120,11 +122,17 @@ func (k keyTx) Record(ctx context.Context, act keys.Act) error {
 	default:
 		e.Outcome = audit.Success
 	}
-	if err := k.AppendAudit(ctx, e); err != nil || act.Patient == "" {
+	if err := k.AppendAudit(ctx, e); err != nil {
 		return err
 	}
-	// Without it, verifying the audit log would call the loss unlawful.
-	return k.AppendAudit(ctx, audit.Shredding(act.Tenant, act.Patient, act.Until, k.clock.Now()))
+	// Without these, verifying the audit log would call the loss unlawful.
+	switch {
+	case act.AllTenant:
+		return endLog(ctx, k.Tx, k.ids, lastEvent{tenant: act.Tenant, person: k.person, until: act.Until, now: k.clock.Now()})
+	case act.Patient != "":
+		return k.AppendAudit(ctx, audit.Shredding(act.Tenant, act.Patient, act.Until, k.clock.Now()))
+	}
+	return nil
 }
 
 // tendKeys does what is due for keys: signing keys by their schedule, and what
@@ -137,6 +145,9 @@ func (a *App) tendKeys(ctx context.Context, _ jobs.Turn) error {
 		}
 	}
 	if err := a.encryptPlain(ctx); err != nil {
+		return err
+	}
+	if err := a.sealEnds(ctx); err != nil {
 		return err
 	}
 	if err := custodian.Tend(ctx); err != nil {

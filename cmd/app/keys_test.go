@@ -63,7 +63,7 @@ func TestKeysCommand(t *testing.T) {
 		}
 		return out + errOut
 	}
-	for _, kind := range []string{"kek", "tenant", "data", "index", "patients", "access-token", "id-token-es256"} {
+	for _, kind := range []string{"kek", "tenant", "data", "index", "patients", "audit-log", "access-token", "id-token-es256"} {
 		run(0, "rotate", kind)
 	}
 	var items []struct{ Kind, ID, State string }
@@ -77,7 +77,7 @@ func TestKeysCommand(t *testing.T) {
 			signing = i.ID
 		}
 	}
-	for _, kind := range []string{"tenant", "data", "index", "access-token", "id-token-es256"} {
+	for _, kind := range []string{"tenant", "data", "index", "audit-log", "access-token", "id-token-es256"} {
 		if states[kind] != " active announced" {
 			t.Errorf("%s:%s", kind, states[kind])
 		}
@@ -99,9 +99,24 @@ func TestKeysCommand(t *testing.T) {
 	if out := run(1, "shred", "--patient", "nobody", "--yes"); !strings.Contains(out, "Nothing is encrypted") {
 		t.Error(out)
 	}
+	if out := run(1, "rotate", "audit-log"); !strings.Contains(out, "try again") {
+		t.Error(out)
+	}
 	// The server goes on where the commands stopped.
 	s = startIn(t, dir, nil)
 	s.granted(t, kit.Launch{Client: s.Client("symmetric"), Scope: "launch/patient patient/Patient.rs", Visit: kit.Visit{Browser: s.browser("rosa")}})
+	// It seals the announcement, and the log's new keys sign from there on.
+	until(t, func() bool {
+		return strings.Contains(string(s.admin(t, "GET", "/audit/checkpoint", "", nil).Body), `"signs_from":`)
+	})
+	s.stop(t)
+	for want, args := range map[string][]string{
+		"v2 ": {"key", "--history"}, `"id":"`: {"key", "--proofs"}, " 0 lawfully erased": {"verify"},
+	} {
+		if code, out, errOut := cli(t, append([]string{"audit"}, append(args, "--data", s.data)...)...); code != 0 || !strings.Contains(out, want) || strings.Contains(out, "not yet") {
+			t.Errorf("audit %v: %d %s%s", args, code, out, errOut)
+		}
+	}
 }
 
 // SE-05: a split key file opens with enough shares only, at the start of a

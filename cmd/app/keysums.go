@@ -47,7 +47,7 @@ func (d *doctor) overdue(ctx context.Context, kind string) health.Finding {
 		return health.Unseen("the key provider could not be opened")
 	}
 	now := d.clock.Now()
-	items, err := keys.Inventory{Provider: d.provider, Vault: d.st, Signing: d.st}.Items(ctx, now)
+	items, err := keys.Inventory{Provider: d.provider, Vault: d.st, Signing: d.st, More: logKeyItems(d.st)}.Items(ctx, now)
 	if err != nil {
 		return health.Unseen("the keys cannot be read")
 	}

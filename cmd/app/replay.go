@@ -16,6 +16,7 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/journal"
+	"github.com/mandate-health/mandate/internal/keys"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/store"
@@ -108,7 +109,7 @@ func (p *replay) apply(ctx context.Context, e journal.Entry) (changed bool, err 
 	case journal.Factor:
 		return p.factor(ctx, e)
 	case journal.Erasure:
-		return p.store.Erase(ctx, e.Tenant, e.Subject)
+		return p.erase(ctx, e)
 	}
 	err = p.store.InTx(ctx, func(tx store.Tx) (err error) {
 		changed, err = p.row(ctx, tx, e)
@@ -121,6 +122,35 @@ func (p *replay) apply(ctx context.Context, e journal.Entry) (changed bool, err 
 		p.did.Operators = append(p.did.Operators, e.Subject)
 	}
 	return changed && err == nil, err
+}
+
+// erase destroys keys that had been destroyed before the restore. The restored
+// log does not know of it yet: it says so first, and is sealed, because without
+// its keys nothing can be.
+func (p *replay) erase(ctx context.Context, e journal.Entry) (bool, error) {
+	err := p.store.InTx(ctx, func(tx store.Tx) error {
+		now := p.clock.Now()
+		if e.Subject != "" {
+			rows, err := tx.DataKeys(ctx, e.Tenant, e.Subject)
+			if err != nil || !slices.ContainsFunc(rows, func(k keys.DataKey) bool { return k.Destroyed.IsZero() }) {
+				return err
+			}
+			return tx.AppendAudit(ctx, audit.Shredding(e.Tenant, e.Subject, now, now))
+		}
+		rows, err := tx.TenantKeys(ctx, e.Tenant)
+		if err != nil || !slices.ContainsFunc(rows, func(k keys.TenantKey) bool { return k.Destroyed.IsZero() }) {
+			return err
+		}
+		return endLog(ctx, tx, ids.Source{}, lastEvent{tenant: e.Tenant, until: now, now: now})
+	})
+	if err != nil {
+		return false, err
+	}
+	err = audit.SealAll(ctx, audit.SealerDeps{Ledger: p.store, Secrets: p.store, Clock: p.clock, IDs: ids.Source{}}, e.Tenant)
+	if err != nil && !errs.Is(err, errs.Gone) {
+		return false, err
+	}
+	return p.store.Erase(ctx, e.Tenant, e.Subject)
 }
 
 // row revokes what is one row.

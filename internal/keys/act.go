@@ -15,10 +15,11 @@ type Act struct {
 	// Reason names the act, such as key-rotated; Kind and Key are what it was
 	// done to.
 	Reason, Kind, Key string
-	// Patient is set when the patient's keys are to be destroyed, at the latest
-	// at Until.
-	Patient string
-	Until   time.Time
+	// Patient is set when the patient's keys are to be destroyed, AllTenant when
+	// all of the tenant's are; at the latest at Until.
+	Patient   string
+	AllTenant bool
+	Until     time.Time
 }
 
 // Stage is how far an act is when it is recorded.

@@ -261,7 +261,8 @@ func (c *Custodian) ShredTenant(ctx context.Context, tenant string) (time.Time, 
 			return errNoKeys()
 		}
 		// First, because nothing can be encrypted afterwards.
-		err = tx.Record(ctx, Act{Tenant: tenant, Action: "D", Reason: "keys-shredded", Kind: "tenant", Key: "all of tenant " + tenant})
+		err = tx.Record(ctx, Act{Tenant: tenant, Action: "D", Reason: "keys-shredded", Kind: "tenant",
+			Key: "all of tenant " + tenant, AllTenant: true, Until: at.Add(shredSlack)})
 		if err != nil {
 			return err
 		}

@@ -13,9 +13,12 @@ const (
 	StorageEvery = 365 * 24 * time.Hour
 )
 
+// KindAuditLog are the keys of a tenant's audit log, which audit keeps.
+const KindAuditLog = "audit-log"
+
 // Kinds gives what an Item's Kind may be; each can be rotated.
 func Kinds() []string {
-	out := []string{"kek", "tenant", "data", "index", "patients"}
+	out := []string{"kek", "tenant", "data", "index", "patients", KindAuditLog}
 	for _, u := range Uses() {
 		out = append(out, string(u))
 	}
@@ -50,6 +53,8 @@ type Inventory struct {
 	Provider Provider
 	Vault    Vault
 	Signing  Store
+	// More gives the keys of a tenant that another room keeps; nil for none.
+	More func(ctx context.Context, tenant string) ([]Item, error)
 }
 
 // Items gives them by tenant. Errors: errs.Unavailable, also of the provider.
@@ -105,6 +110,13 @@ func (v Inventory) tenant(ctx context.Context, tenant string, now time.Time) ([]
 	}
 	if !oldest.IsZero() {
 		out = append(out, item(tenant, "patients", "oldest", now, times{created: oldest}, StorageEvery))
+	}
+	if v.More != nil {
+		more, err := v.More(ctx, tenant)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
 	}
 	signing, err := v.Signing.SigningKeys(ctx, tenant)
 	for _, k := range signing {

@@ -10,8 +10,8 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
-// checkpoint gives the newest signed checkpoint and the key that verifies it,
-// for witnesses.
+// checkpoint gives the newest signed checkpoint, the key that verifies it and
+// those before and after it, for witnesses.
 func (a *API) checkpoint(_ http.ResponseWriter, r *http.Request) (any, error) {
 	head, err := a.Ledger.LedgerHead(r.Context(), a.Tenant)
 	if err != nil {
@@ -21,7 +21,7 @@ func (a *API) checkpoint(_ http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"checkpoint": string(head.Checkpoint), "size": head.Size, "verifier_key": keys.VerifierKey}, nil
+	return map[string]any{"checkpoint": string(head.Checkpoint), "size": head.Size, "verifier_key": keys.VerifierKey, "keys": keys.Generations()}, nil
 }
 
 // consistency proves that the log only grew, from ?old= to ?new= leaves.

@@ -1,0 +1,2 @@
+DROP TABLE audit_end;
+DROP TABLE audit_key;
