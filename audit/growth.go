@@ -42,6 +42,7 @@ func (t *sealing) seal(ctx context.Context, stamps []Stamp) (done, rest []Stamp,
 	}
 	if g.next != nil {
 		g.next.Signs = g.ext.To
+		t.keys.VerifierKey = t.keys.current().VerifierKey
 	}
 	t.right, t.status.Size, t.status.Sealed = g.right, g.right.size, now
 	return g.done, rest, nil

@@ -27,6 +27,15 @@ const (
 	TreeDiffers Fault = "tree-differs"
 	// Truncated: the tree is shorter than a checkpoint says.
 	Truncated Fault = "truncated"
+	// IndexChanged: the leaves are intact, and what stands beside them to find
+	// them by is not.
+	IndexChanged Fault = "index-changed"
+	// HoldChanged and RetentionChanged: a hold, or for how long a class is
+	// kept, is not what the log says.
+	HoldChanged      Fault = "hold-changed"
+	RetentionChanged Fault = "retention-changed"
+	// LogKeyChanged: a generation of the log's keys is not what was announced.
+	LogKeyChanged Fault = "log-key-changed"
 	// BadCheckpoint: a checkpoint without a valid signature of this log.
 	BadCheckpoint Fault = "bad-checkpoint"
 )
@@ -84,6 +93,9 @@ type Report struct {
 
 // OK reports whether nothing is wrong.
 func (r *Report) OK() bool { return r.Faults == 0 }
+
+// Add takes a fault that was found beside the log.
+func (r *Report) Add(f Finding) { r.add(f) }
 
 func (r *Report) add(f Finding) {
 	if r.Faults++; len(r.Findings) < maxFindings {

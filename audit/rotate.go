@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -14,6 +15,7 @@ const (
 	reasonKeysRotated = "audit-keys-rotated"
 	detailPrevious    = "previous_key"
 	detailNext        = "verifier_key"
+	detailStarts      = "salts_from"
 )
 
 // saltsAfter is how long after its announcement a generation salts leaves:
@@ -56,7 +58,7 @@ func RotateLogKeys(ctx context.Context, tx RotationTx, r Rotation) (LogKey, erro
 	if err != nil {
 		return LogKey{}, err
 	}
-	g.Created, g.Starts, g.Event = r.Now, r.Now.Add(saltsAfter), r.IDs.ID()
+	g.Created, g.Starts, g.Event = r.Now, r.Now.Add(saltsAfter).Truncate(time.Microsecond), r.IDs.ID()
 	added, err := tx.AddLogKey(ctx, r.Tenant, g.LogKey)
 	if err == nil && !added {
 		err = errAnnounced()
@@ -66,11 +68,42 @@ func RotateLogKeys(ctx context.Context, tx RotationTx, r Rotation) (LogKey, erro
 	}
 	return g.LogKey, tx.AppendAudit(ctx, Event{
 		ID: g.Event, Tenant: r.Tenant, Time: r.Now, Kind: KeyChanged, Action: "U", Outcome: Success, Reason: reasonKeysRotated, PersonID: r.PersonID,
-		Detail: map[string]string{"kind": "audit-log", "key": "v" + strconv.Itoa(g.Generation), detailPrevious: last.VerifierKey, detailNext: g.VerifierKey},
+		Detail: map[string]string{"kind": "audit-log", "key": "v" + strconv.Itoa(g.Generation), detailPrevious: last.VerifierKey, detailNext: g.VerifierKey,
+			detailStarts: g.Starts.UTC().Format(time.RFC3339Nano)},
 	})
 }
 
 func errAnnounced() error {
 	return errs.New(errs.Conflict, "audit-keys-announced",
 		"New keys of the audit log are announced and not sealed yet: try again in a few seconds, while a server runs.")
+}
+
+// checkKeys compares the public sides of the keys with what was announced.
+func (k *LogKeys) checkKeys(records []Event) []Finding {
+	var out []Finding
+	say := func(event, format string, args ...any) {
+		out = append(out, Finding{Fault: LogKeyChanged, Seq: -1, ID: event, Detail: fmt.Sprintf(format, args...)})
+	}
+	announced := map[string]Event{}
+	for _, e := range records {
+		// Of an erased tenant nothing is left to read but the event that says so.
+		if announces(e) && e.Detail[detailNext] != "" {
+			announced[e.ID] = e
+		}
+	}
+	for _, g := range k.all[1:] {
+		e, found := announced[g.Event]
+		delete(announced, g.Event)
+		switch {
+		case k.Erased():
+		case !found:
+			say(g.Event, "generation %d was not announced", g.Generation)
+		case e.Detail[detailNext] != g.VerifierKey || e.Detail[detailStarts] != g.Starts.UTC().Format(time.RFC3339Nano):
+			say(g.Event, "generation %d has another key or another beginning than was announced", g.Generation)
+		}
+	}
+	for id := range announced {
+		say(id, "the keys that the event announces are not there")
+	}
+	return out
 }

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -196,6 +197,7 @@ func (s *Sealer) each(ctx context.Context, do func(*sealing, context.Context) (i
 		return 0, err
 	}
 	sum := 0
+	var failed error
 	for _, name := range tenants {
 		t := s.tenants[name]
 		if t == nil {
@@ -211,12 +213,13 @@ func (s *Sealer) each(ctx context.Context, do func(*sealing, context.Context) (i
 		s.publish(t.status)
 		sum += n
 		if err != nil {
-			// What the store holds is unknown: read it again next time.
+			// What the store holds is unknown: read it again next time. Other
+			// tenants do not wait for this one.
 			t.right = nil
-			return sum, err
+			failed = errors.Join(failed, err)
 		}
 	}
-	return sum, nil
+	return sum, failed
 }
 
 // load reads the tree's head unless this node knows it to be current.
@@ -232,11 +235,30 @@ func (t *sealing) load(ctx context.Context) (fresh bool, err error) {
 	if t.right != nil && t.right.size == head.Size {
 		return false, nil
 	}
-	if t.right, err = loadFrontier(treeReader{ctx, t.d.Ledger, t.tenant}, head.Size); err != nil {
+	right, err := loadFrontier(treeReader{ctx, t.d.Ledger, t.tenant}, head.Size)
+	if err != nil {
 		return false, err
 	}
+	if err := t.trust(head, right); err != nil {
+		return false, err
+	}
+	t.right = right
 	t.recent, err = t.sealedSince(ctx, t.d.Clock.Now().Add(-overlap-settled))
 	return true, err
+}
+
+// trust refuses to build on a tree that does not lead to its last checkpoint: to
+// sign it would make good what somebody changed.
+func (t *sealing) trust(head Head, right *frontier) error {
+	if head.Size == 0 {
+		return nil
+	}
+	c, err := ReadCheckpoint(head.Checkpoint, t.keys.VerifierKey)
+	if err != nil || c.Size != head.Size || c.Root != right.root() {
+		return errs.Wrap(err, errs.Internal, "audit-tree-differs",
+			"The audit log's tree does not lead to its last checkpoint, and nothing more is sealed. Run mandate audit verify.")
+	}
+	return nil
 }
 
 // openKeys reads the keys of the log, anew when they were rotated.
@@ -369,10 +391,11 @@ func storedByID(ctx context.Context, l LedgerReader, tenant string, names []stri
 	return out, nil
 }
 
-// sealable notes an event that cannot be read. It stays unsealed, which the
-// counts of the sweep go on telling.
+// sealable notes an event that cannot be read: its body does not open, or it
+// was erased before it was sealed, which Mandate does not do. It stays unsealed,
+// which the counts of the sweep go on telling.
 func (t *sealing) sealable(s Stored) bool {
-	if s.State == Whole || s.State == Erased {
+	if s.State == Whole {
 		return true
 	}
 	const most = 10

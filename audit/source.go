@@ -22,6 +22,8 @@ type LedgerSource struct {
 	keys   *LogKeys
 	// present counts the events with a leaf by minute; known holds no more.
 	present map[int64]int64
+	// misfits are the first places of runs that are not dated like their events.
+	misfits []int64
 }
 
 var _ Source = (*LedgerSource)(nil)
@@ -36,7 +38,16 @@ func NewLedgerSource(store SourceStore, keys *LogKeys) *LedgerSource {
 // against the checkpoints kept elsewhere, if any. Errors: errs.Unavailable,
 // errs.Internal; faults of the log are in the report.
 func VerifyStore(ctx context.Context, store SourceStore, keys *LogKeys, now time.Time, witnessed ...[]byte) (*Report, error) {
-	return Verify(ctx, NewLedgerSource(store, keys), VerifyOptions{VerifierKey: keys.VerifierKey, Witnessed: witnessed, Now: now})
+	src := NewLedgerSource(store, keys)
+	r, err := Verify(ctx, src, VerifyOptions{VerifierKey: keys.VerifierKey, Witnessed: witnessed, Now: now})
+	if err != nil {
+		return nil, err
+	}
+	records, err := src.Records(ctx)
+	for _, f := range keys.checkKeys(records) {
+		r.add(f)
+	}
+	return r, err
 }
 
 // TenantStore is what VerifyTenant reads.
@@ -94,6 +105,7 @@ func (s *LedgerSource) Items(ctx context.Context, each func(Item) error) error {
 	if err != nil {
 		return err
 	}
+	s.present, s.misfits = map[int64]int64{}, nil
 	const step = 16 * blockSize
 	for from := int64(0); from < head.Size; from += step {
 		batches, err := s.store.LedgerBatches(ctx, s.tenant, from, from+step)
@@ -118,10 +130,18 @@ func (s *LedgerSource) batch(ctx context.Context, b Batch, each func(Item) error
 	if err != nil {
 		return err
 	}
-	for _, l := range b.Leaves {
+	var oldest, newest time.Time
+	for i, l := range b.Leaves {
 		it := Item{Leaf: l}
 		if e, found := stored[l.ID]; found {
-			s.present[Minute(e.Event.Time)]++
+			at := e.Event.Time
+			s.present[Minute(at)]++
+			if i == 0 || at.Before(oldest) {
+				oldest = at
+			}
+			if i == 0 || at.After(newest) {
+				newest = at
+			}
 			if it, err = itemOf(s.keys, l, e); err != nil {
 				return err
 			}
@@ -129,6 +149,9 @@ func (s *LedgerSource) batch(ctx context.Context, b Batch, each func(Item) error
 		if err := each(it); err != nil {
 			return err
 		}
+	}
+	if len(b.Leaves) > 0 && (!oldest.Equal(b.From) || !newest.Equal(b.To)) {
+		s.misfits = append(s.misfits, b.Leaves[0].Seq)
 	}
 	return nil
 }

@@ -98,6 +98,15 @@ func Verify(ctx context.Context, src Source, o VerifyOptions) (*Report, error) {
 	if err := src.Strays(ctx, v.stray); err != nil {
 		return nil, err
 	}
+	if x, ok := src.(indexed); ok && v.report.OK() {
+		found, err := x.checkIndex(ctx, v.leaves.size, v.nodes)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			v.report.add(f)
+		}
+	}
 	return v.report, nil
 }
 
@@ -112,7 +121,9 @@ type verification struct {
 	// leaves is the tree of the leaves as kept, events the tree of the leaves
 	// as computed from the events.
 	leaves, events frontier
-	suspects       []suspect
+	// nodes are the hashes that should be kept.
+	nodes    []Node
+	suspects []suspect
 	// early are places that were passed over.
 	early map[int64]bool
 	// agreed is the greatest size at which a checkpoint agreed; differs is set
@@ -172,7 +183,7 @@ func (v *verification) item(it Item) error {
 		v.gap(next, it.Seq)
 	}
 	computed := v.judge(it)
-	v.leaves.add(it.Hash)
+	v.nodes = append(v.nodes, v.leaves.add(it.Hash)...)
 	v.events.add(computed)
 	v.meet()
 	return nil

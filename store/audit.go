@@ -163,12 +163,15 @@ func (p *ports) Audits(ctx context.Context, f audit.Filter) ([]audit.Event, erro
 	for _, row := range rows {
 		if _, erased := erasedBody(row.body); !erased {
 			err := p.openAudit(ctx, &row)
-			if errs.Is(err, errs.Gone) {
-				// The patient's key was destroyed (SG-10): that it happened stays.
-				row.event.Detail, err = map[string]string{"erased": "true"}, nil
-			}
-			if err != nil {
+			switch {
+			case errs.Is(err, errs.Unavailable):
 				return nil, err
+			case errs.Is(err, errs.Gone):
+				// The patient's key was destroyed (SG-10): that it happened stays.
+				row.event.Detail = map[string]string{"erased": "true"}
+			case err != nil:
+				// Somebody changed it. One such row must not hide all others.
+				row.event.Detail = map[string]string{"unreadable": "true"}
 			}
 		}
 		events = append(events, row.event)

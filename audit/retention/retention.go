@@ -17,6 +17,9 @@ import (
 // 164.528).
 const SixYears = 6*365 + 2
 
+// reasonRule is the reason of the event by which a rule changes.
+const reasonRule = "audit-retention"
+
 // Deps is what a Service works with.
 type Deps struct {
 	Store   Store
@@ -73,7 +76,7 @@ func (s *Service) Set(ctx context.Context, tenant string, r Rule, below bool) er
 			return err
 		}
 		return tx.AppendAudit(ctx, audit.Event{Tenant: tenant, Time: now, Kind: audit.ConfigurationLoaded, Action: "U",
-			Outcome: audit.Success, Reason: "audit-retention", Detail: map[string]string{"class": string(r.Class), "days": strconv.Itoa(r.Days)}})
+			Outcome: audit.Success, Reason: reasonRule, Detail: map[string]string{"class": string(r.Class), "days": strconv.Itoa(r.Days)}})
 	})
 }
 

@@ -61,6 +61,7 @@ type Tx interface {
 // Store is the port of the package. Errors of all methods: errs.Unavailable.
 type Store interface {
 	Tx
+	audit.Reader
 	AuditTenants(ctx context.Context) ([]string, error)
 	AuditStamps(ctx context.Context, tenant string, after audit.Stamp, until time.Time) ([]audit.Stamp, error)
 	StoredAudits(ctx context.Context, tenant string, ids []string) ([]audit.Stored, error)

@@ -88,6 +88,13 @@ func (c *auditVerify) Run(s *streams) error {
 		if err != nil {
 			return err
 		}
+		beside, err := l.retentionOf().Check(ctx, l.tenant)
+		if err != nil {
+			return err
+		}
+		for _, f := range beside {
+			r.Add(f)
+		}
 		return printReport(s, r, c.JSON)
 	})
 }

@@ -51,6 +51,8 @@ func TestOverdueKeysAreTold(t *testing.T) {
 
 // SE-03, SG-10: keys are listed with their age, rotated, and destroyed only by
 // who insists; what cannot be done is said.
+//
+// long: one story, told in order, about one store.
 func TestKeysCommand(t *testing.T) {
 	dir := t.TempDir()
 	s := startIn(t, dir, nil)
