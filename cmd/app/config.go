@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/limit"
+	"github.com/mandate-health/mandate/internal/notify/smtp"
 	"github.com/mandate-health/mandate/internal/notify/webhook"
 	"github.com/mandate-health/mandate/internal/telemetry"
 	"github.com/mandate-health/mandate/internal/tlsconf"
@@ -74,6 +75,7 @@ type Config struct {
 	HTTP      HTTPConfig     `embed:"" section:"http"`
 	Audit     AuditConfig    `embed:"" section:"audit"`
 	Notify    webhook.Config `embed:"" section:"notify"`
+	Mail      smtp.Config    `embed:"" section:"notify"`
 	Limits    limit.Config   `embed:"" section:"limits"`
 
 	Logging telemetry.LogConfig     `embed:"" section:"log"`
@@ -140,6 +142,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Staleness < 0 || c.Staleness > maxStaleness {
 		f.Add("revocation_staleness", "%s is not between 0s and %s", c.Staleness, maxStaleness)
+	}
+	if c.Notify.URL != "" && c.Mail.Server != "" {
+		f.Add("notify.smtp", "there is a webhook too: one of them takes the notices")
 	}
 	c.validateKeys(&f)
 	c.Backup.validate(c.Data, &f)

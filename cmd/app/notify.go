@@ -15,9 +15,13 @@ const noticeEvery = time.Second
 // noticeJobs gives the job that delivers notices, none when no channel is set:
 // they then wait in the store until one is.
 func (a *App) noticeJobs(ctx context.Context, runner *jobs.Runner) []leaderJob {
-	channel := a.noticeChannel()
+	channel, err := a.noticeChannel()
+	if err != nil {
+		a.log.ErrorContext(ctx, "notices to people cannot be sent: they wait in the store", "err", err)
+		return nil
+	}
 	if channel == nil {
-		a.log.WarnContext(ctx, "no channel is set for notices to people (--notify-webhook): they wait in the store")
+		a.log.WarnContext(ctx, "no channel is set for notices to people (--notify-smtp, --notify-webhook): they wait in the store")
 		return nil
 	}
 	deliverer := &outbox.Deliverer{Store: a.store, Channel: channel, Clock: a.clock}
@@ -28,16 +32,18 @@ func (a *App) noticeJobs(ctx context.Context, runner *jobs.Runner) []leaderJob {
 	}}}
 }
 
-// noticeChannel chooses how notices leave: the webhook where one is set, in
-// development otherwise the page that shows them.
-func (a *App) noticeChannel() outbox.Channel {
+// noticeChannel chooses how notices leave: the one that is set, in development
+// otherwise the page that shows them, else none.
+func (a *App) noticeChannel() (outbox.Channel, error) {
 	switch {
 	case a.cfg.Notify.URL != "":
-		return webhook.New(a.cfg.Notify, a.clock)
+		return webhook.New(a.cfg.Notify, a.clock), nil
+	case a.cfg.Mail.Server != "":
+		return a.openMail()
 	case a.cfg.Dev:
-		return outboxPage{}
+		return outboxPage{}, nil
 	}
-	return nil
+	return nil, nil //nolint:nilnil // no channel is no fault
 }
 
 // outboxPage is the development page that shows all notices: what is stored is
