@@ -57,8 +57,11 @@ func (p *ports) PutSigningKey(ctx context.Context, v keys.SigningKey) error {
 
 // RemoveSigningKey implements keys.Store.
 func (p *ports) RemoveSigningKey(ctx context.Context, tenant, kid string) error {
-	_, err := p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.SigningKeys},
-		`DELETE FROM signing_key WHERE tenant = $1 AND kid = $2`, tenant, kid)
+	e := journal.Entry{Tenant: tenant, Kind: journal.SigningKey, Subject: kid, Status: journal.Removed}
+	_, err := p.revoking(ctx, e, func(p *ports) (bool, error) {
+		return p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.SigningKeys},
+			`DELETE FROM signing_key WHERE tenant = $1 AND kid = $2`, tenant, kid)
+	})
 	return err
 }
 

@@ -2,7 +2,9 @@ package app
 
 import (
 	"log/slog"
+	"maps"
 	"os"
+	"strings"
 
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/config"
@@ -35,7 +37,13 @@ func (f storeFlags) load(s *streams) (Config, error) {
 		DatabaseConnections: f.Connections, DatabasePlaintext: f.Plaintext,
 		KeySettings: f.KeySettings,
 	}
-	_, err := config.Load(&cfg, config.Sources{File: f.ConfigFile, Environ: os.Environ(), Given: s.given})
+	// What a command calls as a setting of backups is called is its own: the
+	// reader key is not that of the server.
+	given := maps.Clone(s.given)
+	maps.DeleteFunc(given, func(name string, _ bool) bool {
+		return strings.HasPrefix(name, "backup-") || name == "revocation-journal"
+	})
+	_, err := config.Load(&cfg, config.Sources{File: f.ConfigFile, Environ: os.Environ(), Given: given})
 	cfg.Dev = false
 	return cfg, err
 }

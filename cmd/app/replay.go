@@ -182,11 +182,23 @@ func (p *replay) row(ctx context.Context, tx store.Tx, e journal.Entry) (bool, e
 	case journal.SigningKey:
 		return p.signingKey(ctx, tx, e, now)
 	case journal.Operator:
-		err := tx.RevokeOperator(ctx, e.Tenant, e.Subject, operator.Role(e.Class))
-		return err == nil, err
+		return p.operator(ctx, tx, e)
 	}
 	return false, errs.New(errs.Unprocessable, "revocation-unknown",
 		"The revocation journal holds a kind of revocation that this program does not know: "+string(e.Kind)+". Restore with a newer version.")
+}
+
+// operator takes a role away, and with the last one the user of the operating
+// system.
+func (p *replay) operator(ctx context.Context, tx store.Tx, e journal.Entry) (bool, error) {
+	if err := tx.RevokeOperator(ctx, e.Tenant, e.Subject, operator.Role(e.Class)); err != nil {
+		return false, err
+	}
+	held, err := tx.Operators(ctx, e.Tenant)
+	if err != nil || slices.ContainsFunc(held, func(a operator.Assignment) bool { return a.PersonID == e.Subject }) {
+		return true, err
+	}
+	return true, tx.UnbindOSUser(ctx, e.Tenant, e.Subject)
 }
 
 func (p *replay) signingKey(ctx context.Context, tx store.Tx, e journal.Entry, now time.Time) (bool, error) {
@@ -195,6 +207,9 @@ func (p *replay) signingKey(ctx context.Context, tx store.Tx, e journal.Entry, n
 		return false, err
 	}
 	for _, k := range all {
+		if k.KID == e.Subject && e.Status == journal.Removed {
+			return true, tx.RemoveSigningKey(ctx, e.Tenant, e.Subject)
+		}
 		if k.KID == e.Subject && k.Retired.IsZero() {
 			k.Retired = now
 			return true, tx.PutSigningKey(ctx, k)
@@ -285,6 +300,9 @@ func stands(ctx context.Context, st *store.Store, e journal.Entry, now time.Time
 	case journal.Consent:
 		c, e2 := st.ConsentByID(ctx, e.Tenant, e.Subject)
 		alive, err = c.Version < e.Version && c.Status == "active" && c.Kind == consent.KindGrant, e2
+	case journal.SigningKey:
+		all, e2 := st.SigningKeys(ctx, e.Tenant)
+		alive, err = e.Status == journal.Removed && slices.ContainsFunc(all, func(k keys.SigningKey) bool { return k.KID == e.Subject }), e2
 	}
 	if errs.Is(err, errs.NotFound) {
 		return false, nil

@@ -32,7 +32,8 @@ const (
 	// Relation: the RelatedPerson Subject has the version Version, which may
 	// have ended.
 	Relation Kind = "relation"
-	// SigningKey: the signing key Subject was retired.
+	// SigningKey: the signing key Subject was retired and verifies only, or with
+	// the status Removed does nothing any more.
 	SigningKey Kind = "signing-key"
 	// Erasure: every data key of Subject, a patient, was destroyed; of the
 	// whole tenant when Subject is empty.
@@ -42,6 +43,9 @@ const (
 	// Operator: the account Subject does not hold the role Class any more.
 	Operator Kind = "operator"
 )
+
+// Removed is the status of what is not there any more.
+const Removed = "removed"
 
 // Entry is one revocation.
 type Entry struct {

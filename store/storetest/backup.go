@@ -16,6 +16,7 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/journal"
+	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/store"
 )
@@ -328,4 +329,9 @@ func journalLag(t *testing.T, e store.Engine) {
 	equal(t, p.names(), []string{"operator p-ada"})
 	lag(0)
 	equal(t, s.Unjournaled(), int64(0))
+	// A signing key that was removed must not come back with a backup.
+	must(t, s.PutSigningKey(ctx, keys.SigningKey{Tenant: tenant, KID: "k1", Use: keys.UseAccessToken, Alg: "ES256", Private: []byte("{}"), Created: noon(), Signs: noon()}))
+	must(t, s.RemoveSigningKey(ctx, tenant, "k1"))
+	equal(t, p.names()[1:], []string{"signing-key k1"})
+	equal(t, p.entries[1].Status, journal.Removed)
 }
