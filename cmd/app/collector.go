@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"math"
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
@@ -20,6 +21,10 @@ const (
 	busyHeap = 104 << 20
 	// restPercent is Go's own setting, mostPercent the greatest that is taken.
 	restPercent, mostPercent = 100, 400
+	// mostMemory is what a small heap may take with all that belongs to it,
+	// before it is collected more often: log-ins that come at once would else
+	// multiply the memory of their hashes by the percentage.
+	mostMemory = 144 << 20
 )
 
 // collectorPercent gives GOGC for a heap of which live bytes are in use, after
@@ -33,16 +38,23 @@ func collectorPercent(live, allocated uint64) int {
 	return int(min(max((busyHeap-live)*100/live, restPercent), mostPercent))
 }
 
-// tuneCollector follows the load until ctx ends. Who sets GOGC has decided.
+// collectorLimit gives the memory limit for a heap of which live bytes are in
+// use: a large one may double, as by Go's own setting.
+func collectorLimit(live uint64) uint64 { return max(mostMemory, 2*live) }
+
+// tuneCollector follows the load until ctx ends. Who sets GOGC or GOMEMLIMIT has
+// decided.
 func tuneCollector(ctx context.Context) {
-	if os.Getenv("GOGC") != "" {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
 	seen := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(seen)
-	set, before := restPercent, seen[1].Value.Uint64()
+	set, limit, before := restPercent, uint64(mostMemory), seen[1].Value.Uint64()
+	unlimited := debug.SetMemoryLimit(mostMemory)
+	defer debug.SetMemoryLimit(unlimited)
 	defer debug.SetGCPercent(restPercent)
 	for {
 		select {
@@ -56,6 +68,10 @@ func tuneCollector(ctx context.Context) {
 		if next := collectorPercent(live, sum-before); next >= set+set/4 || next <= set-set/4 {
 			debug.SetGCPercent(next)
 			set = next
+		}
+		if next := collectorLimit(live); next > limit || next <= limit-limit/4 {
+			debug.SetMemoryLimit(int64(min(next, math.MaxInt64)))
+			limit = next
 		}
 		before = sum
 	}

@@ -22,3 +22,16 @@ func TestCollectorPercent(t *testing.T) {
 		}
 	}
 }
+
+// Hashes of passwords that come at once do not make a small server a large one,
+// and a large one is not collected without end.
+func TestCollectorLimit(t *testing.T) {
+	t.Parallel()
+	for live, want := range map[uint64]uint64{
+		0: 144 << 20, 26 << 20: 144 << 20, 72 << 20: 144 << 20, 80 << 20: 160 << 20, 300 << 20: 600 << 20,
+	} {
+		if got := collectorLimit(live); got != want {
+			t.Errorf("%d MB live: %d MB", live>>20, got>>20)
+		}
+	}
+}

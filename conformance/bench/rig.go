@@ -244,7 +244,8 @@ func (r *rig) serveStart(ctx context.Context, figures *startFigures) error {
 	}
 	begin := r.clock.Now()
 	c, err := startChild(ctx, r.binary, append([]string{
-		"serve", "--accept-file-keys", "--listen", addr, "--public-url", "https://bench.example", "--upstream", "http://" + r.upstream.host + r.upstream.fhir,
+		"serve", "--accept-file-keys", "--keys", "file:" + filepath.Join(r.dir, subjectDB+"-keys", "kek.json"),
+		"--listen", addr, "--public-url", "https://bench.example", "--upstream", "http://" + r.upstream.host + r.upstream.fhir,
 	}, flags...)...)
 	if err != nil {
 		return err
