@@ -8,8 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
-	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -35,10 +33,6 @@ type ringKey struct {
 	secret  []byte
 	private any
 	public  jose.JSONWebKey
-	alg     jose.SignatureAlgorithm
-
-	mu      sync.Mutex
-	signers map[string]jose.Signer
 }
 
 // makeKey makes a fresh key whose kid is its thumbprint (RFC 7638), or random
@@ -93,48 +87,13 @@ func openKey(s SigningKey) (*ringKey, error) {
 		return nil, errs.Wrap(err, errs.Internal, "signing-key-unreadable", "A stored signing key cannot be read.")
 	}
 	signer, ok := private.(crypto.Signer)
-	if !ok {
+	if !ok || !signs(alg, private) {
 		return nil, errs.New(errs.Internal, "signing-key-unreadable", "A stored signing key cannot sign.")
 	}
 	return &ringKey{
-		stored: s, private: private, alg: alg, signers: map[string]jose.Signer{},
+		stored: s, private: private,
 		public: jose.JSONWebKey{Key: signer.Public(), KeyID: s.KID, Algorithm: string(alg), Use: "sig"},
 	}, nil
-}
-
-func (k *ringKey) signer(typ string) (jose.Signer, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if s := k.signers[typ]; s != nil {
-		return s, nil
-	}
-	opts := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", k.stored.KID)
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: k.alg, Key: k.private}, opts)
-	if err != nil {
-		return nil, errs.Wrap(err, errs.Internal, "signing", "A signer could not be made.")
-	}
-	k.signers[typ] = s
-	return s, nil
-}
-
-func (k *ringKey) sign(typ string, claims any) (string, error) {
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		return "", errs.Wrap(err, errs.Internal, "signing", "The claims could not be written.")
-	}
-	s, err := k.signer(typ)
-	if err != nil {
-		return "", err
-	}
-	jws, err := s.Sign(payload)
-	if err != nil {
-		return "", errs.Wrap(err, errs.Internal, "signing", "The claims could not be signed.")
-	}
-	token, err := jws.CompactSerialize()
-	if err != nil {
-		return "", errs.Wrap(err, errs.Internal, "signing", "The token could not be written.")
-	}
-	return token, nil
 }
 
 // parse reads a compact JWS that names the algorithm of the use, the type and
