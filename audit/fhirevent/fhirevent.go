@@ -51,16 +51,20 @@ func Map(e audit.Event, n Names) ([]byte, error) {
 	if fhir.ValidID(e.ID) {
 		r.ID = e.ID
 	}
-	if m.claims {
-		r.Meta = &meta{Profile: []string{profileBALP + m.profileName()}}
+	r.Meta = &meta{Profile: m.profiles()}
+	if m.closed() {
+		r.Extension = m.extensions()
 	}
 	return json.Marshal(r)
 }
 
 // action gives the code that the pattern demands; the event's own otherwise.
 func action(own string, s shape) string {
+	if s.pattern == decision {
+		return "E"
+	}
 	switch s.profile {
-	case "Query", "AuthZconsent":
+	case "Query":
 		return "E"
 	case "Read":
 		return "R"
@@ -105,6 +109,29 @@ func (m mapping) profileName() string {
 		return "Patient" + m.shape.profile
 	}
 	return m.shape.profile
+}
+
+// profiles lists what the event claims: BALP's pattern first, where it fits.
+func (m mapping) profiles() []string {
+	switch {
+	case m.claims:
+		return []string{profileBALP + m.profileName(), ProfileEvent}
+	case m.shape.pattern == decision:
+		return []string{ProfileDecision, ProfileEvent}
+	}
+	return []string{ProfileEvent}
+}
+
+// extensions hold what closed entities have no room for.
+func (m mapping) extensions() []extension {
+	var out []extension
+	if m.e.GrantID != "" {
+		out = append(out, extension{ExtensionGrant, m.e.GrantID})
+	}
+	if m.e.RequestID != "" {
+		out = append(out, extension{ExtensionRequest, m.e.RequestID})
+	}
+	return out
 }
 
 func (m mapping) purpose() []concept {

@@ -99,7 +99,8 @@ func shapeOf(e audit.Event) (s shape, ok bool) {
 		return sec(authentication, own("oauth-introspect")), true
 	case audit.FHIRWrite, audit.ConsentFiled, audit.ConsentWithdrawn, audit.RelatedPersonSaved:
 		s := interaction(write(e.Action))
-		if e.Kind != audit.FHIRWrite {
+		// The pattern of a delete allows one subtype.
+		if e.Kind != audit.FHIRWrite && s.profile != "Delete" {
 			s.subtype = append(s.subtype, own(string(e.Kind)))
 		}
 		return s, true

@@ -33,19 +33,25 @@ const (
 )
 
 type resource struct {
-	ResourceType string    `json:"resourceType"`
-	ID           string    `json:"id,omitempty"`
-	Meta         *meta     `json:"meta,omitempty"`
-	Type         coding    `json:"type"`
-	Subtype      []coding  `json:"subtype,omitempty"`
-	Action       string    `json:"action,omitempty"`
-	Recorded     string    `json:"recorded"`
-	Outcome      string    `json:"outcome,omitempty"`
-	OutcomeDesc  string    `json:"outcomeDesc,omitempty"`
-	Purpose      []concept `json:"purposeOfEvent,omitempty"`
-	Agent        []agent   `json:"agent"`
-	Source       source    `json:"source"`
-	Entity       []entity  `json:"entity,omitempty"`
+	ResourceType string      `json:"resourceType"`
+	ID           string      `json:"id,omitempty"`
+	Meta         *meta       `json:"meta,omitempty"`
+	Extension    []extension `json:"extension,omitempty"`
+	Type         coding      `json:"type"`
+	Subtype      []coding    `json:"subtype,omitempty"`
+	Action       string      `json:"action,omitempty"`
+	Recorded     string      `json:"recorded"`
+	Outcome      string      `json:"outcome,omitempty"`
+	OutcomeDesc  string      `json:"outcomeDesc,omitempty"`
+	Purpose      []concept   `json:"purposeOfEvent,omitempty"`
+	Agent        []agent     `json:"agent"`
+	Source       source      `json:"source"`
+	Entity       []entity    `json:"entity,omitempty"`
+}
+
+type extension struct {
+	URL   string `json:"url"`
+	Value string `json:"valueString"`
 }
 
 type meta struct {

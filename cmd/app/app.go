@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/audit/fhirevent"
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir/codec"
 	"github.com/mandate-health/mandate/identity"
@@ -56,12 +57,14 @@ type App struct {
 	provider keys.Provider
 	envelope *keys.Envelope
 	codec    *codec.Codec
-	kit      *pages.Kit
-	consents *consent.Service
-	proxies  *proxy.Service
-	loader   *authority.Loader
-	engine   *engine.Engine
-	auth     *clientauth.Authenticator
+	// definitions are served at every FHIR base.
+	definitions []fhirevent.Definition
+	kit         *pages.Kit
+	consents    *consent.Service
+	proxies     *proxy.Service
+	loader      *authority.Loader
+	engine      *engine.Engine
+	auth        *clientauth.Authenticator
 	// passwords is shared, because it bounds the memory of all log-ins at once.
 	passwords identity.Passwords
 	// public is the URL of the main listener.
@@ -92,6 +95,9 @@ type reached struct {
 
 // build joins the rooms. The store must be open and migrated.
 func (a *App) build(ctx context.Context, at reached) (err error) {
+	if a.definitions, err = fhirevent.Definitions(); err != nil {
+		return err
+	}
 	if a.codec, err = codec.New(); err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (t *tenant) gateway() http.Handler {
 		Upstream: t.record, Owned: &fhirapi.Service{
 			File: t.consents, Consents: t.store, Relations: t.store, Log: fhirapi.Log{Events: t.reports, AsOf: t.reports.AsOf, Names: t.auditNames()},
 		},
-		Validator: t.codec, Recorder: counted{t.queue, t.metrics}, Origins: origins{t.store}, Problems: t.problem,
+		Validator: t.codec, Definitions: t.definitions, Recorder: counted{t.queue, t.metrics}, Origins: origins{t.store}, Problems: t.problem,
 		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, Log: t.log,
 	})
 }
@@ -77,7 +77,11 @@ func gatewayRoutes() []route.Route {
 	fhir := func(method, path string, auth route.Auth, scopes, why string, phi route.Class) route.Route {
 		return route.Route{Method: method, Path: fhirPath + path, Auth: auth, Scopes: scopes, PHI: phi, Limit: "fhir", Owner: "web/gateway", Reason: why}
 	}
-	out := []route.Route{fhir("GET", "/metadata", route.None, "", "a CapabilityStatement is public (SMART CST-01)", route.NoPHI)}
+	out := []route.Route{
+		fhir("GET", "/metadata", route.None, "", "a CapabilityStatement is public (SMART CST-01)", route.NoPHI),
+		fhir("GET", "/StructureDefinition/{id}", route.None, "", "Mandate's own profiles are public; those of the upstream need a token (TR-17)", route.NoPHI),
+		fhir("GET", "/CodeSystem/{id}", route.None, "", "Mandate's own code systems are public; those of the upstream need a token (TR-17)", route.NoPHI),
+	}
 	for _, m := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 		out = append(out, fhir(m, "/{path:.*}", route.Bearer, "by resource type and operation (access)", "", route.Record))
 	}

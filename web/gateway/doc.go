@@ -14,6 +14,6 @@
 // In reading order: gateway.go and token.go (who asks), act.go (one
 // interaction), sight.go (one resource), read.go, search.go, pages.go, fetch.go,
 // everything.go, binary.go, provenance.go, write.go, written.go, conditional.go,
-// patch.go, bundle.go, export.go, ndjson.go, owned.go, metadata.go, audit.go,
-// cors.go, answer.go.
+// patch.go, bundle.go, export.go, ndjson.go, owned.go, metadata.go, definitions.go,
+// audit.go, cors.go, answer.go.
 package gateway

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/audit/fhirevent"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/fhir/upstream"
 	"github.com/mandate-health/mandate/fhir/view"
@@ -84,6 +85,8 @@ type Deps struct {
 	Upstream       *upstream.Client
 	Owned          Owned
 	Validator      Validator
+	// Definitions are served to anybody; there may be none.
+	Definitions []fhirevent.Definition
 	// Recorder takes the event of every interaction.
 	Recorder audit.Recorder
 	Origins  Origins
@@ -139,6 +142,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if path == "/metadata" {
 		allow(w, r)
 		g.metadata(w, r)
+		return
+	}
+	if g.definition(w, r, path) {
 		return
 	}
 	x, err := g.authenticate(r)

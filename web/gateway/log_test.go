@@ -207,3 +207,35 @@ func TestPagesOfTheLog(t *testing.T) {
 	w.log.down = true
 	w.get("office", "/AuditEvent").want(503)
 }
+
+// TR-17: who gets an event finds the profile that it claims at the FHIR base,
+// by id and by URL, without a token; other definitions stay behind one.
+func TestProfilesAreServed(t *testing.T) {
+	w := withLog(t)
+	var err error
+	if w.deps.Definitions, err = fhirevent.Definitions(); err != nil {
+		t.Fatal(err)
+	}
+	w.rebuild()
+	for _, d := range w.deps.Definitions {
+		if got := w.get("", "/"+d.Type+"/"+d.ID).want(200); got.raw != string(d.JSON) {
+			t.Errorf("%s: %s", d.URL, got.raw)
+		}
+		found := w.get("", "/"+d.Type+"?url="+url.QueryEscape(d.URL+"|1.0.0")).want(200)
+		if ids := found.ids(); len(ids) != 1 || ids[0] != d.Type+"/"+d.ID {
+			t.Errorf("%s: %v", d.URL, ids)
+		}
+	}
+	event := w.get("rosa", "/AuditEvent/daughter").want(200).raw
+	if !strings.Contains(event, fhirevent.ProfileEvent) {
+		t.Error(event)
+	}
+	w.get("", "/StructureDefinition/mandate-audit-event?_format=xml").want(406)
+	w.get("", "/StructureDefinition/other").want(401)
+	w.get("", "/StructureDefinition").want(401)
+	w.get("", "/CodeSystem?url=https://other.example").want(401)
+	w.do("", "DELETE", "/StructureDefinition/mandate-audit-event", "").want(401)
+	if m := w.get("", "/metadata").want(200).raw; strings.Count(m, `"type":"StructureDefinition"`) != 1 || !strings.Contains(m, fhirevent.ProfileDecision) {
+		t.Error("the CapabilityStatement does not tell")
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/access"
+	"github.com/mandate-health/mandate/audit/fhirevent"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/web/fhirapi"
@@ -129,6 +130,7 @@ func (g *Gateway) merge(theirs *statement, now time.Time) ([]byte, error) {
 		}
 	}
 	types = append(types, ownConsent(), ownRelatedPerson(), ownAuditEvent())
+	types = append(types, g.defined(types)...)
 	out, err := json.Marshal(object{
 		"resourceType": "CapabilityStatement", "id": "mandate", "status": "active", "kind": "instance",
 		"date": now.UTC().Format(time.RFC3339), "publisher": "Mandate",
@@ -225,6 +227,7 @@ func ownRelatedPerson() resource {
 func ownAuditEvent() resource {
 	return resource{
 		Type: access.LogType, Versioning: "no-version", ReferencePolicy: []string{"literal"},
+		SupportedProfile: []string{fhirevent.ProfileEvent, fhirevent.ProfileDecision},
 		Interaction: []coded{{"read"}, {"search-type"}},
 		SearchParam: params("_id", "token", "patient", "reference", "date", "date", "_lastUpdated", "date", "agent", "reference",
 			"entity", "reference", "type", "token", "subtype", "token", "action", "token", "outcome", "token"),

@@ -1,0 +1,46 @@
+package fhirevent
+
+import (
+	"maps"
+	"slices"
+)
+
+// subtypes names the codes of SystemSubtype.
+func subtypes() map[string]string {
+	return map[string]string{
+		"audit-alert":               "Alert about the audit log",
+		"audit-erase":               "Bodies of events erased",
+		"audit-export":              "Audit log exported",
+		"audit-hold":                "Legal hold begun",
+		"audit-read":                "Audit log read",
+		"audit-release":             "Legal hold ended",
+		"backup-make":               "Backup made",
+		"client-change":             "App changed",
+		"client-register":           "App registered",
+		"configuration-load":        "Configuration loaded",
+		"consent.filed":             "Consent filed",
+		"consent.withdrawn":         "Consent withdrawn",
+		"grant-create":              "Connection of an app begun",
+		"grant-revoke":              "Connection of an app ended",
+		"key-change":                "Key changed",
+		"launch-refuse":             "EHR launch refused",
+		"launch-register":           "EHR launch registered",
+		"launch-use":                "EHR launch used",
+		"oauth-authorize":           "Authorization asked for",
+		"oauth-authorize-refuse":    "Authorization refused",
+		"oauth-introspect":          "Token introspected",
+		"oauth-introspect-inactive": "Token introspected that is not active",
+		"oauth-refuse":              "Token refused",
+		"oauth-replay":              "Code or token used twice",
+		"oauth-revoke":              "Token revoked",
+		"operator-act":              "Act of an operator",
+		"operator-change":           "Roles of an operator changed",
+		"person-save":               "Account changed",
+		"relatedperson.saved":       "Relation saved",
+		"step-up":                   "Further factor asked for",
+		"store-restore":             "Store restored from a backup",
+		"tenant-change":             "Tenant changed",
+	}
+}
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
