@@ -30,6 +30,9 @@ func TestTheLogJoinsAndProvesItself(t *testing.T) {
 	s.fetch(t, elena.Access(), "AuditEvent", http.StatusForbidden)
 
 	id := s.ofElena(t, rosa)
+	s.everyPath(t, elena.Access(), "rosa")
+	s.everyPath(t, rosa.Access(), "rosa")
+	s.bulk(t)
 	s.joins(t)
 	proof := s.proof(t, id)
 	s.stop(t)
@@ -51,17 +54,76 @@ func (s *server) ofElena(t *testing.T, rosa *kit.Grant) string {
 	return bundle.Entry[0].Resource.ID
 }
 
-// joins checks every access to Rosa's record against the grants and Consents
-// that there are.
+// everyPath takes each way there is to data below the FHIR base, granted or
+// not, and gives how many requests that were.
+func (s *server) everyPath(t *testing.T, token, patient string) {
+	t.Helper()
+	entry := func(method, url string) string { return fmt.Sprintf(`{"request":{"method":%q,"url":%q}}`, method, url) }
+	bundle := func(kind string) string {
+		return `{"resourceType":"Bundle","type":"` + kind + `","entry":[` + entry("GET", "Patient/"+patient) + "," +
+			entry("GET", "MedicationRequest?patient="+patient) + "," + entry("GET", "Condition?patient="+patient) + `]}`
+	}
+	for _, r := range []struct{ method, path, body, media string }{
+		{"GET", "Patient/" + patient, "", ""}, {"HEAD", "Patient/" + patient, "", ""}, {"GET", "Patient/" + patient + "/_history", "", ""},
+		{"GET", "Patient/" + patient + "/_history/1", "", ""}, {"GET", "Patient/" + patient + "/MedicationRequest", "", ""},
+		{"GET", "Patient/" + patient + "/$everything", "", ""}, {"GET", "Patient?_id=" + patient + "&_revinclude=Provenance:target", "", ""},
+		{"GET", "MedicationRequest?patient=" + patient + "&_include=MedicationRequest:patient", "", ""},
+		{"POST", "MedicationRequest/_search", "patient=" + patient, "application/x-www-form-urlencoded"},
+		{"GET", "Condition?patient=" + patient + "&_summary=count", "", ""},
+		{"GET", "Binary/none", "", ""}, {"GET", "Patient/none", "", ""}, {"GET", "Patient", "", ""}, {"GET", "?_type=Patient", "", ""},
+		{"GET", "Consent?patient=" + patient, "", ""}, {"GET", "Consent/none", "", ""}, {"GET", "RelatedPerson?patient=" + patient, "", ""}, {"GET", "AuditEvent", "", ""},
+		{"POST", "", bundle("batch"), ""}, {"POST", "", bundle("transaction"), ""},
+		{"POST", "Observation", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/` + patient + `"}}`, ""},
+		{"PUT", "Patient/" + patient, `{"resourceType":"Patient","id":"` + patient + `"}`, ""},
+		{"PATCH", "Patient/" + patient, `[{"op":"replace","path":"/gender","value":"other"}]`, "application/json-patch+json"},
+		{"DELETE", "Observation/none", "", ""}, {"GET", "Patient/$export", "", ""},
+	} {
+		media := r.media
+		if media == "" {
+			media = "application/fhir+json"
+		}
+		s.do(t, kit.Request{Method: r.method, URL: s.FHIRBase + "/" + r.path, Bearer: token,
+			Header: http.Header{"Content-Type": {media}, "Prefer": {"respond-async"}}, Body: strings.NewReader(r.body)})
+	}
+}
+
+// bulk lets a backend service export all patients, and takes one file.
+func (s *server) bulk(t *testing.T) {
+	t.Helper()
+	res, err := s.ClientCredentials(t.Context(), s.Client("backend"), "system/*.rs")
+	if err != nil || res.Status != http.StatusOK {
+		t.Fatal(res, err)
+	}
+	token := res.Text("access_token")
+	s.fetch(t, token, "Observation?patient=rosa", http.StatusOK)
+	started := s.do(t, kit.Request{URL: s.FHIRBase + "/Patient/$export?_type=Patient", Bearer: token, Header: http.Header{"Prefer": {"respond-async"}, "Accept": {"application/fhir+json"}}})
+	if started.Status != http.StatusAccepted {
+		t.Fatal(started)
+	}
+	var done struct{ Output []struct{ URL string } }
+	until(t, func() bool {
+		res := s.do(t, kit.Request{URL: started.Header.Get("Content-Location"), Bearer: token})
+		return res.Status == http.StatusOK && json.Unmarshal(res.Body, &done) == nil
+	})
+	if len(done.Output) == 0 {
+		t.Fatal("nothing was exported")
+	}
+	if res := s.do(t, kit.Request{URL: done.Output[0].URL, Bearer: token}); res.Status != http.StatusOK {
+		t.Error(res)
+	}
+}
+
+// joins checks every access below the FHIR base against the grants and Consents
+// that there are: people's rest on versions of Consents, those of a service on
+// its registration, by a token that was issued to it.
 func (s *server) joins(t *testing.T) {
 	t.Helper()
-	grants := map[string]bool{}
+	grants, versions := map[string]bool{}, map[string]bool{}
 	for _, g := range s.grants(t, "rosa") {
 		grants[g.ID] = true
 	}
 	var list struct{ Consents []json.RawMessage }
 	s.admin(t, "GET", "/consents?patient=rosa", "", &list)
-	versions := map[string]bool{}
 	for _, raw := range list.Consents {
 		var c struct {
 			ID   string
@@ -72,18 +134,37 @@ func (s *server) joins(t *testing.T) {
 		}
 		versions[fmt.Sprintf("Consent/%s/_history/%s", c.ID, c.Meta.VersionID)] = true
 	}
-	joined := 0
-	for _, e := range s.events(t, "patient=rosa") {
+	joined, kinds, issued := 0, map[string]int{}, map[string]bool{}
+	all := s.events(t, "")
+	for _, e := range all {
+		if audit.Kind(e.Kind) == audit.TokenIssued {
+			issued[e.TokenID+" "+e.ClientID] = true
+		}
+	}
+	for _, e := range all {
 		if !strings.HasPrefix(e.Kind, "fhir.") && (audit.Kind(e.Kind) != audit.AuditRead || e.ClientID == "") {
 			continue
 		}
 		joined++
-		if !grants[e.GrantID] || len(e.Consents) == 0 || slices.ContainsFunc(e.Consents, func(c string) bool { return !versions[c] }) {
+		kinds[e.Kind]++
+		known := func(c string) bool { return versions[c] }
+		switch {
+		case !issued[e.TokenID+" "+e.ClientID]:
+			t.Errorf("%s by %q was not by a token that was issued to it: %q", e.Kind, e.ClientID, e.TokenID)
+		case e.ClientID == s.Client("backend").ID && e.PersonID == "":
+			kinds["service"]++
+		case !grants[e.GrantID] || len(e.Consents) == 0 || slices.ContainsFunc(e.Consents, func(c string) bool { return !known(c) }):
 			t.Errorf("%s by %s joins to no grant or no version of a Consent: %q %q", e.Kind, e.ClientID, e.GrantID, e.Consents)
 		}
 	}
-	if joined < 4 {
-		t.Errorf("only %d accesses", joined)
+	for _, kind := range []audit.Kind{audit.FHIRRead, audit.FHIRSearch, audit.FHIROperation, audit.FHIRRefused, "service"} {
+		if kinds[string(kind)] == 0 {
+			t.Errorf("no event of kind %s among %v", kind, kinds)
+		}
+	}
+	// Each request of everyPath, and those of the batches, left an event.
+	if joined < 50 {
+		t.Errorf("only %d accesses: %v", joined, kinds)
 	}
 }
 

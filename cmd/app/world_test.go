@@ -275,6 +275,7 @@ type eventRow struct {
 	ClientID string
 	GrantID  string
 	PersonID string
+	TokenID  string
 	Consents []string
 }
 

@@ -228,7 +228,7 @@ func ownAuditEvent() resource {
 	return resource{
 		Type: access.LogType, Versioning: "no-version", ReferencePolicy: []string{"literal"},
 		SupportedProfile: []string{fhirevent.ProfileEvent, fhirevent.ProfileDecision},
-		Interaction: []coded{{"read"}, {"search-type"}},
+		Interaction:      []coded{{"read"}, {"search-type"}},
 		SearchParam: params("_id", "token", "patient", "reference", "date", "date", "_lastUpdated", "date", "agent", "reference",
 			"entity", "reference", "type", "token", "subtype", "token", "action", "token", "outcome", "token"),
 	}
