@@ -37,8 +37,8 @@ func fill(t *testing.T, dir string) (empty func()) {
 	return func() { must(t, os.Remove(path)) }
 }
 
-// TestFullDisk: the disk of the store fills up under load, and is given room
-// again.
+// TestFullDisk: the disk of the embedded store fills up under load, and is given
+// room again.
 func TestFullDisk(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) {
 		dir := t.TempDir()
@@ -57,14 +57,58 @@ func TestFullDisk(t *testing.T) {
 		must(t, w.node.Stop())
 		intact(t, dir)
 	})
+	t.Run("embedded, by a limit of the kernel", func(t *testing.T) {
+		// What can be done where nobody may mount a disk.
+		w := begin(t)
+		for range either(1, 5) {
+			w.wait(t, 2, 0)
+			must(t, w.node.LimitFiles(64<<10))
+			w.wait(t, 0, 5)
+			must(t, w.node.LimitFiles(0))
+			w.wait(t, 1, 0)
+		}
+		w.verdict(t)
+		must(t, w.node.Stop())
+		intact(t, w.node.Dir)
+	})
+}
+
+// TestFullDatabaseDisk: the same for the disk of PostgreSQL, with its log on it
+// and without.
+func TestFullDatabaseDisk(t *testing.T) {
+	t.Run("postgresql and its log", func(t *testing.T) {
+		dir := t.TempDir()
+		if !small(t, dir, "160") {
+			return
+		}
+		// The server runs as another user, who must get through to it.
+		must(t, os.Chmod(filepath.Dir(dir), 0o755))
+		t.Setenv("TMPDIR", dir)
+		cluster := testpg.New(t)
+		w := begin(t, "--database", cluster.URL())
+		for range either(1, 3) {
+			w.wait(t, 2, 0)
+			empty := fill(t, dir)
+			w.wait(t, 0, 5)
+			empty()
+			// A PostgreSQL that cannot write its log ends; whoever looks after it
+			// starts it again. Nobody touches Mandate.
+			if _, err := cluster.SQL("CREATE TABLE probe AS SELECT 1; DROP TABLE probe"); err != nil {
+				must(t, cluster.Kill())
+				must(t, cluster.Launch())
+			}
+			w.wait(t, 1, 0)
+		}
+		w.verdict(t)
+		sound(t, cluster)
+	})
 	t.Run("postgresql", func(t *testing.T) {
 		cluster := testpg.New(t)
 		dir := filepath.Join(cluster.Dir, "small")
 		if !small(t, dir, "64") {
 			return
 		}
-		// The tables lie on the small disk; where the log of the database lies is
-		// full too, it stops, which is the story of one that was killed.
+		// Only the tables lie on the small disk.
 		must(t, cluster.Own(dir))
 		sql(t, cluster, "CREATE TABLESPACE small LOCATION '"+dir+"'")
 		sql(t, cluster, "CREATE ROLE app LOGIN PASSWORD '"+cluster.Password+"'")

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mandate-health/mandate/conformance/kit"
 )
 
@@ -115,6 +117,16 @@ func (n *Node) Tail() string {
 		return err.Error()
 	}
 	return string(raw[max(0, len(raw)-4000):])
+}
+
+// LimitFiles lets the process write no file beyond so many bytes, as a disk
+// that is full; 0 ends it.
+func (n *Node) LimitFiles(bytes uint64) error {
+	limit := unix.Rlimit{Cur: bytes, Max: unix.RLIM_INFINITY}
+	if bytes == 0 {
+		limit.Cur = unix.RLIM_INFINITY
+	}
+	return unix.Prlimit(n.cmd.Process.Pid, unix.RLIMIT_FSIZE, &limit, nil)
 }
 
 // Kill ends the process without a chance to tidy up. It is safe on one that

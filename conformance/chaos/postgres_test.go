@@ -1,6 +1,11 @@
 package chaos_test
 
 import (
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,4 +115,35 @@ func TestOneConnection(t *testing.T) {
 	if _, lost := w.Counts(); lost > 0 {
 		t.Errorf("%d answers were outages", lost)
 	}
+}
+
+// TestSerializable: a database that runs every transaction SERIALIZABLE ends
+// many of them because of others. They are run again, and nothing is lost or
+// done twice.
+func TestSerializable(t *testing.T) {
+	cluster := testpg.New(t)
+	metrics := freeAddress(t)
+	at, err := url.Parse(cluster.URL())
+	must(t, err)
+	q := at.Query()
+	q.Set("default_transaction_isolation", "serializable")
+	at.RawQuery = q.Encode()
+	w := begin(t, "--database", at.String(), "--metrics-listen", metrics)
+	w.wait(t, either(30, 300), 0)
+	w.verdict(t)
+	if _, lost := w.Counts(); lost > 0 {
+		t.Errorf("%d answers were outages\n%s", lost, w.node.Tail())
+	}
+	res, err := http.Get("http://" + metrics + "/metrics")
+	must(t, err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	must(t, err)
+	_, rest, _ := strings.Cut(string(text), "\nmandate_store_retries_total ")
+	retries, _, _ := strings.Cut(rest, "\n")
+	if n, err := strconv.ParseFloat(retries, 64); err != nil || n < 1 {
+		t.Errorf("no transaction was run again: %q", retries)
+	}
+	t.Logf("%s transactions were run again", retries)
+	sound(t, cluster)
 }

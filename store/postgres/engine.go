@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -68,13 +69,17 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	first, err := begin(config)
+	if err != nil {
+		return nil, err
+	}
 	w := &waiters{}
 	w.watch(config)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, translate(err)
 	}
-	e := &Engine{pool: pool, timeout: o.Timeout, begin: []string{"begin isolation level read committed"}, alone: true, listens: !o.Pooler, waiters: w}
+	e := &Engine{pool: pool, timeout: o.Timeout, begin: []string{first}, alone: true, listens: !o.Pooler, waiters: w}
 	if o.Pooler {
 		limit := strconv.FormatInt(o.Timeout.Milliseconds(), 10)
 		e.alone = false
@@ -90,6 +95,27 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// isolation is the parameter of a DSN that asks for another level than READ
+// COMMITTED.
+const isolation = "default_transaction_isolation"
+
+// begin gives what begins a transaction, and takes the level out of the
+// settings of sessions: a single statement needs none, and one that SERIALIZABLE
+// ends outside of a transaction nobody would run again.
+func begin(config *pgxpool.Config) (string, error) {
+	params := config.ConnConfig.RuntimeParams
+	level := strings.ToLower(params[isolation])
+	delete(params, isolation)
+	switch level {
+	case "":
+		level = "read committed"
+	case "read committed", "repeatable read", "serializable":
+	default:
+		return "", errs.New(errs.Invalid, "store-options", "The database URL asks for an isolation level that is not read committed, repeatable read or serializable.")
+	}
+	return "begin isolation level " + level, nil
 }
 
 func poolConfig(o Options) (*pgxpool.Config, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/health"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/testpg"
@@ -114,5 +115,17 @@ func TestChecks(t *testing.T) {
 		case r.ID == "postgres-fsync" && !strings.HasPrefix(r.Finding, "fsync is o"):
 			t.Errorf("%+v", r)
 		}
+	}
+}
+
+// A level that there is not is refused before anybody connects.
+func TestIsolationLevel(t *testing.T) {
+	_, err := postgres.Open(t.Context(), postgres.Options{DSN: "postgres://u@127.0.0.1:1/d?default_transaction_isolation=chaos"})
+	if errs.As(err).Code != "store-options" {
+		t.Error(err)
+	}
+	_, err = postgres.Open(t.Context(), postgres.Options{DSN: "postgres://u@127.0.0.1:1/d?default_transaction_isolation=SERIALIZABLE&connect_timeout=1"})
+	if errs.As(err).Code != "store-unreachable" {
+		t.Error(err)
 	}
 }
