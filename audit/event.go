@@ -53,6 +53,7 @@ const (
 	TenantChanged       Kind = "tenant.changed"
 	BackupMade          Kind = "backup.made"
 	StoreRestored       Kind = "store.restored"
+	JournalPruned       Kind = "journal.pruned"
 	OperatorChanged     Kind = "operator.changed"
 	OperatorActed       Kind = "operator.acted"
 )

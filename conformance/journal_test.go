@@ -1,10 +1,12 @@
 package conformance_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // written gives all that the segments of the journal hold.
@@ -70,4 +72,62 @@ func TestCommandsWriteTheJournal(t *testing.T) {
 	if out := works(t, tenant("disable", "one")...); !strings.Contains(out, "1 revocations wait until a server brings them") {
 		t.Errorf("a command without the journal says nothing: %s", out)
 	}
+}
+
+// awaits polls until something is true.
+func awaits(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+// SG-09: a segment of the journal goes when every backup that is kept is younger
+// and the time for which backups stay has passed, not before, and the audit log
+// tells it. What is left still makes the restore of each kept backup possible.
+func TestOldSegmentsOfTheJournalGo(t *testing.T) {
+	k := newKeeper(t, "old-segments")
+	from := filepath.Join(k.dir, "from")
+	args := []string{"--backup-key", k.writer, "--revocation-journal", k.journal, "--backup-to", k.backups, "--backup-every", "1h", "--backup-keep", "1", "--backup-keep-for", "24h"}
+	count := func(dir string) int {
+		files, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	k.serve(t, "first", from, args...)
+	awaits(t, "the first backup", func() bool { return count(k.backups) == 1 })
+	k.kill(t, k.server)
+	offset := filepath.Join(k.dir, "offset")
+	shifted := func(by string) {
+		if err := os.WriteFile(offset, []byte(by), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A backup of before is kept: no segment goes.
+	shifted("10h")
+	k.serve(t, "second", from, append(args, "--unsafe-clock-offset", offset)...)
+	awaits(t, "the second backup", func() bool { return count(k.backups) == 2 })
+	k.kill(t, k.server)
+	if n := count(k.journal); n != 2 {
+		t.Fatalf("%d segments while a backup needs them", n)
+	}
+	shifted("72h")
+	target := k.serve(t, "third", from, append(args, "--unsafe-clock-offset", offset)...)
+	awaits(t, "the end of the old segments", func() bool { return count(k.journal) == 1 })
+	audit := k.admin(t, target, "GET", "/audit?kind=journal.pruned")
+	if !strings.Contains(string(audit.Body), "journal.pruned") {
+		t.Errorf("the audit log does not tell of it: %s", audit.Body)
+	}
+	k.kill(t, k.server)
+	works(t, k.restore(filepath.Join(k.dir, "to"), "--revocation-journal", k.journal)...)
 }

@@ -200,6 +200,12 @@ func (s *Store) JournalLag(ctx context.Context) (waiting int64, since time.Time,
 // which has the journal.
 func (s *Store) Unjournaled() int64 { return s.unjournaled.Load() }
 
+// ForgetSegments forgets how far segments had come that ended before and are
+// deleted. Errors: errs.Unavailable.
+func (s *Store) ForgetSegments(ctx context.Context, before time.Time) error {
+	return s.write(ctx, `DELETE FROM revocation_segment WHERE at < $1`, micros(before))
+}
+
 // JournalHeads gives how far each segment of the journal had come, as the store
 // knows. Errors: errs.Unavailable.
 func (s *Store) JournalHeads(ctx context.Context) ([]journal.Head, error) { return s.segments(ctx) }

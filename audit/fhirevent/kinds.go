@@ -75,6 +75,7 @@ func shapes() map[audit.Kind]shape {
 		audit.TenantChanged:       sec(alert, configChanged, own("tenant-change")),
 		audit.BackupMade:          sec(alert, software, own("backup-make")),
 		audit.StoreRestored:       sec(alert, software, own("store-restore")),
+		audit.JournalPruned:       sec(alert, software, own("journal-prune")),
 		audit.AuditRead:           sec(logUsed, own("audit-read")),
 		audit.AuditExported:       sec(logUsed, own("audit-export")),
 		audit.AuditErased:         sec(logUsed, own("audit-erase")),

@@ -49,10 +49,12 @@ type App struct {
 	memory  *store.Memory
 	limiter *limit.Limiter
 	journal *journal.Journal
-	queue   *audit.Queue
-	audit   *auditing
-	ring    *keys.Ring
-	keyNews *keyNews
+	// backupAge is what the metrics say of the newest backup.
+	backupAge backupAge
+	queue     *audit.Queue
+	audit     *auditing
+	ring      *keys.Ring
+	keyNews   *keyNews
 	// provider keeps the key-encryption keys, envelope what they wrap.
 	provider keys.Provider
 	envelope *keys.Envelope

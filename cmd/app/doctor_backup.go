@@ -4,8 +4,12 @@ import (
 	"context"
 	"os"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mandate-health/mandate/internal/backup"
+	"github.com/mandate-health/mandate/internal/backup/bucket"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/health"
 	"github.com/mandate-health/mandate/internal/journal"
@@ -39,6 +43,7 @@ func (d *doctor) backupChecks() []health.Check {
 		ask("revocation-journal-apart", "whether the journal lies on another disk than the store", "mount a share of another machine", func() health.Finding {
 			return d.apart(c.Journal)
 		}),
+		{ID: "revocation-journal-reachable", Looks: "whether the journal can be reached and written", Remedy: "mount it; look at permissions, network and credentials", Look: d.journalReachable},
 	}, d.onStore([]health.Check{
 		{
 			ID: "revocation-journal-whole", Looks: "whether the journal has all that the store knows it had",
@@ -63,6 +68,9 @@ func (d *doctor) newestBackup(ctx context.Context) health.Finding {
 
 // apart compares the disks of a folder and of the embedded store.
 func (d *doctor) apart(dir string) health.Finding {
+	if bucket.Is(dir) {
+		return health.Good("in an object store")
+	}
 	if dir == "" || d.cfg.Database != "" {
 		return health.Note("folder %q, store %s", dir, map[bool]string{true: "in PostgreSQL", false: "embedded"}[d.cfg.Database != ""])
 	}
@@ -81,6 +89,37 @@ func device(path string) (uint64, error) {
 	}
 	stat, _ := info.Sys().(*syscall.Stat_t)
 	return stat.Dev, nil
+}
+
+// journalReachable reads the ends of the segments, and asks whether a folder may
+// be written; it leaves nothing there.
+func (d *doctor) journalReachable(ctx context.Context) health.Finding {
+	c := d.cfg.Backup
+	if c.Journal == "" || c.Key == "" {
+		return health.Note("no journal is set")
+	}
+	key, err := backup.LoadWriter(c.Key)
+	if err != nil {
+		return health.Unseen("the writer key cannot be read")
+	}
+	place, err := openJournalPlace(ctx, c.Journal, c.hold(), d.clock, false)
+	if err != nil {
+		return health.Fail("%s", errs.As(err).Msg)
+	}
+	heads, err := journal.Heads(ctx, place, key.Verifier())
+	if err != nil {
+		return health.Fail("%s", errs.As(err).Msg)
+	}
+	if !bucket.Is(c.Journal) && unix.Access(c.Journal, unix.W_OK) != nil {
+		return health.Fail("the folder %q cannot be written", c.Journal)
+	}
+	last := "never"
+	for _, h := range heads {
+		if !h.At.IsZero() {
+			last = h.At.UTC().Format(time.RFC3339)
+		}
+	}
+	return health.Good("%d segments; last written: %s", len(heads), last)
 }
 
 func (d *doctor) journalWhole(ctx context.Context) health.Finding {

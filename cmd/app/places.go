@@ -65,6 +65,9 @@ func openBackups(ctx context.Context, place string, h hold) (backup.Place, error
 	if !bucket.Is(place) {
 		return backup.OpenFolder(place, h.asked)
 	}
+	if h.asked && h.keep <= 0 {
+		return nil, errs.New(errs.Invalid, "backup-immutable-for", "An object store keeps a backup immutable until a moment: say for how long with --backup-keep-for.")
+	}
 	b, err := openBucket(ctx, place, h, false)
 	if err != nil {
 		return nil, err

@@ -82,7 +82,7 @@ func (a *App) gauges() []telemetry.Gauge {
 			sums, err := a.keySums(ctx)
 			return sums.overdue, err
 		}},
-	}, slices.Concat(a.auditGauges(), a.journalGauges(), a.store.Gauges())...)
+	}, slices.Concat(a.auditGauges(), a.journalGauges(), a.backupGauges(), a.store.Gauges())...)
 }
 
 func number(is bool) float64 {

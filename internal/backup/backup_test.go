@@ -2,6 +2,7 @@ package backup_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -322,5 +323,45 @@ func TestInObjects(t *testing.T) {
 	held := put(t, immutable, w, 5)
 	if err := p.Remove(t.Context(), held); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("an immutable backup was deleted: %v", err)
+	}
+}
+
+// SG-08: an immutable backup in a folder cannot be deleted by root either until
+// its time, or the command says that it is not immutable.
+func TestImmutableFolder(t *testing.T) {
+	w, _ := keys(t)
+	f := backup.Folder{Dir: t.TempDir(), Immutable: true}
+	h := backup.Header{ID: "00000001", Taken: noon()}
+	k, err := f.Put(t.Context(), h, func(out io.Writer) error {
+		b, err := backup.NewWriter(out, w, h)
+		if err != nil {
+			return err
+		}
+		err = b.Begin(backup.Manifest{})
+		_, e := b.Close()
+		return errors.Join(err, e)
+	})
+	all, e := f.List(t.Context())
+	if e != nil || len(all) != 1 {
+		t.Fatal("the backup is not there:", all, e)
+	}
+	if err != nil {
+		// This file system or this user has no such flag.
+		if errs.As(err).Code != "backup-not-immutable" || !strings.Contains(errs.As(err).Msg, "CAP_LINUX_IMMUTABLE") {
+			t.Error(err)
+		}
+		return
+	}
+	if err := os.Remove(k.Path); err == nil {
+		t.Error("an immutable file was deleted")
+	}
+	if err := os.WriteFile(k.Path, []byte("forged"), 0o600); err == nil {
+		t.Error("an immutable file was written")
+	}
+	second := put(t, f, w, 2)
+	t.Cleanup(func() { _ = f.Remove(context.WithoutCancel(t.Context()), second) })
+	gone, err := backup.Prune(t.Context(), f, backup.Retention{Keep: 1}, noon().AddDate(0, 0, 9), w.Verifier())
+	if err != nil || len(gone) != 1 || gone[0].ID != h.ID {
+		t.Error(gone, err)
 	}
 }
