@@ -147,6 +147,13 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.definition(w, r, path) {
 		return
 	}
+	if strings.HasPrefix(path, "/.well-known/") {
+		// Discovery is for who is not registered yet, so what is not served is
+		// told to anybody (UDP-01).
+		allow(w, r)
+		g.d.Problems.FHIR(w, r, errAbsent)
+		return
+	}
 	x, err := g.authenticate(r)
 	if err != nil {
 		g.refuse(w, r, err)

@@ -242,6 +242,10 @@ func TestCORSAndMetadata(t *testing.T) {
 		}
 	}
 	w.get("", "/metadata?_format=xml").want(406)
+	// UDP-01: a discovery document that is not served is absent for anybody.
+	for _, token := range []string{"", "garbage"} {
+		w.get(token, "/.well-known/udap").want(404)
+	}
 	w.meanwhile(func(*http.Request) { panic(http.ErrAbortHandler) })
 	if again := w.get("", "/metadata").want(200); again.raw != r.raw {
 		t.Error("the last statement is not served while the upstream is down")
