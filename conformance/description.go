@@ -22,6 +22,10 @@ people                accounts:
   role                patient, proxy, clinician or admin
   fhir_user           such as Patient/1
   patients            ids of the patients whose records the person may share
+key_host              host:port of this machine where the server fetches the keys
+                      of the client whose jwks_uri lies there; the checks
+                      publish them
+tenants               further FHIR bases of the same server: id, issuer, fhir_base
 launch_api            where an EHR registers launch contexts: url, client_id
 admin_api             the administration API of Mandate: url, token
 upstream_fhir_base    the FHIR server behind, without security, to compare with

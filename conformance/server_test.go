@@ -55,7 +55,7 @@ func run(m *testing.M) (code int, err error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("the binary is not built: %w\n%s", err, out)
 	}
-	if shared.main, err = start("main"); err != nil {
+	if shared.main, err = startFull("main", "--tls"); err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, shared.main.stop()) }()
@@ -100,6 +100,33 @@ func start(name string, args ...string) (*server, error) {
 	}
 	go func() { s.exited <- s.cmd.Wait() }()
 	return s, s.await()
+}
+
+// startFull starts a server with everything that a check can need: the second
+// tenant and the clients that only the suite has.
+func startFull(name string, args ...string) (*server, error) {
+	extras, err := conformance.NewExtras()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(shared.dir, name)
+	clients, data, kek := filepath.Join(dir, "clients.json"), filepath.Join(dir, "data"), filepath.Join(shared.dir, "kek.json")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := extras.WriteClients(clients); err != nil {
+		return nil, err
+	}
+	add := exec.Command(shared.binary, "tenant", "add", conformance.ExtraTenant, "--name", "Second", "--upstream", "http://127.0.0.1:9/fhir",
+		"--data", data, "--keys", "file:"+kek)
+	if out, err := add.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("no second tenant: %w\n%s", err, out)
+	}
+	s, err := start(name, append([]string{"--client", clients, "--data", data}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	return s, extras.Complete(s.ready)
 }
 
 // await returns when the ready file is there.

@@ -28,6 +28,8 @@ type Options struct {
 	// by hand, adds people and clients; at least one of the two is needed.
 	Base      string
 	ReadyFile string
+	// CAFile is a PEM file with the authority of the server's certificate.
+	CAFile string
 	// Format is human, json or junit.
 	Format string
 	// Rows reports every row of the catalogue in place of the checks.
@@ -95,6 +97,9 @@ func Open(ctx context.Context, o Options) (*Target, error) {
 		if o.Base != "" {
 			r.FHIRBase = o.Base
 		}
+	}
+	if o.CAFile != "" {
+		r.CAFile = o.CAFile
 	}
 	if r.FHIRBase == "" {
 		return nil, errors.New("name the FHIR base URL of the server (--base) or a file that describes it (--ready-file)")

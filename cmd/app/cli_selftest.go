@@ -10,13 +10,16 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/conformance"
+	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/config"
+	tenants "github.com/mandate-health/mandate/internal/tenant"
 )
 
 // selftestCommand runs the black-box suite.
 type selftestCommand struct {
 	Base      string        `help:"FHIR base URL of the server to check, such as https://ehr.example/fhir." placeholder:"URL"`
 	ReadyFile string        `name:"ready-file" help:"Description of that server with clients and people to check it with (see --describe). mandate dev writes one for itself." placeholder:"FILE" type:"existingfile"`
+	CAFile    string        `name:"ca-file" help:"PEM file with the authority of the server's certificate; empty means those of the machine." placeholder:"FILE" type:"existingfile"`
 	Rows      bool          `help:"Report every requirement of the list, tested or not, in place of the checks. The exit status is 1 while one that binds is open."`
 	Only      []string      `help:"Run only these checks, by id of the check or of the requirement, such as AZ-16,REF-03." placeholder:"ID"`
 	Format    string        `default:"human" enum:"human,json,junit" help:"human, json or junit."`
@@ -46,7 +49,7 @@ func (c *selftestCommand) Run(s *streams) (err error) {
 		return err
 	}
 	o := conformance.Options{
-		Base: c.Base, ReadyFile: c.ReadyFile, Format: c.Format, Rows: c.Rows, Only: c.Only, Within: c.Timeout, CheckWithin: c.CheckTime,
+		Base: c.Base, ReadyFile: c.ReadyFile, CAFile: c.CAFile, Format: c.Format, Rows: c.Rows, Only: c.Only, Within: c.Timeout, CheckWithin: c.CheckTime,
 	}
 	if c.JSON {
 		o.Format = "json"
@@ -98,18 +101,12 @@ func ownServer(ctx context.Context) (stop func() error, ready string, err error)
 	ready = filepath.Join(dir, "ready.json")
 	ctx, end := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	dev := devCommand{ReadyFile: ready}
-	dev.Settings = Config{
-		Dev: true, Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"), KeySettings: KeySettings{Keys: "file:" + filepath.Join(dir, "keys.json")},
-	}
-	// Neither the environment nor a file counts: they may name a database that
-	// must not be filled with demo people.
-	loaded, err := config.Load(&dev.Settings, config.Sources{Given: map[string]bool{"listen": true, "data": true, "keys": true}})
+	cfg, extras, err := ownSettings(ctx, dir, ready)
 	if err != nil {
 		end()
 		return nil, "", errors.Join(err, os.RemoveAll(dir))
 	}
-	go func() { ended <- Run(ctx, dev.completed(loaded)) }()
+	go func() { ended <- Run(ctx, cfg) }()
 	stop = func() error {
 		end()
 		return errors.Join(<-ended, os.RemoveAll(dir))
@@ -121,6 +118,9 @@ func ownServer(ctx context.Context) (stop func() error, ready string, err error)
 		select {
 		case <-tick.C:
 			if _, err := os.Stat(ready); err == nil {
+				if err := extras.Complete(ready); err != nil {
+					return nil, "", errors.Join(err, stop())
+				}
 				return stop, ready, nil
 			}
 		case err := <-ended:
@@ -130,4 +130,35 @@ func ownServer(ctx context.Context) (stop func() error, ready string, err error)
 			return nil, "", errors.Join(fmt.Errorf("it is not ready after %s", ownStart), stop())
 		}
 	}
+}
+
+// ownSettings are those of the server that is started to be checked, with a
+// second tenant and the clients that only the suite needs.
+func ownSettings(ctx context.Context, dir, ready string) (Config, *conformance.Extras, error) {
+	extras, err := conformance.NewExtras()
+	if err != nil {
+		return Config{}, nil, err
+	}
+	clients := filepath.Join(dir, "clients.json")
+	if err := extras.WriteClients(clients); err != nil {
+		return Config{}, nil, err
+	}
+	dev := devCommand{ReadyFile: ready, TLS: true}
+	dev.Settings = Config{
+		Dev: true, Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"), ClientFiles: []string{clients},
+		KeySettings: KeySettings{Keys: "file:" + filepath.Join(dir, "keys.json")},
+	}
+	// Neither the environment nor a file counts: they may name a database that
+	// must not be filled with demo people.
+	given := map[string]bool{"listen": true, "data": true, "keys": true, "client": true}
+	loaded, err := config.Load(&dev.Settings, config.Sources{Given: given})
+	if err != nil {
+		return Config{}, nil, err
+	}
+	second := tenants.Tenant{
+		ID: conformance.ExtraTenant, Name: "Second", Upstream: "http://127.0.0.1:9/fhir", State: tenants.Active, Created: clock.System{}.Now(),
+	}
+	quiet := &streams{ctx: ctx, out: io.Discard, err: io.Discard}
+	err = onStore(quiet, dev.Settings, func(a *App) error { return a.addTenant(quiet, second, "") })
+	return dev.completed(loaded), extras, err
 }

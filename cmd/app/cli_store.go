@@ -65,6 +65,12 @@ func (f storeFlags) withConfig(s *streams, change func(*Config), run func(*App) 
 		return err
 	}
 	change(&cfg)
+	return onStore(s, cfg, run)
+}
+
+// onStore opens the store that a configuration describes for one act and closes
+// it again. Errors are told by their sentence.
+func onStore(s *streams, cfg Config, run func(*App) error) (err error) {
 	if err := cfg.mayMakeKeys(); err != nil {
 		return explain(err)
 	}

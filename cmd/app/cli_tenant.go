@@ -59,17 +59,20 @@ func (c *tenantAdd) Run(s *streams) error {
 	if row.ID == tenants.Default {
 		return errDefaultTenant
 	}
-	return c.with(s, func(a *App) error {
-		if err := a.store.OpenKeys(s.ctx, row.ID); err != nil {
-			return err
-		}
-		err := a.changeTenant(s, tenantChange{row.ID, c.As, "C", "tenant-added"}, func(tx store.Tx) error { return tx.AddTenant(s.ctx, row) })
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(s.out, "tenant %s added: FHIR base /t/%s/fhir below the public URL; running servers answer there within %d seconds\n", row.ID, row.ID, maxTenantDelay)
-		return nil
-	})
+	return c.with(s, func(a *App) error { return a.addTenant(s, row, c.As) })
+}
+
+// addTenant stores a tenant that is valid, and records it.
+func (a *App) addTenant(s *streams, row tenants.Tenant, as string) error {
+	if err := a.store.OpenKeys(s.ctx, row.ID); err != nil {
+		return err
+	}
+	err := a.changeTenant(s, tenantChange{row.ID, as, "C", "tenant-added"}, func(tx store.Tx) error { return tx.AddTenant(s.ctx, row) })
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "tenant %s added: FHIR base /t/%s/fhir below the public URL; running servers answer there within %d seconds\n", row.ID, row.ID, maxTenantDelay)
+	return nil
 }
 
 var errDefaultTenant = errs.New(errs.Invalid, "tenant-default", "The default tenant is set up by the flags of serve; it is always there and cannot be changed here.")

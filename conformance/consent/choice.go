@@ -16,10 +16,10 @@ const chartScope = "openid fhirUser launch/patient offline_access patient/Patien
 func choice() []kit.Row {
 	needs := kit.Login
 	return []kit.Row{
-		{ID: "SMART US-10", Title: "a whole type asked can be narrowed to categories, and only those are granted", Needs: needs, Run: narrowToCategories},
+		{ID: "SMART US-10", Title: "a whole type asked can be narrowed to categories, and only those are granted", Also: []string{"US-16"}, Needs: needs, Run: narrowToCategories},
 		{ID: "SMART US-11", Title: "each resource type is a choice of its own", Needs: needs, Run: eachType},
 		{ID: "SMART US-12", Title: "lasting access can be refused", Needs: needs, Run: refuseOffline},
-		{ID: "SMART US-13", Title: "a type that was left out is 403, not an empty Bundle", Needs: needs, Run: leftOut},
+		{ID: "SMART US-13", Title: "a type that was left out is 403, not an empty Bundle", Also: []string{"TRP-02"}, Needs: needs, Run: leftOut},
 		{ID: "SMART US-14", Title: "granular searches give all inside and nothing outside", Needs: needs | kit.Upstream, Run: granularSearch},
 		{ID: "SMART US-15", Title: "granular reads give 200 inside and not 200 outside", Needs: needs | kit.Upstream, Run: granularRead},
 		{ID: "SMART US-24", Title: "a subset of the request can be approved", Needs: needs, Run: leftOut},

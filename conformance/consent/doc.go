@@ -16,5 +16,6 @@ func Sections() []kit.Section {
 		{Name: "Consent, sign-in and pages", Rows: pages()},
 		{Name: "Consent, proxies", Rows: proxies()},
 		{Name: "Consent, endings", Rows: endings()},
+		{Name: "Consents, how they are read", Rows: rules()},
 	}
 }

@@ -14,13 +14,14 @@ func endings() []kit.Row {
 	needs := kit.Login
 	story := needs | kit.Proxies | kit.Admin
 	return []kit.Row{
-		{ID: "SMART US-03", Title: "ending an app on the page of connected apps ends token and refresh at once", Needs: needs | kit.Symmetric, Run: endApp},
-		{ID: "SMART SCP-21", Title: "online access ends with the session", Needs: needs | kit.Launcher | kit.Proxies, Run: onlineAccess},
-		{ID: "SMART REF-10", Title: "a withdrawn consent ends refresh and FHIR calls", Needs: story, Run: withdrawn},
+		{ID: "SMART US-03", Title: "ending an app on the page of connected apps ends token and refresh at once", Also: []string{"REV-03"}, Needs: needs | kit.Symmetric, Run: endApp},
+		{ID: "SMART SCP-21", Title: "online access ends with the session", Also: []string{"CAP-15", "VER-09"}, Needs: needs | kit.Launcher | kit.Proxies, Run: onlineAccess},
+		{ID: "SMART REF-10", Title: "a withdrawn consent ends refresh and FHIR calls", Also: []string{"PRX-04"}, Needs: story, Run: withdrawn},
 		{ID: "MANDATE WM-07", Title: "a blocked person gets the answer of a stranger", Needs: story, Run: blocked},
 		{ID: "MANDATE SC-10", Title: "without any permission the answer is access_denied", Needs: story, Run: nothing},
 		{ID: "MANDATE SC-14b", Title: "no token outlives the consent, and at its end all stops", Needs: story | kit.Clock, Run: consentEnds},
-		{ID: "SMART US-01", Title: "a refresh token works after 89 days, and again after 89 more", Needs: needs | kit.Symmetric | kit.Clock, Run: threeMonths},
+		{ID: "SMART US-01", Title: "a refresh token works after 89 days, and again after 89 more", Also: []string{"US-02"}, Needs: needs | kit.Symmetric | kit.Clock, Run: threeMonths},
+		{ID: "SMART REF-07b", Title: "a refresh token that nobody used for two years is dead", Needs: needs | kit.Clock, Run: unused},
 	}
 }
 
@@ -40,17 +41,17 @@ func dead(ctx context.Context, t *kit.Target, c *kit.Check, what string, g *kit.
 }
 
 func endApp(ctx context.Context, t *kit.Target) error {
-	client := t.Client("symmetric")
-	g, err := t.Launch(ctx, kit.Launch{Client: client, Scope: chartScope, Visit: kit.Visit{Person: t.Patient()}})
+	client, person := t.Client("symmetric"), t.QuietPatient()
+	g, err := t.Launch(ctx, kit.Launch{Client: client, Scope: chartScope, Visit: kit.Visit{Person: person}})
 	if err != nil {
 		return err
 	}
-	waiting, err := t.Code(ctx, kit.Launch{Client: client, Scope: chartScope, Visit: kit.Visit{Person: t.Patient()}})
+	waiting, err := t.Code(ctx, kit.Launch{Client: client, Scope: chartScope, Visit: kit.Visit{Person: person}})
 	if err != nil {
 		return err
 	}
 	var c kit.Check
-	if err := endAll(ctx, t, t.Patient()); err != nil {
+	if err := endAll(ctx, t, person); err != nil {
 		return err
 	}
 	dead(ctx, t, &c, "ended", g, "Patient/"+g.Patient())
@@ -264,5 +265,26 @@ func consentEnds(ctx context.Context, t *kit.Target) error {
 	dead(ctx, t, &c, "after the end", g, "MedicationRequest?patient=joaquin")
 	_, err = elenaFor(ctx, t, "joaquin")
 	c.That(err != nil, "a new launch still works")
+	return c.Err()
+}
+
+// unused walks past every life that a refresh token may have.
+func unused(ctx context.Context, t *kit.Target) error {
+	g, err := launchWith(ctx, t, chartScope, func(f *kit.Form) { f.Tick("keep", true) })
+	if err != nil {
+		return err
+	}
+	if g.RefreshToken() == "" {
+		return fmt.Errorf("no refresh token for offline_access")
+	}
+	if err := t.Advance(ctx, 2*365*24*time.Hour); err != nil {
+		return err
+	}
+	res, err := t.Refresh(ctx, g.Client, g.RefreshToken(), "")
+	if err != nil {
+		return err
+	}
+	var c kit.Check
+	c.That(res.Status == http.StatusBadRequest && res.Text("error") == "invalid_grant" && res.Text("access_token") == "", "%s", res)
 	return c.Err()
 }

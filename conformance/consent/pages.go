@@ -18,7 +18,7 @@ func pages() []kit.Row {
 		{ID: "MANDATE SE-12", Title: "cookies are HttpOnly with SameSite, and Secure over HTTPS", Needs: needs, Run: cookies},
 		{ID: "MANDATE SE-13", Title: "the session id changes at log-in", Needs: needs, Run: newSession},
 		{ID: "MANDATE SE-17", Title: "after log-out the session is dead", Needs: needs, Run: loggedOut},
-		{ID: "MANDATE 7d", Title: "pages come in English and Spanish", Needs: needs, Run: languages},
+		{ID: "MANDATE 7d", Title: "pages come in English and Spanish", Also: []string{"BP-02", "SCP-30"}, Needs: needs, Run: languages},
 		{ID: "MANDATE 7c", Title: "the help page answers anybody and names a telephone", Needs: needs, Run: help},
 		{ID: "MANDATE XSS", Title: "nothing of a request is reflected raw", Needs: needs, Run: reflection},
 		{ID: "MANDATE 10a", Title: "the patient sees who looked", Needs: needs, Run: activity},

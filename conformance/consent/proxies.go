@@ -17,11 +17,11 @@ func proxies() []kit.Row {
 	needs := kit.Login | kit.Proxies
 	return []kit.Row{
 		{ID: "MANDATE SC-03", Title: "a proxy's app gets explicit permitted types, never a wildcard", Needs: needs | kit.Admin, Run: explicitTypes},
-		{ID: "MANDATE SC-11", Title: "the proxy picks the patient, shown with the relation", Needs: needs, Run: picker},
+		{ID: "MANDATE SC-11", Title: "the proxy picks the patient, shown with the relation", Also: []string{"PRX-01"}, Needs: needs, Run: picker},
 		{ID: "MANDATE SC-14", Title: "a proxy's access token lives five minutes at most", Needs: needs, Run: proxyLife},
 		{ID: "MANDATE SC-16", Title: "view-only gives no refresh token, download does", Needs: needs, Run: viewOnly},
-		{ID: "MANDATE SC-05", Title: "the download consent narrows Observation to laboratory", Needs: needs, Run: laboratoryOnly},
-		{ID: "MANDATE 8a", Title: "the app reads what the consent permits and nothing else", Needs: needs | kit.Upstream, Run: proxyReads},
+		{ID: "MANDATE SC-05", Title: "the download consent narrows Observation to laboratory", Also: []string{"PRX-05"}, Needs: needs, Run: laboratoryOnly},
+		{ID: "MANDATE 8a", Title: "the app reads what the consent permits and nothing else", Also: []string{"PRX-05"}, Needs: needs | kit.Upstream, Run: proxyReads},
 		{ID: "MANDATE 8b", Title: "the app writes nothing that the consent does not permit", Needs: needs, Run: proxyWrites},
 		{ID: "MANDATE GW-06", Title: "a proxy gets no search that tells hidden from absent", Needs: needs, Run: proxyOracles},
 	}

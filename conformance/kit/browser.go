@@ -171,6 +171,11 @@ func (p *Page) FormWith(field string) *Form {
 	return p.form(func(f *Form) bool { return f.Field(field) != nil })
 }
 
+// SignInForm gives the form that asks for a password, nil if there is none.
+func (p *Page) SignInForm() *Form {
+	return p.form(func(f *Form) bool { return f.Secret() != nil })
+}
+
 // ConsentForm gives the form that asks to allow or deny, nil if there is none.
 func (p *Page) ConsentForm() *Form {
 	return p.form(func(f *Form) bool { return f.Button("allow") != nil && f.Button("deny") != nil })
@@ -213,11 +218,13 @@ func (b *Browser) SignOut(ctx context.Context, pages ...string) error {
 func (b *Browser) pass(ctx context.Context, p *Page, app string) (*Page, error) {
 	for range 4 {
 		var pressed *Button
-		f := p.FormWith("password")
+		f := p.SignInForm()
 		switch {
 		case f != nil:
-			f.Set("username", b.Person.Username)
-			f.Set("password", b.Person.Password)
+			if who := f.Who(); who != nil {
+				who.Value = b.Person.Username
+			}
+			f.Secret().Value = b.Person.Password
 		case p.FormWith("code") != nil:
 			f = p.FormWith("code")
 			if err := b.freshCode(ctx, f); err != nil {

@@ -49,6 +49,18 @@ func (c Client) Sign(a Assertion) (string, error) {
 	return a.SignWith(set.Keys[at].Key, set.Keys[at].KeyID)
 }
 
+// PublicJWKS gives the public halves of the client's keys.
+func (c Client) PublicJWKS() (jose.JSONWebKeySet, error) {
+	var private, public jose.JSONWebKeySet
+	if err := json.Unmarshal(c.PrivateJWKS, &private); err != nil {
+		return public, fmt.Errorf("the private keys of %s cannot be read", c.ID)
+	}
+	for _, k := range private.Keys {
+		public.Keys = append(public.Keys, k.Public())
+	}
+	return public, nil
+}
+
 // SignWith signs an assertion with a key of the row's own.
 func (a Assertion) SignWith(key any, kid string) (string, error) {
 	opts := &jose.SignerOptions{}

@@ -155,7 +155,7 @@ func withQuery(endpoint string, v url.Values) string { return endpoint + "?" + v
 // step answers one page. It gives nil where the page is not a step.
 func (b *Browser) step(ctx context.Context, p *Page, v Visit, a *Answer, app string) (*Page, error) {
 	switch {
-	case p.FormWith("password") != nil:
+	case p.SignInForm() != nil:
 		a.Steps = append(a.Steps, "signin")
 		return b.pass(ctx, p, app)
 	case p.FormWith("code") != nil:

@@ -52,11 +52,49 @@ func (f *Form) Named(name string) []*Field {
 	return out
 }
 
-// Button gives the button with that value, nil if there is none.
+// words are what servers write on the buttons to allow and to deny.
+var words = map[string][]string{
+	"allow": {"allow", "approve", "authorize", "authorise", "accept", "agree", "grant"},
+	"deny":  {"deny", "decline", "reject", "cancel", "refuse"},
+}
+
+// Button gives the button with that value, nil if there is none. "allow" and
+// "deny" are also known by their words.
 func (f *Form) Button(value string) *Button {
 	for i, b := range f.Buttons {
 		if b.Value == value {
 			return &f.Buttons[i]
+		}
+	}
+	for i, b := range f.Buttons {
+		for _, word := range words[value] {
+			if strings.HasPrefix(strings.ToLower(b.Text), word) || strings.EqualFold(b.Value, word) {
+				return &f.Buttons[i]
+			}
+		}
+	}
+	return nil
+}
+
+// Secret gives the control for a password, nil if there is none.
+func (f *Form) Secret() *Field {
+	for _, c := range f.Fields {
+		if c.Type == "password" {
+			return c
+		}
+	}
+	return nil
+}
+
+// Who gives the control for the name of who signs in: the one called username,
+// or the first for text; nil if there is none.
+func (f *Form) Who() *Field {
+	if c := f.Field("username"); c != nil {
+		return c
+	}
+	for _, c := range f.Fields {
+		if c.Type == "text" || c.Type == "email" || c.Type == "" {
+			return c
 		}
 	}
 	return nil
@@ -161,7 +199,7 @@ func readForm(form *html.Node, base *url.URL, labels, texts map[string]string) *
 		kind := strings.ToLower(attr(n, "type"))
 		switch {
 		case n.Data == "button" && (kind == "submit" || kind == ""), n.Data == "input" && kind == "submit":
-			f.Buttons = append(f.Buttons, Button{Name: attr(n, "name"), Value: attr(n, "value"), Text: textOf(n)})
+			f.Buttons = append(f.Buttons, Button{Name: attr(n, "name"), Value: attr(n, "value"), Text: buttonText(n)})
 		case n.Data == "input" && attr(n, "name") != "" && kind != "button" && kind != "image":
 			f.Fields = append(f.Fields, readField(n, kind, labels, texts))
 		case n.Data == "select" && attr(n, "name") != "":
@@ -252,4 +290,12 @@ func textOf(n *html.Node) string {
 		}
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// buttonText is what stands on a button.
+func buttonText(n *html.Node) string {
+	if n.Data == "input" {
+		return attr(n, "value")
+	}
+	return textOf(n)
 }

@@ -187,3 +187,29 @@ func TestBelongs(t *testing.T) {
 		}
 	}
 }
+
+// Other servers name their fields and buttons otherwise.
+func TestPagesOfOtherServers(t *testing.T) {
+	base, err := url.Parse("https://ehr.example/login")
+	if err != nil {
+		t.Fatal(err)
+	}
+	forms, err := kit.ParseForms([]byte(`<form method=post><input type=hidden name=csrf value=1><input type=email name=login><input type=password name=pass>
+		<input type=submit value="Log in"></form>
+		<form method=post action="/consent"><button name=choice value=1>Approve access</button><input type=submit name=choice value=Cancel></form>
+		<form method=post><button>Continue</button></form>`), base)
+	if err != nil || len(forms) != 3 {
+		t.Fatal(len(forms), err)
+	}
+	p := kit.Page{Forms: forms}
+	if p.SignInForm() != forms[0] || forms[0].Who().Name != "login" || forms[0].Secret().Name != "pass" {
+		t.Error("the sign-in form is not found")
+	}
+	ask := p.ConsentForm()
+	if ask != forms[1] || ask.Button("allow").Value != "1" || ask.Button("deny").Value != "Cancel" {
+		t.Error("the consent form is not found")
+	}
+	if forms[2].Button("allow") != nil || forms[2].Secret() != nil || forms[2].Who() != nil {
+		t.Error("a form that asks nothing is taken for one that does")
+	}
+}

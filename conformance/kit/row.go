@@ -31,12 +31,24 @@ const (
 	Clock
 	// Admin: the administration API of a development server.
 	Admin
+	// Keys: a backend client whose keys the checks publish themselves.
+	Keys
+	// Second: a second backend client.
+	Second
+	// Tenants: another FHIR base of the same process.
+	Tenants
+	// Reserved: a client whose id and secret hold reserved characters.
+	Reserved
+	// Narrow: a backend client registered for system/Patient.rs alone.
+	Narrow
 )
 
 var needTexts = []string{
 	"a log-in", "a backend client", "an asymmetric client", "a client with a secret",
 	"a client that may register launches", "people who act for others", "the FHIR server behind", "a clock that can be moved",
-	"the administration API",
+	"the administration API", "a backend client whose keys lie at an address of this machine (key_host)", "a second backend client",
+	"another FHIR base of the same server (tenants)", "a client whose id and secret have reserved characters",
+	"a backend client registered for system/Patient.rs alone",
 }
 
 // String names the means in words.

@@ -38,16 +38,29 @@ type Ready struct {
 		URL   string `json:"url"`
 		Token string `json:"token"`
 	} `json:"admin_api"`
+	// KeyHost is an address of this machine at which checks may publish the keys
+	// of the client whose jwks_uri leads there.
+	KeyHost string   `json:"key_host"`
 	Clients []Client `json:"clients"`
 	People  []Person `json:"people"`
+	// Tenants are further FHIR bases of the same process.
+	Tenants []Tenant `json:"tenants"`
+}
+
+// Tenant is another FHIR base of the process.
+type Tenant struct {
+	ID       string `json:"id"`
+	Issuer   string `json:"issuer"`
+	FHIRBase string `json:"fhir_base"`
 }
 
 // Client is one registered client with its credentials.
 type Client struct {
 	ID           string          `json:"client_id"`
 	Kind         string          `json:"kind"`
-	Secret       string          `json:"client_secret"`
-	PrivateJWKS  json.RawMessage `json:"private_jwks"`
+	Secret       string          `json:"client_secret,omitempty"`
+	PrivateJWKS  json.RawMessage `json:"private_jwks,omitempty"`
+	JWKSURI      string          `json:"jwks_uri,omitempty"`
 	RedirectURIs []string        `json:"redirect_uris"`
 	LaunchURIs   []string        `json:"launch_uris"`
 	Scopes       string          `json:"scopes"`
@@ -147,7 +160,11 @@ func NewTarget(ctx context.Context, r Ready) (*Target, error) {
 	if err := json.Unmarshal(res.Body, &t.Config); err != nil {
 		return nil, fmt.Errorf("the SMART configuration is not JSON: %w", err)
 	}
-	return t, nil
+	if r.Clock == "" {
+		return t, nil
+	}
+	// Somebody may have moved the server's clock before.
+	return t, t.Advance(ctx, 0)
 }
 
 // Has gives the means that the target offers.
@@ -168,6 +185,11 @@ func (t *Target) Has() Need {
 	set(Proxies, rosa && elena)
 	set(Upstream, t.Upstream != "")
 	set(Clock, t.Ready.Clock != "")
+	set(Keys, t.KeyHost != "" && t.KeyClient().ID != "")
+	set(Second, t.another("backend") != nil)
+	set(Reserved, t.ReservedClient().ID != "")
+	set(Narrow, t.NarrowClient().ID != "")
+	set(Tenants, len(t.Ready.Tenants) > 0)
 	set(Admin, t.AdminAPI.URL != "" && t.AdminAPI.Token != "")
 	return n
 }
@@ -190,6 +212,56 @@ func (t *Target) Client(kind string) Client {
 		return *c
 	}
 	return Client{Kind: kind}
+}
+
+// another gives the second client of a kind that has keys of its own.
+func (t *Target) another(kind string) *Client {
+	first := t.find(kind)
+	for i, c := range t.Clients {
+		if first != nil && c.Kind == kind && c.ID != first.ID && c.JWKSURI == "" {
+			return &t.Clients[i]
+		}
+	}
+	return nil
+}
+
+// SecondBackend gives a backend service beside that of Client("backend").
+func (t *Target) SecondBackend() Client {
+	if c := t.another("backend"); c != nil {
+		return *c
+	}
+	return Client{Kind: "backend"}
+}
+
+// ReservedClient gives a client whose id and secret hold characters that HTTP
+// Basic has a use for.
+func (t *Target) ReservedClient() Client {
+	for _, c := range t.Clients {
+		if c.Kind == "symmetric" && strings.Contains(c.ID, ":") && strings.ContainsAny(c.Secret, ":+% ") {
+			return c
+		}
+	}
+	return Client{}
+}
+
+// NarrowClient gives a backend service that is registered for Patients alone.
+func (t *Target) NarrowClient() Client {
+	for _, c := range t.Clients {
+		if c.Kind == "backend" && c.Scopes == "system/Patient.rs" {
+			return c
+		}
+	}
+	return Client{}
+}
+
+// KeyClient gives the client whose keys the checks may publish at KeyHost.
+func (t *Target) KeyClient() Client {
+	for _, c := range t.Clients {
+		if t.KeyHost != "" && strings.HasPrefix(c.JWKSURI, "http://"+t.KeyHost+"/") {
+			return c
+		}
+	}
+	return Client{}
 }
 
 // ClientByID gives a client of the ready file.
@@ -232,6 +304,18 @@ func (t *Target) Patient() string {
 		}
 	}
 	return ""
+}
+
+// QuietPatient gives the username of a patient who is not the usual one, and so
+// has few connections; the usual one where there is no other.
+func (t *Target) QuietPatient() string {
+	usual := t.Patient()
+	for _, p := range t.People {
+		if p.Role == "patient" && p.Username != usual {
+			return p.Username
+		}
+	}
+	return usual
 }
 
 // OtherPatient gives the id of a patient other than the one named.

@@ -13,8 +13,9 @@ import (
 func backend() []kit.Row {
 	return []kit.Row{
 		{ID: "SMART BKS-01", Title: "a missing scope is refused", Needs: kit.Backend, Run: bksScope},
-		{ID: "SMART BKS-02", Title: "scopes stay within those registered", Needs: kit.Backend, Run: bksRegistered},
-		{ID: "SMART BKS-03", Title: "the answer has its members", Needs: kit.Backend, Run: bksMembers},
+		{ID: "SMART BKS-02", Title: "scopes stay within those registered", Also: []string{"SCP-27"}, Needs: kit.Backend, Run: bksRegistered},
+		{ID: "SMART BKS-02b", Title: "a wider request of a service registered for one type is narrowed or refused", Needs: kit.Narrow, Run: bksNarrow},
+		{ID: "SMART BKS-03", Title: "the answer has its members", Also: []string{"CAP-06", "DISC-10"}, Needs: kit.Backend, Run: bksMembers},
 		{ID: "SMART BKS-04", Title: "expires_in is at most 300", Needs: kit.Backend, Run: bksLife},
 		{ID: "SMART BKS-05", Title: "no refresh token and no id_token", Needs: kit.Backend, Run: bksNoRefresh},
 		{ID: "SMART BKS-06", Title: "errors follow RFC 6749 with a description", Needs: kit.Backend, Run: bksErrors},
@@ -135,4 +136,24 @@ func bksPublic(ctx context.Context, t *kit.Target) error {
 		return fmt.Errorf("%s", res)
 	}
 	return nil
+}
+
+func bksNarrow(ctx context.Context, t *kit.Target) error {
+	var c kit.Check
+	for _, scope := range []string{"system/*.cruds", "system/Patient.cruds", "system/Patient.rs system/Observation.rs", "system/*.rs"} {
+		res, err := t.ClientCredentials(ctx, t.NarrowClient(), scope)
+		if !c.Note(err) {
+			continue
+		}
+		if res.Status != http.StatusOK {
+			c.That(res.Text("error") == "invalid_scope", "%q: %s", scope, res)
+			continue
+		}
+		c.That(res.Text("scope") == "system/Patient.rs", "%q was granted as %q", scope, res.Text("scope"))
+		out, err := t.FHIR(ctx, res.Text("access_token"), "Observation?_count=1")
+		if c.Note(err) {
+			c.That(out.Status == http.StatusForbidden, "%q: %s", scope, out)
+		}
+	}
+	return c.Err()
 }

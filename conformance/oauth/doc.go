@@ -12,6 +12,8 @@ func Sections() []kit.Section {
 	return []kit.Section{
 		{Name: "OAuth, clients with a secret", Rows: symmetric()},
 		{Name: "OAuth, clients with a key", Rows: asymmetric()},
+		{Name: "OAuth, keys at an address", Rows: published()},
+		{Name: "OAuth, registration", Rows: registered()},
 		{Name: "OAuth, backend services", Rows: backend()},
 		{Name: "OAuth, introspection", Rows: introspection()},
 		{Name: "OAuth, revocation", Rows: revocation()},

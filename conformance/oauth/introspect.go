@@ -6,19 +6,21 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mandate-health/mandate/conformance/kit"
 )
 
 func introspection() []kit.Row {
 	return []kit.Row{
-		{ID: "SMART INT-02", Title: "active, scope, client_id and exp are told", Needs: kit.Login | kit.Symmetric, Run: intMembers},
-		{ID: "SMART INT-04", Title: "the scopes are those of the token answer", Needs: kit.Login | kit.Symmetric, Run: intScopes},
+		{ID: "SMART INT-02", Title: "active, scope, client_id and exp are told", Also: []string{"INT-01", "US-04"}, Needs: kit.Login | kit.Symmetric, Run: intMembers},
+		{ID: "SMART INT-04", Title: "the scopes are those of the token answer", Also: []string{"US-04"}, Needs: kit.Login | kit.Symmetric, Run: intScopes},
 		{ID: "SMART INT-05", Title: "the launch context reappears", Needs: kit.Login | kit.Symmetric, Run: intContext},
 		{ID: "SMART INT-06", Title: "iss and sub are told with an id_token", Needs: kit.Login | kit.Symmetric, Run: intIdentity},
-		{ID: "SMART INT-07", Title: "an unknown token is {\"active\":false} and nothing else", Needs: kit.Symmetric, Run: intInactive},
+		{ID: "SMART INT-07", Title: "an unknown token is {\"active\":false} and nothing else", Also: []string{"US-04"}, Needs: kit.Symmetric, Run: intInactive},
+		{ID: "SMART INT-07b", Title: "an expired token is told by active false alone", Needs: kit.Login | kit.Symmetric | kit.Clock, Run: intExpired},
 		{ID: "SMART INT-08", Title: "nobody may introspect without a credential", Needs: kit.Login, Run: intGuarded},
-		{ID: "SMART INT-09", Title: "a bearer token of a client with the right sees tokens of others", Needs: kit.Login | kit.Symmetric, Run: intBearer},
+		{ID: "SMART INT-09", Title: "a bearer token of a client with the right sees tokens of others", Also: []string{"VER-07"}, Needs: kit.Login | kit.Symmetric, Run: intBearer},
 		{ID: "SMART INT-10", Title: "a client without the right learns nothing of others' tokens", Needs: kit.Login | kit.Asymmetric, Run: intForeign},
 		{ID: "SMART INT-11", Title: "a revoked token is inactive at once", Needs: kit.Login | kit.Symmetric, Run: intLive},
 	}
@@ -162,6 +164,22 @@ func intLive(ctx context.Context, t *kit.Target) error {
 	res, err := t.Introspect(ctx, g.Client, g.Access())
 	if c.Note(err) {
 		c.That(res.JSON()["active"] == false && len(res.JSON()) == 1, "%s, active %v", res, res.JSON()["active"])
+	}
+	return c.Err()
+}
+
+func intExpired(ctx context.Context, t *kit.Target) error {
+	g, err := launch(ctx, t, "symmetric")
+	if err != nil {
+		return err
+	}
+	if err := t.Advance(ctx, 61*time.Minute); err != nil {
+		return err
+	}
+	var c kit.Check
+	res, err := t.Introspect(ctx, g.Client, g.Access())
+	if c.Note(err) {
+		c.That(res.Status == http.StatusOK && res.JSON()["active"] == false && len(res.JSON()) == 1, "%s with %d members", res, len(res.JSON()))
 	}
 	return c.Err()
 }

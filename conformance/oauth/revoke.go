@@ -12,7 +12,7 @@ import (
 func revocation() []kit.Row {
 	return []kit.Row{
 		{ID: "SMART REV-01", Title: "an unknown token is 200, a foreign one is left alone, no credential is refused", Needs: kit.Login | kit.Symmetric, Run: revUnknown},
-		{ID: "SMART REV-02", Title: "revoking the refresh token ends its access tokens", Needs: kit.Login, Run: revRefresh},
+		{ID: "SMART REV-02", Title: "revoking the refresh token ends its access tokens", Also: []string{"REF-07"}, Needs: kit.Login, Run: revRefresh},
 		{ID: "SMART REV-01b", Title: "revoking an access token ends it at the FHIR server", Needs: kit.Login, Run: revAccess},
 	}
 }
@@ -84,7 +84,7 @@ func revAccess(ctx context.Context, t *kit.Target) error {
 
 func cors() []kit.Row {
 	return []kit.Row{
-		{ID: "SMART CORS-02", Title: "registered origins may call token and FHIR, others not", Needs: kit.Login, Run: corsOrigins},
+		{ID: "SMART CORS-02", Title: "registered origins may call token and FHIR, others not", Also: []string{"VER-06"}, Needs: kit.Login, Run: corsOrigins},
 		{ID: "SMART CORS-02b", Title: "the success answers carry the header too", Needs: kit.Login, Run: corsSuccess},
 	}
 }

@@ -15,6 +15,7 @@ const appScope = "openid fhirUser launch/patient offline_access patient/Patient.
 func symmetric() []kit.Row {
 	return []kit.Row{
 		{ID: "SMART SYM-01", Title: "HTTP Basic works, form-encoded or not", Needs: kit.Login | kit.Symmetric, Run: symBasic},
+		{ID: "SMART SYM-01b", Title: "an id and a secret with reserved characters work form-encoded", Needs: kit.Reserved, Run: symReserved},
 		{ID: "SMART SYM-02", Title: "a secret does not give client_credentials", Needs: kit.Symmetric, Run: symBackend},
 		{ID: "SMART SYM-03", Title: "a wrong secret is 401 invalid_client with a challenge", Needs: kit.Symmetric, Run: symWrong},
 		{ID: "SMART SYM-04", Title: "a client with a secret cannot leave it out", Needs: kit.Login | kit.Symmetric, Run: symPublic},
@@ -116,6 +117,20 @@ func symTwo(ctx context.Context, t *kit.Target) error {
 	res, err = t.Do(ctx, r)
 	if c.Note(err) {
 		c.That(res.Status == http.StatusBadRequest && res.Text("error") == "invalid_request", "header and assertion: %s", res)
+	}
+	return c.Err()
+}
+
+// symReserved authenticates with form-encoded parts; what the request asks for
+// does not exist, so a good credential is told by the refusal.
+func symReserved(ctx context.Context, t *kit.Target) error {
+	var c kit.Check
+	client := t.ReservedClient()
+	for secret, want := range map[string]string{client.Secret: "invalid_grant", client.Secret + "x": "invalid_client"} {
+		res, err := t.Do(ctx, kit.Request{URL: t.Config.Token, Form: refreshForm("x"), Basic: &[2]string{client.ID, secret}})
+		if c.Note(err) {
+			c.That(res.Text("error") == want, "%s, expected %s", res, want)
+		}
 	}
 	return c.Err()
 }

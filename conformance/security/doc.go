@@ -13,6 +13,8 @@ func Sections() []kit.Section {
 	return []kit.Section{
 		{Name: "FHIR enforcement, interactions", Rows: interactions()},
 		{Name: "FHIR enforcement, levels and owned types", Rows: levels()},
+		{Name: "FHIR, bulk data", Rows: bulk()},
+		{Name: "FHIR, whose record it is", Rows: compartment()},
 		{Name: "FHIR enforcement, traps of reading", Rows: reading()},
 		{Name: "FHIR enforcement, traps of writing", Rows: writing()},
 		{Name: "FHIR enforcement, form", Rows: form()},

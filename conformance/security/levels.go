@@ -17,7 +17,7 @@ func levels() []kit.Row {
 		{ID: "SMART SCP-16", Title: "a clinician's user scope is not limited to the patient in context", Needs: story | kit.Launcher, Run: userOfClinician},
 		{ID: "SMART SCP-13", Title: "patient, user and system tokens see different sets", Needs: story | kit.Launcher | kit.Backend, Run: threeLevels},
 		{ID: "MANDATE D14", Title: "a patient's Consents and related persons are served by the server itself", Needs: story | kit.Upstream, Run: ownedTypes},
-		{ID: "SMART M-19", Title: "an export needs a system token, and its files too", Needs: kit.Login | kit.Backend | kit.Upstream, Run: export},
+		{ID: "SMART M-19", Title: "an export needs a system token, and its files too", Also: []string{"BLK-01"}, Needs: kit.Login | kit.Backend | kit.Upstream, Run: export},
 	}
 }
 

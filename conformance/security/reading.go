@@ -16,7 +16,7 @@ func reading() []kit.Row {
 		{ID: "SMART TRP-01", Title: "an ungranted type is refused before the query runs", Needs: needs, Run: trapOracle},
 		{ID: "SMART TRP-03", Title: "a hidden and a missing resource look alike", Needs: needs, Run: trapAlike},
 		{ID: "SMART TRP-04", Title: "includes bring no other patient", Needs: needs, Run: trapInclude},
-		{ID: "SMART TRP-05", Title: "_has and chains are no oracle", Needs: needs, Run: trapHas},
+		{ID: "SMART TRP-05", Title: "_has and chains are no oracle", Also: []string{"M-17"}, Needs: needs, Run: trapHas},
 		{ID: "SMART TRP-06", Title: "totals count visible resources only", Needs: needs, Run: trapTotals},
 		{ID: "SMART TRP-07", Title: "a page link is worth nothing with another token", Needs: needs | kit.Proxies, Run: trapPages},
 		{ID: "SMART TRP-14", Title: "a Binary follows the DocumentReference it belongs to", Needs: needs, Run: trapBinary},
@@ -27,7 +27,7 @@ func reading() []kit.Row {
 		{ID: "SMART TRP-22", Title: "odd spellings of a path are refused alike", Needs: needs, Run: trapPaths},
 		{ID: "SMART TRP-24", Title: "a revoked token is refused within the stated second", Needs: needs, Run: trapRevoked},
 		{ID: "SMART TRP-27", Title: "refusals name no hidden resource", Needs: needs, Run: trapTexts},
-		{ID: "SMART TRP-13", Title: "sensitive records stay hidden unless their topic was ticked", Needs: needs | kit.Proxies, Run: trapLabels},
+		{ID: "MANDATE LABELS", Title: "sensitive records stay hidden unless their topic was ticked", Needs: needs | kit.Proxies, Run: trapLabels},
 	}
 }
 

@@ -14,18 +14,18 @@ func capabilities() []kit.Row {
 		{ID: "SMART US-05", Title: "the capabilities of the regulation are claimed", Run: capRegulation},
 		{ID: "SMART CAP-19", Title: "the Patient Access sets are complete", Run: capPatientAccess},
 		{ID: "SMART CAP-21", Title: "the Clinician Access sets are complete", Run: capClinicianAccess},
-		{ID: "SMART CAP-23", Title: "no capability name of older drafts is listed", Run: capOldNames},
+		{ID: "SMART CAP-23", Title: "no capability name of older drafts is listed", Also: []string{"VER-11"}, Run: capOldNames},
 		{ID: "SMART CAP-02", Title: "a standalone launch works", Needs: kit.Login, Run: capStandalone},
-		{ID: "SMART CAP-04", Title: "a public client gets a token without a credential", Needs: kit.Login, Run: clientWorks("public")},
+		{ID: "SMART CAP-04", Title: "a public client gets a token without a credential", Also: []string{"DISC-10"}, Needs: kit.Login, Run: clientWorks("public")},
 		{ID: "SMART CAP-05", Title: "a client with a secret gets a token", Needs: kit.Login | kit.Symmetric, Run: clientWorks("symmetric")},
 		{ID: "SMART CAP-06", Title: "a client with a key gets a token for a code", Needs: kit.Login | kit.Asymmetric, Run: clientWorks("asymmetric")},
 		{ID: "SMART CAP-13", Title: "launch/encounter gives an encounter of the patient", Needs: kit.Login, Run: capEncounter},
-		{ID: "SMART US-17", Title: "the Condition categories of US Core are among the scopes", Run: capScopes(conditionScopes)},
-		{ID: "SMART US-18", Title: "the Observation categories of US Core are among the scopes", Run: capScopes(observationScopes)},
-		{ID: "SMART US-20", Title: "clinical notes are among the scopes", Run: capScopes([]string{
+		{ID: "SMART US-17", Title: "the Condition categories of US Core are among the scopes", Also: []string{"US-09", "US-23"}, Run: capScopes(conditionScopes)},
+		{ID: "SMART US-18", Title: "the Observation categories of US Core are among the scopes", Also: []string{"US-09", "US-23"}, Run: capScopes(observationScopes)},
+		{ID: "SMART US-20", Title: "clinical notes are among the scopes", Also: []string{"US-23"}, Run: capScopes([]string{
 			"DocumentReference.rs?category=http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category|clinical-note",
 		})},
-		{ID: "SMART US-22", Title: "the resource types of US Core are among the scopes", Run: capScopes(typeScopes())},
+		{ID: "SMART US-22", Title: "the resource types of US Core are among the scopes", Also: []string{"US-23"}, Run: capScopes(typeScopes())},
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 func launchContext() []kit.Row {
 	return []kit.Row{
-		{ID: "SMART CTX-01", Title: "patient is a bare id of a readable Patient", Needs: kit.Login, Run: ctxPatient},
+		{ID: "SMART CTX-01", Title: "patient is a bare id of a readable Patient", Also: []string{"CAP-12", "VER-08"}, Needs: kit.Login, Run: ctxPatient},
 		{ID: "SMART CTX-02", Title: "encounter is an Encounter of the patient", Needs: kit.Login, Run: capEncounter},
 		{ID: "SMART CTX-03", Title: "a patient scope comes with a patient", Needs: kit.Login, Run: ctxWithPatient("launch/patient patient/Observation.rs")},
 		{ID: "SMART CTX-04", Title: "a patient scope without launch/patient is refused or has a patient", Needs: kit.Login, Run: ctxInferred},

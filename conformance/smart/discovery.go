@@ -13,11 +13,11 @@ import (
 func discovery() []kit.Row {
 	return []kit.Row{
 		{ID: "SMART DISC-01", Title: "the configuration lies below the FHIR base", Run: discPath},
-		{ID: "SMART DISC-02", Title: "it is readable without and with a garbage credential", Run: discOpen},
+		{ID: "SMART DISC-02", Title: "it is readable without and with a garbage credential", Also: []string{"M-21"}, Run: discOpen},
 		{ID: "SMART DISC-03", Title: "it is application/json whatever Accept says", Run: discAccept},
 		{ID: "SMART DISC-04", Title: "every endpoint is an absolute URL", Run: discAbsolute},
 		{ID: "SMART DISC-05", Title: "the required members are there with their types", Run: discMembers},
-		{ID: "SMART DISC-06", Title: "an authorization endpoint goes with launch capabilities", Run: discAuthorize},
+		{ID: "SMART DISC-06", Title: "an authorization endpoint goes with launch capabilities", Also: []string{"VER-03"}, Run: discAuthorize},
 		{ID: "SMART DISC-07", Title: "S256 is listed and plain is not", Run: discS256},
 		{ID: "SMART DISC-08", Title: "issuer and jwks_uri go with sso-openid-connect", Run: discIssuer},
 		{ID: "SMART DISC-09", Title: "the issuer is the same in both discovery documents", Run: discSameIssuer},
@@ -32,7 +32,7 @@ func discovery() []kit.Row {
 		{ID: "SMART OID-03", Title: "the key set holds a public RSA key with kid and nothing private", Run: discKeys},
 		{ID: "SMART CORS-01", Title: "any origin may read the configuration and the CapabilityStatement", Run: discCORS},
 		{ID: "SMART CORS-03", Title: "the authorization endpoint sends no CORS headers", Run: authorizeCORS},
-		{ID: "SMART CST-01", Title: "the CapabilityStatement is open and names SMART-on-FHIR", Run: discCapability},
+		{ID: "SMART CST-01", Title: "the CapabilityStatement is open and names SMART-on-FHIR", Also: []string{"M-21"}, Run: discCapability},
 	}
 }
 

@@ -14,13 +14,16 @@ func Sections() []kit.Section {
 	return []kit.Section{
 		{Name: "SMART discovery", Rows: discovery()},
 		{Name: "SMART capabilities", Rows: capabilities()},
+		{Name: "SMART, what is said and what is done", Rows: listed()},
 		{Name: "SMART authorization", Rows: authorize()},
 		{Name: "SMART authorization, consent answers", Rows: answers()},
 		{Name: "SMART PKCE", Rows: pkce()},
 		{Name: "SMART EHR launch", Rows: ehrLaunch()},
 		{Name: "SMART tokens", Rows: tokens()},
+		{Name: "SMART EHR launch, context", Rows: ehrContext()},
 		{Name: "SMART launch context", Rows: launchContext()},
 		{Name: "SMART scopes", Rows: scopes()},
+		{Name: "SMART scopes, reach", Rows: reach()},
 		{Name: "SMART OpenID Connect", Rows: openID()},
 		{Name: "SMART refresh", Rows: refresh()},
 	}

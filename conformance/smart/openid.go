@@ -16,12 +16,12 @@ import (
 func openID() []kit.Row {
 	return []kit.Row{
 		{ID: "SMART OID-01", Title: "openid gives an id_token, and only then", Needs: kit.Login, Run: oidGiven},
-		{ID: "SMART OID-02", Title: "the id_token is signed RS256 by a published key", Needs: kit.Login, Run: oidSigned},
-		{ID: "SMART OID-04", Title: "fhirUser is in the id_token", Needs: kit.Login, Run: oidUser},
+		{ID: "SMART OID-02", Title: "the id_token is signed RS256 by a published key", Also: []string{"CAP-07"}, Needs: kit.Login, Run: oidSigned},
+		{ID: "SMART OID-04", Title: "fhirUser is in the id_token", Also: []string{"CAP-07"}, Needs: kit.Login, Run: oidUser},
 		{ID: "SMART OID-05", Title: "fhirUser resolves to a readable resource", Needs: kit.Login, Run: oidResolves},
-		{ID: "SMART OID-06", Title: "fhirUser of a proxy is the RelatedPerson", Needs: kit.Login | kit.Proxies, Run: oidProxy},
+		{ID: "SMART OID-06", Title: "fhirUser of a proxy is the RelatedPerson", Also: []string{"PRX-03"}, Needs: kit.Login | kit.Proxies, Run: oidProxy},
 		{ID: "SMART OID-08", Title: "a person without a FHIR resource gets no fhirUser", Needs: kit.Login | kit.Proxies, Run: oidNobody},
-		{ID: "SMART OID-09", Title: "iss, sub, aud, exp, iat and nonce are right, sub is stable", Needs: kit.Login, Run: oidClaims},
+		{ID: "SMART OID-09", Title: "iss, sub, aud, exp, iat and nonce are right, sub is stable", Also: []string{"CAP-07", "DISC-09"}, Needs: kit.Login, Run: oidClaims},
 		{ID: "SMART OID-12", Title: "a clinician's app reads its fhirUser", Needs: kit.Login | kit.Launcher | kit.Proxies, Run: oidClinician},
 	}
 }

@@ -12,9 +12,9 @@ import (
 func pkce() []kit.Row {
 	return []kit.Row{
 		{ID: "SMART PKCE-01", Title: "plain and a missing method are refused", Needs: kit.Login, Run: pkcePlain},
-		{ID: "SMART PKCE-02", Title: "a confidential client needs a verifier too", Needs: kit.Login | kit.Symmetric, Run: pkceConfidential},
+		{ID: "SMART PKCE-02", Title: "a confidential client needs a verifier too", Also: []string{"VER-01"}, Needs: kit.Login | kit.Symmetric, Run: pkceConfidential},
 		{ID: "SMART PKCE-03", Title: "a missing, blank, wrong or echoed verifier is refused", Needs: kit.Login, Run: pkceNegatives},
-		{ID: "SMART PKCE-04", Title: "a missing challenge gives no code", Needs: kit.Login, Run: pkceMissing},
+		{ID: "SMART PKCE-04", Title: "a missing challenge gives no code", Also: []string{"VER-01"}, Needs: kit.Login, Run: pkceMissing},
 		{ID: "SMART PKCE-05", Title: "a verifier of the wrong length or alphabet is refused", Needs: kit.Login, Run: pkceShape},
 	}
 }

@@ -1,0 +1,108 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+
+	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/ids"
+)
+
+// ExtraTenant is the id of a second tenant that a server of the suite's own
+// serves beside the default one.
+const ExtraTenant = "selftest"
+
+// Extras are clients beyond those of the demonstration that the suite registers
+// with a server of its own.
+type Extras struct {
+	clients []kit.Client
+	// keyHost is where the suite publishes the keys of one of them.
+	keyHost string
+}
+
+// NewExtras makes the clients with fresh keys and secrets. Errors: those of the
+// machine, such as no free port.
+func NewExtras() (*Extras, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once: only the port counts
+	if err != nil {
+		return nil, err
+	}
+	e := &Extras{keyHost: l.Addr().String()}
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	secret := ids.Source{}.Secret()
+	for _, c := range []kit.Client{
+		{ID: "selftest-second", Kind: "backend", Scopes: "system/*.cruds"},
+		{ID: "selftest-narrow", Kind: "backend", Scopes: "system/Patient.rs"},
+		{ID: "selftest-keys", Kind: "backend", Scopes: "system/*.cruds", JWKSURI: "http://" + e.keyHost + "/jwks.json"},
+		{ID: "self:test%41+b", Kind: "symmetric", Secret: "a:b%20c+d e/" + secret, RedirectURIs: []string{"https://selftest.example/callback"}},
+	} {
+		if c.Kind == "backend" {
+			if c.PrivateJWKS, err = kit.MakeKeys(c.ID); err != nil {
+				return nil, err
+			}
+		}
+		e.clients = append(e.clients, c)
+	}
+	return e, nil
+}
+
+// WriteClients writes the registrations as mandate --client reads them.
+func (e *Extras) WriteClients(path string) error {
+	var out []map[string]any
+	for _, c := range e.clients {
+		m := map[string]any{"client_id": c.ID, "kind": c.Kind, "client_name": "Self-test", "redirect_uris": c.RedirectURIs}
+		if c.Scopes != "" {
+			m["scopes"] = c.Scopes
+		}
+		switch {
+		case c.Secret != "":
+			m["client_secret"] = c.Secret
+		case c.JWKSURI != "":
+			m["jwks_uri"] = c.JWKSURI
+		default:
+			public, err := c.PublicJWKS()
+			if err != nil {
+				return err
+			}
+			m["jwks"] = public
+		}
+		out = append(out, m)
+	}
+	raw, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, raw, 0o600)
+}
+
+// Complete adds the clients to a ready file. Errors name the file.
+func (e *Extras) Complete(path string) error {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("the ready file cannot be read: %w", err)
+	}
+	doc := map[string]any{}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return fmt.Errorf("the ready file %s is not JSON: %w", path, err)
+	}
+	// A server tells of the clients that it registered too, but knows no private
+	// keys of theirs.
+	told, _ := doc["clients"].([]any)
+	clients := slices.DeleteFunc(told, func(raw any) bool {
+		one, _ := raw.(map[string]any)
+		return slices.ContainsFunc(e.clients, func(c kit.Client) bool { return one["client_id"] == c.ID })
+	})
+	for _, c := range e.clients {
+		clients = append(clients, c)
+	}
+	doc["clients"], doc["key_host"] = clients, e.keyHost
+	if raw, err = json.MarshalIndent(doc, "", "  "); err != nil {
+		return err
+	}
+	return os.WriteFile(path, raw, 0o600)
+}

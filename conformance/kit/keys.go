@@ -1,0 +1,25 @@
+package kit
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"encoding/json"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/mandate-health/mandate/internal/ids"
+)
+
+// randomness reads from the machine's generator.
+type randomness struct{ ids.Source }
+
+func (r randomness) Read(p []byte) (int, error) { return copy(p, r.Bytes(len(p))), nil }
+
+// MakeKeys gives a fresh private key set with one ES384 key.
+func MakeKeys(name string) (json.RawMessage, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P384(), randomness{})
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key, KeyID: name + "-es384", Algorithm: "ES384", Use: "sig"}}})
+}
