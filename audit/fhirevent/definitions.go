@@ -147,7 +147,8 @@ func agentOf(name, least, most, system, code string) []object {
 // eventProfile holds for every event.
 func eventProfile() object {
 	e := []object{at("AuditEvent"), sliced("AuditEvent.extension", "url")}
-	for name, url := range map[string]string{"grant": ExtensionGrant, "request": ExtensionRequest} {
+	for _, url := range []string{ExtensionGrant, ExtensionRequest} {
+		name := strings.TrimPrefix(url, fhir.Canonical+"/StructureDefinition/audit-")
 		e = append(e, some(at("AuditEvent.extension:"+name), 0, "1", "type", []object{{"code": "Extension", "profile": []string{url}}}),
 			fixed(at("AuditEvent.extension:"+name+".url"), "fixedUri", url))
 	}
@@ -168,12 +169,11 @@ func eventProfile() object {
 	e = append(e, entityOf("object", "2", systemEntityType, "2")...)
 	e = append(e, entityOf("consent", "*", systemResources, "Consent")...)
 	e = append(e, some(at("AuditEvent.entity:consent.what"), 1, "1"))
-	for name, c := range map[string]coding{
-		"token": {System: systemAgentType, Code: "UserOauthAgent"}, "transaction": {System: systemBALPEntity, Code: "XrequestId"},
-		"grant": {System: SystemEntity, Code: "grant"},
+	for _, c := range []struct{ name, system, code string }{
+		{"token", systemAgentType, "UserOauthAgent"}, {"transaction", systemBALPEntity, "XrequestId"}, {"grant", SystemEntity, "grant"},
 	} {
-		e = append(e, entityOf(name, "1", c.System, c.Code)...)
-		e = append(e, some(at("AuditEvent.entity:"+name+".what.identifier.value"), 1, "1"))
+		e = append(e, entityOf(c.name, "1", c.system, c.code)...)
+		e = append(e, some(at("AuditEvent.entity:"+c.name+".what.identifier.value"), 1, "1"))
 	}
 	e = append(e, entityOf("facts", "1", SystemEntity, "facts")...)
 	e = append(e, some(at("AuditEvent.entity:facts.what"), 0, "0"), some(at("AuditEvent.entity:facts.detail"), 1, "*"))

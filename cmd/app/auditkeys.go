@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/store"
@@ -57,7 +58,8 @@ func (a *App) sealEnds(ctx context.Context) error {
 			continue
 		}
 		deps := audit.SealerDeps{Ledger: a.store, Secrets: a.store, Clock: a.clock, IDs: a.ids}
-		if err := audit.SealAll(ctx, deps, t); err != nil {
+		// Another node may have destroyed them meanwhile, behind its own sealing.
+		if err := audit.SealAll(ctx, deps, t); err != nil && !errs.Is(err, errs.Gone) {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/audit/export"
 	"github.com/mandate-health/mandate/identity/operator"
+	tenants "github.com/mandate-health/mandate/internal/tenant"
 )
 
 // auditCommand works with the audit log.
@@ -57,7 +58,12 @@ func openLog(s *streams, a *App, tenant string) (openedLog, error) {
 
 // require asks for an auditor and gives the account.
 func (l openedLog) require(as, act string) (string, error) {
-	return l.requireOperator(l.asked, operator.Need{Tenant: l.tenant, As: as, Role: operator.Auditor, Act: act})
+	tenant := l.tenant
+	if l.keys.Erased() {
+		// Its operators are erased too.
+		tenant = tenants.Default
+	}
+	return l.requireOperator(l.asked, operator.Need{Tenant: tenant, As: as, Role: operator.Auditor, Act: act})
 }
 
 type auditVerify struct {

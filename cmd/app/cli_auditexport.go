@@ -13,6 +13,8 @@ import (
 	"github.com/mandate-health/mandate/audit/export"
 	"github.com/mandate-health/mandate/audit/fhirevent"
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/errs"
+	tenants "github.com/mandate-health/mandate/internal/tenant"
 )
 
 type auditExport struct {
@@ -63,12 +65,7 @@ func (c *auditExport) export(s *streams, l openedLog, span export.Span) error {
 	if err != nil {
 		return err
 	}
-	now := l.clock.Now()
-	err = l.store.AppendAudit(ctx, audit.Event{
-		Tenant: l.tenant, Time: now, Kind: audit.AuditExported, Action: "R", Outcome: audit.Success, Reason: "command-line", PersonID: by,
-		Query: url.Values{"format": {c.Format}, "since": {c.Since}, "until": {c.Until}}.Encode(),
-	})
-	if err != nil {
+	if err := c.record(s, l, by); err != nil {
 		return err
 	}
 	from, at, err := reports.Ledger(ctx)
@@ -81,6 +78,24 @@ func (c *auditExport) export(s *streams, l openedLog, span export.Span) error {
 	}
 	fmt.Fprintf(s.err, "mandate: complete up to %s\n", at.UTC().Format(time.RFC3339Nano))
 	return nil
+}
+
+// record notes the export in the log, or, where that has ended with its tenant,
+// in that of the default one.
+func (c *auditExport) record(s *streams, l openedLog, by string) error {
+	e := audit.Event{
+		Tenant: l.tenant, Time: l.clock.Now(), Kind: audit.AuditExported, Action: "R", Outcome: audit.Success, Reason: "command-line", PersonID: by,
+		Query: url.Values{"format": {c.Format}, "since": {c.Since}, "until": {c.Until}}.Encode(),
+	}
+	err := l.store.AppendAudit(s.ctx, e)
+	if errs.Is(err, errs.Gone) {
+		e.Tenant, e.Detail = tenants.Default, map[string]string{"tenant": l.tenant}
+		if err = l.store.AppendAudit(s.ctx, e); errs.Is(err, errs.Gone) {
+			fmt.Fprintln(s.err, "mandate: this export is recorded nowhere: the tenant was erased with the keys of its log, and so was the default one")
+			return nil
+		}
+	}
+	return err
 }
 
 // exported is a log and what it is read from, a replica perhaps.
