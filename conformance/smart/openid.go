@@ -123,10 +123,20 @@ func oidProxy(ctx context.Context, t *kit.Target) error {
 	if err != nil {
 		return err
 	}
-	if user, _ := claims["fhirUser"].(string); resolve(t, user) != "RelatedPerson/rosa-elena" {
-		return fmt.Errorf("fhirUser is %v", claims["fhirUser"])
+	own, err := standard(ctx, t, "public")
+	if err != nil {
+		return err
 	}
-	return nil
+	hers, err := idToken(ctx, t, own.Text("id_token"))
+	if err != nil {
+		return err
+	}
+	var c kit.Check
+	user, _ := claims["fhirUser"].(string)
+	c.That(resolve(t, user) == "RelatedPerson/rosa-elena", "fhirUser is %q", user)
+	c.That(g.Patient() == "rosa", "patient is %q", g.Patient())
+	c.That(claims["sub"] != hers["sub"], "the proxy and the patient have one sub")
+	return c.Err()
 }
 
 func oidNobody(ctx context.Context, t *kit.Target) error {
