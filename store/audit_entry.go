@@ -21,7 +21,7 @@ const entryColumns = `tenant, id, person_id, client_id, patient, grant_id, head,
 // entryRow gives the values of a row of audit_entry, nil for an event that must
 // go to audit_event.
 func (p *ports) entryRow(ctx context.Context, e audit.Event) ([]any, error) {
-	if e.ID != "" {
+	if e.ID != "" || !p.newest.Load() {
 		return nil, nil
 	}
 	id, ok := entryID(e.Time, p.ids.Bytes(8))

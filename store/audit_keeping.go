@@ -93,8 +93,12 @@ func eraseFrom(table string) string {
 // Beat implements alert.Store. Both clocks are read in one statement, so that
 // their difference is that of the clocks.
 func (p *ports) Beat(ctx context.Context, node string, now time.Time) error {
-	return p.write(ctx, `INSERT INTO node_heartbeat (node, at_node, at_db) VALUES ($1, $2, `+p.dialect.Now+`)
-		ON CONFLICT (node) DO UPDATE SET at_node = excluded.at_node, at_db = excluded.at_db`, node, micros(now))
+	err := p.write(ctx, `INSERT INTO node_heartbeat (node, at_node, at_db, form) VALUES ($1, $2, `+p.dialect.Now+`, $3)
+		ON CONFLICT (node) DO UPDATE SET at_node = excluded.at_node, at_db = excluded.at_db, form = excluded.form`, node, micros(now), int64(newestForm))
+	if err != nil {
+		return err
+	}
+	return p.meetNodes(ctx)
 }
 
 // Beats implements alert.Store.

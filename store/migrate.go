@@ -86,7 +86,10 @@ func statements(text string) []string {
 // errs.Unavailable; errs.Conflict (store-newer) when a newer program has
 // migrated the store already.
 func (s *Store) Migrate(ctx context.Context) error {
-	return s.MigrateUp(ctx, 0, nil)
+	if err := s.MigrateUp(ctx, 0, nil); err != nil {
+		return err
+	}
+	return s.MeetNodes(ctx)
 }
 
 // MigrateUp applies what was not applied yet up to a version, 0 for all, and

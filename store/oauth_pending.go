@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"time"
 
 	"github.com/mandate-health/mandate/internal/keys"
@@ -11,41 +13,109 @@ import (
 // PutPending implements oauth.TokenStore. A request that was answered stays
 // answered, whatever the given value says.
 func (p *ports) PutPending(ctx context.Context, v oauth.Pending) error {
-	request, err := p.sealDoc(ctx, pendingPlace(v, "request"), v.Request)
-	if err != nil {
-		return err
-	}
-	launch, err := p.sealDoc(ctx, pendingPlace(v, "context"), v.Context)
+	args, err := p.pendingRow(ctx, v)
 	if err != nil {
 		return err
 	}
 	return p.write(ctx, `INSERT INTO pending
-		(tenant, id, browser, request, context, launch_user, session_hash, person_id, capacity, created, expires, done)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		(tenant, id, browser, request, context, launch_user, session_hash, person_id, capacity, created, expires, done, packed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (tenant, id) DO UPDATE SET browser = excluded.browser, request = excluded.request,
 			context = excluded.context, launch_user = excluded.launch_user, session_hash = excluded.session_hash,
-			person_id = excluded.person_id, capacity = excluded.capacity, created = excluded.created,
-			expires = excluded.expires, done = CASE WHEN pending.done <> 0 THEN pending.done ELSE excluded.done END`,
-		v.Tenant, v.ID, v.Browser, request, launch, v.LaunchUser.String(), v.SessionHash, v.PersonID,
-		doc(v.Capacity), micros(v.Created), micros(v.Expires), micros(v.Done))
+			person_id = excluded.person_id, capacity = excluded.capacity, created = excluded.created, packed = excluded.packed,
+			expires = excluded.expires, done = CASE WHEN pending.done <> 0 THEN pending.done ELSE excluded.done END`, args...)
+}
+
+// pendingRow gives the values of a row: everything packed, or in columns as long
+// as a node runs that reads only those.
+func (p *ports) pendingRow(ctx context.Context, v oauth.Pending) ([]any, error) {
+	if p.newest.Load() {
+		plain, err := packPending(v)
+		if err != nil {
+			return nil, err
+		}
+		packed, err := p.seal(ctx, pendingPlace(v, "packed"), plain)
+		return []any{v.Tenant, v.ID, "", "", "", "", "", "", "", micros(v.Created), micros(v.Expires), micros(v.Done), packed}, err
+	}
+	request, err := p.sealDoc(ctx, pendingPlace(v, "request"), v.Request)
+	if err != nil {
+		return nil, err
+	}
+	launch, err := p.sealDoc(ctx, pendingPlace(v, "context"), v.Context)
+	return []any{v.Tenant, v.ID, v.Browser, request, launch, v.LaunchUser.String(), v.SessionHash, v.PersonID,
+		doc(v.Capacity), micros(v.Created), micros(v.Expires), micros(v.Done), []byte{}}, err
 }
 
 // PendingByID implements oauth.TokenStore.
 func (p *ports) PendingByID(ctx context.Context, tenant, id string) (oauth.Pending, error) {
 	var request, launch string
+	var packed []byte
 	v, err := one(ctx, p, "pending", func(r Row) (v oauth.Pending, err error) {
 		err = r.Scan(&v.Tenant, &v.ID, &v.Browser, &request, &launch, reference{&v.LaunchUser},
-			&v.SessionHash, &v.PersonID, doc(&v.Capacity), into(&v.Created), into(&v.Expires), into(&v.Done))
+			&v.SessionHash, &v.PersonID, doc(&v.Capacity), into(&v.Created), into(&v.Expires), into(&v.Done), &packed)
 		return v, err
 	}, `SELECT tenant, id, browser, request, context, launch_user, session_hash, person_id, capacity, created, expires,
-		done FROM pending WHERE tenant = $1 AND id = $2`, tenant, id)
+		done, packed FROM pending WHERE tenant = $1 AND id = $2`, tenant, id)
 	if err != nil {
 		return oauth.Pending{}, err
+	}
+	if len(packed) > 0 {
+		plain, err := p.open(ctx, pendingPlace(v, "packed"), packed)
+		if err != nil {
+			return oauth.Pending{}, err
+		}
+		err = unpackPending(&v, plain)
+		return v, err
 	}
 	if err := p.openDoc(ctx, pendingPlace(v, "request"), request, &v.Request); err != nil {
 		return oauth.Pending{}, err
 	}
 	return v, p.openDoc(ctx, pendingPlace(v, "context"), launch, &v.Context)
+}
+
+// packedPending gives where the texts of a request are, in the order in which they
+// are packed. Another order is another form (newestForm).
+func packedPending(v *oauth.Pending) []*string {
+	q, c := &v.Request, &v.Capacity
+	return []*string{
+		&v.Browser, &v.SessionHash, &v.PersonID, (*string)(&c.Kind), &c.Patient, &c.Purpose, &c.Relationship,
+		&q.ClientID, &q.RedirectURI, &q.Scope, &q.State, &q.Aud, &q.Challenge, &q.Nonce, &q.Launch, &q.LoginHint,
+	}
+}
+
+// packPending gives the short form of a request. Errors: a part that has no JSON
+// form.
+func packPending(v oauth.Pending) ([]byte, error) {
+	var texts []string
+	for _, text := range packedPending(&v) {
+		texts = append(texts, *text)
+	}
+	texts = append(texts, v.LaunchUser.String(), v.Capacity.Acting.String(), strconv.FormatInt(v.Request.MaxAge, 10))
+	for _, part := range []any{v.Context, v.Request.Prompt, v.Request.ACR} {
+		text, err := doc(part).text()
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+	}
+	return shortenAll(make([]byte, 0, 384), texts), nil
+}
+
+// unpackPending reads it.
+func unpackPending(v *oauth.Pending, plain []byte) error {
+	r := shortReader{b: plain}
+	texts, places := r.texts(), packedPending(v)
+	if r.err != nil || len(texts) < len(places)+6 {
+		return errShortForm
+	}
+	for i, place := range places {
+		*place = texts[i]
+	}
+	rest := texts[len(places):]
+	age, err := strconv.ParseInt(rest[2], 10, 64)
+	v.Request.MaxAge = age
+	return errors.Join(err, reference{&v.LaunchUser}.Scan(rest[0]), reference{&v.Capacity.Acting}.Scan(rest[1]),
+		doc(&v.Context).Scan(rest[3]), doc(&v.Request.Prompt).Scan(rest[4]), doc(&v.Request.ACR).Scan(rest[5]))
 }
 
 func pendingPlace(v oauth.Pending, column string) keys.Place {

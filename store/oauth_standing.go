@@ -97,21 +97,23 @@ func (p *ports) standing(ctx context.Context, what string, head []any, sql strin
 
 // CodeStanding implements oauth.TokenStore.
 func (p *ports) CodeStanding(ctx context.Context, tenant, hash string) (oauth.Code, oauth.Standing, error) {
-	var v oauth.Code
-	st, err := p.standing(ctx, "code", []any{&v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, &v.RedirectURI, &v.Challenge, &v.Nonce,
-		into(&v.Issued), into(&v.Expires), into(&v.Used)}, `SELECT t.tenant, t.hash, t.grant_id, t.client_id, t.redirect_uri, t.challenge, t.nonce, t.issued, t.expires, t.used, `+
+	_, short, long := p.hashForms(hash)
+	v := oauth.Code{Hash: hash}
+	st, err := p.standing(ctx, "code", []any{&v.Tenant, &v.GrantID, &v.ClientID, &v.RedirectURI, &v.Challenge, &v.Nonce,
+		into(&v.Issued), into(&v.Expires), into(&v.Used)}, `SELECT t.tenant, t.grant_id, t.client_id, t.redirect_uri, t.challenge, t.nonce, t.issued, t.expires, t.used, `+
 		standingColumns+` FROM auth_code t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
-		WHERE t.tenant = $1 AND t.hash = $2`, tenant, hash)
+		WHERE t.tenant = $1 AND t.hash IN ($2, $3)`, tenant, short, long)
 	return v, st, err
 }
 
 // RefreshStanding implements oauth.TokenStore.
 func (p *ports) RefreshStanding(ctx context.Context, tenant, hash string) (oauth.RefreshToken, oauth.Standing, error) {
-	var v oauth.RefreshToken
-	head := []any{&v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated)}
-	st, err := p.standing(ctx, "refresh-token", head, `SELECT t.tenant, t.hash, t.grant_id, t.client_id, t.issued, t.expires, t.rotated, `+
+	_, short, long := p.hashForms(hash)
+	v := oauth.RefreshToken{Hash: hash}
+	head := []any{&v.Tenant, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated)}
+	st, err := p.standing(ctx, "refresh-token", head, `SELECT t.tenant, t.grant_id, t.client_id, t.issued, t.expires, t.rotated, `+
 		standingColumns+` FROM refresh_token t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
-		WHERE t.tenant = $1 AND t.hash = $2`, tenant, hash)
+		WHERE t.tenant = $1 AND t.hash IN ($2, $3)`, tenant, short, long)
 	return v, st, err
 }
 

@@ -14,68 +14,88 @@ import (
 
 // CreateCode implements oauth.TokenStore.
 func (p *ports) CreateCode(ctx context.Context, v oauth.Code) error {
+	hash, _, _ := p.hashForms(v.Hash)
 	return p.write(ctx, `INSERT INTO auth_code
 		(tenant, hash, grant_id, client_id, redirect_uri, challenge, nonce, issued, expires, used)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		v.Tenant, v.Hash, v.GrantID, v.ClientID, v.RedirectURI, v.Challenge, v.Nonce,
+		v.Tenant, hash, v.GrantID, v.ClientID, v.RedirectURI, v.Challenge, v.Nonce,
 		micros(v.Issued), micros(v.Expires), micros(v.Used))
 }
 
 // CodeByHash implements oauth.TokenStore.
 func (p *ports) CodeByHash(ctx context.Context, tenant, hash string) (oauth.Code, error) {
+	_, short, long := p.hashForms(hash)
 	return one(ctx, p, "code", func(r Row) (v oauth.Code, err error) {
-		err = r.Scan(&v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, &v.RedirectURI, &v.Challenge, &v.Nonce,
+		v.Hash = hash
+		err = r.Scan(&v.Tenant, &v.GrantID, &v.ClientID, &v.RedirectURI, &v.Challenge, &v.Nonce,
 			into(&v.Issued), into(&v.Expires), into(&v.Used))
 		return v, err
-	}, `SELECT tenant, hash, grant_id, client_id, redirect_uri, challenge, nonce, issued, expires, used
-		FROM auth_code WHERE tenant = $1 AND hash = $2`, tenant, hash)
+	}, `SELECT tenant, grant_id, client_id, redirect_uri, challenge, nonce, issued, expires, used
+		FROM auth_code WHERE tenant = $1 AND hash IN ($2, $3)`, tenant, short, long)
 }
 
 // UseCode implements oauth.TokenStore.
 func (p *ports) UseCode(ctx context.Context, tenant, hash string, t time.Time) (bool, error) {
-	return p.won(ctx, `UPDATE auth_code SET used = $3 WHERE tenant = $1 AND hash = $2 AND used = 0`,
-		tenant, hash, micros(t))
+	_, short, long := p.hashForms(hash)
+	return p.won(ctx, `UPDATE auth_code SET used = $4 WHERE tenant = $1 AND hash IN ($2, $3) AND used = 0`,
+		tenant, short, long, micros(t))
 }
 
 // CreateRefresh implements oauth.TokenStore.
 func (p *ports) CreateRefresh(ctx context.Context, v oauth.RefreshToken) error {
+	hash, _, _ := p.hashForms(v.Hash)
 	_, err := p.add(ctx, "tenant, hash", `INSERT INTO refresh_token (tenant, hash, grant_id, client_id, issued, expires, rotated)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		v.Tenant, v.Hash, v.GrantID, v.ClientID, micros(v.Issued), micros(v.Expires), micros(v.Rotated))
+		v.Tenant, hash, v.GrantID, v.ClientID, micros(v.Issued), micros(v.Expires), micros(v.Rotated))
 	return err
 }
 
 // RefreshByHash implements oauth.TokenStore.
 func (p *ports) RefreshByHash(ctx context.Context, tenant, hash string) (oauth.RefreshToken, error) {
+	_, short, long := p.hashForms(hash)
 	return one(ctx, p, "refresh-token", func(r Row) (v oauth.RefreshToken, err error) {
-		err = r.Scan(&v.Tenant, &v.Hash, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated))
+		v.Hash = hash
+		err = r.Scan(&v.Tenant, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated))
 		return v, err
-	}, `SELECT tenant, hash, grant_id, client_id, issued, expires, rotated
-		FROM refresh_token WHERE tenant = $1 AND hash = $2`, tenant, hash)
+	}, `SELECT tenant, grant_id, client_id, issued, expires, rotated
+		FROM refresh_token WHERE tenant = $1 AND hash IN ($2, $3)`, tenant, short, long)
 }
 
 // RotateRefresh implements oauth.TokenStore.
 func (p *ports) RotateRefresh(ctx context.Context, tenant, hash string, t time.Time) (bool, error) {
-	return p.won(ctx, `UPDATE refresh_token SET rotated = $3 WHERE tenant = $1 AND hash = $2 AND rotated = 0`,
-		tenant, hash, micros(t))
+	_, short, long := p.hashForms(hash)
+	return p.won(ctx, `UPDATE refresh_token SET rotated = $4 WHERE tenant = $1 AND hash IN ($2, $3) AND rotated = 0`,
+		tenant, short, long, micros(t))
 }
 
-// assertionGuard digests issuer and jti into a key of fixed length. The length
-// of the issuer goes first, so that no two pairs give the same input.
-func assertionGuard(issuer, jti string) string {
+// assertionGuard digests issuer and jti into keys of fixed length, with 128 and
+// with all 256 bits. The length of the issuer goes first, so that no two pairs
+// give the same input. Who finds two pairs with one guard can only have an
+// assertion of his own refused.
+func assertionGuard(issuer, jti string) (short, long string) {
 	h := sha256.New()
 	n := uint32(len(issuer))
 	h.Write([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
 	h.Write([]byte(issuer))
 	h.Write([]byte(jti))
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+	sum := h.Sum(nil)
+	return shortHash(sum), base64.RawURLEncoding.EncodeToString(sum)
 }
 
 // UseAssertion implements oauth.TokenStore. Expired guards still count until
-// Housekeep removes them.
+// Housekeep removes them. A guard of either length forbids.
 func (p *ports) UseAssertion(ctx context.Context, tenant, issuer, jti string, expires time.Time) error {
-	fresh, err := p.add(ctx, "tenant, guard", `INSERT INTO used_assertion (tenant, guard, expires) VALUES ($1, $2, $3)`,
-		tenant, assertionGuard(issuer, jti), micros(expires))
+	short, long := assertionGuard(issuer, jti)
+	var fresh bool
+	var err error
+	if p.newest.Load() {
+		fresh, err = p.addUnless(ctx, "tenant, guard", `INSERT INTO used_assertion (tenant, guard, expires)
+			SELECT $1, $2, CAST($3 AS BIGINT) WHERE NOT EXISTS (SELECT 1 FROM used_assertion WHERE tenant = $1 AND guard = $4)`,
+			tenant, short, micros(expires), long)
+	} else {
+		fresh, err = p.add(ctx, "tenant, guard", `INSERT INTO used_assertion (tenant, guard, expires) VALUES ($1, $2, $3)`,
+			tenant, long, micros(expires))
+	}
 	if err == nil && !fresh {
 		return errs.New(errs.Conflict, "assertion-replayed", "The jti of this assertion was used before.")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/mandate-health/mandate/internal/clock"
@@ -27,6 +28,8 @@ type ports struct {
 	kept   *keys.Kept
 	memo   *clientMemo
 	packer *packer
+	// newest says that every running node reads the newest stored form.
+	newest *atomic.Bool
 	// begin opens a transaction; nil inside of one.
 	begin func(context.Context, func(*ports) error) error
 	// eager says that every statement is to be answered at once.
@@ -111,6 +114,21 @@ func (p *ports) add(ctx context.Context, key, sql string, args ...any) (ok bool,
 	}
 	err = p.later(ctx, false, sql, args...)
 	return err == nil, err
+}
+
+// addUnless is add for a statement that inserts nothing under a condition of its
+// own.
+func (p *ports) addUnless(ctx context.Context, key, sql string, args ...any) (ok bool, err error) {
+	if p.begin == nil && p.eager {
+		sql += " ON CONFLICT (" + key + ") DO NOTHING"
+	} else if p.begin != nil {
+		err = p.begin(ctx, func(tx *ports) (err error) {
+			ok, err = tx.addUnless(ctx, key, sql, args...)
+			return err
+		})
+		return ok && err == nil, err
+	}
+	return p.won(ctx, sql, args...)
 }
 
 func (p *ports) later(ctx context.Context, must bool, sql string, args ...any) error {

@@ -43,6 +43,7 @@ func sealedColumns() []sealedColumn {
 		{table: "launch", key: "hash", column: "context", row: "hash", text: true},
 		{table: "pending", key: "id", column: "request", row: "id", text: true},
 		{table: "pending", key: "id", column: "context", row: "id", text: true},
+		{table: "pending", key: "id", column: "packed", row: "id", mixed: true},
 		{table: "app_grant", key: "id", column: "context", row: "id", text: true, mixed: true},
 		{table: auditTable, key: "id", column: "body", row: "id", subject: "patient"},
 		{table: entryTable, key: "id", column: "body", row: "id", subject: "patient", raw: true},
@@ -235,7 +236,10 @@ func (s *Store) resealCell(ctx context.Context, c sealedColumn, v sealedCell) (f
 		return s.reindex(ctx, v)
 	}
 	sealed := keys.Sealed(v.bytes)
-	if c.text {
+	switch {
+	case c.mixed && !c.text && len(v.bytes) == 0:
+		return nil, nil, nil
+	case c.text:
 		if v.text == "" || c.mixed && !strings.HasPrefix(v.text, sealedMark) {
 			return nil, nil, nil
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -19,6 +20,7 @@ const (
 	formConsent               // Consent/ID/_history/VERSION, the version in one byte
 	formIPv4
 	formIPv6
+	formSecret // 43 characters of base64url
 )
 
 // wordByte is the byte of the first of textWords; wordEscape comes before a
@@ -115,6 +117,10 @@ func shorten(b []byte, s string) []byte {
 		return appendHex(append(b, formID), s)
 	case len(s) == 64 && isHex(s):
 		return appendHex(append(b, formHash), s)
+	case len(s) == 43:
+		if raw, err := base64.RawURLEncoding.Strict().DecodeString(s); err == nil && len(raw) == 32 {
+			return append(append(b, formSecret), raw...)
+		}
 	case len(s) > 8 && strings.HasPrefix(s, "Consent/"):
 		if short := shortConsent(b, s); short != nil {
 			return short
@@ -240,6 +246,8 @@ func (r *shortReader) text() string {
 		return hex.EncodeToString(r.take(16))
 	case formHash:
 		return hex.EncodeToString(r.take(32))
+	case formSecret:
+		return base64.RawURLEncoding.EncodeToString(r.take(32))
 	case formConsent:
 		if raw := r.take(17); raw != nil {
 			return "Consent/" + hex.EncodeToString(raw[:16]) + "/_history/" + strconv.Itoa(int(raw[16]))

@@ -18,7 +18,7 @@ import (
 // nothing that was cut is taken for a text.
 func TestShortTextsComeBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.OneOf(rapid.String(), rapid.SampledFrom(textWords()), rapid.StringMatching(`[0-9a-f]{32}`), rapid.StringMatching(`[0-9a-f]{64}`),
+		text := rapid.OneOf(rapid.String(), rapid.SampledFrom(textWords()), rapid.StringMatching(`[0-9a-f]{32}`), rapid.StringMatching(`[0-9a-f]{64}`), rapid.StringMatching(`[0-9a-zA-Z_-]{43}`), rapid.StringMatching("[0-9a-zA-Z_-]{42}\n"),
 			rapid.StringMatching(`Consent/[0-9a-f]{32}/_history/[0-9]{1,4}`), rapid.StringMatching(`[0-9]{1,3}\.[0-9]{1,3}\.[0-9]\.[0-9]`),
 			rapid.StringMatching(`[0-9a-f]{1,4}::[0-9a-f]{0,4}`), rapid.StringMatching(`::ffff:[0-9]{1,2}\.[0-9]\.[0-9]\.[0-9]`), rapid.StringN(300, 400, -1))
 		all := rapid.SliceOf(text).Draw(t, "texts")

@@ -42,6 +42,9 @@ func openSealed(ctx context.Context, cfg Config, o store.Options) (*store.Store,
 	}
 	st := store.New(engine, o)
 	if err = migrate(ctx, cfg, st); err == nil {
+		err = st.MeetNodes(ctx)
+	}
+	if err == nil {
 		err = st.OpenAllKeys(ctx)
 	}
 	if err != nil {

@@ -122,6 +122,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 	for name, run := range map[string]func(t *testing.T, e store.Engine){
 		"migrations one at a time":              migrationSteps,
 		"code goes on while tables grow":        expansion,
+		"a node of the version before runs":     olderNodes,
 		"a statement that fails leaves nothing": faultAtEach,
 		"a lost race is run again":              raceAtEach,
 		"keys are rotated under load":           rotation,
