@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/mandate-health/mandate/consent"
@@ -9,7 +10,6 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
-	"github.com/mandate-health/mandate/internal/watch"
 )
 
 const consentColumns = `tenant, id, version, patient, status, kind, actors, json, updated`
@@ -118,10 +118,9 @@ func (p *ports) PutConsent(ctx context.Context, v consent.Record, ifVersion int)
 			return err
 		}
 		if ifVersion == 0 && v.Status == "active" && v.Kind == consent.KindAppApproval {
-			// Only its withdrawal decides anything (SC-20), and this is part
-			// of each new grant: other nodes need not hear of it.
-			p.changedHere(watch.Change{Tenant: v.Tenant, Kind: watch.Patient, Key: v.Patient})
-			return p.raiseEpoch(ctx, v.Tenant, v.Patient)
+			// Only its withdrawal decides anything (SC-20), and this is part of
+			// each new grant: what was decided before stays as it is.
+			return nil
 		}
 		if ifVersion > 0 || v.Status != "active" || v.Kind == consent.KindProhibition {
 			err := p.noteRevoked(ctx, journal.Entry{
@@ -151,18 +150,38 @@ func (p *ports) putConsentRow(ctx context.Context, v consent.Record, ifVersion i
 	if err != nil {
 		return "", err
 	}
+	if err := p.dropActors(ctx, v); err != nil {
+		return "", err
+	}
 	return before, p.write(ctx, `UPDATE consent SET version = $3, patient = $4, status = $5, kind = $6, actors = $7,
 		json = $8, updated = $9 WHERE tenant = $1 AND id = $2`, args...)
 }
 
-func (p *ports) putActors(ctx context.Context, v consent.Record) error {
-	err := p.write(ctx, `DELETE FROM consent_actor WHERE tenant = $1 AND consent_id = $2`, v.Tenant, v.ID)
+// dropActors forgets who were actors of the version that is still the newest.
+func (p *ports) dropActors(ctx context.Context, v consent.Record) error {
+	actors, err := one(ctx, p, "consent", func(r Row) (all []fhir.Reference, err error) {
+		err = r.Scan(doc(&all))
+		return all, err
+	}, `SELECT actors FROM consent WHERE tenant = $1 AND id = $2`, v.Tenant, v.ID)
 	if err != nil {
 		return err
 	}
-	for _, actor := range v.Actors {
-		err := p.write(ctx, `INSERT INTO consent_actor (tenant, actor, consent_id) VALUES ($1, $2, $3)
-			ON CONFLICT DO NOTHING`, v.Tenant, actor.String(), v.ID)
+	for _, actor := range actors {
+		err := p.write(ctx, `DELETE FROM consent_actor WHERE tenant = $1 AND actor = $2 AND consent_id = $3`, v.Tenant, actor.String(), v.ID)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *ports) putActors(ctx context.Context, v consent.Record) error {
+	for i, actor := range v.Actors {
+		if slices.Contains(v.Actors[:i], actor) {
+			continue
+		}
+		_, err := p.add(ctx, "tenant, actor, consent_id", `INSERT INTO consent_actor (tenant, actor, consent_id) VALUES ($1, $2, $3)`,
+			v.Tenant, actor.String(), v.ID)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,1 @@
+CREATE INDEX consent_actor_consent ON consent_actor (tenant, consent_id);
