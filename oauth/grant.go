@@ -45,8 +45,8 @@ type Grant struct {
 	// Ends is the last moment of the grant, bounded by the person's choice
 	// and, for proxies, by the consents' valid-until.
 	Ends time.Time
-	// RenewFor is by how much each refresh of an offline grant moves Ends
-	// (US-02); zero for a fixed end.
+	// RenewFor is how far behind a refresh of an offline grant Ends lies (US-02),
+	// to within a 128th; zero for a fixed end.
 	RenewFor time.Duration
 	// Revoked is when it was ended early, zero while it stands; Reason says
 	// by what.

@@ -99,7 +99,11 @@ func (p *ports) PutConsent(ctx context.Context, v consent.Record, ifVersion int)
 	if v.Version, err = nextVersion(v.Version, ifVersion); err != nil {
 		return err
 	}
-	packed, err := p.packer.pack(v.JSON)
+	mark := packedMark
+	if v.Kind == consent.KindAppApproval && p.newest.Load() {
+		mark = approvalMark
+	}
+	packed, err := p.packer.pack(mark, v.JSON)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // newestForm is the newest stored form that this program reads: 1 has audit
-// events in audit_entry, hashes of 128 bits and packed requests.
+// events in audit_entry, hashes of 128 bits, packed requests and approvals.
 const newestForm = 1
 
 // nodeLives is for how long after its last beat a node may still run.

@@ -26,24 +26,55 @@ const packWords = `http://hl7.org/fhir/StructureDefinition/","valueCodeableConce
 	`"provision":{"actor":[{"reference":{"display":"","identifier":{"system":"https://mandate.example/fhir/","value":""},"reference":"Device/"},"role":{"coding":[{"code":"IRCP","system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType"}]}}],` +
 	`"period":{"end":"2026-01-01T00:00:00Z","start":"2026-01-01T00:00:00Z"},"type":"permit"},"resourceType":"Consent","scope":{"coding":[{"code":"patient-privacy","system":"http://terminology.hl7.org/CodeSystem/consentscope"}]},"status":"active"}`
 
+// approvalMark begins a value that was packed with approvalWords. No node of the
+// version before reads it.
+const approvalMark byte = 3
+
+// approvalWords is the Consent that records what a person allowed an app, of
+// which every new connection has one. It may never change either.
+const approvalWords = `patient/Condition.rs patient/MedicationRequest.rs patient/AllergyIntolerance.rs patient/Encounter.rs {"category":[{"coding":[{"code":"59284-0","system":"http://loinc.org"}]},{"coding":[{"code":"app-approval","system":"https://mandate.example/fhir/CodeSystem/consent-kind"}]}],"dateTime":"` +
+	`2026-11-22T18:05:07Z","extension":[{"url":"https://mandate.example/fhir/StructureDefinition/approved-scope","valueString":"launch/patient"},{"url":"https://mandate.example/fhir/StructureDefinition/approved-scope","valueString":"openid"},` +
+	`{"url":"https://mandate.example/fhir/StructureDefinition/approved-scope","valueString":"fhirUser"},{"url":"https://mandate.example/fhir/StructureDefinition/approved-scope","valueString":"offline_access"},` +
+	`{"url":"https://mandate.example/fhir/StructureDefinition/approved-scope","valueString":"patient/Observation.rs"},{"url":"https://mandate.example/fhir/StructureDefinition/approved-scope","valueString":"patient/Patient.rs"}],"id":"` +
+	`","meta":{"lastUpdated":"2026-11-22T18:05:07Z","security":[{"code":"R","system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality"}],"versionId":"1"},"organization":[{"reference":"Organization/mandate"}],"patient":{"reference":"Patient/` +
+	`"},"performer":[{"reference":"Patient/"}],"policy":[{"uri":"https://mandate.example/policy/app-approval/1"}],"policyRule":{"coding":[{"code":"OPTIN","system":"http://terminology.hl7.org/CodeSystem/v3-ActCode"}]},` +
+	`"provision":{"actor":[{"reference":{"display":"","identifier":{"system":"https://mandate.example/fhir/NamingSystem/oauth-client","value":""},"reference":"Device/` +
+	`"},"role":{"coding":[{"code":"IRCP","system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType"}]}}],"period":{"end":"2026-11-22T19:05:07Z","start":"2026-11-22T18:05:07Z"},"type":"permit"},` +
+	`"resourceType":"Consent","scope":{"coding":[{"code":"patient-privacy","system":"http://terminology.hl7.org/CodeSystem/consentscope"}]},"status":"active"}`
+
 // packer packs values; its parts are used again, because they are large. The
 // zero value is ready.
-type packer struct{ writers, readers sync.Pool }
+type packer struct{ consents, approvals packing }
 
-// pack gives the shorter form of a value. It must be done before sealing:
-// nothing makes a sealed value shorter.
-func (p *packer) pack(plain []byte) ([]byte, error) {
+// packing is the parts for one dictionary.
+type packing struct{ writers, readers sync.Pool }
+
+// with gives the parts and the dictionary of a mark, nil for any other byte.
+func (p *packer) with(mark byte) (*packing, string) {
+	switch mark {
+	case packedMark:
+		return &p.consents, packWords
+	case approvalMark:
+		return &p.approvals, approvalWords
+	}
+	return nil, ""
+}
+
+// pack gives the shorter form of a value, with the dictionary of the mark. It
+// must be done before sealing: nothing makes a sealed value shorter.
+func (p *packer) pack(mark byte, plain []byte) ([]byte, error) {
 	if len(plain) < packFrom {
 		return plain, nil
 	}
+	parts, words := p.with(mark)
 	var out bytes.Buffer
-	out.WriteByte(packedMark)
-	w, ok := p.writers.Get().(*flate.Writer)
+	out.WriteByte(mark)
+	w, ok := parts.writers.Get().(*flate.Writer)
 	if ok {
 		w.Reset(&out)
 	} else {
 		var err error
-		if w, err = flate.NewWriterDict(&out, flate.DefaultCompression, []byte(packWords)); err != nil {
+		if w, err = flate.NewWriterDict(&out, flate.DefaultCompression, []byte(words)); err != nil {
 			return nil, fmt.Errorf("store: packing: %w", err)
 		}
 	}
@@ -53,26 +84,30 @@ func (p *packer) pack(plain []byte) ([]byte, error) {
 	if err := w.Close(); err != nil {
 		return nil, fmt.Errorf("store: packing: %w", err)
 	}
-	p.writers.Put(w)
+	parts.writers.Put(w)
 	return out.Bytes(), nil
 }
 
 // unpack gives the value again, as it is when it was never packed.
 func (p *packer) unpack(stored []byte) ([]byte, error) {
-	if len(stored) == 0 || stored[0] != packedMark {
+	if len(stored) == 0 {
+		return stored, nil
+	}
+	parts, words := p.with(stored[0])
+	if parts == nil {
 		return stored, nil
 	}
 	from := bytes.NewReader(stored[1:])
-	r, ok := p.readers.Get().(io.ReadCloser)
+	r, ok := parts.readers.Get().(io.ReadCloser)
 	if !ok {
-		r = flate.NewReaderDict(from, []byte(packWords))
-	} else if err := r.(flate.Resetter).Reset(from, []byte(packWords)); err != nil {
+		r = flate.NewReaderDict(from, []byte(words))
+	} else if err := r.(flate.Resetter).Reset(from, []byte(words)); err != nil {
 		return nil, fmt.Errorf("store: unpacking: %w", err)
 	}
 	plain, err := io.ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("store: unpacking: %w", err)
 	}
-	p.readers.Put(r)
+	parts.readers.Put(r)
 	return plain, nil
 }

@@ -41,7 +41,11 @@ func (e *Endpoint) decide(ctx context.Context, a *attempt) error {
 	}
 	a.ends = g.Ends
 	if a.blanks.Renews && g.Offline && g.RenewFor > 0 {
-		a.ends = latest(g.Ends, earliest(a.now.Add(g.RenewFor), d.ValidUntil))
+		// Of the three months a grant is kept after its last use, some hours are
+		// not worth writing it anew with each refresh.
+		if ends := earliest(a.now.Add(g.RenewFor), d.ValidUntil); ends.Sub(g.Ends) >= g.RenewFor/renewSteps {
+			a.ends = ends
+		}
 	}
 	a.expires = earliest(earliest(a.now.Add(oauth.TokenLife(g.Capacity)), a.ends), d.ValidUntil)
 	if a.expires.Unix() <= a.now.Unix() {
@@ -49,6 +53,9 @@ func (e *Endpoint) decide(ctx context.Context, a *attempt) error {
 	}
 	return nil
 }
+
+// renewSteps is in how many steps the end of a grant is moved by RenewFor.
+const renewSteps = 128
 
 // present asks whether the person may still act, and for an online grant
 // whether they are still there.
@@ -68,11 +75,4 @@ func earliest(t, bound time.Time) time.Time {
 		return t
 	}
 	return bound
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
@@ -63,6 +64,7 @@ type forms struct {
 	code    oauth.Code
 	refresh oauth.RefreshToken
 	pending oauth.Pending
+	consent consent.Record
 	jti     string
 }
 
@@ -79,10 +81,15 @@ func written(t *testing.T, s *store.Store, n string) forms {
 			Nonce: "n", Launch: "l", LoginHint: "rosa", MaxAge: 5, Prompt: []string{"login", "consent"}, ACR: []string{"a b"},
 		},
 	}
+	f.consent = consent.Record{
+		Tenant: tenant, ID: "c" + n, Version: 1, Patient: "rosa", Status: "active", Kind: consent.KindAppApproval,
+		Actors: []fhir.Reference{{Type: "Device", ID: "app"}}, JSON: []byte(strings.Repeat(`{"resourceType":"Consent"}`, 20)), Updated: noon(),
+	}
 	must(t, s.CreateCode(ctx, f.code))
 	must(t, s.CreateRefresh(ctx, f.refresh))
 	must(t, s.UseAssertion(ctx, tenant, "iss", f.jti, noon()))
 	must(t, s.PutPending(ctx, f.pending))
+	must(t, s.PutConsent(ctx, f.consent, 0))
 	must(t, s.AppendAudit(ctx, event("", noon())))
 	return f
 }
@@ -99,6 +106,7 @@ func (f forms) found(t *testing.T, s *store.Store, events int) {
 	equal(t, got(s.RotateRefresh(ctx, tenant, f.refresh.Hash, noon()))(t), false)
 	fails(t, s.UseAssertion(ctx, tenant, "iss", f.jti, noon()), errs.Conflict)
 	equal(t, got(s.PendingByID(ctx, tenant, f.pending.ID))(t), f.pending)
+	equal(t, got(s.ConsentByID(ctx, tenant, f.consent.ID))(t), f.consent)
 	all := got(s.Audits(ctx, audit.Filter{Tenant: tenant}))(t)
 	equal(t, len(all), events)
 	equal(t, len(got(s.StoredAudits(ctx, tenant, []string{all[0].ID, all[len(all)-1].ID}))(t)), min(2, events))
