@@ -35,7 +35,8 @@ func (s *Store) poolGauges() []telemetry.Gauge {
 	return []telemetry.Gauge{
 		gauge("mandate_store_connections", "Connections to the store that this process may use at once.", false, func(p Pool) float64 { return float64(p.Size) }),
 		gauge("mandate_store_connections_busy", "Connections to the store that are in use.", false, func(p Pool) float64 { return float64(p.Busy) }),
-		gauge("mandate_store_waiting", "Requests and jobs that wait for a connection; in the embedded store, for the one that writes.", false, func(p Pool) float64 { return float64(p.Waiting) }),
+		gauge("mandate_store_waiting", "Requests and jobs that wait for a connection; in the embedded store, for the one that writes.", false,
+			func(p Pool) float64 { return float64(p.Waiting) }),
 		gauge("mandate_store_waits_total", "How often one had to be waited for.", true, func(p Pool) float64 { return float64(p.Waits) }),
 		gauge("mandate_store_wait_seconds_total", "How long one was waited for, in all.", true, func(p Pool) float64 { return p.Waited.Seconds() }),
 	}

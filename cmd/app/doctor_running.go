@@ -104,7 +104,7 @@ func figures(ctx context.Context, listen string) (map[string]float64, error) {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	res, body, err := newVisitor("http://"+net.JoinHostPort(host, port)).get(ctx, "/metrics")
+	res, body, err := newVisitor("http://"+net.JoinHostPort(host, port)).get(ctx, "/metrics") //nolint:bodyclose // get has read and closed it
 	if err != nil {
 		return nil, err
 	}

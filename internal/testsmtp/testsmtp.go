@@ -47,7 +47,7 @@ type Server struct {
 // Start listens until the test ends. implicit speaks TLS from the first byte.
 func Start(t testing.TB, certificate tls.Certificate, implicit bool) *Server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
