@@ -251,7 +251,8 @@ func (j *Journal) finish() error {
 
 func (j *Journal) unwritable(cause error) error {
 	return errs.Wrap(cause, errs.Unavailable, "revocation-journal-unwritable", fmt.Sprintf(
-		"The revocation journal in %s cannot be written: check space, permissions and the mount or network. What was revoked is in force, and goes there as soon as it can.", j.cfg.Place.Name))
+		"The revocation journal in %s cannot be written: check space, permissions and the mount or network."+
+			" What was revoked is in force, and goes there as soon as it can.", j.cfg.Place.Name))
 }
 
 func verifier(key ed25519.PrivateKey) ed25519.PublicKey {

@@ -45,7 +45,8 @@ func Start(t *testing.T) *Server {
 	}
 	address := freeAddress(t)
 	s.Endpoint = "http://" + address
-	cmd := exec.CommandContext(context.Background(), tool(t), "--quiet", "--port", address,
+	cmd := exec.CommandContext(context.Background(), tool(t), //nolint:gosec // the program of .tools
+		"--quiet", "--port", address,
 		"--access", s.AccessKey, "--secret", s.SecretKey, "--region", Region, "posix", "--versioning-dir", versions, objects)
 	// It ends with the test, also when that is killed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -118,6 +119,7 @@ func await(t *testing.T, url string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	client := http.Client{Timeout: time.Second}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -125,7 +127,7 @@ func await(t *testing.T, url string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if res, err := http.DefaultClient.Do(req); err == nil {
+		if res, err := client.Do(req); err == nil {
 			_ = res.Body.Close()
 			return
 		}

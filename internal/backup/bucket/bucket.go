@@ -58,7 +58,8 @@ func (b *Bucket) Ready(ctx context.Context, immutable bool) error {
 	locked, err := b.versioned(ctx)
 	if err == nil && immutable && !locked {
 		return errs.New(errs.Invalid, "s3-not-lockable", fmt.Sprintf(
-			"The bucket %s has no Object Lock, so nothing in it can be made immutable. Make a bucket with Object Lock (most stores offer it at its creation only), or go without --backup-immutable.", b.place.Bucket))
+			"The bucket %s has no Object Lock, so nothing in it can be made immutable."+
+				" Make a bucket with Object Lock (most stores offer it at its creation only), or go without --backup-immutable.", b.place.Bucket))
 	}
 	return err
 }
@@ -235,7 +236,8 @@ func (b *Bucket) failed(doing string, err error) error {
 	switch c {
 	case "":
 		return errs.Wrap(err, errs.Unavailable, "s3-unreachable", fmt.Sprintf(
-			"The object store of %s could not be %s: it does not answer, or there are no credentials. Look at the endpoint, the network, AWS_ACCESS_KEY_ID or the profile.", b.place, doing))
+			"The object store of %s could not be %s: it does not answer, or there are no credentials."+
+				" Look at the endpoint, the network, AWS_ACCESS_KEY_ID or the profile.", b.place, doing))
 	case "NoSuchKey", "NotFound":
 		return errs.Wrap(err, errs.NotFound, "s3-absent", fmt.Sprintf("An object of %s is not there.", b.place))
 	}

@@ -138,11 +138,11 @@ func given(t *testing.T, server *testbucket.Server, b *bucket.Bucket, name strin
 		must(t, err)
 		return len(out.Uploads)
 	}
-	must(t, b.Sweep(t.Context(), time.Now().Add(-time.Hour))) //nolint:forbidigo // the store's own clock counts
+	must(t, b.Sweep(t.Context(), time.Now().Add(-time.Hour)))
 	if pending() != 1 {
 		t.Error("uploads left, one is young:", pending())
 	}
-	must(t, b.Sweep(t.Context(), time.Now().Add(time.Hour))) //nolint:forbidigo // as above
+	must(t, b.Sweep(t.Context(), time.Now().Add(time.Hour)))
 	if pending() != 0 {
 		t.Error("a killed upload stays")
 	}
@@ -156,7 +156,7 @@ func TestImmutable(t *testing.T) {
 	for _, mode := range []string{"compliance", "governance"} {
 		b := open(t, server.Place("kept", mode)+"&lock="+mode)
 		must(t, b.Ready(t.Context(), true))
-		until := time.Now().Add(time.Hour) //nolint:forbidigo // the store's own clock counts
+		until := time.Now().Add(time.Hour)
 		must(t, b.Put(t.Context(), "one", []byte("first"), until))
 		_, err := b.Upload(t.Context(), "large", until, func(w io.Writer) error {
 			_, err := w.Write(big())
@@ -203,7 +203,7 @@ func TestFaults(t *testing.T) {
 	}
 	tell("no Object Lock", ready(server.Place("plain", ""), true), "s3-not-lockable")
 	tell("no bucket", ready(server.Place("absent", ""), false), "s3-refused")
-	until := time.Now().Add(time.Hour) //nolint:forbidigo // the store's own clock counts
+	until := time.Now().Add(time.Hour)
 	tell("a lock where there is none", open(t, server.Place("plain", "")).Put(t.Context(), "x", nil, until), "s3-refused")
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
