@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/testpg"
 )
 
@@ -51,6 +52,9 @@ type traffic struct {
 	// of the very first.
 	opaque [2]string
 	first  string
+	// mark is that of the key under which each node's last refresh token was
+	// hashed.
+	mark [2]string
 }
 
 // every runs an act at one node after the other, two in a second.
@@ -122,6 +126,7 @@ func (f *traffic) sealed(t *testing.T, c kit.Client) {
 		access := res.Text("access_token")
 		f.mu.Lock()
 		f.opaque[node] = key(access)
+		f.mark[node] = ids.Mark(refresh)
 		f.mu.Unlock()
 		res, err = f.pair.a.Do(t.Context(), kit.Request{URL: f.at(other) + "/fhir/Patient/rosa", Bearer: access})
 		if err != nil || res.Status != http.StatusOK {
@@ -132,8 +137,9 @@ func (f *traffic) sealed(t *testing.T, c kit.Client) {
 }
 
 // SE-03, SMART OID-13: while two processes serve, the command line rotates the
-// signing key, that of opaque tokens, the tenant's key and the index key. No request fails, both nodes
-// take the new key, and the old one is published until the overlap has passed.
+// signing key, that of opaque tokens, that of hashes, the tenant's key and the
+// index key. No request fails, both nodes take the new key, and the old one is
+// published until the overlap has passed.
 func TestKeysRotateBesideTwoProcesses(t *testing.T) {
 	dsn := testpg.Start(t)
 	offset := filepath.Join(t.TempDir(), "offset")
@@ -154,24 +160,18 @@ func TestKeysRotateBesideTwoProcesses(t *testing.T) {
 		}
 		return err
 	})
-	old := kid(t, f.pair.launch(t).Access())
-	for _, kind := range []string{"access-token", "access-handle", "tenant", "index"} {
+	f.stays(t)
+	f.secret(t)
+	before := f.pair.launch(t)
+	old := kid(t, before.Access())
+	for _, kind := range []string{"access-token", "access-handle", "token-hash", "tenant", "index"} {
 		out, err := exec.CommandContext(t.Context(), shared.binary, "keys", "rotate", kind, "--database", dsn,
 			"--keys", "file:"+filepath.Join(shared.dir, "kek.json")).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", kind, err, out)
 		}
 	}
-	within(t, rotationLimit, "both nodes sign under the new key", func() bool {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return f.last[0] != old && f.last[1] == f.last[0] && f.last[0] != ""
-	})
-	within(t, rotationLimit, "both nodes seal under the new key", func() bool {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return f.opaque[0] != f.first && f.opaque[1] == f.opaque[0]
-	})
+	f.turns(t, old)
 	within(t, rotationLimit, "the old tenant key is ended", func() bool { return f.ended(t, dsn, "tenant") })
 	close(f.stop)
 	f.wg.Wait()
@@ -184,8 +184,61 @@ func TestKeysRotateBesideTwoProcesses(t *testing.T) {
 			t.Errorf("node %d does not publish both keys in the overlap", i+1)
 		}
 	}
+	// A refresh token from before, unused until now, is good at either node.
+	res := f.pair.refresh(t, f.pair.b, before.RefreshToken())
+	if mark := ids.Mark(res.Text("refresh_token")); res.Status != http.StatusOK || mark == "" || mark != f.mark[0] {
+		t.Errorf("an old refresh token: %s, its successor is under the key of %q", res, mark)
+	}
 	shift("27h")
 	within(t, overlapLimit, "the old key is published no more", func() bool { return !f.published(t, 0, old) && !f.published(t, 1, old) })
+}
+
+// turns waits until both nodes sign, seal and hash under the new keys.
+func (f *traffic) turns(t *testing.T, old string) {
+	t.Helper()
+	both := func(what string, turned func() bool) {
+		t.Helper()
+		within(t, rotationLimit, "both nodes "+what+" under the new key", func() bool {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return turned()
+		})
+	}
+	both("sign", func() bool { return f.last[0] != old && f.last[1] == f.last[0] && f.last[0] != "" })
+	both("seal", func() bool { return f.opaque[0] != f.first && f.opaque[1] == f.opaque[0] })
+	both("hash", func() bool { return f.mark[0] != "" && f.mark[1] == f.mark[0] })
+}
+
+// stays lets who logged in before read pages.
+func (f *traffic) stays(t *testing.T) {
+	t.Helper()
+	var browsers [2]*kit.Browser
+	for i := range browsers {
+		browsers[i] = f.pair.a.NewBrowser(f.pair.a.Person("rosa"))
+		if _, err := browsers[i].SignIn(t.Context(), f.at(i)+"/home"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.every(t, func(node, _ int) error {
+		page, err := browsers[node].Open(t.Context(), f.at(node)+"/home", "")
+		if err == nil && !strings.Contains(page.Text(), "Rosa") {
+			err = fmt.Errorf("who was logged in is led to %s", page.URL)
+		}
+		return err
+	})
+}
+
+// secret lets a client that has a secret ask about a token.
+func (f *traffic) secret(t *testing.T) {
+	t.Helper()
+	c := f.pair.a.Client("symmetric")
+	f.every(t, func(node, _ int) error {
+		res, err := f.pair.a.Do(t.Context(), kit.Request{URL: f.at(node) + "/introspect", Form: url.Values{"token": {"none"}}, Basic: &[2]string{c.ID, c.Secret}})
+		if err != nil || res.Status != http.StatusOK {
+			return fmt.Errorf("a client secret: %s %w", res, err)
+		}
+		return nil
+	})
 }
 
 // published reports whether a node's key set has a key.

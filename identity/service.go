@@ -112,7 +112,7 @@ func (s *Service) SignIn(ctx context.Context, tenant, username, password string,
 			return SignInResult{}, err
 		}
 	}
-	secret := s.d.IDs.Secret()
+	secret := s.d.Hasher.Secret(s.d.IDs)
 	var out outcome
 	err = s.d.Tx.InTx(ctx, func(tx Tx) error {
 		var err error

@@ -100,7 +100,7 @@ func (s *Service) idleEnd(sess Session, p Person, now time.Time) time.Time {
 // code session-ended, code-refused, or second-factor-missing when the account
 // has none; errs.RateLimited with code too-many-tries; errs.Unavailable.
 func (s *Service) SecondFactor(ctx context.Context, tenant, secret, code string, m Meta) (SignInResult, error) {
-	now, fresh := s.now(), s.d.IDs.Secret()
+	now, fresh := s.now(), s.d.Hasher.Secret(s.d.IDs)
 	var out outcome
 	err := s.d.Tx.InTx(ctx, func(tx Tx) error {
 		old, p, err := s.load(ctx, tx, tenant, secret, now)

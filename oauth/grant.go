@@ -59,6 +59,14 @@ type Grant struct {
 // longer than a request may be (SMART SCP-11, TOK-13).
 func StoredScopes() scope.Limits { return scope.Limits{Length: 64 << 10, Count: 2000, Values: 256} }
 
+// MaxTokenLife is how long an access token or id_token lives at most, and
+// MaxGrantLife how long a refresh token does, and with it all else that is known
+// by its hash. Keys that are retired stay for longer (SE-03).
+const (
+	MaxTokenLife = time.Hour
+	MaxGrantLife = 366 * 24 * time.Hour
+)
+
 // TokenLife gives how long an access token of a capacity lives at most: five
 // minutes for a proxy, whose right may end at any moment, and for a client that
 // acts for itself (BKS-04, SC-14), an hour for others (SMART TOK-11). It is also
@@ -67,7 +75,7 @@ func TokenLife(c fhir.Capacity) time.Duration {
 	if c.IsProxy() || c.Kind == fhir.CapacitySystem {
 		return 5 * time.Minute
 	}
-	return time.Hour
+	return MaxTokenLife
 }
 
 // Redecision is what is left of a grant at one moment.

@@ -39,7 +39,8 @@ func (p *ports) PutSigningKey(ctx context.Context, v keys.SigningKey) error {
 		return err
 	}
 	return p.atomic(ctx, func(p *ports) error {
-		if !v.Retired.IsZero() {
+		// A hash key that is retired goes on finding what was made under it.
+		if !v.Retired.IsZero() && v.Use != keys.UseTokenHash {
 			err := p.noteRevoked(ctx, journal.Entry{Tenant: v.Tenant, Kind: journal.SigningKey, Subject: v.KID})
 			if err != nil {
 				return err
@@ -81,6 +82,11 @@ func (p *ports) Secret(ctx context.Context, tenant, name string, fresh func() []
 		return nil, err
 	}
 	return p.secret(ctx, tenant, name)
+}
+
+// RemoveSecret implements keys.Store.
+func (p *ports) RemoveSecret(ctx context.Context, tenant, name string) error {
+	return p.write(ctx, `DELETE FROM named_secret WHERE tenant = $1 AND name = $2`, tenant, name)
 }
 
 func (p *ports) secret(ctx context.Context, tenant, name string) ([]byte, error) {

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 
 	"github.com/mandate-health/mandate/identity/operator"
-	"github.com/mandate-health/mandate/oauth"
 )
 
 // clientCommand manages registrations from the command line.
@@ -43,7 +42,7 @@ func (c *clientAdd) Run(s *streams) error {
 		}); err != nil {
 			return err
 		}
-		var clients []oauth.Client
+		var clients []registration
 		for _, v := range list {
 			clients = append(clients, v.client(c.Tenant, hasher, a.clock.Now()))
 		}

@@ -19,7 +19,6 @@ import (
 	"github.com/mandate-health/mandate/fhir/sandbox/dataset"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys/selfsigned"
-	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/web/demo"
 )
 
@@ -136,7 +135,7 @@ func (d *development) open(ctx context.Context, t *tenant, at reached, caFile st
 // seed registers clients, makes the demo people and files their relations and
 // consents, each only once per store.
 func (d *development) seed(ctx context.Context, t *tenant) error {
-	var clients []oauth.Client
+	var clients []registration
 	for _, c := range d.clients {
 		clients = append(clients, c.client(t.id, t.hasher, t.clock.Now()))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/mandate-health/mandate/internal/jobs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/watch"
+	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/store"
 )
 
@@ -95,8 +96,27 @@ func (a *App) followKeys(ctx context.Context) {
 func (a *App) newCustodian(person string) *keys.Custodian {
 	return &keys.Custodian{
 		Envelope: a.envelope, Ring: a.ring, Vault: a.store, Clock: a.clock,
-		Tx: on(a.store, func(tx store.Tx) keys.Tx { return keyTx{Tx: tx, clock: a.clock, ids: a.ids, person: person} }),
+		Tx:    on(a.store, func(tx store.Tx) keys.Tx { return keyTx{Tx: tx, clock: a.clock, ids: a.ids, person: person} }),
+		Lives: keyLives(), InUse: a.hashesSecrets,
 	}
+}
+
+// keyLives says for how long what is made under a key is good at most: a longer
+// life makes the keys stay longer.
+func keyLives() map[keys.Use]time.Duration {
+	return map[keys.Use]time.Duration{
+		keys.UseAccessToken: oauth.MaxTokenLife, keys.UseIDToken: oauth.MaxTokenLife, keys.UseIDTokenES256: oauth.MaxTokenLife,
+		keys.UseAccessHandle: oauth.MaxTokenLife, keys.UseTokenHash: oauth.MaxGrantLife,
+	}
+}
+
+// hashesSecrets reports whether a registered client secret is hashed under the
+// key of a mark: it has no end of its own.
+func (a *App) hashesSecrets(ctx context.Context, tenant, mark string) (bool, error) {
+	all, err := a.store.Clients(ctx, tenant)
+	return slices.ContainsFunc(all, func(c oauth.Client) bool {
+		return slices.ContainsFunc(c.SecretHashes, func(stored string) bool { return ids.Mark(stored) == mark })
+	}), err
 }
 
 // keyTx is a transaction that records acts on keys.

@@ -13,7 +13,6 @@ import (
 	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
-	"github.com/mandate-health/mandate/oauth"
 )
 
 // Run starts the server and serves until ctx ends, then drains. Errors: every
@@ -188,7 +187,7 @@ func (a *App) drain() {
 
 // registerFiles registers the clients of --client files.
 func (a *App) registerFiles(ctx context.Context) error {
-	var clients []oauth.Client
+	var clients []registration
 	for _, path := range a.cfg.ClientFiles {
 		list, err := readClientFile(path, a.log)
 		if err != nil {

@@ -138,15 +138,22 @@ func (c clientFile) validate() error {
 	return fmt.Errorf("kind must be public, symmetric, asymmetric or backend")
 }
 
+// registration is a client to be stored. has reports whether a stored hash is that
+// of its secret.
+type registration struct {
+	oauth.Client
+	has func(stored string) bool
+}
+
 // client gives the registration. Scopes left out mean the ordinary ceiling.
-func (c clientFile) client(tenant string, h ids.Hasher, now time.Time) oauth.Client {
-	out := oauth.Client{
+func (c clientFile) client(tenant string, h ids.Hasher, now time.Time) registration {
+	out := registration{has: func(stored string) bool { return clientauth.IsSecret(h, stored, c.ClientSecret) }, Client: oauth.Client{
 		Tenant: tenant, ID: c.ClientID, Kind: c.Kind, Name: c.Name, Publisher: c.Publisher, PolicyURI: c.PolicyURI,
 		JWKS: c.JWKS, JWKSURI: c.JWKSURI, RedirectURIs: c.RedirectURIs, LaunchURIs: c.LaunchURIs,
 		Scopes: string(c.Scopes), AllowedOrigins: c.AllowedOrigins, RequiredScopes: c.RequiredScopes,
 		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken, IDTokenAlg: c.IDTokenAlg,
 		AccessTokenFormat: c.TokenFormat, SecretForItself: c.SecretForItself, Created: now,
-	}
+	}}
 	if c.ClientSecret != "" {
 		out.SecretHashes = []string{clientauth.SecretHash(h, c.ClientSecret)}
 	}
@@ -218,7 +225,7 @@ func demoKeys(ctx context.Context, st *store.Store, tenant, name string) (devkey
 // development servers on one database have one registration. A disabled one
 // stays so unless somebody asks for it by name: a file that is read at every
 // start must not undo what was decided since.
-func (a *App) register(ctx context.Context, clients []oauth.Client, asked bool) error {
+func (a *App) register(ctx context.Context, clients []registration, asked bool) error {
 	for _, c := range clients {
 		if c.AccessTokenFormat == oauth.FormatOpaque {
 			if err := a.ring.PrepareHandles(ctx, c.Tenant); err != nil {
@@ -235,7 +242,12 @@ func (a *App) register(ctx context.Context, clients []oauth.Client, asked bool) 
 			c.Epoch, c.Disabled = have.Epoch, have.Disabled && !asked
 			c.RedirectURIs = union(c.RedirectURIs, have.RedirectURIs)
 			c.LaunchURIs = union(c.LaunchURIs, have.LaunchURIs)
-			if err := tx.PutClient(ctx, c); err != nil {
+			if slices.ContainsFunc(have.SecretHashes, c.has) {
+				// The same secret under an older key: to take it away and give it
+				// anew would count as a revocation.
+				c.SecretHashes = slices.DeleteFunc(slices.Clone(have.SecretHashes), func(stored string) bool { return !c.has(stored) })
+			}
+			if err := tx.PutClient(ctx, c.Client); err != nil {
 				return err
 			}
 			e := audit.Event{

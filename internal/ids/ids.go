@@ -3,7 +3,6 @@ package ids
 import (
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"io"
@@ -41,27 +40,6 @@ func (s Source) Secret() string {
 
 // Bytes gives n random bytes.
 func (s Source) Bytes(n int) []byte { return s.bytes(n) }
-
-// Hasher turns presented secrets into what is stored: HMAC-SHA-256 under a
-// key of the tenant, so that a stolen table cannot be searched for guesses.
-type Hasher struct {
-	Key []byte
-}
-
-// Hash gives the keyed hash of a secret, labelled by its purpose so that the
-// hash of a code never equals that of a refresh token: 64 hexadecimal digits.
-func (h Hasher) Hash(purpose, secret string) string {
-	return hex.EncodeToString(h.Sum(purpose, secret))
-}
-
-// Sum gives the keyed hash as 32 bytes.
-func (h Hasher) Sum(purpose, secret string) []byte {
-	m := hmac.New(sha256.New, h.Key)
-	m.Write([]byte(purpose))
-	m.Write([]byte{0})
-	m.Write([]byte(secret))
-	return m.Sum(nil)
-}
 
 // Equal compares two hashes in constant time.
 func Equal(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }

@@ -27,6 +27,12 @@ type Custodian struct {
 	Vault Vault
 	Tx    txn.Runner[Tx]
 	Clock clock.Clock
+	// Lives are how long what is made under a key of a use lives at most, where
+	// that may be longer than the Overlap.
+	Lives map[Use]time.Duration
+	// InUse reports whether anything that has no end is hashed under the
+	// UseTokenHash key of a mark; nil when there is no such thing.
+	InUse func(ctx context.Context, tenant, mark string) (bool, error)
 }
 
 // RotateKEK makes a new key-encryption key current and wraps every tenant's

@@ -16,8 +16,8 @@ import (
 	"github.com/mandate-health/mandate/internal/ids"
 )
 
-// HashSecret is the name of the tenant's secret under which codes, refresh
-// tokens, handles and client secrets are hashed.
+// HashSecret is the name of the tenant's secret that is its first key of
+// UseTokenHash, and the id of that key, which has no mark.
 const HashSecret = "token-hash"
 
 // reloadAfter is how often an unknown kid may ask the store. Changes of keys
@@ -40,13 +40,13 @@ type Ring struct {
 // tenantRing is the cached ring of one tenant. making holds a channel per use
 // whose first key is being made; it is closed when that ended.
 type tenantRing struct {
-	load sync.Mutex
+	clock clock.Clock
+	load  sync.Mutex
 
 	mu     sync.RWMutex
 	loaded time.Time
 	keys   []*ringKey
 	jwks   []byte
-	hasher ids.Hasher
 	making map[Use]chan struct{}
 	failed map[Use]error
 }
@@ -69,7 +69,7 @@ func (r *Ring) open(ctx context.Context, tenant string) (*tenantRing, error) {
 	r.mu.Lock()
 	t := r.tenants[tenant]
 	if t == nil {
-		t = &tenantRing{making: map[Use]chan struct{}{}, failed: map[Use]error{}}
+		t = &tenantRing{clock: r.clock, making: map[Use]chan struct{}{}, failed: map[Use]error{}}
 		r.tenants[tenant] = t
 	}
 	r.mu.Unlock()
@@ -81,14 +81,10 @@ func (r *Ring) open(ctx context.Context, tenant string) (*tenantRing, error) {
 	if t.known() {
 		return t, nil
 	}
-	secret, err := r.store.Secret(ctx, tenant, HashSecret, func() []byte { return r.ids.Bytes(32) })
-	if err != nil {
+	if err := r.read(ctx, tenant, t); err != nil {
 		return nil, err
 	}
-	t.mu.Lock()
-	t.hasher = ids.Hasher{Key: secret}
-	t.mu.Unlock()
-	if err := r.read(ctx, tenant, t); err != nil {
+	if err := r.firstHashKey(ctx, tenant, t); err != nil {
 		return nil, err
 	}
 	for _, use := range []Use{UseAccessToken, UseIDTokenES256} {
@@ -155,8 +151,8 @@ func (r *Ring) read(ctx context.Context, tenant string, t *tenantRing) error {
 			return err
 		}
 		all = append(all, k)
-		// The key of handles is a secret as a whole.
-		if s.Use != UseAccessHandle {
+		// What is a secret as a whole has no public part.
+		if k.secret == nil {
 			set.Keys = append(set.Keys, k.public)
 		}
 	}
@@ -347,16 +343,4 @@ func (r *Ring) JWKS(ctx context.Context, tenant string) ([]byte, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.jwks, nil
-}
-
-// Hasher gives the tenant's keyed hash, the same on all nodes. After the
-// first call it reads nothing. Errors: errs.Unavailable.
-func (r *Ring) Hasher(ctx context.Context, tenant string) (ids.Hasher, error) {
-	t, err := r.open(ctx, tenant)
-	if err != nil {
-		return ids.Hasher{}, err
-	}
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.hasher, nil
 }

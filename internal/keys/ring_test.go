@@ -22,10 +22,10 @@ type memory struct {
 	acts    map[string]int
 }
 
-func (m *memory) SigningKeys(context.Context, string) ([]SigningKey, error) {
+func (m *memory) SigningKeys(_ context.Context, tenant string) ([]SigningKey, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.keys), nil
+	return slices.DeleteFunc(slices.Clone(m.keys), func(k SigningKey) bool { return k.Tenant != tenant }), nil
 }
 
 func (m *memory) PutSigningKey(_ context.Context, k SigningKey) error {
@@ -33,7 +33,7 @@ func (m *memory) PutSigningKey(_ context.Context, k SigningKey) error {
 	defer m.mu.Unlock()
 	m.puts++
 	for i := range m.keys {
-		if m.keys[i].KID == k.KID {
+		if m.keys[i].KID == k.KID && m.keys[i].Tenant == k.Tenant {
 			m.keys[i] = k
 			return nil
 		}
@@ -59,6 +59,13 @@ func (m *memory) Secret(_ context.Context, tenant, name string, fresh func() []b
 		m.secrets[tenant+name] = fresh()
 	}
 	return m.secrets[tenant+name], nil
+}
+
+func (m *memory) RemoveSecret(_ context.Context, tenant, name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.secrets, tenant+name)
+	return nil
 }
 
 type claims struct {
@@ -194,7 +201,7 @@ func TestKeysAreMadeOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if store.puts != 3 {
+	if store.puts != 4 {
 		t.Errorf("%d keys were made", store.puts)
 	}
 }

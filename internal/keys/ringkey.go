@@ -26,22 +26,36 @@ func algorithm(use Use) jose.SignatureAlgorithm {
 	return jose.ES256
 }
 
-// ringKey is a stored key made ready to sign and verify, or to seal handles.
+// secretAlgorithm gives the algorithm of a use whose keys are secrets as a whole,
+// "" for the others.
+func secretAlgorithm(use Use) string {
+	switch use {
+	case UseAccessHandle:
+		return algHandle
+	case UseTokenHash:
+		return algHash
+	}
+	return ""
+}
+
+// ringKey is a stored key made ready to sign and verify, to seal handles or to
+// hash.
 type ringKey struct {
 	stored SigningKey
-	// secret is the key of handles; the others have a private and a public one.
+	// secret is a key of handles or of hashes; the others have a private and a
+	// public one.
 	secret  []byte
 	private any
 	public  jose.JSONWebKey
 }
 
 // makeKey makes a fresh key whose kid is its thumbprint (RFC 7638), or random
-// for the symmetric one of handles.
+// for a secret one.
 func makeKey(tenant string, use Use, now time.Time) (SigningKey, error) {
-	if use == UseAccessHandle {
+	if alg := secretAlgorithm(use); alg != "" {
 		return SigningKey{
 			Tenant: tenant, KID: handleText.EncodeToString(random(handleKIDSize)), Use: use,
-			Alg: algHandle, Private: random(keySize), Created: now, Signs: now,
+			Alg: alg, Private: random(keySize), Created: now, Signs: now,
 		}, nil
 	}
 	var private crypto.Signer
@@ -72,9 +86,9 @@ func makeKey(tenant string, use Use, now time.Time) (SigningKey, error) {
 // openKey reads a stored key. A key whose stored algorithm is not that of its
 // use is refused: the algorithm of a kid never changes.
 func openKey(s SigningKey) (*ringKey, error) {
-	if s.Use == UseAccessHandle {
-		if s.Alg != algHandle || len(s.Private) != keySize {
-			return nil, errs.New(errs.Internal, "signing-key-unreadable", "The stored key of handles cannot be read.")
+	if alg := secretAlgorithm(s.Use); alg != "" {
+		if s.Alg != alg || len(s.Private) != keySize {
+			return nil, errs.New(errs.Internal, "signing-key-unreadable", "A stored secret key cannot be read.")
 		}
 		return &ringKey{stored: s, secret: s.Private}, nil
 	}

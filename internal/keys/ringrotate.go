@@ -13,9 +13,16 @@ import (
 // and none goes on with the key before.
 const Announce = 30 * time.Second
 
-// Overlap is for how long a retired signing key still verifies: longer than the
-// life of anything that it signed.
+// Overlap is for how long a retired key still verifies at the least.
 const Overlap = 26 * time.Hour
+
+// overlapSlack is how much longer than what was made under it a key is kept, for
+// clocks that disagree.
+const overlapSlack = time.Hour
+
+// overlap is for how long a retired key of a use still verifies: longer than the
+// life of anything that was made under it (SE-03).
+func (c *Custodian) overlap(use Use) time.Duration { return max(Overlap, c.Lives[use]+overlapSlack) }
 
 // RotateSigning announces a new key of the use: it signs after the time
 // announce, and the older ones then only verify. It gives the new key. Errors:
@@ -106,16 +113,37 @@ func (c *Custodian) RevokeSigning(ctx context.Context, tenant, kid string) error
 	return c.Ring.Reload(ctx, tenant)
 }
 
+// removeRetired removes a key under which nothing lives any more; a client secret
+// lives until another is registered.
+func (c *Custodian) removeRetired(ctx context.Context, tenant string, k SigningKey) (bool, error) {
+	if k.Use == UseTokenHash && c.InUse != nil {
+		if used, err := c.InUse(ctx, tenant, k.Mark()); err != nil || used {
+			return false, err
+		}
+	}
+	err := c.Tx.InTx(ctx, func(tx Tx) error {
+		return removeSigning(ctx, tx, tenant, k, "signing-key-removed")
+	})
+	return err == nil, err
+}
+
 func removeSigning(ctx context.Context, tx Tx, tenant string, k SigningKey, reason string) error {
 	if err := tx.RemoveSigningKey(ctx, tenant, k.KID); err != nil {
 		return err
+	}
+	if k.Use == UseTokenHash && k.KID == HashSecret {
+		// It was made from this secret, in which it would live on.
+		if err := tx.RemoveSecret(ctx, tenant, HashSecret); err != nil {
+			return err
+		}
 	}
 	return tx.Record(ctx, Act{Tenant: tenant, Action: "D", Reason: reason, Kind: string(k.Use), Key: k.KID})
 }
 
 // TendSigning does what is due for a tenant's signing keys: it announces the
 // successor of a key that has signed for as long as every, and removes what was
-// retired longer than Overlap ago. One node at a time should call it, often.
+// retired for longer than anything lives that was made under it. One node at a
+// time should call it, often.
 // Errors: errs.Unavailable, errs.Internal.
 func (c *Custodian) TendSigning(ctx context.Context, tenant string, every time.Duration) error {
 	stored, err := c.Ring.store.SigningKeys(ctx, tenant)
@@ -126,12 +154,12 @@ func (c *Custodian) TendSigning(ctx context.Context, tenant string, every time.D
 	newest := map[Use]SigningKey{}
 	for _, k := range stored {
 		switch {
-		case !k.Retired.IsZero() && now.Sub(k.Retired) > Overlap:
-			err := c.Tx.InTx(ctx, func(tx Tx) error { return removeSigning(ctx, tx, tenant, k, "signing-key-removed") })
+		case !k.Retired.IsZero() && now.Sub(k.Retired) > c.overlap(k.Use):
+			gone, err := c.removeRetired(ctx, tenant, k)
 			if err != nil {
 				return err
 			}
-			removed = true
+			removed = removed || gone
 		case !newest[k.Use].Signs.After(k.Signs):
 			newest[k.Use] = k
 		}

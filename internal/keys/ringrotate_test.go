@@ -122,7 +122,7 @@ func TestSchedule(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Advance(every)
-	tend(3, 0)
+	tend(4, 0)
 	tend(0, 0)
 	c.Advance(Announce + Overlap - time.Minute)
 	tend(0, 0)
@@ -130,7 +130,7 @@ func TestSchedule(t *testing.T) {
 		t.Error(err)
 	}
 	c.Advance(2 * time.Minute)
-	tend(0, 3)
+	tend(0, 4)
 	if _, err := r.Verify(ctx, "t", UseAccessToken, "at+jwt", old); !errs.Is(err, errs.Unauthenticated) {
 		t.Error(err)
 	}

@@ -19,10 +19,15 @@ const (
 	// UseAccessHandle keys seal the opaque access tokens of clients that ask for
 	// them. A tenant has one once such a client is registered.
 	UseAccessHandle Use = "access-handle"
+	// UseTokenHash keys hash codes, refresh tokens, sessions, launches and client
+	// secrets, of which nothing else is stored.
+	UseTokenHash Use = "token-hash"
 )
 
 // Uses gives them all.
-func Uses() []Use { return []Use{UseAccessToken, UseIDToken, UseIDTokenES256, UseAccessHandle} }
+func Uses() []Use {
+	return []Use{UseAccessToken, UseIDToken, UseIDTokenES256, UseAccessHandle, UseTokenHash}
+}
 
 // SigningKey is one key of a tenant under which tokens are made.
 type SigningKey struct {
@@ -30,8 +35,8 @@ type SigningKey struct {
 	KID    string
 	Use    Use
 	Alg    string
-	// Private is the PKCS#8 DER form, or the 32 bytes of a UseAccessHandle key;
-	// it is stored encrypted.
+	// Private is the PKCS#8 DER form, or the 32 bytes of a UseAccessHandle or
+	// UseTokenHash key; it is stored encrypted.
 	Private []byte
 	Created time.Time
 	// Signs is from when on it signs, Retired from when on it only verifies
@@ -106,4 +111,6 @@ type Store interface {
 	// Secret gives a named secret of the tenant, creating it from make when
 	// there is none: all nodes then see the same one.
 	Secret(ctx context.Context, tenant, name string, fresh func() []byte) ([]byte, error)
+	// RemoveSecret deletes a named secret, if there is one.
+	RemoveSecret(ctx context.Context, tenant, name string) error
 }

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,15 +82,28 @@ func TestSessionIgnoresFositesClock(t *testing.T) {
 	}
 }
 
-type secretStore struct{ keys.Store }
-
-func (secretStore) Secret(context.Context, string, string, func() []byte) ([]byte, error) {
-	return []byte("k"), nil
+type secretStore struct {
+	keys.Store
+	mu  sync.Mutex
+	all []keys.SigningKey
 }
 
-func (secretStore) SigningKeys(context.Context, string) ([]keys.SigningKey, error) { return nil, nil }
+func (*secretStore) Secret(context.Context, string, string, func() []byte) ([]byte, error) {
+	return bytes.Repeat([]byte("k"), 32), nil
+}
 
-func (secretStore) PutSigningKey(context.Context, keys.SigningKey) error { return nil }
+func (s *secretStore) SigningKeys(context.Context, string) ([]keys.SigningKey, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.all), nil
+}
+
+func (s *secretStore) PutSigningKey(_ context.Context, k keys.SigningKey) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, k)
+	return nil
+}
 
 // codes takes what IssueCode stores.
 type codes struct {
@@ -109,7 +124,7 @@ func TestIssueCode(t *testing.T) {
 	// Far from the machine's clock in both directions.
 	for _, year := range []int{1999, 2051} {
 		now := time.Date(year, 5, 1, 0, 0, 0, 0, time.UTC)
-		ring := keys.NewRing(secretStore{}, clock.Fixed(now))
+		ring := keys.NewRing(&secretStore{}, clock.Fixed(now))
 		e := New(Deps{Ring: ring})
 		in := IssueInput{
 			Client:  oauth.Client{ID: "app", Kind: oauth.ClientPublic},
@@ -149,12 +164,13 @@ func TestIssueCode(t *testing.T) {
 // nothing else.
 func TestSuccessor(t *testing.T) {
 	h := ids.Hasher{Key: []byte("k")}
-	a := Successor(h, "g", "token")
-	if a != Successor(h, "g", "token") || len(a) != 43 {
+	at := time.Unix(1, 0)
+	a := Successor(h, "g", "token", at)
+	if a != Successor(h, "g", "token", at) || len(a) != 43 {
 		t.Error("not repeatable")
 	}
 	for _, other := range []string{
-		Successor(h, "g", a), Successor(h, "h", "token"), Successor(ids.Hasher{Key: []byte("l")}, "g", "token"),
+		Successor(h, "g", a, at), Successor(h, "h", "token", at), Successor(ids.Hasher{Key: []byte("l")}, "g", "token", at),
 		RefreshHash(h, "token"), CodeHash(h, "token"),
 	} {
 		if other == a {

@@ -47,11 +47,13 @@ func CodeHash(h ids.Hasher, code string) string { return h.Hash(purposeCode, cod
 func RefreshHash(h ids.Hasher, token string) string { return h.Hash(purposeRefresh, token) }
 
 // Successor gives the refresh token that follows the presented one in its
-// family, the grant. It is derived and not random, so that a retry gets the
-// same one although nothing readable was stored (D2).
-func Successor(h ids.Hasher, grantID, presented string) string {
+// family, the grant, when it is rotated at a time. It is derived and not random,
+// so that a retry gets the same one although nothing readable was stored (D2),
+// also when the hash key was replaced since.
+func Successor(h ids.Hasher, grantID, presented string, rotated time.Time) string {
+	h = h.At(rotated)
 	family := ids.Hasher{Key: h.Sum("refresh-family", grantID)}
-	return base64.RawURLEncoding.EncodeToString(family.Sum("refresh-successor", presented))
+	return h.Mark() + base64.RawURLEncoding.EncodeToString(family.Sum("refresh-successor", presented))
 }
 
 // AuthorizeCodeSignature gives the stored form of a code.
@@ -61,7 +63,7 @@ func (s *strategy) AuthorizeCodeSignature(_ context.Context, code string) string
 
 // GenerateAuthorizeCode makes a code at random.
 func (s *strategy) GenerateAuthorizeCode(context.Context, fosite.Requester) (string, string, error) {
-	code := s.engine.IDs.Secret()
+	code := s.unit.hasher.Secret(s.engine.IDs)
 	return code, CodeHash(s.unit.hasher, code), nil
 }
 
@@ -82,9 +84,13 @@ func (s *strategy) RefreshTokenSignature(_ context.Context, token string) string
 // GenerateRefreshToken makes the first of a family at random, each next one
 // from the one presented.
 func (s *strategy) GenerateRefreshToken(_ context.Context, r fosite.Requester) (string, string, error) {
-	token := s.engine.IDs.Secret()
+	token := s.unit.hasher.Secret(s.engine.IDs)
 	if presented := r.GetRequestForm().Get("refresh_token"); presented != "" {
-		token = Successor(s.unit.hasher, s.unit.grant.ID, presented)
+		rotated := s.unit.refresh.Rotated
+		if rotated.IsZero() {
+			rotated = s.unit.now
+		}
+		token = Successor(s.unit.hasher, s.unit.grant.ID, presented, rotated)
 	}
 	return token, RefreshHash(s.unit.hasher, token), nil
 }

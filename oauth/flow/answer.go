@@ -75,7 +75,7 @@ func (s *Service) Allow(ctx context.Context, p oauth.Pending, who Visitor, t Tic
 		return "", err
 	}
 	shown := topicsOf(t.Handle)
-	if !ids.Equal(s.shown(o.Handle, shown), t.Handle) {
+	if !ids.Equal(s.shown(p, o.Handle, shown), t.Handle) {
 		return "", errChanged
 	}
 	o.Topics = shown

@@ -56,7 +56,7 @@ func (s *Service) RegisterLaunch(ctx context.Context, r LaunchRequest) (LaunchTi
 		return LaunchTicket{}, err
 	}
 	now := s.Clock.Now()
-	t := LaunchTicket{Handle: s.IDs.Secret(), Expires: now.Add(launchLife)}
+	t := LaunchTicket{Handle: s.Hasher.Secret(s.IDs), Expires: now.Add(launchLife)}
 	l := oauth.Launch{
 		Tenant: r.Tenant, Hash: s.Hasher.Hash("launch", t.Handle), EHRClient: r.EHR.ID, ClientID: app.ID,
 		User: r.User, Aud: s.Base, Context: r.Context, Created: now, Expires: t.Expires,

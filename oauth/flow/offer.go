@@ -62,7 +62,7 @@ func (s *Service) Offer(ctx context.Context, p oauth.Pending, who Visitor) (Offe
 	if err := s.count(ctx, p, st, &o); err != nil {
 		return o, err
 	}
-	o.Handle = s.shown(o.Handle, o.Topics)
+	o.Handle = s.shown(p, o.Handle, o.Topics)
 	return o, nil
 }
 
@@ -75,7 +75,7 @@ func (s *Service) Posted(ctx context.Context, p oauth.Pending, handle string) (O
 		return o, err
 	}
 	o.Topics = topicsOf(handle)
-	if !ids.Equal(handle, s.shown(o.Handle, o.Topics)) {
+	if !ids.Equal(handle, s.shown(p, o.Handle, o.Topics)) {
 		o.Topics = nil
 	}
 	return o, nil
@@ -83,13 +83,13 @@ func (s *Service) Posted(ctx context.Context, p oauth.Pending, handle string) (O
 
 // shown adds to a handle the sensitive topics that the page lists, so that none
 // can be chosen that was not seen.
-func (s *Service) shown(handle string, topics []Topic) string {
+func (s *Service) shown(p oauth.Pending, handle string, topics []Topic) string {
 	names := make([]string, len(topics))
 	for i, t := range topics {
 		names[i] = string(t.Topic)
 	}
 	list := strings.Join(names, ",")
-	return list + topicsEnd + s.Hasher.Hash("offer-shown", list+topicsEnd+handle)
+	return list + topicsEnd + s.Hasher.At(p.Created).Hash("offer-shown", list+topicsEnd+handle)
 }
 
 // topicsEnd stands behind the topics of a handle.
@@ -174,7 +174,7 @@ func (s *Service) handle(p oauth.Pending, o Offer) string {
 		// None of them can fail; and a handle that is never given fits no form.
 		return s.IDs.Secret()
 	}
-	return s.Hasher.Hash("offer", string(b))
+	return s.Hasher.At(p.Created).Hash("offer", string(b))
 }
 
 // count runs the production decision over the live record.

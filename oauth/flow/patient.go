@@ -75,7 +75,7 @@ func (s *Service) choices(ctx context.Context, p oauth.Pending, launched oauth.C
 	}
 	for i := range choices {
 		c := choices[i].Capacity
-		choices[i].Token = s.Hasher.Hash("choice", p.ID+"|"+string(c.Kind)+"|"+c.Acting.String()+"|"+c.Patient+"|"+c.Purpose)
+		choices[i].Token = s.Hasher.At(p.Created).Hash("choice", p.ID+"|"+string(c.Kind)+"|"+c.Acting.String()+"|"+c.Patient+"|"+c.Purpose)
 	}
 	return choices, search, nil
 }

@@ -72,7 +72,7 @@ func replayed(ctx context.Context, in Asked, row oauth.RefreshToken, presented s
 	if in.Now.Sub(row.Rotated) > engine.Grace {
 		return true, nil
 	}
-	next := engine.RefreshHash(in.Hasher, engine.Successor(in.Hasher, row.GrantID, presented))
+	next := engine.RefreshHash(in.Hasher, engine.Successor(in.Hasher, row.GrantID, presented, row.Rotated))
 	successor, err := in.Reader.RefreshByHash(ctx, in.Site.Tenant, next)
 	if errs.Is(err, errs.NotFound) {
 		return true, nil

@@ -37,6 +37,10 @@ func secrets(t *testing.T, s *store.Store) {
 	}
 	equal(t, got(s.Secret(ctx, tenant, "codes", fresh))(t), []byte("secret2"))
 	equal(t, got(s.Secret(ctx, other, "cookies", fresh))(t), []byte("secret3"))
+	must(t, s.RemoveSecret(ctx, tenant, "cookies"))
+	must(t, s.RemoveSecret(ctx, tenant, "cookies"))
+	equal(t, got(s.Secret(ctx, other, "cookies", fresh))(t), []byte("secret3"))
+	equal(t, got(s.Secret(ctx, tenant, "cookies", fresh))(t), []byte("secret4"))
 }
 
 func notices(t *testing.T, s *store.Store) {

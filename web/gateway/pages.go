@@ -6,11 +6,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/web/fhirapi"
 )
 
@@ -108,24 +110,26 @@ func (x *exchange) seal(purpose string, v any) (string, error) {
 	if err != nil {
 		return "", errs.Wrap(err, errs.Internal, "page-link", "A link could not be made.")
 	}
-	box, err := x.box(purpose)
+	hasher := x.g.d.Hasher.At(time.Time{})
+	box, err := box(hasher, purpose)
 	if err != nil {
 		return "", err
 	}
 	nonce := x.g.d.IDs.Bytes(box.NonceSize())
 	sealed := box.Seal(nonce, nonce, plain, []byte(x.g.d.Tenant+" "+x.holder()))
-	return base64.RawURLEncoding.EncodeToString(sealed), nil
+	return hasher.Mark() + base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
 // open is the reverse of seal. Errors: errs.Forbidden for a handle that was
 // made for somebody else, changed or made up.
 func (x *exchange) open(purpose, handle string, v any) error {
 	refused := errs.New(errs.Forbidden, "link-not-yours", "The link was not given to this app for this grant.")
-	sealed, err := base64.RawURLEncoding.DecodeString(handle)
+	hasher := x.g.d.Hasher.Of(handle)
+	sealed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(handle, hasher.Mark()))
 	if err != nil {
 		return refused
 	}
-	box, err := x.box(purpose)
+	box, err := box(hasher, purpose)
 	if err != nil {
 		return err
 	}
@@ -139,8 +143,8 @@ func (x *exchange) open(purpose, handle string, v any) error {
 	return nil
 }
 
-func (x *exchange) box(purpose string) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(x.g.d.Hasher.Sum("gateway-link", purpose))
+func box(h ids.Hasher, purpose string) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(h.Sum("gateway-link", purpose))
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Internal, "page-link", "A link could not be made.")
 	}

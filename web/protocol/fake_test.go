@@ -1,6 +1,7 @@
 package protocol_test
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -139,6 +140,8 @@ func (f *fake) RemoveSigningKey(_ context.Context, _, kid string) error {
 	return nil
 }
 
+func (f *fake) RemoveSecret(context.Context, string, string) error { return nil }
+
 func (f *fake) PutSigningKey(_ context.Context, k keys.SigningKey) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -147,7 +150,7 @@ func (f *fake) PutSigningKey(_ context.Context, k keys.SigningKey) error {
 }
 
 func (f *fake) Secret(context.Context, string, string, func() []byte) ([]byte, error) {
-	return []byte("the secret of the tenant in tests"), nil
+	return []byte(bytes.Repeat([]byte("k"), 32)), nil
 }
 
 // tx is the view inside a transaction, which holds the lock.

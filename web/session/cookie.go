@@ -3,6 +3,9 @@ package session
 import (
 	"encoding/base64"
 	"net/http"
+	"strings"
+
+	"github.com/mandate-health/mandate/internal/ids"
 )
 
 // LangCookie keeps the chosen language; web/pages reads it under this name.
@@ -64,7 +67,8 @@ func (m *Manager) read(r *http.Request, base string) string {
 	if err != nil {
 		return ""
 	}
-	if b, err := base64.RawURLEncoding.Strict().DecodeString(c.Value); err != nil || len(b) != secretBytes || len(c.Value) != secretText {
+	text := strings.TrimPrefix(c.Value, ids.Mark(c.Value))
+	if b, err := base64.RawURLEncoding.Strict().DecodeString(text); err != nil || len(b) != secretBytes || len(text) != secretText {
 		return ""
 	}
 	return c.Value

@@ -128,7 +128,7 @@ func (m *Manager) Load(next http.Handler) http.Handler {
 		}
 		s := state{session: m.read(r, sessionCookie), browser: m.read(r, flowCookie)}
 		if s.browser == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-			s.browser = m.d.IDs.Secret()
+			s.browser = m.d.Hasher.Secret(m.d.IDs)
 			http.SetCookie(w, m.cookie(flowCookie, s.browser, 0))
 		}
 		if s.session != "" {

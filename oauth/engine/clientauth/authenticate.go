@@ -76,8 +76,18 @@ type Authenticator struct {
 	sets parsedSets
 }
 
-// SecretHash gives the form in which a client secret is registered.
-func SecretHash(h ids.Hasher, secret string) string { return h.Hash("client-secret", secret) }
+// SecretHash gives the form in which a client secret is registered: its hash under
+// the newest key, behind the mark of that key.
+func SecretHash(h ids.Hasher, secret string) string {
+	h = h.At(time.Time{})
+	return h.Mark() + h.Hash("client-secret", secret)
+}
+
+// IsSecret compares a presented secret with a registered form.
+func IsSecret(h ids.Hasher, stored, secret string) bool {
+	h = h.Of(stored)
+	return ids.Equal(stored, h.Mark()+h.Hash("client-secret", secret))
+}
 
 // Authenticate finds the method that the request uses and checks it. Errors:
 // errs.InvalidRequest when it uses two (SMART SYM-05); errs.InvalidClient for
@@ -152,9 +162,8 @@ func (a *Authenticator) secret(ctx context.Context, req Request, cred credential
 			last = errs.New(errs.InvalidClient, "method-not-registered", "This client is not registered for a secret.")
 			continue
 		}
-		presented := SecretHash(h, pair.secret)
 		for _, stored := range c.SecretHashes {
-			if ids.Equal(stored, presented) {
+			if IsSecret(h, stored, pair.secret) {
 				return Result{Client: c, Method: cred.method}, nil
 			}
 		}
