@@ -1,10 +1,8 @@
 package keys
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -14,9 +12,6 @@ import (
 
 	"github.com/mandate-health/mandate/internal/errs"
 )
-
-// keySize is that of AES-256 and HMAC-SHA-256 keys.
-const keySize = 32
 
 // SubjectIndex is the key of the blind indexes: no FHIR id begins with a number
 // sign.
@@ -71,24 +66,6 @@ type dataKey struct {
 	low  atomic.Uint64
 }
 
-func random(n int) []byte {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // documented never to fail
-	return b
-}
-
-func newAEAD(key []byte) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, errs.Wrap(err, errs.Internal, "key-length", "A stored key has the wrong length.")
-	}
-	a, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, errs.Wrap(err, errs.Internal, "key-length", "A stored key cannot be used.")
-	}
-	return a, nil
-}
-
 // context is what a wrapped data key is bound to.
 func (k DataKey) context() []byte {
 	return []byte("data-key/" + strconv.Quote(k.Tenant) + "/" + strconv.Quote(k.Subject) + "/" + strconv.Itoa(k.Version))
@@ -101,16 +78,11 @@ func (k TenantKey) context() []byte {
 
 // wrapWith encrypts a data key under a tenant key.
 func wrapWith(parent cipher.AEAD, k DataKey, plain []byte) []byte {
-	nonce := random(parent.NonceSize())
-	return parent.Seal(nonce, nonce, plain, k.context())
+	return box(parent, plain, k.context())
 }
 
 func unwrapWith(parent cipher.AEAD, k DataKey) ([]byte, error) {
-	n := parent.NonceSize()
-	if len(k.Wrapped) < n {
-		return nil, errs.New(errs.Internal, "data-key-unreadable", "A stored data key is too short.")
-	}
-	plain, err := parent.Open(nil, k.Wrapped[:n], k.Wrapped[n:], k.context())
+	plain, err := unbox(parent, k.Wrapped, k.context())
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Internal, "data-key-unreadable", "A stored data key was changed or belongs elsewhere.")
 	}
@@ -124,7 +96,7 @@ func (k DataKey) ready(plain []byte) (*dataKey, error) {
 		return nil, err
 	}
 	out := &dataKey{row: k, aead: a, mac: plain}
-	start := random(12)
+	start := Random(12)
 	copy(out.high[:], start)
 	out.low.Store(binary.BigEndian.Uint64(start[4:]))
 	return out, nil

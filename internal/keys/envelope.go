@@ -185,7 +185,7 @@ func (e *Envelope) newDataKey(ctx context.Context, src Source, k DataKey) (DataK
 		return k, errErased()
 	}
 	k.Parent = parent.row.Version
-	k.Wrapped = wrapWith(parent.aead, k, random(keySize))
+	k.Wrapped = wrapWith(parent.aead, k, Random(keySize))
 	return k, nil
 }
 

@@ -51,7 +51,7 @@ func (r *Ring) SealHandle(ctx context.Context, tenant, bound string, claims any)
 	if _, err := handleText.Decode(head, []byte(k.stored.KID)); err != nil {
 		return "", errs.Wrap(err, errs.Internal, "signing-key-unreadable", "The id of a stored key cannot be read.")
 	}
-	copy(head[handleKIDSize:], random(handleSaltSize))
+	copy(head[handleKIDSize:], Random(handleSaltSize))
 	aead, err := k.handleAEAD(head[handleKIDSize:])
 	if err != nil {
 		return "", err

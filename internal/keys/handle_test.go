@@ -123,7 +123,7 @@ func TestHandleOfAnotherTenant(t *testing.T) {
 	other.seal(t)
 	other.wantRefused(t, "another tenant", "t", "here", good)
 	stolen := h.store.keys[slices.IndexFunc(h.store.keys, func(k SigningKey) bool { return k.Use == UseAccessHandle })]
-	stolen.Private = random(keySize)
+	stolen.Private = Random(keySize)
 	other.store.keys = append(other.store.keys, stolen)
 	if err := other.Reload(t.Context(), "t"); err != nil {
 		t.Fatal(err)

@@ -54,8 +54,8 @@ type ringKey struct {
 func makeKey(tenant string, use Use, now time.Time) (SigningKey, error) {
 	if alg := secretAlgorithm(use); alg != "" {
 		return SigningKey{
-			Tenant: tenant, KID: handleText.EncodeToString(random(handleKIDSize)), Use: use,
-			Alg: alg, Private: random(keySize), Created: now, Signs: now,
+			Tenant: tenant, KID: handleText.EncodeToString(Random(handleKIDSize)), Use: use,
+			Alg: alg, Private: Random(keySize), Created: now, Signs: now,
 		}, nil
 	}
 	var private crypto.Signer

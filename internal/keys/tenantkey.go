@@ -136,7 +136,7 @@ func (e *Envelope) makeTenantKey(ctx context.Context, src Source, tenant string)
 
 // newTenantKey fills a version with a fresh key wrapped by the provider.
 func (e *Envelope) newTenantKey(ctx context.Context, k TenantKey) (TenantKey, error) {
-	w, err := e.provider.Wrap(ctx, random(keySize), k.context())
+	w, err := e.provider.Wrap(ctx, Random(keySize), k.context())
 	k.KEK, k.Wrapped = w.KEK, w.Bytes
 	return k, err
 }

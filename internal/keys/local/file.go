@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys"
 )
 
 const format = "mandate-key-file-1"
@@ -32,7 +33,7 @@ func seal(all []key, unseal []byte, s *split) (*file, error) {
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Internal, "key-file-encoding", "The key file could not be written.")
 	}
-	box, err := encrypt(unseal, plain, []byte(format))
+	box, err := keys.Box(unseal, plain, []byte(format))
 	return &file{Format: format, Split: s, Box: box}, err
 }
 
@@ -40,7 +41,7 @@ func seal(all []key, unseal []byte, s *split) (*file, error) {
 func (f *file) open(unseal []byte) ([]key, error) {
 	all := f.Keys
 	if f.Split != nil {
-		plain, err := decrypt(unseal, f.Box, []byte(format))
+		plain, err := keys.Unbox(unseal, f.Box, []byte(format))
 		if err != nil {
 			return nil, errs.Wrap(err, errs.Unauthenticated, "shares-wrong", "These shares do not open the key file.")
 		}

@@ -2,9 +2,6 @@ package local
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"slices"
@@ -100,15 +97,9 @@ func (p *Provider) set(all []key) {
 }
 
 func (p *Provider) fresh() key {
-	k := key{Created: p.cfg.Clock.Now().UTC().Truncate(time.Second), Key: random(keySize)}
-	k.ID = "local-" + hex.EncodeToString(random(4))
+	k := key{Created: p.cfg.Clock.Now().UTC().Truncate(time.Second), Key: keys.Random(keySize)}
+	k.ID = "local-" + hex.EncodeToString(keys.Random(4))
 	return k
-}
-
-func random(n int) []byte {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // documented never to fail
-	return b
 }
 
 // Name implements keys.Provider.
@@ -150,7 +141,7 @@ func (p *Provider) Wrap(_ context.Context, plain, bound []byte) (keys.Wrapped, e
 	if err != nil {
 		return keys.Wrapped{}, err
 	}
-	box, err := encrypt(k.Key, plain, bound)
+	box, err := keys.Box(k.Key, plain, bound)
 	return keys.Wrapped{KEK: k.ID, Bytes: box}, err
 }
 
@@ -166,11 +157,7 @@ func (p *Provider) Unwrap(_ context.Context, w keys.Wrapped, bound []byte) ([]by
 				", which is not in the key file "+p.cfg.Path+". Name the file that has it with --keys file:PATH.")
 		}
 	}
-	plain, err := decrypt(k.Key, w.Bytes, bound)
-	if err != nil {
-		return nil, errs.Wrap(err, errs.Internal, "key-unwrap", "A wrapped key was changed or belongs elsewhere.")
-	}
-	return plain, nil
+	return keys.Unbox(k.Key, w.Bytes, bound)
 }
 
 func (p *Provider) byID(id string) (key, bool) {
@@ -228,36 +215,6 @@ func (p *Provider) inside(old *file) ([]key, error) {
 		return nil, errMissing(p.cfg.Path)
 	}
 	return old.open(p.unsealed())
-}
-
-func aead(k []byte) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(k)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
-}
-
-// encrypt gives nonce and ciphertext. Keys are wrapped seldom enough for random
-// nonces.
-func encrypt(k, plain, bound []byte) ([]byte, error) {
-	a, err := aead(k)
-	if err != nil {
-		return nil, errs.Wrap(err, errs.Internal, "key-wrap", "A key could not be wrapped.")
-	}
-	nonce := random(a.NonceSize())
-	return a.Seal(nonce, nonce, plain, bound), nil
-}
-
-func decrypt(k, box, bound []byte) ([]byte, error) {
-	a, err := aead(k)
-	if err != nil {
-		return nil, err
-	}
-	if len(box) < a.NonceSize() {
-		return nil, errs.New(errs.Internal, "key-unwrap", "A wrapped key is too short.")
-	}
-	return a.Open(nil, box[:a.NonceSize()], box[a.NonceSize():], bound)
 }
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

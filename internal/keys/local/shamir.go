@@ -1,6 +1,10 @@
 package local
 
-import "crypto/subtle"
+import (
+	"crypto/subtle"
+
+	"github.com/mandate-health/mandate/internal/keys"
+)
 
 // Shamir's secret sharing over GF(2^8) with the polynomial of AES: each byte of
 // the secret is the constant of a random polynomial of degree threshold-1, and
@@ -34,7 +38,7 @@ func divide(secret []byte, n, threshold int) [][]byte {
 		out[i] = make([]byte, len(secret))
 	}
 	for at, constant := range secret {
-		polynomial := append([]byte{constant}, random(threshold-1)...)
+		polynomial := append([]byte{constant}, keys.Random(threshold-1)...)
 		for i := range out {
 			x, y := byte(i+1), byte(0)
 			for c := threshold - 1; c >= 0; c-- {

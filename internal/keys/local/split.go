@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys"
 )
 
 // split says how many shares a boxed file asks for.
@@ -91,8 +92,8 @@ func (p *Provider) Split(shares, threshold int, keep func([]Share) error) ([]Sha
 		return nil, errs.New(errs.Invalid, "split-numbers",
 			"The threshold must be at least 2 and at most the number of shares, which is at most 255.")
 	}
-	unseal := random(keySize)
-	s := &split{Set: hex.EncodeToString(random(4)), Shares: shares, Threshold: threshold}
+	unseal := keys.Random(keySize)
+	s := &split{Set: hex.EncodeToString(keys.Random(4)), Shares: shares, Threshold: threshold}
 	var out []Share
 	for i, v := range divide(unseal, shares, threshold) {
 		out = append(out, Share{set: s.Set, threshold: threshold, point: byte(i + 1), value: v})
