@@ -6,6 +6,7 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/tenant"
+	"github.com/mandate-health/mandate/internal/watch"
 )
 
 // Tenants implements tenant.Store.
@@ -18,7 +19,7 @@ func (p *ports) Tenants(ctx context.Context) ([]tenant.Tenant, error) {
 
 // AddTenant implements tenant.Store.
 func (p *ports) AddTenant(ctx context.Context, v tenant.Tenant) error {
-	won, err := p.won(ctx, `INSERT INTO tenant (id, name, organization, upstream, state, created)
+	won, err := p.alter(ctx, tenantChange(v.ID), `INSERT INTO tenant (id, name, organization, upstream, state, created)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`,
 		v.ID, v.Name, v.Organization, v.Upstream, string(v.State), micros(v.Created))
 	if err == nil && !won {
@@ -27,10 +28,24 @@ func (p *ports) AddTenant(ctx context.Context, v tenant.Tenant) error {
 	return err
 }
 
+func tenantChange(id string) watch.Change {
+	return watch.Change{Tenant: id, Kind: watch.Tenant, Key: id}
+}
+
+// EditTenant implements tenant.Store.
+func (p *ports) EditTenant(ctx context.Context, v tenant.Tenant) error {
+	won, err := p.alter(ctx, tenantChange(v.ID), `UPDATE tenant SET name = $2, organization = $3, upstream = $4
+		WHERE id = $1 AND state <> $5`, v.ID, v.Name, v.Organization, v.Upstream, string(tenant.Deleted))
+	if err == nil && !won {
+		return notFound("tenant")
+	}
+	return err
+}
+
 // SetTenantState implements tenant.Store.
 func (p *ports) SetTenantState(ctx context.Context, id string, state tenant.State) error {
 	return p.atomic(ctx, func(p *ports) error {
-		won, err := p.won(ctx, `UPDATE tenant SET state = $2 WHERE id = $1`, id, string(state))
+		won, err := p.alter(ctx, tenantChange(id), `UPDATE tenant SET state = $2 WHERE id = $1 AND state <> $3`, id, string(state), string(tenant.Deleted))
 		switch {
 		case err != nil:
 			return err

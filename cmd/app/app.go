@@ -55,6 +55,8 @@ type App struct {
 	audit     *auditing
 	ring      *keys.Ring
 	keyNews   *keyNews
+	// tenantNews wakes followTenants.
+	tenantNews tenantNews
 	// provider keeps the key-encryption keys, envelope what they wrap.
 	provider keys.Provider
 	envelope *keys.Envelope
@@ -116,6 +118,8 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	a.limiter = limit.New(a.store, clock.System{})
 	a.keyNews = &keyNews{tenants: map[string]bool{}, wake: make(chan struct{}, 1)}
 	a.feed.Subscribe(a.keyNews.tell)
+	a.tenantNews = make(tenantNews, 1)
+	a.feed.Subscribe(a.tenantNews.tell)
 	a.ring = keys.NewRing(a.store, a.clock)
 	if err := a.buildAudit(); err != nil {
 		return err

@@ -252,23 +252,28 @@ func (c *keysShred) Run(s *streams) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.out, "the keys of %s encrypt no more; waiting until %s, when no server uses them, to destroy them\n", what, at.UTC().Format(time.TimeOnly))
-		wait := time.NewTimer(at.Sub(a.clock.Now()) + time.Second)
-		defer wait.Stop()
-		select {
-		case <-wait.C:
-		case <-s.ctx.Done():
-			return errors.New("stopped while waiting: a running server destroys the keys when it is time")
-		}
-		if err := a.sealEnds(s.ctx); err != nil {
-			return err
-		}
-		if err := custodian.Tend(s.ctx); err != nil {
-			return err
-		}
-		fmt.Fprintf(s.out, "%s is erased\n", what)
-		return nil
+		return a.destroyed(s, custodian, at, what)
 	})
+}
+
+// destroyed waits until keys that were ended may be destroyed, and does it.
+func (a *App) destroyed(s *streams, custodian *keys.Custodian, at time.Time, what string) error {
+	fmt.Fprintf(s.out, "the keys of %s encrypt no more; waiting until %s, when no server uses them, to destroy them\n", what, at.UTC().Format(time.TimeOnly))
+	wait := time.NewTimer(at.Sub(a.clock.Now()) + time.Second)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-s.ctx.Done():
+		return errors.New("stopped while waiting: a running server destroys the keys when it is time")
+	}
+	if err := a.sealEnds(s.ctx); err != nil {
+		return err
+	}
+	if err := custodian.Tend(s.ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "%s is erased\n", what)
+	return nil
 }
 
 // Run splits the key file, which is that of all tenants.

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/mandate-health/mandate/audit"
@@ -19,6 +21,8 @@ type tenantCommand struct {
 	List    tenantList    `cmd:"" help:"List the tenants."`
 	Disable tenantDisable `cmd:"" help:"Stop serving a tenant. Nothing of it is deleted."`
 	Enable  tenantEnable  `cmd:"" help:"Serve a disabled tenant again."`
+	Edit    tenantEdit    `cmd:"" help:"Change the name, the organization or the upstream of a tenant."`
+	Delete  tenantDelete  `cmd:"" help:"Erase a tenant for good by destroying its keys."`
 }
 
 type tenantAdd struct {
@@ -28,6 +32,23 @@ type tenantAdd struct {
 	Name         string `required:"" help:"Name of the organization, as people know it."`
 	Upstream     string `required:"" help:"Base URL of the FHIR server to protect." placeholder:"URL"`
 	Organization string `name:"organization-ref" aliases:"organization" help:"FHIR reference of the organization, named as custodian in consents." placeholder:"Organization/ID"`
+}
+
+type tenantEdit struct {
+	storeFlags
+	asFlag
+	ID           string  `arg:"" help:"The tenant's id."`
+	Name         *string `help:"New name of the organization." placeholder:"NAME"`
+	Upstream     *string `help:"New base URL of the FHIR server to protect." placeholder:"URL"`
+	Organization *string `name:"organization-ref" help:"New FHIR reference of the organization; empty for none. Consents that exist keep theirs." placeholder:"Organization/ID"`
+}
+
+type tenantDelete struct {
+	storeFlags
+	asFlag
+	ID    string `arg:"" help:"The tenant's id. It is not given to another one."`
+	Yes   bool   `help:"Do it. It cannot be undone."`
+	Force bool   `help:"Also while the tenant is served."`
 }
 
 type tenantList struct{ storeFlags }
@@ -64,10 +85,17 @@ func (c *tenantAdd) Run(s *streams) error {
 
 // addTenant stores a tenant that is valid, and records it.
 func (a *App) addTenant(s *streams, row tenants.Tenant, as string) error {
+	have, err := a.store.Tenants(s.ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(have, func(t tenants.Tenant) bool { return t.ID == row.ID }) {
+		return errTenantExists
+	}
 	if err := a.store.OpenKeys(s.ctx, row.ID); err != nil {
 		return err
 	}
-	err := a.changeTenant(s, tenantChange{row.ID, as, "C", "tenant-added"}, func(tx store.Tx) error { return tx.AddTenant(s.ctx, row) })
+	err = a.changeTenant(s, tenantChange{row.ID, as, "C", "tenant-added"}, func(tx store.Tx) error { return tx.AddTenant(s.ctx, row) })
 	if err != nil {
 		return err
 	}
@@ -76,6 +104,8 @@ func (a *App) addTenant(s *streams, row tenants.Tenant, as string) error {
 }
 
 var errDefaultTenant = errs.New(errs.Invalid, "tenant-default", "The default tenant is set up by the flags of serve; it is always there and cannot be changed here.")
+
+var errTenantExists = errs.New(errs.Conflict, "tenant-exists", "There is a tenant with this id already; a deleted one's is not given again.")
 
 // tenantChange is what the log says about a change of a tenant by the operator
 // As.
@@ -142,4 +172,94 @@ func (a *App) setTenantState(s *streams, c tenantChange, state tenants.State, ef
 	}
 	fmt.Fprintf(s.out, "tenant %s is %s; "+effect+"\n", c.id, state, maxTenantDelay)
 	return nil
+}
+
+// tenantRow gives a tenant that is not deleted.
+func (a *App) tenantRow(s *streams, id string) (tenants.Tenant, error) {
+	rows, err := a.store.Tenants(s.ctx)
+	if err != nil {
+		return tenants.Tenant{}, err
+	}
+	at := slices.IndexFunc(rows, func(t tenants.Tenant) bool { return t.ID == id })
+	switch {
+	case id == tenants.Default:
+		return tenants.Tenant{}, errDefaultTenant
+	case at < 0 || rows[at].State == tenants.Deleted:
+		return tenants.Tenant{}, errTenantUnknown
+	}
+	return rows[at], nil
+}
+
+// Run changes what is given.
+func (c *tenantEdit) Run(s *streams) error {
+	if c.Name == nil && c.Upstream == nil && c.Organization == nil {
+		return errors.New("nothing to change: give --name, --upstream or --organization-ref")
+	}
+	return c.with(s, func(a *App) error {
+		row, err := a.tenantRow(s, c.ID)
+		if err != nil {
+			return err
+		}
+		for to, from := range map[*string]*string{&row.Name: c.Name, &row.Upstream: c.Upstream, &row.Organization: c.Organization} {
+			if from != nil {
+				*to = *from
+			}
+		}
+		if err := row.Validate(); err != nil {
+			return err
+		}
+		if _, ok := fhir.ParseReference(row.Organization); row.Organization != "" && !ok {
+			return fmt.Errorf("--organization-ref %q is not a reference such as Organization/1", row.Organization)
+		}
+		err = a.changeTenant(s, tenantChange{row.ID, c.As, "U", "tenant-edited"}, func(tx store.Tx) error { return tx.EditTenant(s.ctx, row) })
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "tenant %s changed; running servers use it within %d seconds\n", row.ID, maxTenantDelay)
+		return nil
+	})
+}
+
+// Run stops serving the tenant and destroys its keys: an act of an operator and of
+// the key custodian.
+func (c *tenantDelete) Run(s *streams) error {
+	if !c.Yes {
+		return fmt.Errorf("nothing was deleted: all of tenant %s could never be read again, in no backup either; say --yes to do it", c.ID)
+	}
+	return c.with(s, func(a *App) error {
+		row, err := a.tenantRow(s, c.ID)
+		if err != nil {
+			return err
+		}
+		if row.State == tenants.Active && !c.Force {
+			return fmt.Errorf("tenant %s is being served: disable it first (mandate tenant disable %s), or say --force", row.ID, row.ID)
+		}
+		if err := a.store.OpenKeys(s.ctx, row.ID); err != nil {
+			return err
+		}
+		person, err := a.requireOperator(s, operator.Need{Tenant: tenants.Default, As: c.As, Role: operator.KeyCustodian, Act: "tenant delete"})
+		if err != nil {
+			return err
+		}
+		err = a.changeTenant(s, tenantChange{row.ID, c.As, "D", "tenant-deleted"}, func(tx store.Tx) error {
+			// Also where it can be read when the tenant's own log cannot.
+			err := tx.AppendAudit(s.ctx, audit.Event{
+				Tenant: tenants.Default, Time: a.clock.Now(), Kind: audit.TenantChanged, Action: "D", Outcome: audit.Success,
+				Reason: "tenant-deleted", PersonID: person, Detail: map[string]string{"tenant": row.ID},
+			})
+			if err != nil {
+				return err
+			}
+			return tx.SetTenantState(s.ctx, row.ID, tenants.Deleted)
+		})
+		if err != nil {
+			return err
+		}
+		custodian := a.newCustodian(person)
+		at, err := custodian.ShredTenant(s.ctx, row.ID)
+		if err != nil {
+			return err
+		}
+		return a.destroyed(s, custodian, at, "tenant "+row.ID)
+	})
 }

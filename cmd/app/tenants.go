@@ -11,13 +11,32 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
+	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/web"
 )
 
-// tenantPoll is how often a running process looks for new, disabled and enabled
-// tenants.
-const tenantPoll = 3 * time.Second
+// A running process looks at the tenants although nobody told it of a change every
+// tenantRetry, because one whose parts could not be built is tried again; and
+// every tenantPoll where the feed does not run, because nothing is kept in memory.
+const (
+	tenantRetry = time.Minute
+	tenantPoll  = 3 * time.Second
+)
+
+// tenantNews wakes who follows the tenants.
+type tenantNews chan struct{}
+
+// tell takes a change of the feed; it never waits.
+func (n tenantNews) tell(c watch.Change) {
+	if c.Kind != watch.Tenant && c.Kind != "" {
+		return
+	}
+	select {
+	case n <- struct{}{}:
+	default:
+	}
+}
 
 // maxTenantDelay bounds, in seconds, how long a change of tenants takes to reach
 // every running process.
@@ -92,19 +111,27 @@ func (a *App) loadTenants(ctx context.Context) error {
 	return nil
 }
 
-// followTenants keeps up with the store until ctx ends. While the store cannot
-// be read the tenants stay as they are.
+// followTenants keeps up with the store, as the feed tells of changes, until ctx
+// ends. While the store cannot be read the tenants stay as they are.
 func (a *App) followTenants(ctx context.Context) {
-	tick := time.NewTicker(tenantPoll)
+	every := tenantRetry
+	if a.cfg.Staleness <= 0 {
+		every = tenantPoll
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
+	// What changed after the tenants were built and before the feed began.
+	time.AfterFunc(tenantPoll, func() { a.tenantNews.tell(watch.Change{}) })
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := a.loadTenants(ctx); err != nil && ctx.Err() == nil {
-				a.log.ErrorContext(ctx, "tenants not read", "err", err)
-			}
+		case <-a.tenantNews:
+		}
+		if err := a.loadTenants(ctx); err != nil && ctx.Err() == nil {
+			a.log.ErrorContext(ctx, "tenants not read", "err", err)
+			time.AfterFunc(retryKeys, func() { a.tenantNews.tell(watch.Change{}) })
 		}
 	}
 }
@@ -116,7 +143,8 @@ func (a *App) openTenant(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if id != tenants.Default && !slices.ContainsFunc(rows, func(t tenants.Tenant) bool { return t.ID == id }) {
+	known := func(t tenants.Tenant) bool { return t.ID == id && t.State != tenants.Deleted }
+	if id != tenants.Default && !slices.ContainsFunc(rows, known) {
 		return errTenantUnknown
 	}
 	return a.store.OpenKeys(ctx, id)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mandate-health/mandate/cmd/app"
 	"github.com/mandate-health/mandate/conformance/kit"
@@ -381,6 +382,24 @@ func TestRunningNodesFollowTheTenants(t *testing.T) {
 	must(t, "tenant", "enable", "acme", "--database", dsn, "--keys", kek)
 	one.served(t, "acme", true)
 	acme.fetch(t, g.Access(), "Patient/rosa", http.StatusOK)
+	must(t, "tenant", "edit", "acme", "--name", "Acme at Home", "--database", dsn, "--keys", kek)
+	for _, s := range []*server{one, two} {
+		s.shows(t, "/t/acme/help", "Acme at Home")
+	}
+	acme.fetch(t, g.Access(), "Patient/rosa", http.StatusOK)
+}
+
+// shows waits until a page says something.
+func (s *server) shows(t *testing.T, path, says string) {
+	t.Helper()
+	deadline := time.After(6 * time.Second)
+	for !strings.Contains(string(s.get(t, path).Body), says) {
+		select {
+		case <-deadline:
+			t.Fatalf("%s does not say %q", path, says)
+		case <-time.After(pollEvery):
+		}
+	}
 }
 
 // withoutCode takes out of a page what differs with each request.
@@ -404,6 +423,10 @@ func TestTenantsThatCannotBe(t *testing.T) {
 		"no upstream":      {[]string{"add", "other", "--name", "Acme", "--upstream", "fhir"}, "base URL"},
 		"no reference":     {[]string{"add", "other", "--name", "Acme", "--upstream", upstream, "--organization-ref", "Acme"}, "Organization/1"},
 		"disable a typing": {[]string{"disable", "acne"}, "no such tenant"},
+		"edit nothing":     {[]string{"edit", "acme"}, "nothing to change"},
+		"edit a typing":    {[]string{"edit", "acne", "--name", "Acme"}, "no such tenant"},
+		"edit the default": {[]string{"edit", "default", "--name", "Acme"}, "default tenant"},
+		"edit no upstream": {[]string{"edit", "acme", "--upstream", "fhir"}, "base URL"},
 	} {
 		code, _, errOut := cli(t, append(append([]string{"tenant"}, c.args...), "--data", dir)...)
 		if code != 1 || !strings.Contains(errOut, c.says) {

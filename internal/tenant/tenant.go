@@ -19,6 +19,8 @@ type State string
 const (
 	Active   State = "active"
 	Disabled State = "disabled"
+	// Deleted tenants have lost their keys for good; their id is not given again.
+	Deleted State = "deleted"
 )
 
 // Tenant is one row: what a process must know to serve it.

@@ -26,6 +26,8 @@ const (
 	Relation Kind = "relation"
 	// SigningKeys: empty; the key set of the tenant.
 	SigningKeys Kind = "signing-keys"
+	// Tenant: the id of a tenant whose row changed.
+	Tenant Kind = "tenant"
 )
 
 // Change names one thing whose copies in memory are old.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mandate-health/mandate/internal/errs"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
+	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/store"
 )
 
@@ -25,4 +26,23 @@ func tenantRows(t *testing.T, s *store.Store) {
 	fails(t, s.SetTenantState(ctx, "nobody", tenants.Active), errs.NotFound)
 	zeta.State = tenants.Disabled
 	equal(t, got(s.Tenants(ctx))(t), []tenants.Tenant{acme, zeta})
+	zeta.Name, zeta.Organization, zeta.Upstream = "Zeta", "", "https://new.zeta.example"
+	edited := zeta
+	edited.State, edited.Created = tenants.Active, noon().Add(time.Hour) // neither is edited
+	must(t, s.EditTenant(ctx, edited))
+	edited.ID = "nobody"
+	fails(t, s.EditTenant(ctx, edited), errs.NotFound)
+	equal(t, got(s.Tenants(ctx))(t), []tenants.Tenant{acme, zeta})
+	// Every change is told, and what was deleted is changed no more.
+	told := 0
+	for _, c := range got(s.Changes(ctx, time.Hour))(t) {
+		if c.Kind == watch.Tenant {
+			told++
+		}
+	}
+	equal(t, told, 4)
+	must(t, s.SetTenantState(ctx, "acme", tenants.Deleted))
+	fails(t, s.SetTenantState(ctx, "acme", tenants.Active), errs.NotFound)
+	fails(t, s.EditTenant(ctx, acme), errs.NotFound)
+	fails(t, s.AddTenant(ctx, acme), errs.Conflict)
 }
