@@ -25,6 +25,8 @@ const (
 	backendID   = "bench-backend"
 	appID       = "bench-app"
 	secretID    = "bench-secret"
+	es256ID     = "bench-es256"
+	opaqueID    = "bench-opaque"
 	appRedirect = "http://127.0.0.1:9/callback"
 	// assertionLife stays inside the five minutes that SMART allows.
 	assertionLife  = 4*time.Minute + 30*time.Second
@@ -78,6 +80,8 @@ type registration struct {
 	Publisher    string          `json:"publisher"`
 	Introspect   bool            `json:"introspect,omitempty"`
 	ForItself    bool            `json:"client_credentials_by_secret,omitempty"`
+	IDTokenAlg   string          `json:"id_token_signed_response_alg,omitempty"`
+	TokenFormat  string          `json:"access_token_format,omitempty"`
 }
 
 // write puts the registrations into a file.
@@ -85,6 +89,8 @@ func (c *clients) write(path string) error {
 	raw, err := json.Marshal([]registration{ //nolint:gosec // a secret of this run, for the server of this run
 		{ClientID: backendID, Kind: "backend", JWKS: c.public, Scopes: backendScope, Name: registeredName, Publisher: registeredName},
 		{ClientID: appID, Kind: "symmetric", Secret: c.secret, RedirectURIs: []string{appRedirect}, Name: registeredName, Publisher: registeredName, Introspect: true},
+		{ClientID: es256ID, Kind: "symmetric", Secret: c.secret, RedirectURIs: []string{appRedirect}, Name: registeredName, Publisher: registeredName, IDTokenAlg: "ES256"},
+		{ClientID: opaqueID, Kind: "symmetric", Secret: c.secret, RedirectURIs: []string{appRedirect}, Name: registeredName, Publisher: registeredName, TokenFormat: "opaque"},
 		{ClientID: secretID, Kind: "symmetric", Secret: c.secret, Scopes: backendScope, Name: registeredName, Publisher: registeredName, ForItself: true},
 	})
 	if err != nil {

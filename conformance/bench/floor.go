@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto"
+	"crypto/cipher"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -53,6 +54,7 @@ type floor struct {
 	keys     map[string]crypto.PublicKey
 	basic    [32]byte
 	es       *ecdsa.PrivateKey
+	handles  cipher.AEAD
 	rs       *rsa.PrivateKey
 	password []byte
 	salt     []byte
@@ -118,6 +120,9 @@ func newFloor(cfg floorConfig, st floorStore, clk clock.Clock) (http.Handler, er
 	if f.rs, err = rsa.GenerateKey(nil, rsaBits); err != nil {
 		return nil, err
 	}
+	if f.handles, err = newHandles(f.ids.Bytes(32)); err != nil {
+		return nil, err
+	}
 	f.basic = sha256.Sum256([]byte(cfg.Secret))
 	f.salt = f.ids.Bytes(16)
 	f.password = f.hash(floorPerson().Password)
@@ -129,6 +134,7 @@ func newFloor(cfg floorConfig, st floorStore, clk clock.Clock) (http.Handler, er
 			_, _ = w.Write(body)
 		})
 	}
+	mux.HandleFunc("GET "+countsPath, tellCounts)
 	mux.HandleFunc("POST /token", f.token)
 	mux.HandleFunc("POST /introspect", f.introspect)
 	mux.HandleFunc("GET /authorize", f.authorize)
@@ -209,11 +215,19 @@ func (f *floor) redeem(r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	now := f.clock.Now().Unix()
-	idToken, err := signRS256(f.rs, fmt.Appendf(nil, `{"iss":"http://floor","sub":"person","aud":%q,"iat":%d,"exp":%d,"fhirUser":"http://floor/Patient/1"}`, appID, now, now+3600))
+	client, _, _ := r.BasicAuth()
+	claims := fmt.Appendf(nil, `{"iss":"http://floor","sub":"person","aud":%q,"iat":%d,"exp":%d,"fhirUser":"http://floor/Patient/1"}`, client, now, now+3600)
+	var idToken string
+	var err error
+	if client == es256ID {
+		idToken, err = signES256(f.es, claims)
+	} else {
+		idToken, err = signRS256(f.rs, claims)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return f.issue(next[:], appID, appScope, idToken, secret)
+	return f.issue(next[:], client, appScope, idToken, secret)
 }
 
 func (f *floor) refresh(r *http.Request) ([]byte, error) {
@@ -228,11 +242,12 @@ func (f *floor) refresh(r *http.Request) ([]byte, error) {
 	return f.issue(next[:], appID, offlineScope, "", secret)
 }
 
-// issue signs an access token and gives the answer of the token endpoint.
+// issue makes an access token and gives the answer of the token endpoint.
 func (f *floor) issue(id []byte, client, scope, idToken, refresh string) ([]byte, error) {
 	now := f.clock.Now().Unix()
-	access, err := signES256(f.es, fmt.Appendf(nil, `{"iss":"http://floor","aud":"http://floor/fhir","sub":%q,"client_id":%q,"iat":%d,"exp":%d,"jti":"%x","scope":%q}`,
-		client, client, now, now+3600, id, scope))
+	claims := fmt.Appendf(nil, `{"iss":"http://floor","aud":"http://floor/fhir","sub":%q,"client_id":%q,"iat":%d,"exp":%d,"jti":"%x","scope":%q}`,
+		client, client, now, now+3600, id, scope)
+	access, err := f.seal(client, claims)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +265,7 @@ func (f *floor) issue(id []byte, client, scope, idToken, refresh string) ([]byte
 func (f *floor) authenticated(r *http.Request) bool {
 	id, secret, ok := r.BasicAuth()
 	sum := sha256.Sum256([]byte(secret))
-	return ok && (id == appID || id == secretID) && subtle.ConstantTimeCompare(sum[:], f.basic[:]) == 1
+	return ok && (id == appID || id == secretID || id == es256ID || id == opaqueID) && subtle.ConstantTimeCompare(sum[:], f.basic[:]) == 1
 }
 
 func answerJSON(w http.ResponseWriter, body []byte) {

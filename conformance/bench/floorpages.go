@@ -17,7 +17,7 @@ func (f *floor) introspect(w http.ResponseWriter, r *http.Request) {
 		Scope string `json:"scope"`
 		Until int64  `json:"exp"`
 	}
-	err := verify(r.PostFormValue("token"), &f.es.PublicKey, &claims)
+	err := f.open(r.PostFormValue("token"), &claims)
 	if err == nil && !f.authenticated(r) {
 		err = errors.New("unknown client")
 	}

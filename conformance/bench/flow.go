@@ -30,13 +30,13 @@ type walk struct {
 
 // newWalk makes a walk over the signed-in browser a. It walks once to learn the
 // form.
-func (r *rig) newWalk(s *side, a *agent, scope string) (*walk, error) {
+func (r *rig) newWalk(s *side, a *agent, client, scope string) (*walk, error) {
 	w := &walk{
 		agent: a, side: s, clients: r.clients, verifier: r.ids.Secret(),
-		app: &conn{addr: s.addr, clock: r.clock}, basic: basicHeader(appID, r.clients.secret),
+		app: &conn{addr: s.addr, clock: r.clock}, basic: basicHeader(client, r.clients.secret),
 	}
 	w.start = s.authorizePath + "?" + url.Values{
-		"response_type": {"code"}, "client_id": {appID}, "redirect_uri": {appRedirect}, "scope": {scope},
+		"response_type": {"code"}, "client_id": {client}, "redirect_uri": {appRedirect}, "scope": {scope},
 		"state": {r.ids.Secret()}, "nonce": {r.ids.Secret()}, "aud": {s.audience},
 		"code_challenge": {kit.Challenge(w.verifier)}, "code_challenge_method": {"S256"},
 	}.Encode()

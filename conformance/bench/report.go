@@ -48,7 +48,7 @@ func (n number) judged(format string, missed bool, bound float64, sign string) s
 const allowance = 1.05
 
 // heads of the table of one engine.
-const heads = "workload\tc\treq/s\tfloor\tratio\tp50 ms\tp99 ms\tCPU s/1k\t÷ floor\tpeak MB\tcommits\tfloor\treads\tfloor\tWAL B\tfloor\terrors\t"
+const heads = "workload\tc\treq/s\tfloor\tratio\tp50 ms\tp99 ms\tCPU s/1k\t÷ floor\tallocs\tKB\tpeak MB\tcommits\tfloor\treads\tfloor\tWAL B\tfloor\terrors\t"
 
 // table writes the outcomes of one engine.
 func (rep *report) table(w io.Writer, engine string) error {
@@ -63,11 +63,11 @@ func (rep *report) table(w io.Writer, engine string) error {
 			if engine == enginePostgres && x.Connections == gateConnections {
 				g = o.goal
 			}
-			fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d+%d\t\n",
+			fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d+%d\t\n",
 				o.Workload, x.Connections, x.Subject.Rate.text("%.0f"), x.Against.Rate.text("%.0f"),
 				x.Ratio.judged("%.2f", float64(x.Ratio) < g.rate, g.rate, "≥"), x.Subject.P50.text("%.2f"), x.Subject.P99.text("%.2f"),
 				x.Subject.CPU.text("%.3f"), x.CPURatio.judged("%.2f", float64(x.CPURatio) > g.cpu, g.cpu, "≤"),
-				x.Subject.Peak>>20,
+				x.Subject.Objects.text("%.0f"), (x.Subject.Bytes / 1024).text("%.0f"), x.Subject.Peak>>20,
 				x.Subject.Commits.judged("%.2f", float64(x.Subject.Commits) > g.commits*allowance, g.commits, "≤"), x.Against.Commits.text("%.2f"),
 				o.Reads.judged("%.2f", float64(o.Reads) > g.reads*allowance, g.reads, "≤"), o.FloorReads.text("%.2f"),
 				x.Subject.WAL.judged("%.0f", float64(x.Subject.WAL) > g.wal*allowance, g.wal, "≤"), x.Against.WAL.text("%.0f"),

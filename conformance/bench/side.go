@@ -22,6 +22,8 @@ type side struct {
 	token string
 	// paths of the endpoints.
 	tokenPath, authorizePath, introspectPath, signInPath string
+	// counts says that it tells what it has allocated.
+	counts bool
 	// documents are paths of bytes that never change.
 	documents []string
 	// fhir is the path of the FHIR base, audience its URL.
@@ -56,7 +58,7 @@ func mandateSide(ctx context.Context, ready kit.Ready, pid int) (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &side{name: "mandate", pid: pid, token: t.Config.Token, audience: t.FHIRBase}
+	s := &side{name: "mandate", pid: pid, counts: true, token: t.Config.Token, audience: t.FHIRBase}
 	if s.addr, s.host, err = hostOf(ready.Issuer); err != nil {
 		return nil, err
 	}
@@ -102,7 +104,7 @@ func upstreamSide(ready kit.Ready, pid int) (*side, error) {
 // floorSide gives the floor that listens at an address.
 func floorSide(addr string, pid int, like *side) *side {
 	return &side{
-		name: "floor", addr: addr, host: addr, pid: pid, token: like.token, documents: like.documents, audience: like.audience,
+		name: "floor", counts: true, addr: addr, host: addr, pid: pid, token: like.token, documents: like.documents, audience: like.audience,
 		tokenPath: "/token", authorizePath: "/authorize", introspectPath: "/introspect", signInPath: "/signin",
 	}
 }

@@ -54,6 +54,9 @@ type phase struct {
 	// Commits are transactions that wrote, WAL bytes of PostgreSQL's log, both
 	// per request.
 	Commits number `json:"commits_per_request"`
+	// Objects and Bytes are what the server allocated per request.
+	Objects number `json:"allocations_per_request"`
+	Bytes   number `json:"allocated_bytes_per_request"`
 	WAL     number `json:"wal_bytes_per_request"`
 	// total counts the warm-up too, and so does wrote.
 	total int
@@ -179,6 +182,7 @@ type reading struct {
 	wal, writes int64
 	// place is where the log ends, when it is to be looked into.
 	place string
+	allocated   allocated
 }
 
 // read waits for what is done after the answers, and reads.
@@ -191,6 +195,11 @@ func (r *rig) read(ctx context.Context, s *side) (reading, error) {
 		return reading{}, err
 	}
 	now := reading{cpu: cpu}
+	if s.counts {
+		if now.allocated, err = r.counts(s); err != nil {
+			return now, err
+		}
+	}
 	if r.pg == nil {
 		return now, nil
 	}
@@ -248,7 +257,12 @@ func (r *rig) measure(ctx context.Context, name string, s *side, workers maker, 
 		Seconds: number(got.Elapsed.Seconds()), Rate: number(got.Rate()), P50: millis(got.P50), P99: millis(got.P99),
 		CPU: number(measure.Per((after.cpu-before.cpu).Seconds()*1000, all)), Peak: memory.Peak,
 		Commits: per(after.writes-before.writes, all), WAL: per(after.wal-before.wal, all),
-		total: all + warm.Ops + warm.Errors, wrote: after.writes - first.writes,
+		Objects: per(int64(after.allocated.Objects-before.allocated.Objects), all), //nolint:gosec // far from the end of an int64
+		Bytes:   per(int64(after.allocated.Bytes-before.allocated.Bytes), all),     //nolint:gosec // as above
+		total:   all + warm.Ops + warm.Errors, wrote: after.writes - first.writes,
+	}
+	if !s.counts {
+		p.Objects, p.Bytes = number(math.NaN()), number(math.NaN())
 	}
 	if r.pg == nil {
 		p.Commits, p.WAL = number(math.NaN()), number(math.NaN())

@@ -59,11 +59,15 @@ func workloads() []workload {
 		},
 		{
 			name: "code flow, RS256 id_token", work: "4 requests: 3 commits, 1 read, 1 ES256 and 1 RS256 sign",
-			goal: goal{rate: 0.60, cpu: 1.6, commits: 4, wal: 3000}, touches: true, prepare: codeFlow(leanScope),
+			goal: goal{rate: 0.60, cpu: 1.6, commits: 4, wal: 3000}, touches: true, prepare: codeFlow(appID, leanScope),
+		},
+		{
+			name: "code flow, ES256 id_token", work: "as before, 2 ES256 signs",
+			goal: goal{rate: 0.60, cpu: 1.8, commits: 4, wal: 3000}, touches: true, prepare: codeFlow(es256ID, leanScope),
 		},
 		{
 			name: "code flow, live counts", work: "as before: no counts",
-			touches: true, prepare: codeFlow(appScope),
+			touches: true, prepare: codeFlow(appID, appScope),
 		},
 		{
 			name: "refresh with rotation", work: "1 secret hash, 1 commit of use and successor, 1 ES256 sign",
@@ -71,7 +75,11 @@ func workloads() []workload {
 		},
 		{
 			name: "introspection, JWT", work: "1 secret hash, 1 ES256 verify, 1 read",
-			goal: goal{rate: 0.65, cpu: 1.6, reads: 1}, touches: true, prepare: introspect,
+			goal: goal{rate: 0.65, cpu: 1.6, reads: 1}, touches: true, prepare: introspect(appID),
+		},
+		{
+			name: "introspection, opaque", work: "1 secret hash, 1 AES-256-GCM open, 1 read",
+			goal: goal{rate: 0.60, cpu: 1.6, reads: 1}, touches: true, prepare: introspect(opaqueID),
 		},
 		{name: "discovery, SMART, JWKS", work: "fixed bytes", goal: goal{rate: 0.85, cpu: 1.3}, prepare: documents},
 		{
@@ -145,7 +153,7 @@ func (c *conn) wantToken(r request) (answer, error) {
 
 // codeFlow walks a standalone launch. The consent page counts what the scope
 // would let the app see at the upstream, which the floor does not.
-func codeFlow(scope string) func(*rig, *side) (maker, error) {
+func codeFlow(client, scope string) func(*rig, *side) (maker, error) {
 	return func(r *rig, s *side) (maker, error) {
 		walks := make([]*walk, r.most())
 		for i := range walks {
@@ -153,7 +161,7 @@ func codeFlow(scope string) func(*rig, *side) (maker, error) {
 			if err != nil {
 				return nil, err
 			}
-			if walks[i], err = r.newWalk(s, a, scope); err != nil {
+			if walks[i], err = r.newWalk(s, a, client, scope); err != nil {
 				return nil, err
 			}
 		}
@@ -164,7 +172,7 @@ func codeFlow(scope string) func(*rig, *side) (maker, error) {
 }
 
 // granted walks the flow n times and gives a member of each answer.
-func (r *rig) granted(s *side, n int, what string) ([]string, error) {
+func (r *rig) granted(s *side, client string, n int, what string) ([]string, error) {
 	out := make([]string, n)
 	walks := map[int]*walk{}
 	for i := range out {
@@ -174,7 +182,7 @@ func (r *rig) granted(s *side, n int, what string) ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			if walks[who], err = r.newWalk(s, a, offlineScope); err != nil {
+			if walks[who], err = r.newWalk(s, a, client, offlineScope); err != nil {
 				return nil, err
 			}
 		}
@@ -191,7 +199,7 @@ func (r *rig) granted(s *side, n int, what string) ([]string, error) {
 
 // refresh: each worker follows a chain of refresh tokens of its own (REF).
 func refresh(r *rig, s *side) (maker, error) {
-	chains, err := r.granted(s, r.most(), "refresh_token")
+	chains, err := r.granted(s, appID, r.most(), "refresh_token")
 	if err != nil {
 		return nil, err
 	}
@@ -221,28 +229,31 @@ func refresh(r *rig, s *side) (maker, error) {
 // introspectedTokens is how many tokens are asked about in turn.
 const introspectedTokens = 16
 
-func introspect(r *rig, s *side) (maker, error) {
-	tokens, err := r.granted(s, introspectedTokens, "access_token")
-	if err != nil {
-		return nil, err
-	}
-	basic := basicHeader(appID, r.clients.secret)
-	return func(n, _ int) ([]measure.Op, error) {
-		return each(n, func(i int) measure.Op {
-			c := &conn{addr: s.addr, clock: r.clock}
-			raw := request{
-				method: http.MethodPost, path: s.introspectPath, host: s.host, header: []string{basic},
-				form: "token=" + url.QueryEscape(tokens[i%len(tokens)]),
-			}.bytes()
-			return func(context.Context) error {
-				got, err := c.send(raw)
-				if err == nil && !bytes.Contains(got.body, []byte(`"active":true`)) {
-					err = refused("not active", got)
+// introspect asks about the tokens of one client as another that may.
+func introspect(client string) func(*rig, *side) (maker, error) {
+	return func(r *rig, s *side) (maker, error) {
+		tokens, err := r.granted(s, client, introspectedTokens, "access_token")
+		if err != nil {
+			return nil, err
+		}
+		basic := basicHeader(appID, r.clients.secret)
+		return func(n, _ int) ([]measure.Op, error) {
+			return each(n, func(i int) measure.Op {
+				c := &conn{addr: s.addr, clock: r.clock}
+				raw := request{
+					method: http.MethodPost, path: s.introspectPath, host: s.host, header: []string{basic},
+					form: "token=" + url.QueryEscape(tokens[i%len(tokens)]),
+				}.bytes()
+				return func(context.Context) error {
+					got, err := c.send(raw)
+					if err == nil && !bytes.Contains(got.body, []byte(`"active":true`)) {
+						err = refused("not active", got)
+					}
+					return err
 				}
-				return err
-			}
-		}), nil
-	}, nil
+			}), nil
+		}, nil
+	}
 }
 
 // documents are asked for in turn.
@@ -320,7 +331,7 @@ func fhirGet(path func(patient, id string) string) func(*rig, *side) (maker, err
 		}
 		header := []string{"Accept: application/fhir+json"}
 		if s != r.upstream {
-			token, err := r.granted(s, 1, "access_token")
+			token, err := r.granted(s, appID, 1, "access_token")
 			if err != nil {
 				return nil, err
 			}
