@@ -45,12 +45,20 @@ type options struct {
 	idle        time.Duration
 	drain       time.Duration
 	requests    int
+	// modes are the parts of the run, size the live rows of the mode growth and
+	// chainLength the refreshes of the mode chain.
+	modes map[string]bool
+	// rounds is how often a mode measures what it compares.
+	rounds      int
+	size        int
+	chainLength int
 	only        *regexp.Regexp
 	json        string
 	profile     string
 	gate        bool
 	where       bool
 	log         io.Writer
+	short       bool
 }
 
 const usage = `Usage: go run ./conformance/bench [flags]
@@ -58,13 +66,15 @@ const usage = `Usage: go run ./conformance/bench [flags]
 Builds mandate, starts it on each store and measures it side by side with its
 floor: a server that does only the signatures and commits of each workload.
 Ratios are of one sitting; absolute numbers move with the machine's neighbours.
-All defaults together take about fifteen minutes.
+All defaults together take about fifteen minutes. -modes all adds refreshes of
+long chains, a crowd of 256 connections and, on PostgreSQL, a store that is full:
+about fifteen more.
 
 `
 
 // readOptions reads the flags. Errors: flag.ErrHelp, or what is wrong.
 func readOptions(args []string, out io.Writer) (options, error) {
-	o := options{drain: drainAfter}
+	o := options{drain: drainAfter, rounds: 3}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(out)
 	f.Usage = func() {
@@ -85,20 +95,43 @@ func readOptions(args []string, out io.Writer) (options, error) {
 	f.BoolVar(&o.gate, "gate", false, "fail when commits, reads, WAL bytes or processor time per request exceed the goals, or a request fails")
 	f.BoolVar(&o.where, "where", false, "tell which tables and indexes the WAL bytes of each workload went to")
 	o.log = out
+	list := f.String("modes", modeWorkloads, "parts to run: "+strings.Join(modeNames(), ", ")+" or all")
+	f.IntVar(&o.size, "size", 1_000_000, "live rows of each kind that -modes growth loads; expired ones are five times as many")
+	f.IntVar(&o.chainLength, "length", 1000, "refreshes before that -modes chain compares with none")
 	quick := f.Bool("quick", false, "short look: one second, 16 connections")
+	f.BoolVar(&o.short, "short", false, "shortest look, of which only the exact figures mean something: -quick with little data")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	if *quick {
+	if *quick || o.short {
 		o.duration, o.warm, o.requests, *connections = time.Second, 300*time.Millisecond, 3000, "16"
 	}
+	if o.short {
+		o.shorten()
+	}
+	var err error
+	if o.modes, err = readModes(*list); err != nil {
+		return o, err
+	}
 	return o, o.check(*engines, *connections, *only, f.Args())
+}
+
+// shorten leaves so little that a test may run it.
+func (o *options) shorten() {
+	o.size, o.chainLength, o.rounds = 2000, 20, 1
+	o.duration, o.warm, o.settle, o.idle, o.drain = 300*time.Millisecond, 0, 0, 0, 0
 }
 
 // check reads the lists and refuses what cannot be run.
 func (o *options) check(engines, connections, only string, rest []string) (err error) {
 	if len(rest) > 0 {
 		return fmt.Errorf("%q is not understood", rest[0])
+	}
+	if o.size < 10 || o.chainLength < 1 {
+		return errors.New("-size must be at least 10 and -length at least 1")
+	}
+	if o.modes["growth"] && !strings.Contains(engines, enginePostgres) {
+		return errGrowth
 	}
 	if o.duration <= 0 || o.requests < 10 || o.warm < 0 || o.settle < 0 || o.idle < 0 {
 		return errors.New("the times must not be negative, -duration must be more than 0 and -requests at least 10")
@@ -188,7 +221,7 @@ func (rep *report) engine(ctx context.Context, o options, engine, dir string, lo
 	}
 	rep.Durability[engine] = r.durability()
 	for _, w := range workloads() {
-		if !o.only.MatchString(w.name) {
+		if !o.wants(modeWorkloads) || !o.only.MatchString(w.name) {
 			continue
 		}
 		fmt.Fprintf(log, "%s: %s\n", engine, w.name)
@@ -197,6 +230,9 @@ func (rep *report) engine(ctx context.Context, o options, engine, dir string, lo
 			return err
 		}
 		rep.Outcomes = append(rep.Outcomes, got)
+	}
+	if err := rep.modes(ctx, r, log); err != nil {
+		return err
 	}
 	err = r.serveStart(ctx, &figures)
 	rep.Starts = append(rep.Starts, figures)

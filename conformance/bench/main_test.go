@@ -39,6 +39,7 @@ func TestFlagsAreReadOrRefused(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"-engines oracle", "-engines postgres,,embedded", "-connections 0", "-connections x", "-connections 1,5000", "-duration 0s", "-requests 1", "-only (", "-settle -1s", "more",
+		"-modes most", "-modes", "-size 1", "-length 0", "-modes growth -engines embedded",
 	} {
 		if _, err := readOptions(strings.Fields(bad), io.Discard); err == nil {
 			t.Errorf("%s was taken", bad)
@@ -79,12 +80,15 @@ func TestEveryWorkloadRuns(t *testing.T) {
 					t.Errorf("%s, %s: %d answered, %d failed: %s", out.Workload, p.Server, p.Ops, p.Errors, p.FirstError)
 				}
 			}
-			if !(x.Ratio > 0) || x.Subject.Peak == 0 {
+			if !(x.Ratio > 0) || x.Subject.Peak == 0 || !(x.Subject.Objects > 0) || !(x.Subject.Bytes > x.Subject.Objects) {
 				t.Errorf("%s: %+v", out.Workload, x)
 			}
 		}
 	}
 	for _, s := range rep.Starts {
+		if s.ServeBusy < s.ServeIdle/2 {
+			t.Errorf("memory under load: %+v", s)
+		}
 		if s.DevReady <= 0 || s.DevToken < s.DevReady || s.DevIdle == 0 || s.ServeReady <= 0 || s.ServeIdle == 0 {
 			t.Errorf("start figures: %+v", s)
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -50,6 +49,9 @@ type rig struct {
 	// when something was sent since.
 	counted *[2]int64
 }
+
+// say tells who waits how far a mode is.
+func (r *rig) say(format string, args ...any) { fmt.Fprintf(r.log, "  "+format+"\n", args...) }
 
 // most gives the largest number of connections.
 func (r *rig) most() int { return slices.Max(r.connections) }
@@ -223,56 +225,6 @@ func (r *rig) floorConfig() (floorConfig, error) {
 		cfg.Documents[path] = string(got.body)
 	}
 	return cfg, nil
-}
-
-// serveStart measures `mandate serve` on the store that was just used: from the
-// start of the process to the first 200 on the discovery document.
-func (r *rig) serveStart(ctx context.Context, figures *startFigures) error {
-	for _, c := range r.children {
-		if err := c.stop(); err != nil {
-			return err
-		}
-	}
-	r.children = nil
-	addr, err := freeAddress(ctx)
-	if err != nil {
-		return err
-	}
-	flags, err := r.storeFlags(subjectDB)
-	if err != nil {
-		return err
-	}
-	begin := r.clock.Now()
-	c, err := startChild(ctx, r.binary, append([]string{
-		"serve", "--accept-file-keys", "--keys", "file:" + filepath.Join(r.dir, subjectDB+"-keys", "kek.json"),
-		"--listen", addr, "--public-url", "https://bench.example", "--upstream", "http://" + r.upstream.host + r.upstream.fhir,
-	}, flags...)...)
-	if err != nil {
-		return err
-	}
-	r.children = append(r.children, c)
-	ask := request{method: http.MethodGet, path: r.mandate.documents[0], host: "bench.example"}.bytes()
-	answers := &conn{addr: addr, clock: r.clock}
-	defer answers.close()
-	if err := c.until(ctx, func() bool { return answers.wantOK(ask) == nil }); err != nil {
-		return err
-	}
-	figures.ServeReady = millis(r.clock.Now().Sub(begin))
-	if err := pause(ctx, r.idle); err != nil {
-		return err
-	}
-	m, err := measure.ReadMemory(c.pid())
-	figures.ServeIdle, figures.ServeIdleAnon = m.Resident, m.Anonymous
-	return err
-}
-
-// freeAddress gives a loopback address that was free a moment ago.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // durability tells how a commit of either side is made safe.

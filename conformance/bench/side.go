@@ -14,8 +14,9 @@ import (
 // side is one server that is measured.
 type side struct {
 	name string
-	// addr is dialled; host is what the requests call it.
-	addr, host string
+	// addr is dialled; host is what the requests call it, scheme what the pages
+	// call it by, http when "".
+	addr, host, scheme string
 	// pid is the process whose time and memory count.
 	pid int
 	// token is the URL of the token endpoint, the audience of assertions.

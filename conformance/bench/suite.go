@@ -36,6 +36,8 @@ type startFigures struct {
 	ServeReady    number `json:"serve_first_200_ms,omitempty"`
 	ServeIdle     int64  `json:"serve_idle_rss_bytes,omitempty"`
 	ServeIdleAnon int64  `json:"serve_idle_anon_bytes,omitempty"`
+	// ServeBusy is the most it held while busyConnections asked.
+	ServeBusy int64 `json:"serve_busy_peak_bytes,omitempty"`
 }
 
 // phase is one side under one number of connections.
@@ -181,8 +183,8 @@ type reading struct {
 	cpu         time.Duration
 	wal, writes int64
 	// place is where the log ends, when it is to be looked into.
-	place string
-	allocated   allocated
+	place     string
+	allocated allocated
 }
 
 // read waits for what is done after the answers, and reads.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -119,7 +120,7 @@ type agent struct {
 
 func newAgent(s *side, clk clock.Clock) *agent {
 	return &agent{
-		conn: &conn{addr: s.addr, clock: clk}, origin: "http://" + s.host, host: s.host, cookies: map[string]string{},
+		conn: &conn{addr: s.addr, clock: clk}, origin: cmp.Or(s.scheme, "http") + "://" + s.host, host: s.host, cookies: map[string]string{},
 	}
 }
 
@@ -181,8 +182,11 @@ func pathOf(address string) (string, error) {
 }
 
 // refused describes an answer that was not the wanted one, without what may be
-// secret in it.
+// secret in it. It is an errAway where that was asked for.
 func refused(what string, a answer) error {
+	if a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != "" {
+		return fmt.Errorf("%s: %w", what, errAway)
+	}
 	return fmt.Errorf("%s: status %d, error %q", what, a.status, member(a.body, "error"))
 }
 

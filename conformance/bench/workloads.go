@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -199,61 +198,11 @@ func (r *rig) granted(s *side, client string, n int, what string) ([]string, err
 
 // refresh: each worker follows a chain of refresh tokens of its own (REF).
 func refresh(r *rig, s *side) (maker, error) {
-	chains, err := r.granted(s, appID, r.most(), "refresh_token")
+	c, err := r.newChains(s, r.most())
 	if err != nil {
 		return nil, err
 	}
-	basic := basicHeader(appID, r.clients.secret)
-	return func(n, _ int) ([]measure.Op, error) {
-		return each(n, func(i int) measure.Op {
-			c := &conn{addr: s.addr, clock: r.clock}
-			return func(context.Context) error {
-				got, err := c.wantToken(request{
-					method: http.MethodPost, path: s.tokenPath, host: s.host, header: []string{basic},
-					form: "grant_type=refresh_token&refresh_token=" + url.QueryEscape(chains[i]),
-				})
-				if err != nil {
-					return err
-				}
-				next := member(got.body, "refresh_token")
-				if next == "" || next == chains[i] {
-					return fmt.Errorf("the refresh token was not rotated")
-				}
-				chains[i] = next
-				return nil
-			}
-		}), nil
-	}, nil
-}
-
-// introspectedTokens is how many tokens are asked about in turn.
-const introspectedTokens = 16
-
-// introspect asks about the tokens of one client as another that may.
-func introspect(client string) func(*rig, *side) (maker, error) {
-	return func(r *rig, s *side) (maker, error) {
-		tokens, err := r.granted(s, client, introspectedTokens, "access_token")
-		if err != nil {
-			return nil, err
-		}
-		basic := basicHeader(appID, r.clients.secret)
-		return func(n, _ int) ([]measure.Op, error) {
-			return each(n, func(i int) measure.Op {
-				c := &conn{addr: s.addr, clock: r.clock}
-				raw := request{
-					method: http.MethodPost, path: s.introspectPath, host: s.host, header: []string{basic},
-					form: "token=" + url.QueryEscape(tokens[i%len(tokens)]),
-				}.bytes()
-				return func(context.Context) error {
-					got, err := c.send(raw)
-					if err == nil && !bytes.Contains(got.body, []byte(`"active":true`)) {
-						err = refused("not active", got)
-					}
-					return err
-				}
-			}), nil
-		}, nil
-	}
+	return func(n, _ int) ([]measure.Op, error) { return c.ops(n), nil }, nil
 }
 
 // documents are asked for in turn.

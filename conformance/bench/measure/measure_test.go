@@ -166,3 +166,18 @@ func TestThisProcessCanBeMeasured(t *testing.T) {
 		t.Error("process 0 was measured")
 	}
 }
+
+// A paced worker waits for its turn, and no longer when the run ends.
+func TestPacedWorkersWaitForTheirTurn(t *testing.T) {
+	var n atomic.Int64
+	op := func(context.Context) error { n.Add(1); return nil }
+	got := Run(t.Context(), clock.System{}, Limits{Ops: 3, Every: time.Millisecond}, []Op{op})
+	if got.Ops != 3 || n.Load() != 3 {
+		t.Errorf("%+v", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := Run(ctx, clock.System{}, Limits{Ops: 3, Every: time.Hour}, []Op{op}); got.Ops != 0 {
+		t.Errorf("%+v", got)
+	}
+}

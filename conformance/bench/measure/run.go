@@ -25,6 +25,9 @@ type Limits struct {
 	Duration time.Duration
 	// Ops is the number of requests; 0 sets no bound.
 	Ops int
+	// Every is how long a worker lets pass from the start of one request to the
+	// start of the next; 0 goes on at once. What is late is not made up for.
+	Every time.Duration
 }
 
 // Result is what a phase did.
@@ -69,10 +72,29 @@ func Run(ctx context.Context, clk clock.Clock, lim Limits, ops []Op) Result {
 	workers := make([]worker, len(ops))
 	var all sync.WaitGroup
 	for i, op := range ops {
-		all.Go(func() { workers[i].run(ctx, clk, op, more) })
+		all.Go(func() { workers[i].run(ctx, clk, op, lim.paced(ctx, more)) })
 	}
 	all.Wait()
 	return sum(workers, clk.Now().Sub(begin))
+}
+
+// paced has a worker wait for its turn before it is told to go on.
+func (lim Limits) paced(ctx context.Context, more func() bool) func() bool {
+	if lim.Every <= 0 {
+		return more
+	}
+	tick := time.NewTicker(lim.Every)
+	return func() bool {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+		if more() {
+			return true
+		}
+		tick.Stop()
+		return false
+	}
 }
 
 func (w *worker) run(ctx context.Context, clk clock.Clock, op Op, more func() bool) {
