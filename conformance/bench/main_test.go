@@ -7,14 +7,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/testrun"
 )
 
 // The floor is this program started again, in a test too.
@@ -26,7 +27,31 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(built.dir)
+	os.Exit(code)
+}
+
+// built is the program that is measured, built once.
+var built struct {
+	once sync.Once
+	dir  string
+	path string
+	err  error
+}
+
+// program gives the path of the program.
+func program(t *testing.T) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "mandate-bench-test-"); built.err == nil {
+			built.path, built.err = testrun.Build(context.Background(), built.dir)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.path
 }
 
 func TestFlagsAreReadOrRefused(t *testing.T) {
@@ -57,10 +82,7 @@ func TestFlagsAreReadOrRefused(t *testing.T) {
 // Every workload runs against a started server and its floor, and none of its
 // requests fails. How fast it is says nothing here.
 func TestEveryWorkloadRuns(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "mandate")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/mandate").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := program(t)
 	o, err := readOptions([]string{"-binary", binary, "-engines", "embedded", "-connections", "2", "-duration", "50ms", "-warm", "0s", "-requests", "10", "-idle", "0s"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -97,10 +119,7 @@ func TestEveryWorkloadRuns(t *testing.T) {
 
 // A phase that is profiled leaves what go tool pprof reads: gzip, never empty.
 func TestAPhaseIsProfiled(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "mandate")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/mandate").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := program(t)
 	profiles := t.TempDir()
 	o, err := readOptions([]string{"-binary", binary, "-engines", "embedded", "-connections", "2", "-duration", "50ms", "-warm", "0s", "-requests", "10", "-idle", "0s",
 		"-only", "discovery", "-profile", profiles}, io.Discard)
@@ -123,10 +142,7 @@ func TestAPhaseIsProfiled(t *testing.T) {
 // The commits of a request are exact at once, so they are held in every run of
 // the tests: one for a token, three for the code flow.
 func TestARequestCostsTheStoreNoMore(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "mandate")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/mandate").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := program(t)
 	o, err := readOptions([]string{"-binary", binary, "-engines", "postgres", "-connections", "16", "-duration", "400ms", "-warm", "100ms",
 		"-requests", "400", "-idle", "0s", "-settle", "0s", "-only", "client_credentials|RS256|refresh|introspection"}, io.Discard)
 	if err != nil {

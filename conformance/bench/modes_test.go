@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"math"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,11 +17,7 @@ import (
 // which no request fails, and rows loaded, met and cleaned. What the figures
 // are says nothing here, but for those that have no noise.
 func TestEveryModeRuns(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "mandate")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/mandate").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	o, err := readOptions([]string{"-short", "-binary", binary, "-engines", "postgres", "-modes", "chain,crowd,growth"}, io.Discard)
+	o, err := readOptions([]string{"-short", "-binary", program(t), "-engines", "postgres", "-modes", "chain,crowd,growth"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,8 @@ func (r *rig) close(ctx context.Context) error {
 
 // storeFlags are the flags that choose the store of that name.
 func (r *rig) storeFlags(name string) ([]string, error) {
-	flags := []string{"--data", filepath.Join(r.dir, name)}
+	data := filepath.Join(r.dir, name)
+	flags := []string{"--data", data, "--keys", "file:" + data + "-keys/kek.json"}
 	if r.pg == nil {
 		return flags, nil
 	}

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +13,7 @@ import (
 	"github.com/mandate-health/mandate/conformance/chaos"
 	"github.com/mandate-health/mandate/conformance/kit"
 	"github.com/mandate-health/mandate/internal/testpg"
+	"github.com/mandate-health/mandate/internal/testrun"
 )
 
 // long runs the long form.
@@ -55,9 +53,8 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	binary = filepath.Join(dir, "mandate")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/mandate").CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("the binary is not built: %w\n%s", err, out)
+	if binary, err = testrun.Build(context.Background(), dir); err != nil {
+		return 1, err
 	}
 	return m.Run(), nil
 }
@@ -74,18 +71,15 @@ type world struct {
 // freeAddress gives a loopback address that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	address, err := testrun.FreeAddress()
+	must(t, err)
+	return address
 }
 
 // begin starts a server and its load.
 func begin(t *testing.T, args ...string) *world {
 	t.Helper()
-	w := &world{node: &chaos.Node{Binary: binary, Dir: t.TempDir(), Args: append(args, "--listen", freeAddress(t))}}
+	w := &world{node: &chaos.Node{Node: testrun.Node{Binary: binary, Dir: t.TempDir(), Args: append(args, "--listen", freeAddress(t))}}}
 	t.Cleanup(func() {
 		if err := w.node.Stop(); err != nil {
 			t.Error(err)

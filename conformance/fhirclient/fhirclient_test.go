@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/testrun"
 )
 
 const limit = 90 * time.Second
@@ -112,16 +113,24 @@ func open(ctx context.Context, t *testing.T) app {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, binary, ready := filepath.Join(dir, "clients.json"), filepath.Join(dir, "mandate"), filepath.Join(dir, "ready.json")
+	file := filepath.Join(dir, "clients.json")
 	if err := os.WriteFile(file, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "../../cmd/mandate").CombinedOutput(); err != nil {
-		t.Fatalf("the binary is not built: %v\n%s", err, out)
+	binary, err := testrun.Build(ctx, dir)
+	if err != nil {
+		t.Fatal(err)
 	}
-	run(t, io.Discard, binary, "dev", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--ready-file", ready, "--client", file)
-	await(t, func() bool { _, err := os.Stat(ready); return err == nil })
-	r, err := kit.ReadReady(ready)
+	server := &testrun.Node{Binary: binary, Dir: dir, Args: []string{"--client", file}}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := kit.ReadReady(server.Ready())
 	if err == nil {
 		a.target, err = kit.NewTarget(ctx, r)
 	}

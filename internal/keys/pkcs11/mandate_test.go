@@ -10,15 +10,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mandate-health/mandate/internal/testrun"
 )
 
 // SE-04: the program built with the tag keeps the keys of a store in the token
 // and rotates them there; the store opens with no other token and not without
 // the PIN, and no file of it holds a key-encryption key.
 func TestMandate(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "mandate")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "pkcs11", "-o", binary, "../../../cmd/mandate").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	binary, err := testrun.Build(t.Context(), t.TempDir(), "pkcs11")
+	if err != nil {
+		t.Fatal(err)
 	}
 	data := filepath.Join(t.TempDir(), "data")
 	place := func(label string) string {
