@@ -134,9 +134,10 @@ func randomAs(name, kind string, salt int) string {
 	return "CASE WHEN length(o." + name + ") > 40 THEN translate(rtrim(encode(" + digest + ", 'base64'), '='), '+/', '-_') ELSE md5(" + seed + ") END"
 }
 
-// moment gives a time from now, spread over an hour.
+// moment gives a time from now, a millisecond later for each row: what is
+// written later ends later, so that it lies together for who cleans.
 func moment(kind string, from time.Duration) string {
-	micros := fmt.Sprintf("((extract(epoch FROM now()) * 1000000)::bigint + (%d)::bigint + (random() * 3600000000)::bigint)", from.Microseconds())
+	micros := fmt.Sprintf("((extract(epoch FROM now()) * 1000000)::bigint + (%d)::bigint + i * 1000)", from.Microseconds())
 	if kind == "timestamptz" {
 		return "to_timestamp(" + micros + " / 1000000.0)"
 	}
