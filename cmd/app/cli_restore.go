@@ -51,10 +51,11 @@ func (c *restoreCommand) Run(s *streams) error {
 		return explain(err)
 	}
 	clk, src := clock.System{}, ids.Source{}
-	st, err := openToRestore(s.ctx, cfg, clk, src)
+	empty, err := openToRestore(s.ctx, cfg, clk, src)
 	if err != nil {
 		return explain(err)
 	}
+	st := empty.store
 	defer closing(s.ctx, st, slog.New(slog.NewTextHandler(s.err, nil)))
 	validator, err := codec.New()
 	if err != nil {
@@ -76,20 +77,26 @@ func (c *restoreCommand) Run(s *streams) error {
 	return nil
 }
 
+// emptyStore is a store to restore into, with what encrypts it.
+type emptyStore struct {
+	store    *store.Store
+	provider keys.Provider
+	envelope *keys.Envelope
+}
+
 // openToRestore opens a new, empty store. Nothing of it is migrated yet. The
 // keys must be those of the store that was backed up: none are made.
-func openToRestore(ctx context.Context, cfg Config, clk clock.Clock, src ids.Source) (*store.Store, error) {
-	provider, err := openKeys(ctx, cfg, clk, false)
-	if err != nil {
-		return nil, err
+func openToRestore(ctx context.Context, cfg Config, clk clock.Clock, src ids.Source) (e emptyStore, err error) {
+	if e.provider, err = openKeys(ctx, cfg, clk, false); err != nil {
+		return e, err
 	}
 	engine, err := openEngine(ctx, cfg, restoreLimit)
 	if err != nil {
-		return nil, err
+		return e, err
 	}
-	return store.New(engine, store.Options{
-		IDs: src, Clock: clk, Sealer: keys.NewEnvelope(keys.EnvelopeConfig{Provider: provider, Clock: clk}),
-	}), nil
+	e.envelope = keys.NewEnvelope(keys.EnvelopeConfig{Provider: e.provider, Clock: clk})
+	e.store = store.New(engine, store.Options{IDs: src, Clock: clk, Sealer: e.envelope})
+	return e, nil
 }
 
 // event tells the restored store's own audit log.

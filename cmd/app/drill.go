@@ -65,6 +65,8 @@ type drillReport struct {
 // drill restores a backup into a scratch store and tries it out.
 type drill struct {
 	restoring
+	scratch emptyStore
+
 	cfg    Config
 	ids    ids.Source
 	log    *slog.Logger
@@ -169,8 +171,7 @@ func (d *drill) serveAndTry(ctx context.Context) error {
 		return err
 	}
 	defer l.Close()
-	cfg := Config{Upstream: upstream.URL, KeySettings: d.cfg.KeySettings, Data: d.cfg.Data, Database: d.cfg.Database}
-	a := &App{cfg: cfg, log: d.log, ids: d.ids, clock: d.clock, store: d.store, passwords: passwords(d.ids)}
+	a := d.server(upstream.URL)
 	password, err := d.person(ctx, a)
 	if err != nil {
 		return err
@@ -189,6 +190,16 @@ func (d *drill) serveAndTry(ctx context.Context) error {
 		err = e
 	}
 	return err
+}
+
+// server is the program on the scratch store, with all that its jobs need: they
+// run when a drill takes long.
+func (d *drill) server(upstream string) *App {
+	return &App{
+		cfg: Config{Upstream: upstream, KeySettings: d.cfg.KeySettings, Data: d.cfg.Data, Database: d.cfg.Database},
+		log: d.log, ids: d.ids, clock: d.clock, store: d.store, passwords: passwords(d.ids),
+		provider: d.scratch.provider, envelope: d.scratch.envelope,
+	}
 }
 
 // person makes the synthetic person and gives its password.
@@ -358,10 +369,10 @@ func drillLog(s *streams) *slog.Logger {
 // newDrill opens the scratch store of a drill.
 func newDrill(ctx context.Context, cfg Config, r restoring) (*drill, error) {
 	clk, src := clock.System{}, ids.Source{}
-	st, err := openToRestore(ctx, cfg, clk, src)
+	empty, err := openToRestore(ctx, cfg, clk, src)
 	if err != nil {
 		return nil, err
 	}
-	r.store, r.clock = st, clk
-	return &drill{restoring: r, cfg: cfg, ids: src}, nil
+	r.store, r.clock = empty.store, clk
+	return &drill{restoring: r, scratch: empty, cfg: cfg, ids: src}, nil
 }
