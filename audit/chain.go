@@ -124,21 +124,20 @@ func (c *chain) follow(anchors []*anchor) {
 }
 
 func (c *chain) apply(h *handover, anchors []*anchor) bool {
-	at := h.seq + 1
-	for from, to := h.from.KeyHash(), h.to.KeyHash(); h.seq >= 0; {
-		older, first := c.spans[from]
-		newer, second := c.spans[to]
-		switch {
-		case first && !second && older.from <= at && at <= older.to && signedAt(anchors, at, from):
-			c.spans[from], c.spans[to] = span{older.from, at}, span{at, math.MaxInt64}
-		case second && !first && newer.from <= at && signedAt(anchors, at, to):
-			c.spans[from], c.spans[to] = span{0, at}, span{at, newer.to}
-		default:
-			return false
-		}
-		return true
+	at, from, to := h.seq+1, h.from.KeyHash(), h.to.KeyHash()
+	older, first := c.spans[from]
+	newer, second := c.spans[to]
+	switch {
+	case h.seq < 0:
+		return false
+	case first && !second && older.from <= at && at <= older.to && signedAt(anchors, at, from):
+		c.spans[from], c.spans[to] = span{older.from, at}, span{at, math.MaxInt64}
+	case second && !first && newer.from <= at && signedAt(anchors, at, to):
+		c.spans[from], c.spans[to] = span{0, at}, span{at, newer.to}
+	default:
+		return false
 	}
-	return false
+	return true
 }
 
 // signedAt reports whether the tree agrees with a checkpoint of a size that a

@@ -78,8 +78,9 @@ type Report struct {
 	// lawfully: retention took it or the key was destroyed; both are recorded.
 	Intact int64 `json:"intact"`
 	Erased int64 `json:"erased"`
-	// Unchecked events are those of the erased ones whose columns nobody can
-	// check any more: the keys of the whole log were destroyed with the tenant's.
+	// Unchecked events are those whose columns nobody can check any more: the key
+	// of their body was destroyed with the patient's, or that of the log with the
+	// tenant's.
 	Unchecked int64 `json:"unchecked,omitempty"`
 	// Withheld events were left out of an export; their leaves were checked.
 	Withheld int64 `json:"withheld,omitempty"`

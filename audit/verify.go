@@ -244,6 +244,7 @@ func (v *verification) judge(it Item) Hash {
 	case it.Body == nil && it.Commitment == (Hash{}):
 		// The key of the body is gone, and nothing of it is left to compute the
 		// leaf from.
+		v.report.Unchecked++
 		v.judgeErased(it)
 		return it.Hash
 	case it.Body == nil:

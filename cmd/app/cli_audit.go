@@ -144,7 +144,7 @@ func printReport(s *streams, r *audit.Report, asJSON bool) error {
 	} else {
 		fmt.Fprintf(s.out, "audit log of %s: %d sealed events, %d intact, %d lawfully erased", r.Tenant, r.Size, r.Intact, r.Erased)
 		if r.Unchecked > 0 {
-			fmt.Fprintf(s.out, " (the columns of %d cannot be checked: the tenant was erased with the keys of its log)", r.Unchecked)
+			fmt.Fprintf(s.out, " (the columns of %d cannot be checked: their keys were destroyed)", r.Unchecked)
 		}
 		if r.Withheld > 0 {
 			fmt.Fprintf(s.out, ", %d withheld", r.Withheld)
