@@ -51,10 +51,11 @@ func tamperings() map[string]tampering {
 		"no body":    {"UPDATE audit_event SET body = (SELECT checkpoint FROM audit_tree WHERE tenant = 'hospital') WHERE id = #7", "changed #7"},
 		"an erasure": {"UPDATE audit_event SET kind = 'audit.erased', reason = 'retention' WHERE id = #7", "changed #7"},
 		// Which events there are.
-		"one less":        {"DELETE FROM audit_event WHERE id = #300", "removed #300"},
-		"two less":        {"DELETE FROM audit_event WHERE id IN (#300, #301)", "removed #300, removed #301"},
-		"one more":        {"INSERT INTO audit_event (" + columns + ") SELECT tenant, 'forged', " + columnsBehindID + " FROM audit_event WHERE id = #9", "added forged"},
-		"swapped":         {"UPDATE audit_event SET id = 'x' WHERE id = #3; UPDATE audit_event SET id = #3 WHERE id = #4; UPDATE audit_event SET id = #4 WHERE id = 'x'", "changed #3, changed #4"},
+		"one less": {"DELETE FROM audit_event WHERE id = #300", "removed #300"},
+		"two less": {"DELETE FROM audit_event WHERE id IN (#300, #301)", "removed #300, removed #301"},
+		"one more": {"INSERT INTO audit_event (" + columns + ") SELECT tenant, 'forged', " + columnsBehindID + " FROM audit_event WHERE id = #9", "added forged"},
+		"swapped": {"UPDATE audit_event SET id = 'x' WHERE id = #3; " +
+			"UPDATE audit_event SET id = #3 WHERE id = #4; UPDATE audit_event SET id = #4 WHERE id = 'x'", "changed #3, changed #4"},
 		"renamed":         {"UPDATE audit_event SET id = 'x' WHERE id = #3", "added x, removed #3"},
 		"to another":      {"UPDATE audit_event SET tenant = 'clinic' WHERE id = #7", "removed #7"},
 		"from another":    {"UPDATE audit_event SET tenant = 'hospital' WHERE tenant = 'clinic'", "added foreign"},
@@ -66,9 +67,10 @@ func tamperings() map[string]tampering {
 		"an erased body":  {"UPDATE audit_event SET body = (SELECT body FROM audit_event WHERE id = #649) WHERE id = #7", "changed #7"},
 		"another's end":   {"UPDATE audit_event SET reason = 'tenant-keys-destroyed', kind = 'audit.erased' WHERE id = #7", "changed #7"},
 		// The tree.
-		"leaves less":     {"DELETE FROM audit_batch WHERE first = 256", "missing…"},
-		"places moved":    {"UPDATE audit_batch SET first = first + 1 WHERE first = 512", "reordered #512…"},
-		"runs swapped":    {"UPDATE audit_batch SET first = -1 WHERE first = 0; UPDATE audit_batch SET first = 0 WHERE first = 256; UPDATE audit_batch SET first = 256 WHERE first = -1", "reordered #256…"},
+		"leaves less":  {"DELETE FROM audit_batch WHERE first = 256", "missing…"},
+		"places moved": {"UPDATE audit_batch SET first = first + 1 WHERE first = 512", "reordered #512…"},
+		"runs swapped": {"UPDATE audit_batch SET first = -1 WHERE first = 0; " +
+			"UPDATE audit_batch SET first = 0 WHERE first = 256; UPDATE audit_batch SET first = 256 WHERE first = -1", "reordered #256…"},
 		"leaves emptied":  {"UPDATE audit_batch SET leaves = (SELECT checkpoint FROM audit_tree WHERE tenant = 'hospital') WHERE first = 512", "added #512…"},
 		"a run's dates":   {"UPDATE audit_batch SET oldest = oldest + 1 WHERE first = 256", "index-changed"},
 		"a kept hash":     {"UPDATE audit_node SET hash = (SELECT hash FROM audit_node WHERE n = 1) WHERE n = 0", "index-changed"},
@@ -79,9 +81,10 @@ func tamperings() map[string]tampering {
 		"the sealed time": {"UPDATE audit_tree SET sealed = sealed - 60000000 WHERE tenant = 'hospital'", "index-changed"},
 		"no tree":         {"DELETE FROM audit_tree WHERE tenant = 'hospital'", "truncated, truncated, truncated"},
 		// Checkpoints.
-		"another's":     {"UPDATE audit_tree SET checkpoint = (SELECT checkpoint FROM audit_tree WHERE tenant = 'clinic') WHERE tenant = 'hospital'", "bad-checkpoint"},
-		"a broken one":  {"UPDATE audit_tree SET checkpoint = (SELECT hash FROM audit_node WHERE n = 0) WHERE tenant = 'hospital'", "bad-checkpoint"},
-		"a broken kept": {"UPDATE audit_checkpoint SET checkpoint = (SELECT hash FROM audit_node WHERE n = 0) WHERE tenant = 'hospital'", "bad-checkpoint, bad-checkpoint, bad-checkpoint"},
+		"another's":    {"UPDATE audit_tree SET checkpoint = (SELECT checkpoint FROM audit_tree WHERE tenant = 'clinic') WHERE tenant = 'hospital'", "bad-checkpoint"},
+		"a broken one": {"UPDATE audit_tree SET checkpoint = (SELECT hash FROM audit_node WHERE n = 0) WHERE tenant = 'hospital'", "bad-checkpoint"},
+		"a broken kept": {"UPDATE audit_checkpoint SET checkpoint = (SELECT hash FROM audit_node WHERE n = 0) WHERE tenant = 'hospital'",
+			"bad-checkpoint, bad-checkpoint, bad-checkpoint"},
 		"the tail": {"DELETE FROM audit_entry; DELETE FROM audit_event WHERE tenant = 'hospital' AND (id > #599 OR kind <> 'fhir.read'); DELETE FROM audit_batch WHERE first >= 600; " +
 			"UPDATE audit_tree SET size = 600 WHERE tenant = 'hospital'", "truncated…"},
 		// What is kept from erasure, and for how long.
