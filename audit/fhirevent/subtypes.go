@@ -22,6 +22,7 @@ func subtypes() map[string]string {
 		"consent.withdrawn":         "Consent withdrawn",
 		"grant-create":              "Connection of an app begun",
 		"grant-revoke":              "Connection of an app ended",
+		"journal-prune":             "Older part of the revocation journal removed",
 		"key-change":                "Key changed",
 		"launch-refuse":             "EHR launch refused",
 		"launch-register":           "EHR launch registered",
