@@ -91,7 +91,7 @@ func readOptions(args []string, out io.Writer) (options, error) {
 	f.IntVar(&o.requests, "requests", 10_000, "most requests of one phase, and assertions signed ahead for it")
 	only := f.String("only", "", "measure only workloads whose name matches this `regexp`")
 	f.StringVar(&o.json, "json", "", "write all figures to this `file`")
-	f.StringVar(&o.profile, "profile", "", "write profiles of the measured server to this `folder`, one of the processor and one of allocations per phase; taking them costs a little itself")
+	f.StringVar(&o.profile, "profile", "", "write profiles of the measured server to this `folder`, which costs a little itself")
 	f.BoolVar(&o.gate, "gate", false, "fail when commits, reads, WAL bytes or processor time per request exceed the goals, or a request fails")
 	f.BoolVar(&o.where, "where", false, "tell which tables and indexes the WAL bytes of each workload went to")
 	o.log = out

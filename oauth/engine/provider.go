@@ -112,6 +112,7 @@ func (u *unit) config() *fosite.Config {
 // form makes the request that fosite sees: only what our own parser let pass,
 // and parsed already.
 func form(ctx context.Context, values url.Values) *http.Request {
+	//nolint:forbidigo // a field, and not the client of that name
 	return (&http.Request{Method: http.MethodPost, Form: values, PostForm: values}).WithContext(ctx)
 }
 
