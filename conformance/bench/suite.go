@@ -259,8 +259,8 @@ func (r *rig) measure(ctx context.Context, name string, s *side, workers maker, 
 		Seconds: number(got.Elapsed.Seconds()), Rate: number(got.Rate()), P50: millis(got.P50), P99: millis(got.P99),
 		CPU: number(measure.Per((after.cpu-before.cpu).Seconds()*1000, all)), Peak: memory.Peak,
 		Commits: per(after.writes-before.writes, all), WAL: per(after.wal-before.wal, all),
-		Objects: per(int64(after.allocated.Objects-before.allocated.Objects), all), //nolint:gosec // far from the end of an int64
-		Bytes:   per(int64(after.allocated.Bytes-before.allocated.Bytes), all),     //nolint:gosec // as above
+		Objects: per(int64(after.allocated.Objects-before.allocated.Objects), all),
+		Bytes:   per(int64(after.allocated.Bytes-before.allocated.Bytes), all),
 		total:   all + warm.Ops + warm.Errors, wrote: after.writes - first.writes,
 	}
 	if !s.counts {

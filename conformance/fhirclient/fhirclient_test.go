@@ -199,20 +199,6 @@ func run(t *testing.T, out io.Writer, name string, args ...string) {
 	})
 }
 
-func await(t *testing.T, done func() bool) {
-	t.Helper()
-	tick, late := time.NewTicker(20*time.Millisecond), time.NewTimer(limit)
-	defer tick.Stop()
-	defer late.Stop()
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-late.C:
-			t.Fatal("not ready in time")
-		}
-	}
-}
-
 // launch follows the app to the authorization endpoint, walks the pages as a
 // person does, and brings the code back to the app.
 func (a app) launch(ctx context.Context, t *testing.T, path string, v kit.Visit) result {

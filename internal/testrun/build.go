@@ -26,7 +26,7 @@ func Build(ctx context.Context, dir string, tags ...string) (string, error) {
 // FreeAddress gives a loopback address, HOST:PORT, that nobody listened on a
 // moment ago.
 func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

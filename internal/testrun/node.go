@@ -47,7 +47,7 @@ func (n *Node) Start() error {
 		return err
 	}
 	defer log.Close()
-	n.cmd = exec.Command(n.Binary, n.args()...) //nolint:gosec // the test names the binary that it built
+	n.cmd = exec.Command(n.Binary, n.args()...) //nolint:gosec,noctx // the test names the binary that it built, and ends it itself
 	n.cmd.Dir, n.cmd.Stdout, n.cmd.Stderr = n.Dir, log, log
 	if err := n.launch(); err != nil {
 		return err

@@ -150,7 +150,7 @@ func (f *fake) PutSigningKey(_ context.Context, k keys.SigningKey) error {
 }
 
 func (f *fake) Secret(context.Context, string, string, func() []byte) ([]byte, error) {
-	return []byte(bytes.Repeat([]byte("k"), 32)), nil
+	return bytes.Repeat([]byte("k"), 32), nil
 }
 
 // tx is the view inside a transaction, which holds the lock.
