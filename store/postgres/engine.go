@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/mandate-health/mandate/internal/errs"
@@ -157,10 +159,29 @@ func poolConfig(o Options) (*pgxpool.Config, error) {
 	set("application_name", "mandate")
 	set("statement_timeout", limit)
 	set("idle_in_transaction_session_timeout", limit)
+	if c.RuntimeParams[planCache] == "" && !o.Replica {
+		config.AfterConnect = planOnce
+	}
 	if o.Schema != "" {
 		c.RuntimeParams["search_path"] = pgx.Identifier{o.Schema}.Sanitize()
 	}
 	return config, nil
+}
+
+// planCache is the setting that says when a statement is planned anew.
+const planCache = "plan_cache_mode"
+
+// planOnce lets a connection plan each statement once. They find their rows by
+// keys, whatever the values, and planning the joins of a standing for each token
+// costs more than running them. Engines that lack the setting plan as they do;
+// reports, whose values matter, have connections of their own.
+func planOnce(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, "SET "+planCache+" = force_generic_plan")
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return nil
+	}
+	return err
 }
 
 // InTx implements store.Engine. A connection is held from the first statement
