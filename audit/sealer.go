@@ -137,7 +137,7 @@ func (s *Sealer) Finish(ctx context.Context) error {
 	if !sealed {
 		return nil
 	}
-	_, err := s.Pass(ctx)
+	_, err := s.each(ctx, (*sealing).last)
 	s.Rest()
 	return err
 }
@@ -334,6 +334,18 @@ func (t *sealing) pass(ctx context.Context) (int, error) {
 	if err == nil {
 		t.status.Passed = now
 	}
+	return sum + n, err
+}
+
+// last is a pass that looks back for as long as a transaction may take, since no
+// sweep comes after it.
+func (t *sealing) last(ctx context.Context) (int, error) {
+	sum, err := t.pass(ctx)
+	if err != nil || t.right == nil {
+		return sum, err
+	}
+	now := t.d.Clock.Now()
+	n, err := t.sealSpan(ctx, now.Add(-settled), now.Add(ahead), t.recent)
 	return sum + n, err
 }
 

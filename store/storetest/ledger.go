@@ -88,11 +88,13 @@ func sealing(t *testing.T, s *store.Store) {
 		equal(t, []any{st.Lost, st.Oldest.IsZero()}, []any{int64(0), true})
 	}
 
-	// What was written before a stop is sealed on the way out, or waits.
+	// What was written before a stop is sealed on the way out, also when its
+	// transaction was slow, or waits.
 	must(t, s.AppendAudit(ctx, event("last", now.Add(time.Second))))
-	equal(t, []int64{verify(t, s).Pending, verify(t, s).Faults}, []int64{1, 0})
+	must(t, s.AppendAudit(ctx, event("slow", now.Add(-10*time.Second))))
+	equal(t, []int64{verify(t, s).Pending, verify(t, s).Faults}, []int64{2, 0})
 	must(t, sealer(s, now).Finish(ctx))
-	equal(t, verify(t, s).Pending, int64(1))
+	equal(t, verify(t, s).Pending, int64(2))
 	must(t, second.Finish(ctx))
 	equal(t, verify(t, s).Pending, int64(0))
 

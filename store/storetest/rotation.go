@@ -70,6 +70,8 @@ func rotation(t *testing.T, e store.Engine) {
 	told.Context.FHIRContext = []oauth.ContextRef{{Identifier: []byte(`{"value":"4711"}`)}}
 	must(t, a.CreateGrant(ctx, told))
 	must(t, a.CreateGrant(ctx, grant("plain", noon())))
+	// Rosa has a key before there is load.
+	must(t, a.PutConsent(ctx, secretConsent("first", "rosa"), 0))
 	stop := underLoad(t, a, b)
 	first := got(a.TenantKeys(ctx, tenant))(t)[0]
 
