@@ -77,7 +77,8 @@ func TestCommandsWriteTheJournal(t *testing.T) {
 // awaits polls until something is true.
 func awaits(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
+	// The lease of a server that was killed must end first, and the job's turn come.
+	ctx, cancel := context.WithTimeout(t.Context(), 3*startLimit)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
