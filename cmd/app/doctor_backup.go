@@ -91,16 +91,29 @@ func device(path string) (uint64, error) {
 	return stat.Dev, nil
 }
 
+// journalKey gives the key that the journal is signed with, or why it is not
+// looked at.
+func (d *doctor) journalKey() (backup.WriterKey, *health.Finding) {
+	c := d.cfg.Backup
+	if c.Journal == "" || c.Key == "" {
+		f := health.Note("no journal is set")
+		return backup.WriterKey{}, &f
+	}
+	key, err := backup.LoadWriter(c.Key)
+	if err != nil {
+		f := health.Unseen("the writer key cannot be read")
+		return backup.WriterKey{}, &f
+	}
+	return key, nil
+}
+
 // journalReachable reads the ends of the segments, and asks whether a folder may
 // be written; it leaves nothing there.
 func (d *doctor) journalReachable(ctx context.Context) health.Finding {
 	c := d.cfg.Backup
-	if c.Journal == "" || c.Key == "" {
-		return health.Note("no journal is set")
-	}
-	key, err := backup.LoadWriter(c.Key)
-	if err != nil {
-		return health.Unseen("the writer key cannot be read")
+	key, missing := d.journalKey()
+	if missing != nil {
+		return *missing
 	}
 	place, err := openJournalPlace(ctx, c.Journal, c.hold(), d.clock, false)
 	if err != nil {
@@ -124,12 +137,9 @@ func (d *doctor) journalReachable(ctx context.Context) health.Finding {
 
 func (d *doctor) journalWhole(ctx context.Context) health.Finding {
 	c := d.cfg.Backup
-	if c.Journal == "" || c.Key == "" {
-		return health.Note("no journal is set")
-	}
-	key, err := backup.LoadWriter(c.Key)
-	if err != nil {
-		return health.Unseen("the writer key cannot be read")
+	key, missing := d.journalKey()
+	if missing != nil {
+		return *missing
 	}
 	heads, err := d.st.JournalHeads(ctx)
 	if err != nil {

@@ -44,10 +44,5 @@ func introspectNothing(r *rig, s *side) (maker, error) {
 	raw := request{
 		method: http.MethodPost, path: s.introspectPath, host: s.host, header: []string{basicHeader(appID, r.clients.secret)}, form: "token=nothing",
 	}.bytes()
-	return func(n, _ int) ([]measure.Op, error) {
-		return each(n, func(int) measure.Op {
-			c := &conn{addr: s.addr, clock: r.clock}
-			return func(context.Context) error { return c.wantOK(raw) }
-		}), nil
-	}, nil
+	return repeated(r, s, raw), nil
 }

@@ -79,11 +79,11 @@ func TestFlagsAreReadOrRefused(t *testing.T) {
 	}
 }
 
-// Every workload runs against a started server and its floor, and none of its
-// requests fails. How fast it is says nothing here.
-func TestEveryWorkloadRuns(t *testing.T) {
-	binary := program(t)
-	o, err := readOptions([]string{"-binary", binary, "-engines", "embedded", "-connections", "2", "-duration", "50ms", "-warm", "0s", "-requests", "10", "-idle", "0s"}, io.Discard)
+// brief measures shortly, on the embedded engine.
+func brief(t *testing.T, more ...string) *report {
+	t.Helper()
+	o, err := readOptions(append([]string{"-binary", program(t), "-engines", "embedded", "-connections", "2", "-duration", "50ms", "-warm", "0s", "-requests", "10", "-idle", "0s"},
+		more...), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +92,13 @@ func TestEveryWorkloadRuns(t *testing.T) {
 	if err := rep.engine(t.Context(), o, engineEmbedded, filepath.Join(t.TempDir(), "embedded"), io.Discard); err != nil {
 		t.Fatal(err)
 	}
+	return rep
+}
+
+// Every workload runs against a started server and its floor, and none of its
+// requests fails. How fast it is says nothing here.
+func TestEveryWorkloadRuns(t *testing.T) {
+	rep := brief(t)
 	if len(rep.Outcomes) != len(workloads()) {
 		t.Errorf("%d of %d workloads ran", len(rep.Outcomes), len(workloads()))
 	}
@@ -119,18 +126,8 @@ func TestEveryWorkloadRuns(t *testing.T) {
 
 // A phase that is profiled leaves what go tool pprof reads: gzip, never empty.
 func TestAPhaseIsProfiled(t *testing.T) {
-	binary := program(t)
 	profiles := t.TempDir()
-	o, err := readOptions([]string{"-binary", binary, "-engines", "embedded", "-connections", "2", "-duration", "50ms", "-warm", "0s", "-requests", "10", "-idle", "0s",
-		"-only", "discovery", "-profile", profiles}, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.drain = 0
-	rep := &report{Durability: map[string]map[string]string{}}
-	if err := rep.engine(t.Context(), o, engineEmbedded, filepath.Join(t.TempDir(), "embedded"), io.Discard); err != nil {
-		t.Fatal(err)
-	}
+	brief(t, "-only", "discovery", "-profile", profiles)
 	for _, what := range []string{"before", "cpu", "after"} {
 		raw, err := os.ReadFile(filepath.Join(profiles, "discovery-SMART-JWKS-2-"+what+".pprof"))
 		if err != nil || !strings.HasPrefix(string(raw), "\x1f\x8b") {

@@ -287,12 +287,7 @@ func fhirGet(path func(patient, id string) string) func(*rig, *side) (maker, err
 			header = append(header, "Authorization: Bearer "+token[0])
 		}
 		raw := request{method: http.MethodGet, path: s.fhir + path(patient, id), host: s.host, header: header}.bytes()
-		return func(n, _ int) ([]measure.Op, error) {
-			return each(n, func(int) measure.Op {
-				c := &conn{addr: s.addr, clock: r.clock}
-				return func(context.Context) error { return c.wantOK(raw) }
-			}), nil
-		}, nil
+		return repeated(r, s, raw), nil
 	}
 }
 
@@ -327,4 +322,14 @@ func (r *rig) anyObservation(patient string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%s has no ordinary observation", patient)
+}
+
+// repeated sends one request again and again, over a connection for each worker.
+func repeated(r *rig, s *side, raw []byte) maker {
+	return func(n, _ int) ([]measure.Op, error) {
+		return each(n, func(int) measure.Op {
+			c := &conn{addr: s.addr, clock: r.clock}
+			return func(context.Context) error { return c.wantOK(raw) }
+		}), nil
+	}
 }
