@@ -67,8 +67,8 @@ func (m made) event(now time.Time) audit.Event {
 	}
 }
 
-// backupLook is how often a server looks whether a backup is due: the newest in
-// the place decides, so one that failed is tried again soon.
+// backupLook is the longest time between two looks whether a backup is due: the
+// newest in the place decides, so one that failed is tried again soon.
 const backupLook = 5 * time.Minute
 
 // backup makes the scheduled backup when it is due, and deletes old ones.

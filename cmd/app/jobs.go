@@ -19,7 +19,7 @@ type leaderJob struct {
 func (a *App) leaderJobs() []leaderJob {
 	all := append(a.auditJobs(), leaderJob{"housekeeping", time.Minute, a.housekeep}, leaderJob{"keys", keysEvery, a.tendKeys})
 	if a.cfg.Backup.To != "" {
-		all = append(all, leaderJob{"backup", min(backupLook, a.cfg.Backup.Every), a.backup})
+		all = append(all, leaderJob{"backup", min(backupLook, a.cfg.Backup.Every/12), a.backup})
 	}
 	return all
 }
