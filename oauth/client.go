@@ -33,6 +33,18 @@ type Client struct {
 	Publisher string `json:"publisher,omitempty"`
 	LogoURI   string `json:"logo_uri,omitempty"`
 	PolicyURI string `json:"policy_uri,omitempty"`
+	// ClientURI, TosURI, Contacts, SoftwareID and SoftwareVersion are what else
+	// the maker says of the app (RFC 7591 §2).
+	ClientURI       string   `json:"client_uri,omitempty"`
+	TosURI          string   `json:"tos_uri,omitempty"`
+	Contacts        []string `json:"contacts,omitempty"`
+	SoftwareID      string   `json:"software_id,omitempty"`
+	SoftwareVersion string   `json:"software_version,omitempty"`
+	// ApplicationType is native or web, empty when nothing was said.
+	ApplicationType string `json:"application_type,omitempty"`
+	// AuthMethod is the token_endpoint_auth_method that was registered, for its
+	// maker to read; what is asked follows from Kind.
+	AuthMethod string `json:"token_endpoint_auth_method,omitempty"`
 	// Verified is when the organisation checked the app; zero means never.
 	Verified time.Time `json:"verified,omitzero"`
 	// SecretHashes are keyed hashes; two are valid during rotation.
@@ -70,10 +82,44 @@ type Client struct {
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`
 	// Disabled clients get nothing.
 	Disabled bool `json:"disabled,omitempty"`
+	// Deleted is when the client was deleted; the row stays, disabled, so that
+	// its id is never given again and its past still has a name.
+	Deleted time.Time `json:"deleted,omitzero"`
+	// Registration says how the client came to be here.
+	Registration Registration `json:"registration,omitzero"`
 	// Epoch grows when the client's tokens must die.
 	Epoch   int64     `json:"-"`
 	Created time.Time `json:"created,omitzero"`
 }
+
+// Registration is the history of a client's registration. Its zero value is that
+// of a client which an operator registered.
+type Registration struct {
+	// By is how it was registered: RegisteredDynamically, RegisteredByUDAP, or
+	// empty for an operator.
+	By string `json:"by,omitempty"`
+	// TokenHash is the keyed hash of the registration access token (RFC 7592).
+	TokenHash string `json:"token_hash,omitempty"`
+	// Pending is set while the client waits for an operator's approval.
+	Pending bool `json:"pending,omitempty"`
+	// Asked is when the registration was asked for, Authentic when the
+	// authenticity of its maker was verified, Approved when the client could
+	// first be used: the ends of the clocks of REG-08.
+	Asked     time.Time `json:"asked,omitzero"`
+	Authentic time.Time `json:"authentic,omitzero"`
+	Approved  time.Time `json:"approved,omitzero"`
+	// IdleWarned is when its operators were told that it will be disabled for
+	// want of use.
+	IdleWarned time.Time `json:"idle_warned,omitzero"`
+	// Why is the stable reason of the last disabling, such as idle.
+	Why string `json:"why,omitempty"`
+}
+
+// The values of Registration.By.
+const (
+	RegisteredDynamically = "dynamic"
+	RegisteredByUDAP      = "udap"
+)
 
 // The values of AccessTokenFormat.
 const (

@@ -25,10 +25,9 @@ func (d *development) ready(t *tenant, at reached, caFile string) ready {
 		r.Tenants = append(r.Tenants, other.ready())
 	}
 	for _, c := range d.clients {
-		reg := c.client(t.id, t.hasher, t.clock.Now())
 		r.Clients = append(r.Clients, readyClient{
-			ClientID: c.ClientID, Kind: string(c.Kind), ClientSecret: c.ClientSecret, PrivateJWKS: c.PrivateJWKS,
-			RedirectURIs: list(c.RedirectURIs), LaunchURIs: list(c.LaunchURIs), Scopes: reg.Scopes,
+			ClientID: c.ID, Kind: string(c.Kind), ClientSecret: c.ClientSecret, PrivateJWKS: c.PrivateJWKS,
+			RedirectURIs: list(c.RedirectURIs), LaunchURIs: list(c.LaunchURIs), Scopes: c.ceiling(),
 		})
 	}
 	return r
@@ -83,11 +82,11 @@ func (d *development) demoConfig(t *tenant, client *http.Client) demo.Config {
 		Patients: func(ctx context.Context) ([]demo.Patient, error) { return t.demoPatients(ctx) },
 	}
 	for _, c := range d.clients {
-		if c.ClientID == cfg.EHRClientID {
+		if c.ID == cfg.EHRClientID {
 			cfg.EHRSecret = c.ClientSecret
 		}
 		if c.Kind != oauth.ClientBackend && len(c.LaunchURIs) > 0 {
-			cfg.Apps = append(cfg.Apps, demo.App{ClientID: c.ClientID, Name: c.Name, LaunchURL: c.LaunchURIs[0]})
+			cfg.Apps = append(cfg.Apps, demo.App{ClientID: c.ID, Name: c.Name, LaunchURL: c.LaunchURIs[0]})
 		}
 	}
 	for _, p := range demoPeople() {

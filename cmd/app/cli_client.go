@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/mandate-health/mandate/identity/operator"
+	"github.com/mandate-health/mandate/oauth/registration"
 )
 
 // clientCommand manages registrations from the command line.
@@ -28,7 +29,8 @@ func (c *clientAdd) Run(s *streams) error {
 	if err != nil {
 		return fmt.Errorf("the client file %s cannot be read: %w", c.File, err)
 	}
-	list, err := parseClients(raw, c.File, slog.New(slog.NewTextHandler(s.err, nil)))
+	files := clientFiles{registration.Rules{Operator: true}, slog.New(slog.NewTextHandler(s.err, nil))}
+	list, err := files.parse(raw, c.File)
 	if err != nil {
 		return err
 	}
@@ -37,16 +39,17 @@ func (c *clientAdd) Run(s *streams) error {
 		if err != nil {
 			return err
 		}
-		if _, err := a.requireOperator(s, operator.Need{
+		by, err := a.requireOperator(s, operator.Need{
 			Tenant: c.Tenant, As: c.As, Role: operator.Operator, Act: "client add",
-		}); err != nil {
+		})
+		if err != nil {
 			return err
 		}
-		var clients []registration
-		for _, v := range list {
-			clients = append(clients, v.client(c.Tenant, hasher, a.clock.Now()))
+		clients, err := files.filed(list, c.Tenant, hasher)
+		if err != nil {
+			return err
 		}
-		if err := a.register(s.ctx, clients, true); err != nil {
+		if err := a.register(s.ctx, clients, true, by); err != nil {
 			return err
 		}
 		for _, v := range clients {

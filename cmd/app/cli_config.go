@@ -72,7 +72,7 @@ type configExample struct {
 func (c *configCheck) Run(s *streams) error {
 	c.Settings.Dev = c.Dev
 	loaded, err := c.load(s)
-	if err = errors.Join(err, checkClientFiles(c.Settings.ClientFiles)); err != nil {
+	if err = errors.Join(err, c.Settings.checkClientFiles()); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.out, "%d settings, no fault\n", len(loaded.Settings))

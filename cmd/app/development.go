@@ -103,7 +103,7 @@ func (d *development) open(ctx context.Context, t *tenant, at reached, caFile st
 		return err
 	}
 	for _, path := range t.cfg.ClientFiles {
-		more, err := readClientFile(path, t.log)
+		more, err := t.cfg.clientFiles(t.log).read(path)
 		if err != nil {
 			return err
 		}
@@ -135,11 +135,11 @@ func (d *development) open(ctx context.Context, t *tenant, at reached, caFile st
 // seed registers clients, makes the demo people and files their relations and
 // consents, each only once per store.
 func (d *development) seed(ctx context.Context, t *tenant) error {
-	var clients []registration
-	for _, c := range d.clients {
-		clients = append(clients, c.client(t.id, t.hasher, t.clock.Now()))
+	clients, err := t.cfg.clientFiles(t.log).filed(d.clients, t.id, t.hasher)
+	if err != nil {
+		return err
 	}
-	if err := t.register(ctx, clients, false); err != nil {
+	if err := t.register(ctx, clients, false, ""); err != nil {
 		return err
 	}
 	if err := seedPeople(ctx, t.identity, t.id); err != nil {

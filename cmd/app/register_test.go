@@ -10,6 +10,7 @@ import (
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
+	"github.com/mandate-health/mandate/oauth/registration"
 )
 
 // A client file that is read at every start does not enable what somebody
@@ -19,7 +20,7 @@ func TestStartEnablesNoDisabledClient(t *testing.T) {
 	c := oauth.Client{Tenant: "default", ID: "app", Kind: oauth.ClientPublic}
 	step := func(asked, want bool) {
 		t.Helper()
-		if err := a.register(ctx, []registration{{Client: c}}, asked); err != nil {
+		if err := a.register(ctx, []registration.Filed{{Client: c}}, asked, ""); err != nil {
 			t.Fatal(err)
 		}
 		have, err := a.store.ClientByID(ctx, "default", "app")
@@ -68,8 +69,12 @@ func TestTheSameSecretKeepsItsHash(t *testing.T) {
 	}
 	put := func(secret string) string {
 		t.Helper()
-		file := clientFile{ClientID: "app", Kind: oauth.ClientSymmetric, ClientSecret: secret}
-		if err := a.register(ctx, []registration{file.client("default", h, moving.Now())}, false); err != nil {
+		file := clientFile{Entry: registration.Entry{ID: "app", Kind: oauth.ClientSymmetric}, ClientSecret: secret}
+		filed, err := file.filed("default", registration.Rules{Operator: true}, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.register(ctx, []registration.Filed{filed}, false, ""); err != nil {
 			t.Fatal(err)
 		}
 		have, err := a.store.ClientByID(ctx, "default", "app")

@@ -13,6 +13,7 @@ import (
 	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/oauth/registration"
 )
 
 // Run starts the server and serves until ctx ends, then drains. Errors: every
@@ -25,7 +26,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := errors.Join(config.Judge(&cfg), checkClientFiles(cfg.ClientFiles)); err != nil {
+	if err := errors.Join(config.Judge(&cfg), cfg.checkClientFiles()); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -187,17 +188,20 @@ func (a *App) drain() {
 
 // registerFiles registers the clients of --client files.
 func (a *App) registerFiles(ctx context.Context) error {
-	var clients []registration
+	var clients []registration.Filed
+	files := a.cfg.clientFiles(a.log)
 	for _, path := range a.cfg.ClientFiles {
-		list, err := readClientFile(path, a.log)
+		list, err := files.read(path)
 		if err != nil {
 			return err
 		}
-		for _, c := range list {
-			clients = append(clients, c.client(a.home.id, a.home.hasher, a.clock.Now()))
+		filed, err := files.filed(list, a.home.id, a.home.hasher)
+		if err != nil {
+			return err
 		}
+		clients = append(clients, filed...)
 	}
-	return a.register(ctx, clients, false)
+	return a.register(ctx, clients, false, "")
 }
 
 // portOf gives the port of a listener: the log withholds addresses.

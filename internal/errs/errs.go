@@ -19,6 +19,12 @@ const (
 	LoginRequired           Kind = "login_required"
 	InteractionRequired     Kind = "interaction_required"
 
+	// Registration of clients (RFC 7591 §3.2.2).
+	InvalidRedirectURI          Kind = "invalid_redirect_uri"
+	InvalidClientMetadata       Kind = "invalid_client_metadata"
+	InvalidSoftwareStatement    Kind = "invalid_software_statement"
+	UnapprovedSoftwareStatement Kind = "unapproved_software_statement"
+
 	// Unauthenticated: no or no valid credential (HTTP 401).
 	Unauthenticated Kind = "unauthenticated"
 	// Forbidden: known, but not allowed (HTTP 403).

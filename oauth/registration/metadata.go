@@ -1,0 +1,147 @@
+package registration
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// Metadata is what a client may say of itself, under the names of RFC 7591 §2,
+// of OpenID Connect Dynamic Client Registration and, for what neither has, of
+// Mandate. Its JSON is what a registration request holds.
+type Metadata struct {
+	RedirectURIs []string `json:"redirect_uris,omitempty"`
+	AuthMethod   string   `json:"token_endpoint_auth_method,omitempty"`
+	// GrantTypes and ResponseTypes are nil when left out, which means
+	// authorization_code and code.
+	GrantTypes      []string        `json:"grant_types,omitempty"`
+	ResponseTypes   []string        `json:"response_types,omitempty"`
+	Name            string          `json:"client_name,omitempty"`
+	ClientURI       string          `json:"client_uri,omitempty"`
+	LogoURI         string          `json:"logo_uri,omitempty"`
+	Scope           string          `json:"scope,omitempty"`
+	Contacts        []string        `json:"contacts,omitempty"`
+	TosURI          string          `json:"tos_uri,omitempty"`
+	PolicyURI       string          `json:"policy_uri,omitempty"`
+	JWKSURI         string          `json:"jwks_uri,omitempty"`
+	JWKS            json.RawMessage `json:"jwks,omitempty"`
+	SoftwareID      string          `json:"software_id,omitempty"`
+	SoftwareVersion string          `json:"software_version,omitempty"`
+	ApplicationType string          `json:"application_type,omitempty"`
+	IDTokenAlg      string          `json:"id_token_signed_response_alg,omitempty"`
+	// LaunchURIs are where an EHR opens the app (SMART REG-01).
+	LaunchURIs     []string `json:"launch_uris,omitempty"`
+	AllowedOrigins []string `json:"allowed_origins,omitempty"`
+	// Publisher is who makes the app, as people know it.
+	Publisher      string            `json:"publisher,omitempty"`
+	RequiredScopes map[string]string `json:"required_scopes,omitempty"`
+}
+
+// Rights are what only an operator gives a client.
+type Rights struct {
+	Introspect        bool   `json:"introspect,omitempty"`
+	RegisterLaunch    bool   `json:"register_launch,omitempty"`
+	RefreshIDToken    bool   `json:"refresh_id_token,omitempty"`
+	AccessTokenFormat string `json:"access_token_format,omitempty"`
+	// SecretForItself is unsafe; see oauth.Client.
+	SecretForItself bool `json:"client_credentials_by_secret,omitempty"`
+}
+
+// Entry is a client as an operator writes it. Kind is short for
+// token_endpoint_auth_method and grant_types together; either will do.
+type Entry struct {
+	ID   string           `json:"client_id"`
+	Kind oauth.ClientKind `json:"kind,omitempty"`
+	Metadata
+	Rights
+}
+
+// The names of RFC 7591 that are used here.
+const (
+	methodNone  = "none"
+	methodBasic = "client_secret_basic"
+	methodPost  = "client_secret_post"
+	methodKey   = "private_key_jwt"
+
+	grantCode    = "authorization_code"
+	grantRefresh = "refresh_token"
+	grantItself  = "client_credentials"
+	respondCode  = "code"
+
+	typeNative = "native"
+	typeWeb    = "web"
+)
+
+// Of gives what is registered of a client, for its maker and for operators: the
+// answer of RFC 7591 §3.2.1, without credentials.
+func Of(c oauth.Client) Entry {
+	m := Metadata{
+		RedirectURIs: c.RedirectURIs, AuthMethod: methodOf(c), GrantTypes: GrantTypes(c),
+		Name: c.Name, ClientURI: c.ClientURI, LogoURI: c.LogoURI, Scope: c.Scopes, Contacts: c.Contacts,
+		TosURI: c.TosURI, PolicyURI: c.PolicyURI, JWKSURI: c.JWKSURI, JWKS: c.JWKS,
+		SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion, ApplicationType: c.ApplicationType,
+		IDTokenAlg: c.IDTokenAlg, LaunchURIs: c.LaunchURIs, AllowedOrigins: c.AllowedOrigins,
+		Publisher: c.Publisher, RequiredScopes: c.RequiredScopes,
+	}
+	if slices.Contains(m.GrantTypes, grantCode) {
+		m.ResponseTypes = []string{respondCode}
+	}
+	return Entry{ID: c.ID, Kind: c.Kind, Metadata: m, Rights: Rights{
+		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken,
+		AccessTokenFormat: c.AccessTokenFormat, SecretForItself: c.SecretForItself,
+	}}
+}
+
+// GrantTypes gives the grant types that a client may use. Whether a refresh
+// token comes is decided by each grant.
+func GrantTypes(c oauth.Client) []string {
+	if c.ForItself() {
+		return []string{grantItself}
+	}
+	return []string{grantCode, grantRefresh}
+}
+
+func methodOf(c oauth.Client) string {
+	switch {
+	case c.Kind == oauth.ClientPublic:
+		return methodNone
+	case c.Kind != oauth.ClientSymmetric:
+		return methodKey
+	case c.AuthMethod == methodPost:
+		return methodPost
+	}
+	return methodBasic
+}
+
+// ForItself reports whether the entry describes a client that acts for itself.
+func (e Entry) ForItself() bool {
+	return e.Kind == oauth.ClientBackend || e.SecretForItself || slices.Contains(e.GrantTypes, grantItself)
+}
+
+// ofKind completes the metadata of an entry that names its kind; conflict is
+// set where the two say different things.
+func (e Entry) ofKind() (m Metadata, conflict bool) {
+	m = e.Metadata
+	say := func(method string, alone bool) {
+		if m.AuthMethod == "" {
+			m.AuthMethod = method
+		}
+		conflict = m.AuthMethod != method && (method != methodBasic || m.AuthMethod != methodPost)
+		if alone && m.GrantTypes == nil {
+			m.GrantTypes = []string{grantItself}
+		}
+		conflict = conflict || alone != slices.Contains(m.GrantTypes, grantItself)
+	}
+	switch e.Kind {
+	case oauth.ClientPublic:
+		say(methodNone, false)
+	case oauth.ClientSymmetric:
+		say(methodBasic, e.SecretForItself)
+	case oauth.ClientAsymmetric:
+		say(methodKey, false)
+	case oauth.ClientBackend:
+		say(methodKey, true)
+	}
+	return m, conflict
+}

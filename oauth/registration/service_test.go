@@ -1,0 +1,170 @@
+package registration_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/registration"
+)
+
+// registry is a store in memory whose transactions roll back.
+type registry struct {
+	clients map[string]oauth.Client
+	events  []audit.Event
+	// deaf refuses audit events.
+	deaf bool
+}
+
+func (r *registry) ClientByID(_ context.Context, tenant, id string) (oauth.Client, error) {
+	c, ok := r.clients[tenant+"/"+id]
+	if !ok {
+		return c, errs.New(errs.NotFound, "client-not-found", "There is none.")
+	}
+	return c, nil
+}
+
+func (r *registry) Clients(_ context.Context, tenant string) (out []oauth.Client, _ error) {
+	for _, k := range slices.Sorted(maps.Keys(r.clients)) {
+		if c := r.clients[k]; c.Tenant == tenant {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+func (r *registry) PutClient(_ context.Context, c oauth.Client) error {
+	r.clients[c.Tenant+"/"+c.ID] = c
+	return nil
+}
+
+func (r *registry) AppendAudit(_ context.Context, e audit.Event) error {
+	if r.deaf {
+		return errs.New(errs.Unavailable, "audit-away", "No.")
+	}
+	r.events = append(r.events, e)
+	return nil
+}
+
+func (r *registry) InTx(_ context.Context, fn func(registration.Tx) error) error {
+	clients, events := maps.Clone(r.clients), slices.Clone(r.events)
+	err := fn(r)
+	if err != nil {
+		r.clients, r.events = clients, events
+	}
+	return err
+}
+
+// told gives the last event as "kind action reason client by".
+func (r *registry) told() string {
+	if len(r.events) == 0 {
+		return ""
+	}
+	e := r.events[len(r.events)-1]
+	return string(e.Kind) + " " + e.Action + " " + e.Reason + " " + e.ClientID + " " + e.PersonID
+}
+
+func noon() time.Time { return time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC) }
+
+// still is a clock that a test moves.
+type still struct{ at time.Time }
+
+func (s *still) Now() time.Time { return s.at }
+
+func newService() (*registration.Service, *registry, *still) {
+	r := &registry{clients: map[string]oauth.Client{}}
+	c := &still{noon()}
+	return &registration.Service{
+		Read: r, Tx: r, Clock: c,
+		Hasher: func(context.Context, string) (ids.Hasher, error) { return ids.Hasher{Key: []byte("k")}, nil },
+	}, r, c
+}
+
+// REG-05: each act on the registry is recorded with who did it, and without the
+// record there is no act.
+func TestEveryActIsRecorded(t *testing.T) {
+	ctx := t.Context()
+	s, r, _ := newService()
+	by := audit.Event{PersonID: "olga", Network: "192.0.2.7"}
+	act := func(want string, do func() error) {
+		t.Helper()
+		before, events := maps.Clone(r.clients), len(r.events)
+		r.deaf = true
+		if err := do(); !errs.Is(err, errs.Unavailable) || !maps.EqualFunc(before, r.clients, func(a, b oauth.Client) bool {
+			return a.Epoch == b.Epoch && a.Disabled == b.Disabled && a.Name == b.Name
+		}) {
+			t.Errorf("%s without a record: %v", want, err)
+		}
+		r.deaf = false
+		if err := do(); err != nil || r.told() != want || len(r.events) != events+1 || r.events[events].Network != "192.0.2.7" {
+			t.Errorf("%q, want %q (%v)", r.told(), want, err)
+		}
+	}
+	c := oauth.Client{Tenant: "main", ID: "diary", Kind: oauth.ClientPublic, Name: "Diary", RedirectURIs: []string{"https://diary.example/cb"}}
+	act("client.registered C  diary olga", func() error { _, err := s.Create(ctx, c, by); return err })
+	act("client.changed U client-edited diary olga", func() error {
+		_, err := s.Update(ctx, registration.Change{Tenant: "main", ID: "diary", Reason: registration.ReasonEdited, Origin: by, Apply: func(c *oauth.Client) error {
+			c.Name = "Heart Diary"
+			return nil
+		}})
+		return err
+	})
+	act("client.changed U client-disabled diary olga", func() error {
+		_, err := s.Disable(ctx, "main", "diary", registration.ReasonDisabled, by)
+		return err
+	})
+	if c := r.clients["main/diary"]; !c.Disabled || c.Epoch != 1 {
+		t.Errorf("tokens of a disabled client live: %+v", c)
+	}
+	act("client.changed U client-enabled diary olga", func() error { _, err := s.Enable(ctx, "main", "diary", by); return err })
+	if c := r.clients["main/diary"]; c.Disabled || c.Epoch != 1 || c.Registration.Why != "" {
+		t.Errorf("%+v", c)
+	}
+	act("client.changed D client-deleted diary olga", func() error { return s.Delete(ctx, "main", "diary", registration.ReasonDeleted, by) })
+}
+
+// A deleted client keeps its name for the past, loses all else, and its id is
+// not given again, by nobody and no file.
+func TestDeletedStaysDeleted(t *testing.T) {
+	ctx := t.Context()
+	s, r, _ := newService()
+	c := oauth.Client{Tenant: "main", ID: "diary", Kind: oauth.ClientSymmetric, Name: "Diary", SecretHashes: []string{"h"}, RedirectURIs: []string{"https://diary.example/cb"}, Scopes: "openid"}
+	if _, err := s.Create(ctx, c, audit.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(ctx, "main", "diary", registration.ReasonDeleted, audit.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	left := r.clients["main/diary"]
+	if left.Name != "Diary" || !left.Disabled || !left.Deleted.Equal(noon()) || left.Epoch != 1 || left.SecretHashes != nil || left.RedirectURIs != nil || left.Scopes != "" {
+		t.Errorf("%+v", left)
+	}
+	if _, err := s.One(ctx, "main", "diary"); !errs.Is(err, errs.NotFound) {
+		t.Error(err)
+	}
+	if list, err := s.List(ctx, "main"); err != nil || len(list) != 0 {
+		t.Errorf("%v %v", list, err)
+	}
+	if _, err := s.Enable(ctx, "main", "diary", audit.Event{}); !errs.Is(err, errs.NotFound) {
+		t.Error(err)
+	}
+	if _, err := s.Create(ctx, c, audit.Event{}); !errs.Is(err, errs.Conflict) {
+		t.Error(err)
+	}
+	filed := []registration.Filed{{Client: c}, {Client: oauth.Client{Tenant: "main", ID: "other"}}}
+	if _, err := s.File(ctx, filed, true, audit.Event{}); !errs.Is(err, errs.Conflict) {
+		t.Error(err)
+	}
+	if out, err := s.File(ctx, filed, false, audit.Event{}); err != nil || !slices.Equal(out, []string{"diary"}) {
+		t.Errorf("%v %v", out, err)
+	}
+	if c := r.clients["main/diary"]; !c.Disabled || c.Deleted.IsZero() || r.clients["main/other"].ID == "" {
+		t.Errorf("%+v", r.clients)
+	}
+}
