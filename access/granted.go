@@ -24,6 +24,8 @@ const (
 	WhyNeedsOpenID   = "needs-openid"
 	WhyNotKept       = "access-while-away-not-chosen"
 	WhyViewOnly      = "view-only-consent"
+	// WhyNotGranted is for a scope of a refresh that the grant does not have.
+	WhyNotGranted = "not-granted"
 )
 
 // GrantedScopes answers what may be granted: requested ∩ registration ∩

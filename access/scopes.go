@@ -1,6 +1,7 @@
 package access
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/mandate-health/mandate/consent"
@@ -64,4 +65,14 @@ type Explanation struct {
 	Code string `json:"code"`
 	// Became holds the narrower scopes granted instead, if any.
 	Became []string `json:"became,omitempty"`
+}
+
+// Explained gives explanations as the audit log keeps them, "" for none.
+func Explained(all []Explanation) string {
+	if len(all) == 0 {
+		return ""
+	}
+	// A list of strings can always be written.
+	raw, _ := json.Marshal(all)
+	return string(raw)
 }

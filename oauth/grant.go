@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/scope"
 )
@@ -85,6 +86,8 @@ type Redecision struct {
 	Scopes string
 	// ValidUntil bounds every token; zero when nothing but the grant does.
 	ValidUntil time.Time
+	// Explained says why a requested scope is not among Scopes as it was.
+	Explained []access.Explanation
 }
 
 // Live reports whether the grant stands at t.

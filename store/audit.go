@@ -44,7 +44,7 @@ const auditColumns = `tenant, id, time, kind, action, outcome, reason, person_id
 
 // AppendAudit implements audit.Appender.
 func (p *ports) AppendAudit(ctx context.Context, e audit.Event) error {
-	return p.appendRows(ctx, []audit.Event{e})
+	return p.atomic(ctx, func(p *ports) error { return p.appendRows(ctx, []audit.Event{e}) })
 }
 
 // AppendAudits implements audit.Store. Rows go in a few sizes of statement, so
@@ -69,6 +69,7 @@ func (p *ports) AppendAudits(ctx context.Context, events []audit.Event) error {
 // audit_event those that have a name already or a time that an entry cannot
 // tell.
 func (p *ports) appendRows(ctx context.Context, events []audit.Event) error {
+	p.events = append(p.events, events...)
 	var entries, rows [][]any
 	for _, e := range events {
 		row, err := p.entryRow(ctx, e)

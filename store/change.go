@@ -73,24 +73,24 @@ func (s *Store) forgetChanges(ctx context.Context) (int64, error) {
 }
 
 // tellers are those who want to know what this process committed.
-type tellers struct {
+type tellers[T any] struct {
 	mu  sync.RWMutex
-	all []func([]watch.Change)
+	all []func([]T)
 }
 
-func (t *tellers) add(told func([]watch.Change)) {
+func (t *tellers[T]) add(told func([]T)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.all = append(t.all, told)
 }
 
-func (t *tellers) tell(changes []watch.Change) {
-	if len(changes) == 0 {
+func (t *tellers[T]) tell(news []T) {
+	if len(news) == 0 {
 		return
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for _, told := range t.all {
-		told(changes)
+		told(news)
 	}
 }

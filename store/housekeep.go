@@ -36,6 +36,7 @@ func (p *ports) expirings() []expiring {
 		{"revoked_token", "tenant, jti", "expires", day + time.Hour, ""},
 		{"revocation", "tenant, id", "ends", 0, brought},
 		{"login_session", "tenant, hash", "ends", 30 * day, ""},
+		{"flight", "tenant, client_id, at, id", "at", 14 * day, ""},
 		{"login_failure", "tenant, key, at, id", "at", day, ""},
 		{"login_failure_key", "tenant, key", "newest", day, ""},
 	}
@@ -68,6 +69,10 @@ func (s *Store) Housekeep(ctx context.Context, now time.Time) (int64, error) {
 	}
 	permits, err := s.forgetPermits(ctx)
 	if total += permits; err != nil {
+		return total, err
+	}
+	records, err := s.forgetRecords(ctx)
+	if total += records; err != nil {
 		return total, err
 	}
 	for _, e := range s.expirings() {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
+	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
@@ -38,6 +39,8 @@ type ports struct {
 	failed error
 	// changes are what this transaction makes old in memory.
 	changes []watch.Change
+	// events are those of this transaction.
+	events []audit.Event
 	// revocations are those of this transaction; journals tells whether a
 	// journal waits for them.
 	revocations []journal.Entry

@@ -27,6 +27,7 @@ import (
 	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/migrations"
 	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/flight"
 	"github.com/mandate-health/mandate/proxy"
 )
 
@@ -47,6 +48,7 @@ type Tx interface {
 	keys.Vault
 	keys.Resealer
 	outbox.Store
+	flight.Store
 	jobs.Store
 	limit.Store
 	tenant.Store
@@ -72,7 +74,8 @@ type Store struct {
 	*ports
 	engine     Engine
 	migrations fs.FS
-	told       tellers
+	told       tellers[watch.Change]
+	heard      tellers[audit.Event]
 	journal    Journal
 	counts     counts
 
@@ -187,6 +190,7 @@ func (s *Store) attempt(ctx context.Context, eager bool, fn func(*ports) error) 
 	if err != nil {
 		return err
 	}
+	s.heard.tell(tx.events)
 	return s.bring(ctx, tx.revocations)
 }
 

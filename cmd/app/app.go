@@ -27,6 +27,7 @@ import (
 	"github.com/mandate-health/mandate/oauth/authority"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
+	"github.com/mandate-health/mandate/oauth/flight"
 	"github.com/mandate-health/mandate/oauth/grant"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/store"
@@ -52,6 +53,7 @@ type App struct {
 	// backupAge is what the metrics say of the newest backup.
 	backupAge backupAge
 	queue     *audit.Queue
+	flights   *flight.Recorder
 	audit     *auditing
 	ring      *keys.Ring
 	keyNews   *keyNews
@@ -124,6 +126,8 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	if err := a.buildAudit(); err != nil {
 		return err
 	}
+	a.flights = flight.New(flight.Deps{Store: a.store, Known: a.knownClient, Log: a.log})
+	a.store.OnAudit(a.flights.Observe)
 	a.buildRooms()
 	a.buildOAuth()
 	a.home, err = a.newTenant(ctx, tenants.Tenant{

@@ -10,7 +10,8 @@ import (
 
 // clientCommand manages registrations from the command line.
 type clientCommand struct {
-	Add clientAdd `cmd:"" help:"Register the clients of a JSON file, change them, or enable them again."`
+	Add      clientAdd      `cmd:"" help:"Register the clients of a JSON file, change them, or enable them again."`
+	Requests clientRequests `cmd:"" help:"Show the last requests of a client with the cause of each refusal."`
 }
 
 type clientAdd struct {

@@ -32,6 +32,7 @@ func (a *App) startJobs(ctx context.Context) *sync.WaitGroup {
 	group := &sync.WaitGroup{}
 	group.Go(func() { a.feed.Run(ctx) })
 	group.Go(func() { a.audit.watch(ctx) })
+	group.Go(func() { a.flights.Run(ctx) })
 	for _, j := range append(a.leaderJobs(), a.noticeJobs(ctx, runner)...) {
 		group.Go(func() { runner.Leader(ctx, j.name, j.every, j.do) })
 	}

@@ -71,6 +71,8 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		{Method: "POST", Path: "/token", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Token(d)},
 		{Method: "POST", Path: "/introspect", Auth: route.Client, PHI: route.Identifiers, Limit: "introspect", Owner: ownerProtocol, Handler: protocol.Introspect(d)},
 		{Method: "POST", Path: "/revoke", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Revoke(d)},
+		{Method: "POST", Path: "/requests", Auth: route.Client, PHI: route.NoPHI, Limit: "introspect", Owner: ownerProtocol,
+			Handler: protocol.Requests(d, t.flights, t.site.Issuer+errorDocs)},
 		{Method: "POST", Path: "/launch", Auth: route.Client, PHI: route.Identifiers, Limit: "token", Owner: ownerProtocol,
 			Handler: protocol.RegisterLaunch(d, t.flow, t.site.Issuer+"/launch")},
 	}
@@ -95,6 +97,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 func (t *tenant) adminRoutes() []route.Route {
 	return adminapi.New(adminapi.Deps{
 		Tenant: t.id, Read: operatorReads{t.store, t.reports}, AsOf: t.reports.AsOf, Consents: t.consents, Proxies: t.proxies, Problem: t.problem,
+		Flights: t.flights, ErrorDocs: t.site.Issuer + errorDocs, Client: t.memory.ClientByID,
 		Connections: t.connections(), Ledger: t.store, Recorder: t.queue,
 		KeysOfLog: func(ctx context.Context) (*audit.LogKeys, error) {
 			return audit.OpenLogKeys(ctx, t.store, t.ids, t.id)

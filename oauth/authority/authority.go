@@ -164,5 +164,5 @@ func (l *Loader) answer(g oauth.Grant, client oauth.Client, st Standing, have, a
 	if a.Denied {
 		return oauth.Redecision{}, errs.New(errs.AccessDenied, "grant-no-longer-permitted", "Nothing of the grant is permitted any more.")
 	}
-	return oauth.Redecision{Scopes: strings.Join(a.Texts, " "), ValidUntil: a.ValidUntil}, nil
+	return oauth.Redecision{Scopes: strings.Join(a.Texts, " "), ValidUntil: a.ValidUntil, Explained: a.Explained}, nil
 }

@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -84,7 +83,7 @@ func (s *Service) Allow(ctx context.Context, p oauth.Pending, who Visitor, t Tic
 	q.Ticked, q.KeepAccess = ticked(o, t), t.Keep != KeepVisit
 	a := access.GrantedScopes(q)
 	if a.Denied {
-		return "", s.refusePending(ctx, p, who, errDenied)
+		return "", s.refusePending(ctx, p, who, errDenied, a.Explained...)
 	}
 	g := s.grant(p, who, a, t)
 	code := ""
@@ -299,18 +298,38 @@ func (s *Service) grantedEvent(p oauth.Pending, who Visitor, a access.ScopeAnswe
 	e.Action, e.GrantID = "C", g.ID
 	e.Patient, e.Consents = g.Record(), g.Basis()
 	e.Detail = map[string]string{"scopes": g.Scopes}
-	if len(a.Explained) > 0 {
-		if b, err := json.Marshal(a.Explained); err == nil {
-			e.Detail["explained"] = string(b)
-		}
-	}
+	explain(&e, a.Explained)
 	return e
 }
 
+// explain notes what was not granted as it was asked.
+func explain(e *audit.Event, all []access.Explanation) {
+	if len(all) == 0 {
+		return
+	}
+	if e.Detail == nil {
+		e.Detail = map[string]string{}
+	}
+	e.Detail["explained"] = access.Explained(all)
+}
+
+// unreadable explains the scopes of a request that cannot be understood, so
+// that an app's maker learns which they were.
+func unreadable(asked string) (out []access.Explanation) {
+	req, err := scope.Parse(asked, scope.Limits{})
+	if err != nil {
+		return nil
+	}
+	for _, text := range req.Others {
+		out = append(out, access.Explanation{Scope: text, Code: access.WhyUnknown})
+	}
+	return out
+}
+
 // refusePending ends a stored request with an error for the app and records
-// it. It always returns an error: the *Refusal, errs.Conflict when the request
+// it, with what became of its scopes where they are the reason. It always returns an error: the *Refusal, errs.Conflict when the request
 // was answered before, or errs.Unavailable.
-func (s *Service) refusePending(ctx context.Context, p oauth.Pending, who Visitor, cause *errs.Error) error {
+func (s *Service) refusePending(ctx context.Context, p oauth.Pending, who Visitor, cause *errs.Error, why ...access.Explanation) error {
 	err := s.Tx.InTx(ctx, func(tx Tx) error {
 		first, err := tx.FinishPending(ctx, p.Tenant, p.ID, s.Clock.Now())
 		if err != nil {
@@ -321,6 +340,7 @@ func (s *Service) refusePending(ctx context.Context, p oauth.Pending, who Visito
 		}
 		e := s.event(p, who, audit.AuthorizeRefused)
 		e.Outcome, e.Reason = audit.MinorFailure, cause.Code
+		explain(&e, why)
 		return tx.AppendAudit(ctx, e)
 	})
 	if err != nil {

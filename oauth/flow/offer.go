@@ -57,7 +57,7 @@ func (s *Service) Offer(ctx context.Context, p oauth.Pending, who Visitor) (Offe
 		return o, err
 	}
 	if o.Answer.Denied {
-		return o, s.refusePending(ctx, p, who, errDenied)
+		return o, s.refusePending(ctx, p, who, errDenied, o.Answer.Explained...)
 	}
 	if err := s.count(ctx, p, st, &o); err != nil {
 		return o, err

@@ -17,6 +17,8 @@ type Refusal struct {
 	Err         *errs.Error
 	RedirectURI string
 	State       string
+	// Asked is the requested scope string where the refusal is about it.
+	Asked string
 }
 
 // Error gives the underlying error's text.

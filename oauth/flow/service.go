@@ -111,7 +111,9 @@ func (s *Service) Start(ctx context.Context, tenant string, v url.Values, who Vi
 	req, handle, err := ParseAuthorize(v, s.Base, s.OtherBases...)
 	toApp := &Refusal{RedirectURI: redirectURI, State: single(v["state"])}
 	if err != nil {
-		toApp.Err = errs.As(err)
+		if toApp.Err = errs.As(err); errs.Is(err, errs.InvalidScope) {
+			toApp.Asked = req.Scope
+		}
 		return oauth.Pending{}, s.refuse(ctx, tenant, who, clientID, toApp)
 	}
 	now := s.Clock.Now()
@@ -242,6 +244,7 @@ func (s *Service) refuse(ctx context.Context, tenant string, who Visitor, client
 	err := s.Tx.InTx(ctx, func(tx Tx) error {
 		e := s.event(oauth.Pending{Tenant: tenant}, who, audit.AuthorizeRefused)
 		e.ClientID, e.Outcome, e.Reason = clientID, audit.MinorFailure, r.Err.Code
+		explain(&e, unreadable(r.Asked))
 		return tx.AppendAudit(ctx, e)
 	})
 	if err != nil {

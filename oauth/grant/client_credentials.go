@@ -2,8 +2,10 @@ package grant
 
 import (
 	"context"
+	"slices"
 	"strings"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/internal/errs"
 )
@@ -25,22 +27,23 @@ func (clientCredentials) Fill(_ context.Context, in Asked) (Blanks, error) {
 	if !in.Form.Has("scope") {
 		return Blanks{}, errs.New(errs.InvalidScope, "scope-missing", "scope is missing.")
 	}
-	granted, err := preauthorised(in.Client.Scopes, in.Form.Get("scope"))
-	return Blanks{Scopes: granted}, err
+	granted, explained, err := preauthorised(in.Client.Scopes, in.Form.Get("scope"))
+	return Blanks{Scopes: granted, Explained: explained}, err
 }
 
 // preauthorised gives requested ∩ registered at system level, with the
 // literal texts: of the request where it stays whole, of the registration
-// where a wider request is narrowed to it (BKS-02). Errors:
+// where a wider request is narrowed to it (BKS-02); and for each scope that is
+// not granted as it was asked the reason, also with an error. Errors:
 // errs.InvalidScope when nothing is left.
-func preauthorised(registered, requested string) (string, error) {
+func preauthorised(registered, requested string) (granted string, explained []access.Explanation, err error) {
 	ceiling, err := scope.Parse(registered, scope.Limits{})
 	if err != nil {
-		return "", errs.Wrap(err, errs.Internal, "client-scopes", "The registered scopes cannot be read.")
+		return "", nil, errs.Wrap(err, errs.Internal, "client-scopes", "The registered scopes cannot be read.")
 	}
 	asked, err := scope.Parse(requested, scope.Limits{})
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	literal := map[string]string{}
 	for _, s := range ceiling.Clinical {
@@ -56,10 +59,34 @@ func preauthorised(registered, requested string) (string, error) {
 		}
 		texts = append(texts, text)
 	}
+	explained = unserved(asked, texts, system(ceiling.Clinical))
 	if len(texts) == 0 {
-		return "", errs.New(errs.InvalidScope, "scope-not-registered", "None of the scopes is registered for this client.")
+		return "", explained, errs.New(errs.InvalidScope, "scope-not-registered", "None of the scopes is registered for this client.")
 	}
-	return strings.Join(texts, " "), nil
+	return strings.Join(texts, " "), explained, nil
+}
+
+// unserved explains each asked scope that is not among the granted texts.
+func unserved(asked scope.Request, granted []string, ceiling scope.Set) (out []access.Explanation) {
+	for _, text := range asked.Texts {
+		if slices.Contains(granted, text) {
+			continue
+		}
+		e := access.Explanation{Scope: text}
+		s, clinical := scope.ParseScope(text)
+		switch {
+		case !clinical && slices.Contains(asked.Others, text):
+			e.Code = access.WhyUnknown
+		case !clinical || s.Level != scope.System:
+			e.Code = access.WhyLevel
+		case !s.Supported():
+			e.Code = access.WhyParameter
+		default:
+			e.Code, e.Became = access.WhyNotRegistered, scope.Set{s}.Intersect(ceiling).Strings()
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // system keeps the system scopes that can be enforced (SMART SCP-09, SCP-27).

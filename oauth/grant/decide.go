@@ -35,6 +35,7 @@ func (e *Endpoint) decide(ctx context.Context, a *attempt) error {
 	if err != nil {
 		return err
 	}
+	a.blanks.Explained = append(a.blanks.Explained, d.Explained...)
 	a.scopes = strings.Join(strings.Fields(d.Scopes), " ")
 	if a.scopes == "" {
 		return errs.New(errs.InvalidGrant, "nothing-left", "Nothing of what was granted is allowed any more.")

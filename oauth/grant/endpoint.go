@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/clock"
@@ -206,6 +207,9 @@ func (a *attempt) detail() map[string]string {
 	}
 	if a.scopes != "" {
 		d["scope"] = a.scopes
+	}
+	if text := access.Explained(a.blanks.Explained); text != "" {
+		d["explained"] = text
 	}
 	return d
 }

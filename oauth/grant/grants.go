@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine"
@@ -61,6 +62,8 @@ type Blanks struct {
 	// Scopes are those asked for, all covered by the grant or the client's
 	// registration.
 	Scopes string
+	// Explained says what became of the other scopes that were asked for.
+	Explained []access.Explanation
 	// Renews says that the request may move the grant's end (US-02).
 	Renews bool
 }

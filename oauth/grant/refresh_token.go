@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
@@ -57,7 +58,7 @@ func (refreshToken) Fill(ctx context.Context, in Asked) (Blanks, error) {
 		return b, err
 	}
 	if in.Form.Has("scope") {
-		b.Scopes, err = subset(g.Scopes, in.Form.Get("scope"))
+		b.Scopes, b.Explained, err = subset(g.Scopes, in.Form.Get("scope"))
 	}
 	return b, err
 }
@@ -83,29 +84,33 @@ func replayed(ctx context.Context, in Asked, row oauth.RefreshToken, presented s
 // subset gives the requested scopes when the granted ones cover them, in the
 // order and words of the request (REF-04). Scopes that are no clinical ones
 // are tolerated and left out when they were not granted: apps send what they
-// once sent to the authorization endpoint (D11). Errors: errs.InvalidScope.
-func subset(granted, requested string) (string, error) {
+// once sent to the authorization endpoint (D11); explained names them. Errors:
+// errs.InvalidScope.
+func subset(granted, requested string) (scopes string, explained []access.Explanation, err error) {
 	g, err := scope.Parse(granted, oauth.StoredScopes())
 	if err != nil {
-		return "", errs.Wrap(err, errs.Internal, "grant-scopes", "The scopes of the grant cannot be read.")
+		return "", explained, errs.Wrap(err, errs.Internal, "grant-scopes", "The scopes of the grant cannot be read.")
 	}
 	r, err := scope.Parse(requested, oauth.StoredScopes())
 	if err != nil {
-		return "", err
+		return "", explained, err
 	}
 	var out []string
 	for _, text := range r.Texts {
 		if s, clinical := scope.ParseScope(text); clinical {
 			if !slices.Contains(g.Texts, text) && !g.Clinical.Covers(s) {
-				return "", errs.New(errs.InvalidScope, "scope-wider-than-grant", "The scope asks for more than was granted.")
+				explained = []access.Explanation{{Scope: text, Code: access.WhyNotGranted}}
+				return "", explained, errs.New(errs.InvalidScope, "scope-wider-than-grant", "The scope asks for more than was granted.")
 			}
 			out = append(out, text)
 		} else if slices.Contains(g.Texts, text) {
 			out = append(out, text)
+		} else {
+			explained = append(explained, access.Explanation{Scope: text, Code: access.WhyNotGranted})
 		}
 	}
 	if len(out) == 0 {
-		return "", errs.New(errs.InvalidScope, "scope-empty", "The scope asks for nothing that was granted.")
+		return "", explained, errs.New(errs.InvalidScope, "scope-empty", "The scope asks for nothing that was granted.")
 	}
-	return strings.Join(out, " "), nil
+	return strings.Join(out, " "), explained, nil
 }

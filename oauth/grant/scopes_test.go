@@ -2,10 +2,12 @@ package grant
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/internal/errs"
 )
@@ -33,7 +35,7 @@ func TestSubset(t *testing.T) {
 		"patient/observation.rs":                            "",
 		"unknown":                                           "",
 	} {
-		got, err := subset(granted, asked)
+		got, _, err := subset(granted, asked)
 		if got != want || (want == "") != errs.Is(err, errs.InvalidScope) {
 			t.Errorf("%s: %q %v", asked, got, err)
 		}
@@ -50,7 +52,8 @@ func TestPreauthorisedNeverWidens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		registered := join(rapid.SliceOfN(token, 1, 4).Draw(t, "registered"))
 		requested := join(rapid.SliceOfN(token, 1, 4).Draw(t, "requested"))
-		granted, err := preauthorised(registered, requested)
+		granted, explained, err := preauthorised(registered, requested)
+		whole(t, requested, granted, explained)
 		if err != nil {
 			return
 		}
@@ -64,6 +67,37 @@ func TestPreauthorisedNeverWidens(t *testing.T) {
 			if s.Level != scope.System || !s.Supported() {
 				t.Errorf("granted %s", s)
 			}
+		}
+	})
+}
+
+// whole wants granted ∪ explained = requested, and of what a scope became that
+// it was granted.
+func whole(t *rapid.T, requested, granted string, explained []access.Explanation) {
+	have := strings.Fields(granted)
+	for text := range strings.FieldsSeq(requested) {
+		told := slices.ContainsFunc(explained, func(e access.Explanation) bool { return e.Scope == text })
+		if slices.Contains(have, text) == told {
+			t.Errorf("requested %q: %q is granted and explained, or neither: %q %+v", requested, text, granted, explained)
+		}
+	}
+	for _, e := range explained {
+		if !slices.Contains(strings.Fields(requested), e.Scope) || e.Code == "" {
+			t.Errorf("requested %q: explained %+v", requested, e)
+		}
+	}
+}
+
+// What a refresh leaves out is explained.
+func TestRefreshLeavesNothingOutSilently(t *testing.T) {
+	token := rapid.SampledFrom([]string{"launch/patient", "openid", "fhirUser", "patient/Observation.rs", "patient/Observation.r", "patient/*.rs", "offline_access", "junk"})
+	rapid.Check(t, func(t *rapid.T) {
+		held, requested := join(rapid.SliceOfN(token, 1, 5).Draw(t, "held")), join(rapid.SliceOfN(token, 1, 5).Draw(t, "requested"))
+		granted, explained, err := subset(held, requested)
+		if err == nil {
+			whole(t, requested, granted, explained)
+		} else if len(explained) == 0 {
+			t.Errorf("held %q, requested %q: refused without a reason", held, requested)
 		}
 	})
 }

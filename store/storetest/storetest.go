@@ -99,6 +99,7 @@ func promises() []section {
 		{"many nodes share a queue", queueRace},
 		{"changes that nodes must hear of", changes},
 		{"memory", memory},
+		{"flight records", flights},
 		{"permits", permits},
 		{"no permit is given twice", permitRace},
 		{"times", times},

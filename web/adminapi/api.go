@@ -17,6 +17,7 @@ import (
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/flight"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/web/problem"
 	"github.com/mandate-health/mandate/web/route"
@@ -40,6 +41,11 @@ type Deps struct {
 	Consents *consent.Service
 	Proxies  *proxy.Service
 	Problem  *problem.Writer
+	// Flights has the last requests of each client; ErrorDocs is the URL of the
+	// pages of cause codes. Client gives a client.
+	Flights   *flight.Recorder
+	ErrorDocs string
+	Client    func(ctx context.Context, tenant, id string) (oauth.Client, error)
 	// Ledger gives proofs of the audit log, KeysOfLog its keys; Recorder takes
 	// the events of looks at it.
 	Ledger    audit.Ledger
@@ -72,6 +78,7 @@ func (a *API) Routes() []route.Route {
 	}
 	return []route.Route{
 		on("GET", "/admin/clients", route.NoPHI, a.clients),
+		on("GET", "/admin/clients/{id}/requests", route.NoPHI, a.requests),
 		on("GET", "/admin/grants", route.Identifiers, a.grants),
 		on("POST", "/admin/grants/{id}/revoke", route.Identifiers, a.revoke),
 		on("GET", "/admin/audit", route.Identifiers, a.audit),
