@@ -51,6 +51,7 @@ const (
 	KeyChanged          Kind = "key.changed"
 	ConfigurationLoaded Kind = "configuration.loaded"
 	TenantChanged       Kind = "tenant.changed"
+	BrandChanged        Kind = "brand.changed"
 	BackupMade          Kind = "backup.made"
 	StoreRestored       Kind = "store.restored"
 	JournalPruned       Kind = "journal.pruned"

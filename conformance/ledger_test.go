@@ -81,8 +81,8 @@ func TestLedger(t *testing.T) {
 }
 
 // awaited are the binding rows of features that the program does not have: UDAP,
-// brands, and the registration of clients over HTTP.
-var awaited = []string{"UDP-", "BRD-", "DISC-16", "US-28", "REG-05", "REG-06", "REG-07", "REG-08"}
+// and the registration of clients over HTTP.
+var awaited = []string{"UDP-", "REG-05", "REG-06", "REG-07", "REG-08"}
 
 // TestBindingRowsHaveChecks: a SHALL or REG row whose feature exists has a check
 // or a decision, so that none is lost when checks are rewritten.

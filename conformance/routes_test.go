@@ -33,6 +33,7 @@ var openToAll = []string{
 	"GET /.well-known/oauth-authorization-server", "OPTIONS /.well-known/oauth-authorization-server", "GET /jwks", "OPTIONS /jwks",
 	"GET /fhir/.well-known/smart-configuration", "OPTIONS /fhir/.well-known/smart-configuration", "GET /fhir/metadata",
 	"GET /fhir/StructureDefinition/{id}", "GET /fhir/CodeSystem/{id}",
+	"GET /user-access-brands", "OPTIONS /user-access-brands",
 	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke",
 	"GET /signin", "POST /signin", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
 	"POST /signout", "GET /signed-out", "POST /language",

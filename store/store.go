@@ -27,6 +27,7 @@ import (
 	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/migrations"
 	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/brand"
 	"github.com/mandate-health/mandate/oauth/flight"
 	"github.com/mandate-health/mandate/proxy"
 )
@@ -52,6 +53,7 @@ type Tx interface {
 	jobs.Store
 	limit.Store
 	tenant.Store
+	brand.Store
 }
 
 // Options are what a Store needs beside its engine.
@@ -98,6 +100,7 @@ var (
 	_ proxy.Tx    = Tx(nil)
 	_ consent.Tx  = Tx(nil)
 	_ oauth.Tx    = Tx(nil)
+	_ brand.Tx    = Tx(nil)
 
 	_ watch.Store = (*Store)(nil)
 )

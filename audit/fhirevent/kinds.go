@@ -73,6 +73,7 @@ func shapes() map[audit.Kind]shape {
 		audit.OperatorChanged:     sec(alert, userChanged, own("operator-change")),
 		audit.OperatorActed:       sec(alert, configChanged, own("operator-act")),
 		audit.TenantChanged:       sec(alert, configChanged, own("tenant-change")),
+		audit.BrandChanged:        sec(alert, configChanged, own("brand-change")),
 		audit.BackupMade:          sec(alert, software, own("backup-make")),
 		audit.StoreRestored:       sec(alert, software, own("store-restore")),
 		audit.JournalPruned:       sec(alert, software, own("journal-prune")),

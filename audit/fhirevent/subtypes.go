@@ -15,6 +15,7 @@ func subtypes() map[string]string {
 		"audit-read":                "Audit log read",
 		"audit-release":             "Legal hold ended",
 		"backup-make":               "Backup made",
+		"brand-change":              "Brand bundle changed",
 		"client-change":             "App changed",
 		"client-register":           "App registered",
 		"configuration-load":        "Configuration loaded",

@@ -29,6 +29,7 @@ type commands struct {
 	Restore  restoreCommand  `cmd:"" help:"Restore a backup into a new store, without bringing back what was revoked since."`
 	Config   configCommand   `cmd:"" help:"Check, print and explain the configuration."`
 	Client   clientCommand   `cmd:"" help:"Manage the registered apps and services."`
+	Brand    brandCommand    `cmd:"" help:"Publish the brands by which apps show people where to connect."`
 	Tenant   tenantCommand   `cmd:"" help:"Manage the organizations that one process serves apart from one another."`
 	Doctor   doctorCommand   `cmd:"" help:"Look for what is wrong with a server, its settings, its machine and what is around it."`
 	Jobs     jobsCommand     `cmd:"" help:"Look after work that waits, such as notices to people."`

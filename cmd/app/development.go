@@ -145,7 +145,10 @@ func (d *development) seed(ctx context.Context, t *tenant) error {
 	if err := seedPeople(ctx, t.identity, t.id); err != nil {
 		return err
 	}
-	return t.seedConsents(ctx)
+	if err := t.seedConsents(ctx); err != nil {
+		return err
+	}
+	return t.seedBrand(ctx)
 }
 
 // seedConsents files the relations and consents of the palliative-care story.

@@ -112,7 +112,7 @@ func commandPath(n *kong.Node) string {
 func actsInside(n *kong.Node) bool {
 	noun, _, _ := strings.Cut(commandPath(n), " ")
 	switch noun {
-	case "account", "audit", "client", "jobs", "keys", "operator", "tenant":
+	case "account", "audit", "brand", "client", "jobs", "keys", "operator", "tenant":
 		return true
 	}
 	return false

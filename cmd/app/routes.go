@@ -64,7 +64,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		return r
 	}
 	const public = "a discovery document must be readable before anything is known (SMART DISC-02)"
-	smart, oidc, jwks := protocol.SMARTConfiguration(e, scopes), protocol.OpenIDConfiguration(e, scopes), protocol.JWKS(d)
+	smart, oidc, jwks := protocol.SMARTConfiguration(e, scopes, t.brandBundle), protocol.OpenIDConfiguration(e, scopes), protocol.JWKS(d)
 	out := []route.Route{
 		limit(open("GET", "/authorize", "begins the log-in; the request itself is judged", t.session.Load(protocol.Authorize(authorize)))),
 		limit(open("POST", "/authorize", "cross-site by specification; answered with our own GET (AZ-02)", protocol.AuthorizePost(authorize))),
@@ -80,6 +80,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		fhirPath + "/.well-known/smart-configuration": smart, "/.well-known/openid-configuration": oidc,
 		"/.well-known/oauth-authorization-server": oidc, "/jwks": jwks,
 		protocol.StylePath(t.kit.SMARTStyle()): protocol.Style(t.kit.SMARTStyle()),
+		brandPath:                              protocol.BrandBundle(t.brandBundle, t.problem),
 	} {
 		out = append(out, open("GET", path, public, h), open("OPTIONS", path, "CORS preflight", h))
 	}
@@ -102,6 +103,7 @@ func (t *tenant) adminRoutes() []route.Route {
 		KeysOfLog: func(ctx context.Context) (*audit.LogKeys, error) {
 			return audit.OpenLogKeys(ctx, t.store, t.ids, t.id)
 		},
+		Brands: t.brandService(), FHIRBase: t.site.FHIRBase,
 		Guard: t.devBearer, Origin: t.origin, Clock: t.clock, Names: t.auditNames(),
 	}).Routes()
 }

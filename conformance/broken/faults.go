@@ -34,6 +34,10 @@ func discoveryFaults() []Fault {
 		{Name: "a capability withheld", response: smart(func(d map[string]any) {
 			d["capabilities"] = []string{"launch-standalone", "client-public", "sso-openid-connect"}
 		}), Rows: []string{"SMART US-05", "SMART CAP-19", "SMART CAP-21"}},
+		{Name: "another brand in discovery", response: smart(set("user_access_brand_identifier", map[string]any{"system": "urn:x", "value": "another"})),
+			Rows: []string{"SMART BRD-04"}},
+		{Name: "brands without a time", response: at("/user-access-brands", object(drop("timestamp"))), Rows: []string{"SMART BRD-02"}},
+		{Name: "brands with a strong tag", response: at("/user-access-brands", header("ETag", `"1"`)), Rows: []string{"SMART BRD-03"}},
 		{Name: "private members in the key set", response: at("/jwks", object(func(d map[string]any) {
 			keys, _ := d["keys"].([]any)
 			for _, k := range keys {

@@ -13,6 +13,7 @@ import "github.com/mandate-health/mandate/conformance/kit"
 func Sections() []kit.Section {
 	return []kit.Section{
 		{Name: "SMART discovery", Rows: discovery()},
+		{Name: "SMART user-access brands", Rows: brands()},
 		{Name: "SMART capabilities", Rows: capabilities()},
 		{Name: "SMART, what is said and what is done", Rows: listed()},
 		{Name: "SMART authorization", Rows: authorize()},

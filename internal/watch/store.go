@@ -28,6 +28,8 @@ const (
 	SigningKeys Kind = "signing-keys"
 	// Tenant: the id of a tenant whose row changed.
 	Tenant Kind = "tenant"
+	// Brand: empty; the brand bundle of the tenant.
+	Brand Kind = "brand"
 )
 
 // Change names one thing whose copies in memory are old.

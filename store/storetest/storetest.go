@@ -69,6 +69,7 @@ func rooms() []section {
 		{"secrets", secrets},
 		{"notices", notices},
 		{"tenants", tenantRows},
+		{"brands", brandBundles},
 		{"operators", operators},
 		{"tenants are apart", tenantsApart},
 		{"texts that cannot be stored", strangeTexts},

@@ -17,6 +17,7 @@ import (
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/brand"
 	"github.com/mandate-health/mandate/oauth/flight"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/web/problem"
@@ -29,6 +30,7 @@ type Reader interface {
 	GrantsOfPatient(ctx context.Context, tenant, patient string) ([]oauth.Grant, error)
 	GrantByID(ctx context.Context, tenant, id string) (oauth.Grant, error)
 	Audits(ctx context.Context, f audit.Filter) ([]audit.Event, error)
+	BrandBundle(ctx context.Context, tenant string) (brand.Bundle, error)
 }
 
 // Deps is what the API works with.
@@ -40,6 +42,9 @@ type Deps struct {
 	AsOf     func(ctx context.Context) (time.Time, error)
 	Consents *consent.Service
 	Proxies  *proxy.Service
+	// Brands publishes the user-access brands, of which FHIRBase is one endpoint.
+	Brands   *brand.Service
+	FHIRBase string
 	Problem  *problem.Writer
 	// Flights has the last requests of each client; ErrorDocs is the URL of the
 	// pages of cause codes. Client gives a client.
@@ -89,6 +94,9 @@ func (a *API) Routes() []route.Route {
 		on("PUT", "/admin/consents/{id}", route.Record, a.fileConsent),
 		on("POST", "/admin/consents/{id}/withdraw", route.Record, a.withdraw),
 		on("PUT", "/admin/related-persons/{id}", route.Record, a.saveRelatedPerson),
+		on("GET", "/admin/brands", route.NoPHI, a.brands),
+		on("PUT", "/admin/brands", route.NoPHI, a.publishBrands),
+		on("DELETE", "/admin/brands", route.NoPHI, a.withdrawBrands),
 	}
 }
 

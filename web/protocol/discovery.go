@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mandate-health/mandate/oauth/brand"
 	"github.com/mandate-health/mandate/oauth/grant"
 )
 
@@ -24,6 +25,8 @@ type Endpoints struct {
 	JWKS       string
 	// Management is the page on which people see and end app access.
 	Management string
+	// Brands is where the bundle of user-access brands is, if there is one.
+	Brands string
 }
 
 // capabilities are the SMART capabilities that work (CAP-01…CAP-17, US-05).
@@ -62,6 +65,9 @@ type smartConfiguration struct {
 	RequestURIParameter   *bool    `json:"request_uri_parameter_supported,omitempty"`
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+
+	BrandBundle     string            `json:"user_access_brand_bundle,omitempty"`
+	BrandIdentifier *brand.Identifier `json:"user_access_brand_identifier,omitempty"`
 }
 
 func configuration(e Endpoints, scopes []string) smartConfiguration {
@@ -80,11 +86,18 @@ func configuration(e Endpoints, scopes []string) smartConfiguration {
 }
 
 // SMARTConfiguration serves {fhir_base}/.well-known/smart-configuration
-// (SMART DISC-01…DISC-20).
-func SMARTConfiguration(e Endpoints, scopes []string) http.Handler {
+// (SMART DISC-01…DISC-20). What operators change while the server runs is asked
+// of brands and built once for each change.
+func SMARTConfiguration(e Endpoints, scopes []string, brands Brands) http.Handler {
 	c := configuration(e, scopes)
 	c.Capabilities = capabilities
-	return document(c)
+	return &branded{brands: brands, build: func(id brand.Identifier) http.Handler {
+		c := c
+		if id.Value != "" {
+			c.BrandBundle, c.BrandIdentifier = e.Brands, &id
+		}
+		return document(c)
+	}}
 }
 
 // OpenIDConfiguration serves {issuer}/.well-known/openid-configuration

@@ -19,7 +19,7 @@ func documents() map[string]http.Handler {
 		JWKS: "https://ehr.example/jwks", Management: "https://ehr.example/apps",
 	}
 	scopes := []string{"openid", "patient/*.rs"}
-	return map[string]http.Handler{"smart": protocol.SMARTConfiguration(e, scopes), "oidc": protocol.OpenIDConfiguration(e, scopes)}
+	return map[string]http.Handler{"smart": protocol.SMARTConfiguration(e, scopes, noBrands), "oidc": protocol.OpenIDConfiguration(e, scopes)}
 }
 
 func discover(h http.Handler, method string, header http.Header) *httptest.ResponseRecorder {
