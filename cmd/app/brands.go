@@ -51,3 +51,25 @@ func (t *tenant) seedBrand(ctx context.Context) error {
 	}
 	return nil
 }
+
+// brandDesk is where operators publish the brands of a tenant.
+type brandDesk struct{ t *tenant }
+
+// Published implements adminapi.Brands.
+func (d brandDesk) Published(ctx context.Context) ([]byte, int, error) {
+	b, err := d.t.store.BrandBundle(ctx, d.t.id)
+	return b.JSON, b.Version, err
+}
+
+// Publish implements adminapi.Brands. This server must be among the endpoints.
+func (d brandDesk) Publish(ctx context.Context, raw []byte, version int, origin audit.Event) ([]byte, int, error) {
+	b, err := d.t.brandService().Publish(ctx, brand.Publication{
+		Tenant: d.t.id, Base: d.t.site.FHIRBase, IfVersion: version, Raw: raw, Origin: origin,
+	})
+	return b.JSON, b.Version, err
+}
+
+// Withdraw implements adminapi.Brands.
+func (d brandDesk) Withdraw(ctx context.Context, version int, origin audit.Event) error {
+	return d.t.brandService().Withdraw(ctx, d.t.id, version, origin)
+}

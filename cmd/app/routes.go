@@ -103,8 +103,8 @@ func (t *tenant) adminRoutes() []route.Route {
 		KeysOfLog: func(ctx context.Context) (*audit.LogKeys, error) {
 			return audit.OpenLogKeys(ctx, t.store, t.ids, t.id)
 		},
-		Brands: t.brandService(), FHIRBase: t.site.FHIRBase,
-		Guard: t.devBearer, Origin: t.origin, Clock: t.clock, Names: t.auditNames(),
+		Brands: brandDesk{t},
+		Guard:  t.devBearer, Origin: t.origin, Clock: t.clock, Names: t.auditNames(),
 	}).Routes()
 }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
-	"github.com/mandate-health/mandate/oauth/brand"
 	"github.com/mandate-health/mandate/oauth/flight"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/web/problem"
@@ -30,7 +29,6 @@ type Reader interface {
 	GrantsOfPatient(ctx context.Context, tenant, patient string) ([]oauth.Grant, error)
 	GrantByID(ctx context.Context, tenant, id string) (oauth.Grant, error)
 	Audits(ctx context.Context, f audit.Filter) ([]audit.Event, error)
-	BrandBundle(ctx context.Context, tenant string) (brand.Bundle, error)
 }
 
 // Deps is what the API works with.
@@ -42,9 +40,7 @@ type Deps struct {
 	AsOf     func(ctx context.Context) (time.Time, error)
 	Consents *consent.Service
 	Proxies  *proxy.Service
-	// Brands publishes the user-access brands, of which FHIRBase is one endpoint.
-	Brands   *brand.Service
-	FHIRBase string
+	Brands   Brands
 	Problem  *problem.Writer
 	// Flights has the last requests of each client; ErrorDocs is the URL of the
 	// pages of cause codes. Client gives a client.
