@@ -174,7 +174,7 @@ func (a *App) registry() *registration.Service {
 func (a *App) register(ctx context.Context, clients []registration.Filed, asked bool, by string) error {
 	left, err := a.registry().File(ctx, clients, asked, audit.Event{PersonID: by})
 	for _, id := range left {
-		a.log.Warn("a client of a file was deleted and stays so", "client", id)
+		a.log.WarnContext(ctx, "a client of a file was deleted and stays so", "client", id)
 	}
 	return err
 }

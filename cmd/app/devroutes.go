@@ -3,7 +3,6 @@ package app
 import (
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/internal/clock"
@@ -91,17 +90,4 @@ func (t *tenant) adminToken() string {
 		return t.devToken
 	}
 	return ids.Hasher{Key: []byte(t.devToken)}.Hash("admin", t.id)
-}
-
-// devBearer guards the administration API of a development server with the
-// token of the ready file.
-func (t *tenant) devBearer(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || t.adminToken() == "" || !constantEqual(got, t.adminToken()) {
-			t.problem.JSON(w, r, errs.New(errs.Unauthenticated, "admin-token", "The administration API needs its bearer token."))
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }

@@ -93,8 +93,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	return out
 }
 
-// adminRoutes are the operators' API. Until operators have accounts of their
-// own it opens only to the token of a development server's ready file.
+// adminRoutes are the operators' API.
 func (t *tenant) adminRoutes() []route.Route {
 	return adminapi.New(adminapi.Deps{
 		Tenant: t.id, Read: operatorReads{t.store, t.reports}, AsOf: t.reports.AsOf, Consents: t.consents, Proxies: t.proxies, Problem: t.problem,
@@ -104,7 +103,7 @@ func (t *tenant) adminRoutes() []route.Route {
 			return audit.OpenLogKeys(ctx, t.store, t.ids, t.id)
 		},
 		Brands: brandDesk{t},
-		Guard:  t.devBearer, Origin: t.origin, Clock: t.clock, Names: t.auditNames(),
+		Guard:  t.adminBearer, Actor: actor, Origin: t.origin, Clock: t.clock, Names: t.auditNames(),
 	}).Routes()
 }
 

@@ -276,6 +276,7 @@ type eventRow struct {
 	GrantID  string
 	PersonID string
 	TokenID  string
+	Detail   map[string]string
 	Consents []string
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
 )
 
 // clientCredentials lets a backend service act for itself (SMART Backend
@@ -33,7 +34,8 @@ func (clientCredentials) Fill(_ context.Context, in Asked) (Blanks, error) {
 
 // preauthorised gives requested ∩ registered at system level, with the
 // literal texts: of the request where it stays whole, of the registration
-// where a wider request is narrowed to it (BKS-02); and for each scope that is
+// where a wider request is narrowed to it (BKS-02); scopes of the administration
+// API only as they are registered; and for each scope that is
 // not granted as it was asked the reason, also with an error. Errors:
 // errs.InvalidScope when nothing is left.
 func preauthorised(registered, requested string) (granted string, explained []access.Explanation, err error) {
@@ -59,6 +61,11 @@ func preauthorised(registered, requested string) (granted string, explained []ac
 		}
 		texts = append(texts, text)
 	}
+	for _, text := range asked.Others {
+		if oauth.AdminScope(text) && slices.Contains(ceiling.Others, text) {
+			texts = append(texts, text)
+		}
+	}
 	explained = unserved(asked, texts, system(ceiling.Clinical))
 	if len(texts) == 0 {
 		return "", explained, errs.New(errs.InvalidScope, "scope-not-registered", "None of the scopes is registered for this client.")
@@ -75,6 +82,8 @@ func unserved(asked scope.Request, granted []string, ceiling scope.Set) (out []a
 		e := access.Explanation{Scope: text}
 		s, clinical := scope.ParseScope(text)
 		switch {
+		case oauth.AdminScope(text):
+			e.Code = access.WhyNotRegistered
 		case !clinical && slices.Contains(asked.Others, text):
 			e.Code = access.WhyUnknown
 		case !clinical || s.Level != scope.System:

@@ -64,7 +64,7 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 	r.checkAddresses(c, &f)
 	r.checkTexts(c, &f)
 	checkFormats(c, &f)
-	checkScopes(c, &f)
+	r.checkScopes(c, &f)
 	return c, f
 }
 

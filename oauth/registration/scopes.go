@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,15 +10,27 @@ import (
 )
 
 // checkScopes judges the ceiling: it must be readable, of types and categories
-// that are known here, and of the level that the client acts at.
-func checkScopes(c oauth.Client, f *Faults) {
+// that are known here, and of the level that the client acts at. Only an operator gives scopes
+// of the administration API, and only to a service that has keys.
+func (r Rules) checkScopes(c oauth.Client, f *Faults) {
 	if _, err := scope.Parse(c.Scopes, scope.Limits{}); err != nil {
 		f.add("scope", "is too long, too many, or holds a character that RFC 6749 does not allow")
 		return
 	}
-	for i, token := range strings.Fields(c.Scopes) {
+	tokens := strings.Fields(c.Scopes)
+	for i, token := range tokens {
+		at := "scope[" + strconv.Itoa(i) + "]"
+		if oauth.AdminScope(token) {
+			switch {
+			case !r.Operator || c.Kind != oauth.ClientBackend:
+				f.add(at, "is for services with keys that an operator registers")
+			case token == oauth.ScopeAdminAudit && slices.ContainsFunc(tokens, func(other string) bool { return other != token && oauth.AdminScope(other) }):
+				f.add(at, "goes with no other scope of the administration API: who audits does not operate")
+			}
+			continue
+		}
 		if !grantable(c.ForItself(), token) {
-			f.add("scope["+strconv.Itoa(i)+"]", "is no scope that this client could ever be granted")
+			f.add(at, "is no scope that this client could ever be granted")
 		}
 	}
 }
@@ -39,6 +52,9 @@ func Grantable(itself bool, text string) (kept string, dropped []string) {
 }
 
 func grantable(itself bool, token string) bool {
+	if oauth.AdminScope(token) {
+		return itself
+	}
 	one, err := scope.Parse(token, scope.Limits{})
 	if err != nil || len(one.Others) > 0 {
 		return false

@@ -55,7 +55,9 @@ type Deps struct {
 	// Names are what AuditEvents call this server.
 	Names fhirevent.Names
 	// Guard lets only operators through.
-	Guard  func(http.Handler) http.Handler
+	Guard func(http.Handler) http.Handler
+	// Actor gives the client that asks.
+	Actor  func(r *http.Request) string
 	Origin func(r *http.Request) (network, requestID string)
 	Clock  clock.Clock
 }
@@ -73,7 +75,7 @@ const maxBody = 1 << 20
 func (a *API) Routes() []route.Route {
 	on := func(method, path string, phi route.Class, serve func(http.ResponseWriter, *http.Request) (any, error)) route.Route {
 		return route.Route{
-			Method: method, Path: path, Auth: route.Bearer, Scopes: "operator", PHI: phi, Limit: "admin",
+			Method: method, Path: path, Auth: route.Bearer, Scopes: oauth.ScopeOfArea(area(path)), PHI: phi, Limit: "admin",
 			Owner: "web/adminapi", Handler: a.Guard(a.answer(serve)),
 		}
 	}
@@ -96,6 +98,12 @@ func (a *API) Routes() []route.Route {
 	}
 }
 
+// area gives the part of the API that a path belongs to.
+func area(path string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, "/admin/"), "/")
+	return name
+}
+
 // answer writes the value as JSON, or the error as problem+json.
 func (a *API) answer(serve func(http.ResponseWriter, *http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -112,7 +120,12 @@ func (a *API) answer(serve func(http.ResponseWriter, *http.Request) (any, error)
 
 func (a *API) origin(r *http.Request) audit.Event {
 	network, requestID := a.Origin(r)
-	return audit.Event{Tenant: a.Tenant, Time: a.Clock.Now(), Network: network, RequestID: requestID}
+	e := audit.Event{Tenant: a.Tenant, Time: a.Clock.Now(), Network: network, RequestID: requestID}
+	if id := a.Actor(r); id != "" {
+		// The client of an event is often the one that is acted upon.
+		e.Detail = map[string]string{"administrator": id}
+	}
+	return e
 }
 
 func (a *API) clients(_ http.ResponseWriter, r *http.Request) (any, error) {

@@ -1,0 +1,60 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// adminPath is where the administration API begins.
+const adminPath = "/admin/"
+
+// administrator is the key under which a request carries the client that may
+// administer.
+type administrator struct{}
+
+// adminBearer guards the administration API. It opens to an access token that a
+// backend service got for itself with the scope of the area, and on a
+// development server to the token of the ready file.
+func (t *tenant) adminBearer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !found {
+			t.problem.JSON(w, r, errs.New(errs.Unauthenticated, "admin-token", "The administration API needs an access token."))
+			return
+		}
+		if t.adminToken() != "" && constantEqual(got, t.adminToken()) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		client, err := t.administrator(r, got)
+		if err != nil {
+			t.problem.JSON(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), administrator{}, client)))
+	})
+}
+
+// administrator gives the client whose token opens the area of the request.
+// Errors: errs.Unauthenticated, errs.Forbidden, errs.Unavailable.
+func (t *tenant) administrator(r *http.Request, token string) (string, error) {
+	claims, err := t.engine.Verifier.VerifyAccessToken(r.Context(), t.id, token)
+	if err != nil {
+		return "", err
+	}
+	area, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, string(t.base)), adminPath), "/")
+	if claims.Grant.ID != "" || !claims.Client.ForItself() || !oauth.Administers(claims.Scope, area) {
+		return "", errs.New(errs.Forbidden, "admin-scope", "The token lacks the scope for this part of the administration API.")
+	}
+	return claims.ClientID, nil
+}
+
+// actor gives the client that administers, "" for a development server's token.
+func actor(r *http.Request) string {
+	id, _ := r.Context().Value(administrator{}).(string)
+	return id
+}
