@@ -122,7 +122,9 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	a.feed.Subscribe(a.keyNews.tell)
 	a.tenantNews = make(tenantNews, 1)
 	a.feed.Subscribe(a.tenantNews.tell)
-	a.ring = keys.NewRing(a.store, a.clock)
+	if a.ring, err = newRing(a.store, a.clock, a.provider, a.cfg.KeySettings); err != nil {
+		return err
+	}
 	if err := a.buildAudit(); err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func logKeyItems(st *store.Store) func(ctx context.Context, tenant string) ([]ke
 		end, err := st.LogEnd(ctx, tenant)
 		var out []keys.Item
 		for i, k := range all {
-			it := keys.Item{Tenant: tenant, Kind: keys.KindAuditLog, ID: "v" + strconv.Itoa(k.Generation), Created: k.Created, State: "active"}
+			it := keys.Item{Tenant: tenant, Kind: keys.KindAuditLog, ID: "v" + strconv.Itoa(k.Generation), Where: keys.WhereStore, Created: k.Created, State: "active"}
 			switch {
 			case end != nil:
 				it.State = "destroyed"

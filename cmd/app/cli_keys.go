@@ -106,7 +106,7 @@ func (c *keysList) Run(s *streams) error {
 			return enc.Encode(items)
 		}
 		w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "TENANT\tKIND\tKEY\tSTATE\tAGE\tDUE")
+		fmt.Fprintln(w, "TENANT\tKIND\tKEY\tWHERE\tSTATE\tAGE\tDUE")
 		for _, i := range items {
 			due := "-"
 			if !i.Due.IsZero() {
@@ -115,7 +115,7 @@ func (c *keysList) Run(s *streams) error {
 			if i.Overdue(now) {
 				due += " OVERDUE"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", orDash(i.Tenant), i.Kind, orDash(i.ID), i.State, ageText(i, now), due)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", orDash(i.Tenant), i.Kind, orDash(i.ID), i.Where, i.State, ageText(i, now), due)
 		}
 		return w.Flush()
 	})

@@ -9,7 +9,6 @@ import (
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/ids"
-	"github.com/mandate-health/mandate/internal/keys"
 )
 
 // storeFlags say which store a command works on and how it is reached. What is
@@ -86,6 +85,8 @@ func onStore(s *streams, cfg Config, run func(*App) error) (err error) {
 	}
 	defer closing(s.ctx, a.store, log)
 	defer a.endCommand(s.ctx, s.err)
-	a.ring = keys.NewRing(a.store, a.clock)
+	if a.ring, err = newRing(a.store, a.clock, a.provider, cfg.KeySettings); err != nil {
+		return explain(err)
+	}
 	return explained(run(a))
 }

@@ -202,9 +202,18 @@ func (d *drill) server(upstream string) *App {
 	}
 }
 
+// ring gives the restored signing keys.
+func (d *drill) ring() (*keys.Ring, error) {
+	return newRing(d.store, d.clock, d.scratch.provider, d.cfg.KeySettings)
+}
+
 // person makes the synthetic person and gives its password.
 func (d *drill) person(ctx context.Context, a *App) (string, error) {
-	hasher, err := keys.NewRing(d.store, d.clock).Hasher(ctx, tenants.Default)
+	ring, err := d.ring()
+	if err != nil {
+		return "", err
+	}
+	hasher, err := ring.Hasher(ctx, tenants.Default)
 	if err != nil {
 		return "", err
 	}
@@ -237,7 +246,10 @@ func (d *drill) tokens(ctx context.Context, issuer string) (revoked []string, co
 	if err != nil {
 		return nil, "", err
 	}
-	ring := keys.NewRing(d.store, d.clock)
+	ring, err := d.ring()
+	if err != nil {
+		return nil, "", err
+	}
 	sign := func(g oauth.Grant) (string, error) {
 		client, err := d.store.ClientByID(ctx, g.Tenant, g.ClientID)
 		if err != nil && !errs.Is(err, errs.NotFound) {

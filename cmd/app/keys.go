@@ -23,6 +23,8 @@ type KeySettings struct {
 	// Keys is KIND:PLACE, one of keyProviders; empty means a file beside the
 	// data folder.
 	Keys string `name:"keys" help:"Where key-encryption keys are: file:PATH (left out: a file beside the data folder; with a database it must be named), vault:https://HOST:8200/MOUNT/KEY?token_file=PATH, awskms:KEY?region=NAME or pkcs11:token=LABEL?module-path=PATH&pin-source=FILE." placeholder:"KIND:PLACE"`
+	// SigningKeys says where new signing keys are made.
+	SigningKeys string `name:"signing-keys" key:"signing_keys" default:"store" enum:"store,hsm" help:"Where signing keys are made and sign: store (wrapped under the key-encryption key) or hsm (inside the HSM of --keys pkcs11:)." placeholder:"store|hsm"`
 	// AcceptFileKeys allows a key file outside of development.
 	AcceptFileKeys bool `name:"accept-file-keys" help:"Serve with key-encryption keys in a file. Whoever copies this machine's disk can then read everything."`
 	// UnsealShares are files with shares of a split key file.
@@ -89,11 +91,34 @@ func (c *Config) validateKeys(f *config.Faults) {
 	switch {
 	case err != nil:
 		f.Add("keys", "%s", errs.As(err).Msg)
+	case c.SigningKeys == signingHSM && pkcs11.Built() != nil:
+		f.Add("signing_keys", "%s", errs.As(pkcs11.Built()).Msg)
+	case c.SigningKeys == signingHSM && p.kind != "pkcs11":
+		f.Add("signing_keys", "%s", signingElsewhere)
 	case c.Database != "" && c.Keys == "" && !c.Dev:
 		f.Add("keys", "%s", keysUnnamed)
 	case p.file && !c.Dev && !c.AcceptFileKeys:
 		f.Add("keys", "keys in a file are for development: name a key service or an HSM (see docs/operations/keys.md), or accept with accept_file_keys that whoever copies this machine's disk can read everything")
 	}
+}
+
+// signingHSM is the setting of who has signing keys made in the HSM.
+const signingHSM = "hsm"
+
+const signingElsewhere = "signing keys are made in the HSM only where the key-encryption keys are in it: --keys pkcs11:URI"
+
+// newRing gives the signing keys of a store, in the HSM where the settings ask
+// for that. What the HSM holds already is used in any case. Errors: errs.Invalid
+// (signing-keys-elsewhere); errs.NotSupported (pkcs11-not-built).
+func newRing(st keys.Store, c clock.Clock, provider keys.Provider, s KeySettings) (*keys.Ring, error) {
+	module, ok := provider.(keys.Module)
+	if s.SigningKeys == signingHSM && !ok {
+		if err := pkcs11.Built(); err != nil {
+			return nil, err
+		}
+		return nil, errs.New(errs.Invalid, "signing-keys-elsewhere", "The "+signingElsewhere+".")
+	}
+	return keys.NewRing(st, c).InModule(module, s.SigningKeys == signingHSM), nil
 }
 
 // keysUnnamed is told to who works on a database and does not say where the

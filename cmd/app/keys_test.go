@@ -199,4 +199,10 @@ func TestHSMNeedsTheOtherBuild(t *testing.T) {
 	if _, err := os.Stat(data); !os.IsNotExist(err) {
 		t.Errorf("a store was made: %v", err)
 	}
+	for _, args := range [][]string{{"dev"}, {"serve"}, {"keys", "status"}} {
+		code, _, errOut := cli(t, append(args, "--data", data, "--signing-keys", "hsm")...)
+		if code != 1 || !strings.Contains(errOut, "go build -tags pkcs11") {
+			t.Errorf("%v: status %d: %s", args, code, errOut)
+		}
+	}
 }

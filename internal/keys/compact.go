@@ -47,6 +47,9 @@ func (k *ringKey) sign(typ string, claims any) (string, error) {
 	text = jwsText.AppendEncode(text, payload)
 	sum := sha256.Sum256(text)
 	signature, err := k.signature(sum[:])
+	if errs.Is(err, errs.Unavailable) {
+		return "", err // the module that holds the key is away
+	}
 	if err != nil {
 		return "", errs.Wrap(err, errs.Internal, "signing", "The claims could not be signed.")
 	}
@@ -55,10 +58,16 @@ func (k *ringKey) sign(typ string, claims any) (string, error) {
 
 // signs reports whether a private key is one of the algorithm.
 func signs(alg jose.SignatureAlgorithm, private any) bool {
-	switch key := private.(type) {
-	case *ecdsa.PrivateKey:
+	signer, ok := private.(crypto.Signer)
+	return ok && verifies(alg, signer.Public())
+}
+
+// verifies reports whether a public key is one of the algorithm.
+func verifies(alg jose.SignatureAlgorithm, public crypto.PublicKey) bool {
+	switch key := public.(type) {
+	case *ecdsa.PublicKey:
 		return alg == jose.ES256 && key.Curve == elliptic.P256()
-	case *rsa.PrivateKey:
+	case *rsa.PublicKey:
 		return alg == jose.RS256
 	}
 	return false
@@ -66,19 +75,17 @@ func signs(alg jose.SignatureAlgorithm, private any) bool {
 
 // signature signs a SHA-256 sum with a key that signs lets pass.
 func (k *ringKey) signature(sum []byte) ([]byte, error) {
-	if key, ok := k.private.(*rsa.PrivateKey); ok {
+	switch key := k.private.(type) {
+	case *rsa.PrivateKey:
 		return rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum)
+	case *ecdsa.PrivateKey:
+		r, s, err := ecdsa.Sign(rand.Reader, key, sum)
+		if err != nil {
+			return nil, err
+		}
+		return fixed(r, s)
+	case crypto.Signer:
+		return jwsSignature(key, sum)
 	}
-	key, ok := k.private.(*ecdsa.PrivateKey)
-	if !ok {
-		return nil, errs.New(errs.Internal, "signing-key-unreadable", "A stored signing key cannot sign.")
-	}
-	r, s, err := ecdsa.Sign(rand.Reader, key, sum)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]byte, 2*es256Half)
-	r.FillBytes(out[:es256Half])
-	s.FillBytes(out[es256Half:])
-	return out, nil
+	return nil, errs.New(errs.Internal, "signing-key-unreadable", "A stored signing key cannot sign.")
 }

@@ -33,6 +33,9 @@ type Item struct {
 	Kind string `json:"kind"`
 	// ID is a version, a kid or the id of a KEK.
 	ID string `json:"id"`
+	// Where is the kind of provider of a key-encryption key, the module in which
+	// a signing key lives, or WhereStore: wrapped in the store.
+	Where string `json:"where"`
 	// State is active, announced, retired or destroyed.
 	State   string    `json:"state"`
 	Created time.Time `json:"created"`
@@ -63,7 +66,7 @@ func (v Inventory) Items(ctx context.Context, now time.Time) ([]Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	first := Item{Kind: "kek", ID: kek.ID, State: "active", Created: kek.Created}
+	first := Item{Kind: "kek", ID: kek.ID, Where: v.Provider.Name(), State: "active", Created: kek.Created}
 	if !kek.Created.IsZero() {
 		first.Due = kek.Created.Add(StorageEvery)
 	}
@@ -121,7 +124,9 @@ func (v Inventory) tenant(ctx context.Context, tenant string, now time.Time) ([]
 	signing, err := v.Signing.SigningKeys(ctx, tenant)
 	for _, k := range signing {
 		// A day is left to the schedule.
-		out = append(out, item(tenant, string(k.Use), k.KID, now, times{k.Created, k.Signs, k.Retired, time.Time{}}, SigningEvery+24*time.Hour))
+		i := item(tenant, string(k.Use), k.KID, now, times{k.Created, k.Signs, k.Retired, time.Time{}}, SigningEvery+24*time.Hour)
+		i.Where = k.Where()
+		out = append(out, i)
 	}
 	return out, err
 }
@@ -130,7 +135,7 @@ func (v Inventory) tenant(ctx context.Context, tenant string, now time.Time) ([]
 type times struct{ created, active, retired, destroyed time.Time }
 
 func item(tenant, kind, id string, now time.Time, t times, every time.Duration) Item {
-	i := Item{Tenant: tenant, Kind: kind, ID: id, Created: t.created}
+	i := Item{Tenant: tenant, Kind: kind, ID: id, Where: WhereStore, Created: t.created}
 	switch {
 	case !t.destroyed.IsZero():
 		i.State = "destroyed"

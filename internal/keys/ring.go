@@ -32,6 +32,9 @@ type Ring struct {
 	store Store
 	clock clock.Clock
 	ids   ids.Source
+	// module holds keys, and new ones are made in it where makesInModule is set.
+	module        Module
+	makesInModule bool
 
 	mu      sync.Mutex
 	tenants map[string]*tenantRing
@@ -124,7 +127,7 @@ func (r *Ring) makeInBackground(ctx context.Context, tenant string, t *tenantRin
 // add makes one key, stores it and reads the ring again, so that a key which
 // another node made at the same moment is known here too.
 func (r *Ring) add(ctx context.Context, tenant string, t *tenantRing, use Use) error {
-	k, err := makeKey(tenant, use, r.clock.Now())
+	k, err := r.makeKey(ctx, tenant, use, r.clock.Now())
 	if err != nil {
 		return err
 	}
@@ -146,7 +149,7 @@ func (r *Ring) read(ctx context.Context, tenant string, t *tenantRing) error {
 		if !slices.Contains(Uses(), s.Use) {
 			continue // a newer version's, beside which this one still runs
 		}
-		k, err := openKey(s)
+		k, err := r.openKey(s)
 		if err != nil {
 			return err
 		}

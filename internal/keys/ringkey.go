@@ -72,15 +72,21 @@ func makeKey(tenant string, use Use, now time.Time) (SigningKey, error) {
 	if err != nil {
 		return SigningKey{}, errs.Wrap(err, errs.Internal, "signing-key-generation", "A signing key could not be written.")
 	}
-	jwk := jose.JSONWebKey{Key: private.Public()}
+	kid, err := thumbprint(private.Public())
+	return SigningKey{
+		Tenant: tenant, KID: kid, Use: use,
+		Alg: string(algorithm(use)), Private: der, Created: now, Signs: now,
+	}, err
+}
+
+// thumbprint gives the id of a key (RFC 7638).
+func thumbprint(public crypto.PublicKey) (string, error) {
+	jwk := jose.JSONWebKey{Key: public}
 	thumb, err := jwk.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return SigningKey{}, errs.Wrap(err, errs.Internal, "signing-key-generation", "A signing key has no thumbprint.")
+		return "", errs.Wrap(err, errs.Internal, "signing-key-generation", "A signing key has no thumbprint.")
 	}
-	return SigningKey{
-		Tenant: tenant, KID: base64.RawURLEncoding.EncodeToString(thumb), Use: use,
-		Alg: string(algorithm(use)), Private: der, Created: now, Signs: now,
-	}, nil
+	return base64.RawURLEncoding.EncodeToString(thumb), nil
 }
 
 // openKey reads a stored key. A key whose stored algorithm is not that of its

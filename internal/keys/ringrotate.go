@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -40,7 +41,7 @@ func (c *Custodian) RotateSigning(ctx context.Context, tenant string, use Use, a
 // retire. Keys are made before the transaction: that of RSA takes long.
 func (c *Custodian) succeed(ctx context.Context, tenant string, use Use, announce time.Duration, a Act) (SigningKey, error) {
 	now := c.Clock.Now()
-	fresh, err := makeKey(tenant, use, now)
+	fresh, err := c.Ring.makeKey(ctx, tenant, use, now)
 	if err != nil {
 		return fresh, err
 	}
@@ -87,12 +88,15 @@ func (c *Custodian) RevokeSigning(ctx context.Context, tenant, kid string) error
 	if at < 0 {
 		return errs.New(errs.NotFound, "signing-key-not-found", "There is no signing key of this id.")
 	}
-	now, use := c.Clock.Now(), stored[at].Use
-	spare, err := makeKey(tenant, use, now)
+	now, gone := c.Clock.Now(), stored[at]
+	use := gone.Use
+	spare, err := c.Ring.makeKey(ctx, tenant, use, now)
 	if err != nil {
 		return err
 	}
+	spareUsed := false
 	err = c.Tx.InTx(ctx, func(tx Tx) error {
+		spareUsed = false
 		stored, err := tx.SigningKeys(ctx, tenant)
 		if err != nil {
 			return err
@@ -101,6 +105,7 @@ func (c *Custodian) RevokeSigning(ctx context.Context, tenant, kid string) error
 			return k.KID != kid && k.Use == use && !k.Signs.After(now) && (k.Retired.IsZero() || k.Retired.After(now))
 		})
 		if !another {
+			spareUsed = true
 			if err := takeOver(ctx, tx, spare, Act{Action: "C", Reason: "key-rotated"}); err != nil {
 				return err
 			}
@@ -108,9 +113,14 @@ func (c *Custodian) RevokeSigning(ctx context.Context, tenant, kid string) error
 		return removeSigning(ctx, tx, tenant, SigningKey{KID: kid, Use: use}, "signing-key-revoked")
 	})
 	if err != nil {
+		// The spare stays in its module: the commit may have taken place.
 		return err
 	}
-	return c.Ring.Reload(ctx, tenant)
+	err = errors.Join(c.Ring.Reload(ctx, tenant), c.Ring.forget(ctx, gone))
+	if !spareUsed {
+		err = errors.Join(err, c.Ring.forget(ctx, spare))
+	}
+	return err
 }
 
 // removeRetired removes a key under which nothing lives any more; a client secret
@@ -124,7 +134,10 @@ func (c *Custodian) removeRetired(ctx context.Context, tenant string, k SigningK
 	err := c.Tx.InTx(ctx, func(tx Tx) error {
 		return removeSigning(ctx, tx, tenant, k, "signing-key-removed")
 	})
-	return err == nil, err
+	if err != nil {
+		return false, err
+	}
+	return true, c.Ring.forget(ctx, k)
 }
 
 func removeSigning(ctx context.Context, tx Tx, tenant string, k SigningKey, reason string) error {

@@ -64,7 +64,7 @@ func run(m *testing.M) (code int, err error) {
 	); err != nil {
 		return 1, err
 	}
-	for _, label := range []string{"rotation", "context", "pins", "two processes", "planted", "empty", "hospital", "other hospital", "twins", "twins"} {
+	for _, label := range []string{"rotation", "context", "pins", "two processes", "planted", "empty", "hospital", "other hospital", "signing", "signing rules", "twins", "twins"} {
 		out, err := exec.Command("softhsm2-util", "--init-token", "--free", "--label", label, "--so-pin", "314159", "--pin", pin).CombinedOutput()
 		if err != nil {
 			return 1, fmt.Errorf("softhsm2-util: %w\n%s", err, out)

@@ -141,7 +141,7 @@ func passing(err error) bool {
 		return false
 	}
 	switch errs.As(err).Code {
-	case "pkcs11-failed", "pkcs11-token-missing", "kek-unknown", "key-unwrap":
+	case "pkcs11-failed", "pkcs11-token-missing", "kek-unknown", "key-unwrap", "pkcs11-signing-key-missing":
 		return true
 	}
 	return false
@@ -290,12 +290,16 @@ func (s *session) find(object string) ([]key, error) {
 func sortable(k keys.KEK) string { return fmt.Sprintf("%020d %s", k.Created.UnixNano(), k.ID) }
 
 func (s *session) secrets() (out []lib.ObjectHandle, err error) {
-	err = s.lib.FindObjectsInit(s.handle, []*lib.Attribute{
+	return s.list([]*lib.Attribute{
 		lib.NewAttribute(lib.CKA_CLASS, lib.CKO_SECRET_KEY),
 		lib.NewAttribute(lib.CKA_KEY_TYPE, lib.CKK_AES),
 		lib.NewAttribute(lib.CKA_TOKEN, true),
 	})
-	if err != nil {
+}
+
+// list gives the objects of some attributes.
+func (s *session) list(like []*lib.Attribute) (out []lib.ObjectHandle, err error) {
+	if err = s.lib.FindObjectsInit(s.handle, like); err != nil {
 		return nil, err
 	}
 	for {
@@ -308,15 +312,18 @@ func (s *session) secrets() (out []lib.ObjectHandle, err error) {
 }
 
 // kept refuses a key that can leave the token: it was not made by generate.
-func (s *session) kept(k key) error {
-	got, err := s.lib.GetAttributeValue(s.handle, k.handle, []*lib.Attribute{
+func (s *session) kept(k key) error { return s.stays(k.handle, k.kek.ID) }
+
+// stays refuses an object that can leave the token.
+func (s *session) stays(object lib.ObjectHandle, id string) error {
+	got, err := s.lib.GetAttributeValue(s.handle, object, []*lib.Attribute{
 		lib.NewAttribute(lib.CKA_SENSITIVE, nil), lib.NewAttribute(lib.CKA_EXTRACTABLE, nil),
 	})
 	if err != nil {
 		return s.failed(err, "describe a key")
 	}
 	if !slices.Equal(got[0].Value, []byte{1}) || !slices.Equal(got[1].Value, []byte{0}) {
-		return errs.New(errs.Unavailable, "pkcs11-key-extractable", "The key "+k.kek.ID+" of the token "+s.name+
+		return errs.New(errs.Unavailable, "pkcs11-key-extractable", "The key "+id+" of the token "+s.name+
 			" may be taken out of it, so it was not made by Mandate. Remove it or give it another label.")
 	}
 	return nil
