@@ -16,6 +16,10 @@ type ClientStore interface {
 	Clients(ctx context.Context, tenant string) ([]Client, error)
 	// PutClient creates or replaces a client.
 	PutClient(ctx context.Context, c Client) error
+	// RenewSecret replaces one registered form of a client's secret by another
+	// of the same secret if it is still registered, and reports whether this
+	// call did so. Nothing is revoked by it.
+	RenewSecret(ctx context.Context, tenant, id, was, fresh string) (bool, error)
 
 	// CreateLaunch stores a launch context.
 	CreateLaunch(ctx context.Context, l Launch) error

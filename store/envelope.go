@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/watch"
 )
@@ -103,10 +106,9 @@ func (p *ports) EndTenantKeys(ctx context.Context, tenant string, below int, des
 }
 
 // DestroyKeys implements keys.Vault.
-func (p *ports) DestroyKeys(ctx context.Context, now time.Time) (int64, error) {
-	var total int64
-	err := p.atomic(ctx, func(p *ports) error {
-		total = 0
+func (p *ports) DestroyKeys(ctx context.Context, now time.Time) (gone []keys.Destroyed, err error) {
+	err = p.atomic(ctx, func(p *ports) error {
+		gone = nil
 		due := ` WHERE destroy <> 0 AND destroy <= $1 AND destroyed = 0`
 		for _, table := range []string{"data_key", "tenant_key"} {
 			if table == "tenant_key" {
@@ -114,30 +116,49 @@ func (p *ports) DestroyKeys(ctx context.Context, now time.Time) (int64, error) {
 				due += ` AND NOT EXISTS (SELECT 1 FROM data_key d WHERE d.tenant = tenant_key.tenant
 					AND d.parent = tenant_key.version AND d.destroyed = 0)`
 			}
-			tenants, err := list(ctx, p, scanText, `SELECT DISTINCT tenant FROM `+table+due, micros(now))
+			some, err := p.destroyKeys(ctx, table, due, now)
 			if err != nil {
 				return err
 			}
-			if len(tenants) == 0 {
-				continue
-			}
-			n, err := p.exec(ctx, `UPDATE `+table+` SET wrapped = $2, destroyed = $1`+due, micros(now), []byte{})
-			if err != nil {
-				return err
-			}
-			total += n
-			for _, tenant := range tenants {
-				if err := p.KeysChanged(ctx, tenant); err != nil {
-					return err
-				}
-			}
-			if err := p.noteErased(ctx, table, now); err != nil {
-				return err
-			}
+			gone = append(gone, some...)
 		}
 		return nil
 	})
-	return total, err
+	slices.SortStableFunc(gone, func(a, b keys.Destroyed) int { return strings.Compare(a.Tenant, b.Tenant) })
+	return gone, err
+}
+
+// destroyKeys destroys what is due of one table and lets every node know.
+func (p *ports) destroyKeys(ctx context.Context, table, due string, now time.Time) ([]keys.Destroyed, error) {
+	subject := `subject`
+	if table == "tenant_key" {
+		subject = `''`
+	}
+	gone, err := list(ctx, p, func(r Row) (d keys.Destroyed, err error) {
+		d.OfTenant = table == "tenant_key"
+		err = r.Scan(&d.Tenant, &d.Subject, &d.Versions, &d.Last)
+		return d, err
+	}, `SELECT tenant, `+subject+` AS whose, COUNT(*), MAX(version) FROM `+table+due+` GROUP BY tenant, whose ORDER BY tenant, whose`, micros(now))
+	if err != nil || len(gone) == 0 {
+		return nil, err
+	}
+	if _, err := p.exec(ctx, `UPDATE `+table+` SET wrapped = $2, destroyed = $1`+due, micros(now), []byte{}); err != nil {
+		return nil, err
+	}
+	erased, err := p.noteErased(ctx, table, now)
+	if err != nil {
+		return nil, err
+	}
+	for i := range gone {
+		d := &gone[i]
+		d.Erased = slices.Contains(erased, journal.Entry{Tenant: d.Tenant, Subject: d.Subject, Kind: journal.Erasure})
+		if i == 0 || gone[i-1].Tenant != d.Tenant {
+			if err := p.KeysChanged(ctx, d.Tenant); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return gone, nil
 }
 
 // KeysChanged implements keys.Vault.

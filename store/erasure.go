@@ -8,11 +8,11 @@ import (
 	"github.com/mandate-health/mandate/internal/journal"
 )
 
-// noteErased notes for the journal whom the destruction of keys at now left
-// without any: what they encrypted is erased, also in every backup from before.
+// noteErased notes for the journal, and gives, whom the destruction of keys at now
+// left without any: what they encrypted is erased, also in every backup from before.
 // The end of a single version, as after a rotation, is none: a backup from
 // before still holds values under it.
-func (p *ports) noteErased(ctx context.Context, table string, now time.Time) error {
+func (p *ports) noteErased(ctx context.Context, table string, now time.Time) ([]journal.Entry, error) {
 	subject := `subject`
 	if table == "tenant_key" {
 		subject = `''`
@@ -24,14 +24,14 @@ func (p *ports) noteErased(ctx context.Context, table string, now time.Time) err
 	}, `SELECT DISTINCT tenant, `+subject+` FROM `+table+` k WHERE destroyed = $1 AND NOT EXISTS (
 		SELECT 1 FROM `+table+` live WHERE live.tenant = k.tenant AND live.destroyed = 0`+sameSubject(table)+`)`, micros(now))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, e := range erased {
 		if err := p.noteRevoked(ctx, e); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return erased, nil
 }
 
 func sameSubject(table string) string {

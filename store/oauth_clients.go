@@ -54,6 +54,15 @@ func (p *ports) PutClient(ctx context.Context, v oauth.Client) error {
 	})
 }
 
+// RenewSecret implements oauth.ClientStore. The text is replaced where it stands,
+// so that what another node or a newer version wrote beside it is kept. Forms of
+// secrets have no character that JSON writes otherwise.
+func (p *ports) RenewSecret(ctx context.Context, tenant, id, was, fresh string) (bool, error) {
+	return p.alter(ctx, watch.Change{Tenant: tenant, Kind: watch.Client, Key: id},
+		`UPDATE client SET body = REPLACE(body, $3, $4) WHERE tenant = $1 AND id = $2 AND REPLACE(body, $3, $4) <> body`,
+		tenant, id, `"`+was+`"`, `"`+fresh+`"`)
+}
+
 // narrows reports whether something ends that the client could do before: it
 // was disabled, its tokens were ended, or a credential was taken from it.
 func narrows(before, after oauth.Client) bool {

@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/jobs"
 	"github.com/mandate-health/mandate/internal/keys"
+	tenants "github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/store"
@@ -97,7 +98,7 @@ func (a *App) newCustodian(person string) *keys.Custodian {
 	return &keys.Custodian{
 		Envelope: a.envelope, Ring: a.ring, Vault: a.store, Clock: a.clock,
 		Tx:    on(a.store, func(tx store.Tx) keys.Tx { return keyTx{Tx: tx, clock: a.clock, ids: a.ids, person: person} }),
-		Lives: keyLives(), InUse: a.hashesSecrets,
+		Lives: keyLives(), InUse: a.hashesSecrets, Home: tenants.Default,
 	}
 }
 

@@ -33,6 +33,8 @@ type Custodian struct {
 	// InUse reports whether anything that has no end is hashed under the
 	// UseTokenHash key of a mark; nil when there is no such thing.
 	InUse func(ctx context.Context, tenant, mark string) (bool, error)
+	// Home is the tenant whose log tells of the end of another.
+	Home string
 }
 
 // RotateKEK makes a new key-encryption key current and wraps every tenant's
@@ -334,7 +336,7 @@ func (c *Custodian) changed(ctx context.Context, tenant string) error {
 
 // Tend goes on with what rotations left to be done: it wraps data keys under
 // the newest tenant key, ends what nothing is under any more, and destroys what
-// is due. Errors: errs.Unavailable.
+// is due, which it records. Errors: errs.Unavailable.
 func (c *Custodian) Tend(ctx context.Context) error {
 	tenants, err := c.Vault.KeyTenants(ctx)
 	if err != nil {
@@ -345,8 +347,7 @@ func (c *Custodian) Tend(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err = c.Vault.DestroyKeys(ctx, c.Clock.Now())
-	return err
+	return c.destroy(ctx)
 }
 
 func (c *Custodian) tendTenant(ctx context.Context, tenant string) error {

@@ -68,8 +68,8 @@ type Vault interface {
 	// EndTenantKeys says when the versions below one are to be destroyed.
 	EndTenantKeys(ctx context.Context, tenant string, below int, destroy time.Time) error
 	// DestroyKeys destroys what is due at now, in one transaction, and gives
-	// the number of keys.
-	DestroyKeys(ctx context.Context, now time.Time) (int64, error)
+	// what that was, by tenant.
+	DestroyKeys(ctx context.Context, now time.Time) ([]Destroyed, error)
 	// KeysChanged lets every node read the keys of a tenant again.
 	KeysChanged(ctx context.Context, tenant string) error
 	// OldestPatientKey gives when the oldest patient's key was made that still

@@ -16,8 +16,9 @@ type RevokeInput struct {
 	Caller oauth.Client
 	Token  string
 	Hint   string
-	// Assertion is spent in the same transaction.
+	// Assertion is spent, and Renewal stored, in the same transaction.
 	Assertion *clientauth.Assertion
+	Renewal   *clientauth.Renewal
 	Network   string
 	RequestID string
 }
@@ -36,7 +37,7 @@ func (e *Engine) Revoke(ctx context.Context, in RevokeInput) error {
 	}
 	values := url.Values{"token": {in.Token}, "token_type_hint": {in.Hint}}
 	refused := e.machine(u).revocation().NewRevocationRequest(ctx, form(ctx, values))
-	w := Writes{Assertion: in.Assertion}
+	w := Writes{Assertion: in.Assertion, Renewal: in.Renewal}
 	event := u.event(audit.TokenRevoked, in.Caller.ID, in.Network, in.RequestID)
 	if refused != nil {
 		refused = u.translate(refused)
@@ -50,14 +51,14 @@ func (e *Engine) Revoke(ctx context.Context, in RevokeInput) error {
 	return refused
 }
 
-// Spend records a client assertion that authenticated a request which writes
-// nothing else. Errors: errs.InvalidClient with code assertion-replayed;
+// Spend records the client assertion that authenticated a request which writes
+// nothing else, and stores a secret that was hashed anew; mostly there is neither. Errors: errs.InvalidClient with code assertion-replayed;
 // errs.Unavailable.
-func (e *Engine) Spend(ctx context.Context, tenant string, a *clientauth.Assertion) error {
-	if a == nil {
+func (e *Engine) Spend(ctx context.Context, tenant string, who clientauth.Result) error {
+	if who.Assertion == nil && who.Renewal == nil {
 		return nil
 	}
 	return e.Runner.InTx(ctx, func(tx oauth.Tx) error {
-		return Writes{Assertion: a}.apply(ctx, tx, tenant, e.Clock.Now())
+		return Writes{Assertion: who.Assertion, Renewal: who.Renewal}.apply(ctx, tx, tenant, e.Clock.Now())
 	})
 }

@@ -15,6 +15,8 @@ import (
 type Writes struct {
 	// Assertion is the client assertion to be recorded as used.
 	Assertion *clientauth.Assertion
+	// Renewal is a client secret to be stored in its newer form.
+	Renewal *clientauth.Renewal
 	// UseCode and RotateRefresh are hashes.
 	UseCode       string
 	RotateRefresh string
@@ -79,6 +81,12 @@ func (w Writes) apply(ctx context.Context, tx oauth.Tx, tenant string, now time.
 			return errs.Wrap(err, errs.InvalidClient, "assertion-replayed", "The client assertion was used before.")
 		}
 		if err != nil {
+			return err
+		}
+	}
+	if r := w.Renewal; r != nil {
+		// Not being first means that a parallel request did the same.
+		if _, err := tx.RenewSecret(ctx, tenant, r.ClientID, r.Was, r.Fresh); err != nil {
 			return err
 		}
 	}

@@ -134,7 +134,7 @@ func (e *Endpoint) kind(form url.Values) (Type, error) {
 // commit applies what was issued together with its event.
 func (e *Endpoint) commit(ctx context.Context, a *attempt, issued engine.Issued) error {
 	w := issued.Writes
-	w.Assertion = a.auth.Assertion
+	w.Assertion, w.Renewal = a.auth.Assertion, a.auth.Renewal
 	if a.ends.After(a.blanks.Grant.Ends) {
 		w.ExtendID, w.ExtendGrant = a.blanks.Grant.ID, a.ends
 	}
@@ -151,6 +151,7 @@ func (e *Endpoint) refuse(ctx context.Context, a *attempt, w engine.Writes, caus
 	if k := errs.KindOf(cause); k == errs.Unavailable || k == errs.Internal || k == errs.RateLimited {
 		return cause
 	}
+	w.Renewal = a.auth.Renewal
 	if errs.As(cause).Code != "assertion-replayed" {
 		w.Assertion = a.auth.Assertion
 	}

@@ -34,6 +34,13 @@ func clients(t *testing.T, s *store.Store) {
 	must(t, s.PutClient(ctx, stale))
 	stale.Epoch = 3
 	equal(t, got(s.ClientByID(ctx, tenant, "app"))(t), stale)
+
+	// SE-03: a secret takes a newer form once, and nothing else changes.
+	equal(t, got(s.RenewSecret(ctx, tenant, "app", "x", "k2~y"))(t), true)
+	equal(t, got(s.RenewSecret(ctx, tenant, "app", "x", "k2~y"))(t), false)
+	equal(t, got(s.RenewSecret(ctx, other, "app", "k2~y", "z"))(t), false)
+	stale.SecretHashes = []string{"k2~y"}
+	equal(t, got(s.ClientByID(ctx, tenant, "app"))(t), stale)
 }
 
 func launch() oauth.Launch {

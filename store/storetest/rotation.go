@@ -172,7 +172,7 @@ func shredding(t *testing.T, e store.Engine) {
 	equal(t, string(got(a.ConsentByID(ctx, tenant, "c2"))(t).JSON), "the secret of luis")
 	events := got(a.Audits(ctx, audit.Filter{Tenant: tenant}))(t)
 	at := slices.IndexFunc(events, func(e audit.Event) bool { return e.ID == "e1" })
-	equal(t, []any{len(events), events[at].Detail["erased"], events[at].Patient}, []any{2, "true", "rosa"})
+	equal(t, []any{len(events), events[at].Detail["erased"], events[at].Patient}, []any{3, "true", "rosa"})
 	must(t, a.StartReseal(ctx, tenant, c.Now()))
 	c.Advance(3 * keys.Announce)
 	if done := got(a.Reseal(ctx))(t); !done {
@@ -288,6 +288,46 @@ func actsOnKeys(t *testing.T, e store.Engine) {
 		"key-rotated index 0": 1, "key-rotated patients 0": 1, "key-rotated kek ": 1, "key-rotated kek 0": 1, "keys-shredded data 0": 1,
 		"key-file-split  ": 1, "key-file-split  8": 1,
 	})
+	keysDestroyed(t, a, c)
+}
+
+// keysDestroyed: what was shredded is destroyed when it is due, with a record of
+// its own or not at all; that of a tenant stands in another's log.
+func keysDestroyed(t *testing.T, a *node, c *clock.Movable) {
+	ctx := t.Context()
+	left := func() (n int) {
+		for _, k := range got(a.DataKeys(ctx, tenant, "rosa"))(t) {
+			n += len(k.Wrapped)
+		}
+		return n
+	}
+	c.Advance(keys.Announce)
+	a.mute = errs.New(errs.Unavailable, "no-record", "There is no record.")
+	fails(t, a.custodian.Tend(ctx), errs.Unavailable)
+	if left() == 0 {
+		t.Error("keys were destroyed without a record")
+	}
+	a.mute = nil
+	must(t, a.custodian.Tend(ctx))
+	must(t, a.custodian.Tend(ctx))
+	equal(t, left(), 0)
+	told := func(log string) map[string]int {
+		out := map[string]int{}
+		for _, e := range got(a.Audits(ctx, audit.Filter{Tenant: log}))(t) {
+			if e.Reason == "keys-destroyed" {
+				out[e.Detail["kind"]+" "+e.Detail["key"]]++
+			}
+		}
+		return out
+	}
+	equal(t, told(tenant), map[string]int{"data patient rosa": 1})
+	must(t, a.PutPerson(ctx, identity.Person{Tenant: "home", ID: "p", Username: "Rosa", Name: "Rosa"}))
+	a.custodian.Home = "home"
+	_, err := a.custodian.ShredTenant(ctx, tenant)
+	must(t, err)
+	c.Advance(keys.Announce + time.Second)
+	must(t, a.custodian.Tend(ctx))
+	equal(t, told("home"), map[string]int{"tenant all of tenant " + tenant: 1})
 }
 
 // keysOf gives all keys of the tenant and the patient Rosa.

@@ -1,6 +1,7 @@
 package protocol_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/limit"
+	"github.com/mandate-health/mandate/internal/txn"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 )
@@ -42,6 +45,65 @@ func TestSecrets(t *testing.T) {
 		t.Errorf("public by Basic: %s", a.raw)
 	}
 }
+
+// SE-03: a secret that is presented takes the form of the newest hash key in the
+// transaction of the request, whatever its answer, so that the older key may go;
+// a secret that nobody presents keeps its form.
+func TestSecretsAreHashedAnewAtUse(t *testing.T) {
+	use := map[string]func(w *world) answer{
+		"token": func(w *world) answer {
+			return w.request("/token", codeForm(w.code(w.grantOf("web"))), basic("web", secretA))
+		},
+		"refused": func(w *world) answer {
+			return w.request("/token", url.Values{"grant_type": {"none"}}, basic("web", secretA))
+		},
+		"introspect": func(w *world) answer {
+			return w.request("/introspect", url.Values{"token": {"x"}}, basic("web", secretA))
+		},
+		"revoke": func(w *world) answer { return w.request("/revoke", url.Values{"token": {"x"}}, basic("web", secretA)) },
+	}
+	for name, act := range use {
+		w := newWorld(t)
+		forms := func() []string { return w.store.rows.clients[tenant+"web"].SecretHashes }
+		before := forms()
+		act(w)
+		if now := forms(); now[1] != before[1] {
+			t.Fatalf("%s: hashed anew under the same key", name)
+		}
+		custodian := keys.Custodian{Ring: w.ring, Clock: w.clock, Tx: txn.Func[keys.Tx](func(_ context.Context, fn func(keys.Tx) error) error {
+			return fn(hashTx{fake: w.store})
+		})}
+		fresh, err := custodian.RotateSigning(t.Context(), tenant, keys.UseTokenHash, keys.Announce)
+		if err != nil {
+			t.Fatal(err)
+		}
+		act(w)
+		if now := forms(); now[1] != before[1] {
+			t.Errorf("%s: hashed under a key that is only announced", name)
+		}
+		w.clock.Advance(keys.Announce)
+		for range 2 {
+			act(w)
+			if now := forms(); now[0] != before[0] || !strings.HasPrefix(now[1], fresh.Mark()) || len(now) != 2 {
+				t.Errorf("%s: %q is registered, was %q", name, now, before)
+			}
+		}
+		for _, secret := range []string{secretA, "an-older-secret"} {
+			if a := w.request("/introspect", url.Values{"token": {"x"}}, basic("web", secret)); a.status != 200 {
+				t.Errorf("%s: afterwards %s", name, a.raw)
+			}
+		}
+	}
+}
+
+// hashTx is a transaction on the keys of a fake.
+type hashTx struct {
+	*fake
+	keys.Vault
+	keys.Resealer
+}
+
+func (hashTx) Record(context.Context, keys.Act) error { return nil }
 
 // SMART SYM-02…SYM-05, TOK-03, TOK-14: no failed or doubled authentication
 // gets further, and all failures look alike.

@@ -190,7 +190,7 @@ func (d Deps) introspector(ctx context.Context, a asked) (oauth.Client, error) {
 	if result.Method == clientauth.None {
 		return oauth.Client{}, errs.New(errs.InvalidClient, "credential-missing", "The client must authenticate.")
 	}
-	return result.Client, d.Engine.Spend(ctx, a.site.Tenant, result.Assertion)
+	return result.Client, d.Engine.Spend(ctx, a.site.Tenant, result)
 }
 
 // bearer gives the token of an Authorization header of that scheme.
@@ -222,7 +222,7 @@ func Revoke(d Deps) http.Handler {
 		}
 		err = d.Engine.Revoke(r.Context(), engine.RevokeInput{
 			Site: a.site, Caller: result.Client, Token: a.form.Get("token"), Hint: a.form.Get("token_type_hint"),
-			Assertion: result.Assertion, Network: a.network, RequestID: a.requestID,
+			Assertion: result.Assertion, Renewal: result.Renewal, Network: a.network, RequestID: a.requestID,
 		})
 		if err != nil {
 			d.Problem.OAuth(w, r, err)

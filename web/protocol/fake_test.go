@@ -180,6 +180,18 @@ func (t tx) AppendAudit(_ context.Context, e audit.Event) error {
 	return nil
 }
 
+func (t tx) RenewSecret(_ context.Context, tenant, id, was, fresh string) (bool, error) {
+	c := t.rows.clients[tenant+id]
+	i := slices.Index(c.SecretHashes, was)
+	if i < 0 {
+		return false, nil
+	}
+	c.SecretHashes = slices.Clone(c.SecretHashes)
+	c.SecretHashes[i] = fresh
+	t.rows.clients[tenant+id] = c
+	return true, nil
+}
+
 func (t tx) CreateCode(_ context.Context, c oauth.Code) error {
 	t.rows.codes[c.Tenant+c.Hash] = c
 	return nil

@@ -69,7 +69,7 @@ func RegisterLaunch(d Deps, launches Launches, launchURL string) http.Handler {
 			Authorization: r.Header.Values("Authorization"), Form: form,
 		})
 		if err == nil {
-			err = d.Engine.Spend(r.Context(), site.Tenant, who.Assertion)
+			err = d.Engine.Spend(r.Context(), site.Tenant, who)
 		}
 		if err != nil {
 			d.Problem.OAuth(w, r, err)

@@ -43,6 +43,17 @@ type Result struct {
 	Client    oauth.Client
 	Method    Method
 	Assertion *Assertion
+	// Renewal is set where the secret is registered under an older key.
+	Renewal *Renewal
+}
+
+// Renewal is a client secret hashed anew, because its registered form is under a
+// key that is not the newest: that key cannot go while the form is registered.
+// Whoever applies the request's writes stores it.
+type Renewal struct {
+	ClientID string
+	// Was is the registered form, Fresh what takes its place.
+	Was, Fresh string
 }
 
 // Assertion is a verified client assertion whose jti must be recorded.
@@ -87,6 +98,14 @@ func SecretHash(h ids.Hasher, secret string) string {
 func IsSecret(h ids.Hasher, stored, secret string) bool {
 	h = h.Of(stored)
 	return ids.Equal(stored, h.Mark()+h.Hash("client-secret", secret))
+}
+
+// renewal gives the newer form of a registered secret, nil where it has the newest.
+func renewal(h ids.Hasher, clientID, stored, secret string) *Renewal {
+	if h.At(time.Time{}).Mark() == ids.Mark(stored) {
+		return nil
+	}
+	return &Renewal{ClientID: clientID, Was: stored, Fresh: SecretHash(h, secret)}
 }
 
 // Authenticate finds the method that the request uses and checks it. Errors:
@@ -164,7 +183,7 @@ func (a *Authenticator) secret(ctx context.Context, req Request, cred credential
 		}
 		for _, stored := range c.SecretHashes {
 			if IsSecret(h, stored, pair.secret) {
-				return Result{Client: c, Method: cred.method}, nil
+				return Result{Client: c, Method: cred.method, Renewal: renewal(h, c.ID, stored, pair.secret)}, nil
 			}
 		}
 		last = errs.New(errs.InvalidClient, "secret-wrong", "Client authentication failed.")
