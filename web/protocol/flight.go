@@ -35,7 +35,7 @@ func Requests(d Deps, flights Flights, docs string) http.Handler {
 			err = errs.New(errs.InvalidClient, "credential-missing", "The client must authenticate.")
 		}
 		if err == nil {
-			err = d.Engine.Spend(r.Context(), a.site.Tenant, result.Assertion)
+			err = d.Engine.Spend(r.Context(), a.site.Tenant, result)
 		}
 		if err != nil {
 			d.refuse(w, r, a, err)
