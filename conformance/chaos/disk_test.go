@@ -90,13 +90,21 @@ func TestFullDatabaseDisk(t *testing.T) {
 			w.wait(t, 2, 0)
 			empty := fill(t, dir)
 			w.wait(t, 0, 5)
-			empty()
-			// A PostgreSQL that cannot write its log ends; whoever looks after it
-			// starts it again. Nobody touches Mandate.
-			if _, err := cluster.SQL("CREATE TABLE probe AS SELECT 1; DROP TABLE probe"); err != nil {
-				must(t, cluster.Kill())
-				must(t, cluster.Launch())
-			}
+			again(t, cluster, func() error { empty(); return nil })
+			w.wait(t, 1, 0)
+		}
+		w.verdict(t)
+		sound(t, cluster)
+	})
+	t.Run("postgresql and its log, by a limit of the kernel", func(t *testing.T) {
+		// What can be done where nobody may mount a disk.
+		cluster := testpg.New(t)
+		w := begin(t, "--database", cluster.URL())
+		for range either(1, 3) {
+			w.wait(t, 2, 0)
+			must(t, cluster.LimitFiles(64<<10))
+			w.wait(t, 0, 5)
+			again(t, cluster, func() error { return cluster.LimitFiles(0) })
 			w.wait(t, 1, 0)
 		}
 		w.verdict(t)
@@ -123,6 +131,20 @@ func TestFullDatabaseDisk(t *testing.T) {
 		w.verdict(t)
 		sound(t, cluster)
 	})
+}
+
+// again makes room. A PostgreSQL that cannot write its log ends; whoever looks
+// after it starts it again. Nobody touches Mandate.
+func again(t *testing.T, cluster *testpg.Cluster, room func() error) {
+	t.Helper()
+	err := room()
+	if err == nil {
+		_, err = cluster.SQL("CREATE TABLE probe AS SELECT 1; DROP TABLE probe")
+	}
+	if err != nil {
+		must(t, cluster.Kill())
+		must(t, cluster.Launch())
+	}
 }
 
 // intact checks the file of an embedded store that no server has open.

@@ -283,6 +283,57 @@ func (c *Cluster) log() []byte {
 	return bytes.TrimSpace(text)
 }
 
+// LimitFiles lets the server write no file beyond so many bytes, as a disk that is
+// full; 0 ends it. Processes that it starts later are under the limit too.
+func (c *Cluster) LimitFiles(limit uint64) error {
+	pids, err := c.processes()
+	if err != nil {
+		return err
+	}
+	text := "unlimited"
+	if limit > 0 {
+		text = strconv.FormatUint(limit, 10)
+	}
+	for _, pid := range pids {
+		// As the server's own account, which may do it without more rights. A
+		// process that has ended since writes nothing.
+		cmd := c.command("prlimit", "--pid", strconv.Itoa(pid), "--fsize="+text+":")
+		cmd.Path = "/usr/bin/prlimit"
+		out, err := cmd.CombinedOutput()
+		if err != nil && !bytes.Contains(out, []byte("No such process")) {
+			return fmt.Errorf("testpg: prlimit: %w\n%s", err, out)
+		}
+	}
+	return nil
+}
+
+// processes gives the ids of the server's processes as they are now, the first of
+// which starts the others.
+func (c *Cluster) processes() ([]int, error) {
+	if c.process == nil {
+		return nil, errors.New("testpg: the server does not run")
+	}
+	first := c.process.Process.Pid
+	pids := []int{first}
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range all {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			continue // it ended
+		}
+		// After the name, in parentheses: state and parent.
+		fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+		if len(fields) > 1 && fields[1] == strconv.Itoa(first) {
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			if err != nil {
+				return nil, err
+			}
+			pids = append(pids, pid)
+		}
+	}
+	return pids, err
+}
+
 // Kill ends the server without a chance to tidy up.
 func (c *Cluster) Kill() error { return c.end(syscall.SIGKILL) }
 

@@ -29,6 +29,7 @@ const (
 	classResources       = "53"
 	classIntervention    = "57"
 	classSystem          = "58"
+	classOwnFault        = "XX"
 )
 
 // translate turns driver errors into errs kinds. nil stays nil.
@@ -68,6 +69,10 @@ func translateCode(err *pgconn.PgError) error {
 	switch err.Code[:min(2, len(err.Code))] {
 	case classResources:
 		return errs.Wrap(err, errs.Unavailable, "store-full", "The database has no connections, memory or disk left.")
+	case classOwnFault:
+		// Such as a file that may not grow, by a limit in place of a full disk. The
+		// statement is none the worse for it, and may do later.
+		return errs.Wrap(err, errs.Unavailable, "store-unreachable", "The database has a fault of its own.")
 	case classConnection, classIntervention, classSystem:
 		return errs.Wrap(err, errs.Unavailable, "store-unreachable", "The database cannot be reached.")
 	}
