@@ -94,11 +94,16 @@ type generation struct {
 	LogKey
 	salt   []byte
 	signer note.Signer
+	// altered tells that the kept public key is not that of the secret, from which
+	// VerifierKey then comes.
+	altered bool
 }
 
 // OpenLogKeys reads the keys of a tenant's log, making them the first time. Of
-// an erased tenant the public ones are given: Erased then says so. Errors:
-// errs.Unavailable, errs.Internal with code audit-key-broken.
+// an erased tenant the public ones are given: Erased then says so. A kept public
+// key that is not that of its secret is a finding of verification, and nothing is
+// signed while it stands. Errors: errs.Unavailable, errs.Internal with code
+// audit-key-broken.
 func OpenLogKeys(ctx context.Context, secrets Secrets, src ids.Source, tenant string) (*LogKeys, error) {
 	k := &LogKeys{tenant: tenant}
 	rows, err := secrets.LogKeys(ctx, tenant)
@@ -162,10 +167,8 @@ func (g *generation) open(ctx context.Context, secrets Secrets, src ids.Source, 
 	if err != nil {
 		return err
 	}
-	if with.VerifierKey != g.VerifierKey {
-		return errBrokenKey(fmt.Errorf("audit: generation %d has another public key than its secret", g.Generation))
-	}
-	g.salt, g.signer = with.salt, with.signer
+	g.altered = with.VerifierKey != g.VerifierKey
+	g.salt, g.signer, g.VerifierKey = with.salt, with.signer, with.VerifierKey
 	return nil
 }
 
@@ -269,6 +272,11 @@ func errErasedKeys() error {
 // sign gives the signed checkpoint of a tree. The generation whose announcement
 // is its last leaf signs beside the one before, and hands the log on to it.
 func (k *LogKeys) sign(size int64, root Hash, now time.Time, next *generation) ([]byte, error) {
+	for _, g := range k.all {
+		if g.altered {
+			return nil, errBrokenKey(fmt.Errorf("audit: generation %d has another public key than its secret", g.Generation))
+		}
+	}
 	by := []note.Signer{k.current().signer}
 	if next != nil {
 		by = append(by, next.signer)

@@ -91,6 +91,11 @@ func (k *LogKeys) checkKeys(records []Event) []Finding {
 			announced[e.ID] = e
 		}
 	}
+	for _, g := range k.all {
+		if g.altered {
+			say(g.Event, "the row of audit_key with tenant %s and generation %d: its verifier_key is not the public half of the log's secret", k.tenant, g.Generation)
+		}
+	}
 	for _, g := range k.all[1:] {
 		e, found := announced[g.Event]
 		delete(announced, g.Event)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,7 +98,10 @@ func tamperings() map[string]tampering {
 		"another class's": {"INSERT INTO audit_retention (tenant, class, days, erased) VALUES ('hospital', 'security', 1, 0)", "retention-changed"},
 		// The log's keys.
 		"a key's beginning": {"UPDATE audit_key SET starts = starts + 1 WHERE generation = 2 AND tenant = 'hospital'", "log-key-changed announced"},
-		"a key less":        {"DELETE FROM audit_key WHERE generation = 2 AND tenant = 'hospital'", "log-key-changed announced"},
+		"a public key": {"UPDATE audit_key SET verifier_key = (SELECT verifier_key FROM audit_key WHERE generation = 2 AND tenant = 'hospital') WHERE generation = 1 AND tenant = 'hospital'",
+			"log-key-changed"},
+		"no public key": {"UPDATE audit_key SET verifier_key = 'x' WHERE generation = 2 AND tenant = 'hospital'", "log-key-changed announced"},
+		"a key less":    {"DELETE FROM audit_key WHERE generation = 2 AND tenant = 'hospital'", "log-key-changed announced"},
 	}
 }
 
@@ -212,7 +216,12 @@ func rebuilt(t *testing.T, open func(t *testing.T) (store.Engine, SQL)) {
 	}
 	equal(t, faults(anew("UPDATE audit_event SET reason = 'other' WHERE reason = 'why'")), []string{"tree-differs"})
 	equal(t, faults(anew("DELETE FROM audit_event WHERE id > '"+fmt.Sprintf("%032x", 15)+"'")), []string{"truncated"})
-	sql(t, "DELETE FROM named_secret")
-	_, err = audit.VerifyTenant(ctx, s, tenant, now)
+	sql(t, "UPDATE audit_key SET verifier_key = 'x'")
+	must(t, s.AppendAudit(ctx, event("later", now)))
+	_, err = sealer(s, now.Add(time.Hour)).Pass(ctx)
 	equal(t, errs.As(err).Code, "audit-key-broken")
+	sql(t, "DELETE FROM named_secret")
+	if found := faults(got(audit.VerifyTenant(ctx, s, tenant, now))(t)); !slices.Contains(found, "log-key-changed") || !slices.Contains(found, "bad-checkpoint") {
+		t.Errorf("without its secrets: %v", found)
+	}
 }
