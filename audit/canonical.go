@@ -84,6 +84,16 @@ func (e Event) body() ([]byte, error) {
 	return json.Marshal(f)
 }
 
+// Canonical gives the bytes of an event that a leaf commits to: its columns and its
+// sealed part. Errors: those of encoding/json.
+func (e Event) Canonical() (header, body []byte, err error) {
+	if header, err = e.header(); err != nil {
+		return nil, nil, err
+	}
+	body, err = e.body()
+	return header, body, err
+}
+
 // ReadCanonical gives the event of canonical bytes; body may be nil. Errors: those
 // of encoding/json.
 func ReadCanonical(header, body []byte) (Event, error) {

@@ -189,6 +189,33 @@ func (s *LedgerSource) Strays(ctx context.Context, each func(Stored) error) erro
 	return nil
 }
 
+// inFull gives the events of stamps; one that went meanwhile by its stamp alone.
+func (s *LedgerSource) inFull(ctx context.Context, stamps []Stamp, each func(Stored) error) error {
+	for some := range slices.Chunk(stamps, fullAtOnce) {
+		names := make([]string, len(some))
+		for i, p := range some {
+			names[i] = p.ID
+		}
+		byID, err := storedByID(ctx, s.store, s.tenant, names)
+		if err != nil {
+			return err
+		}
+		for _, p := range some {
+			e, found := byID[p.ID]
+			if !found {
+				e = Stored{Event: Event{Tenant: s.tenant, ID: p.ID, Time: p.Time}}
+			}
+			if err := each(s.keys.overlay(e)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fullAtOnce is how many events are read in full at a time.
+const fullAtOnce = 256
+
 func (s *LedgerSource) straysOf(ctx context.Context, minute int64, each func(Stored) error) error {
 	from, until := minuteSpan(minute)
 	known, err := sealedBetween(ctx, s.store, s.tenant, from.Add(-time.Second), until.Add(time.Second))
@@ -201,13 +228,12 @@ func (s *LedgerSource) straysOf(ctx context.Context, minute int64, each func(Sto
 		if err != nil {
 			return err
 		}
-		for _, p := range page {
-			if _, sealed := known[p.ID]; sealed {
-				continue
-			}
-			if err := each(Stored{Event: Event{Tenant: s.tenant, ID: p.ID, Time: p.Time}}); err != nil {
-				return err
-			}
+		unsealed := slices.DeleteFunc(slices.Clone(page), func(p Stamp) bool {
+			_, sealed := known[p.ID]
+			return sealed
+		})
+		if err := s.inFull(ctx, unsealed, each); err != nil {
+			return err
 		}
 		if len(page) < MaxStamps {
 			return nil

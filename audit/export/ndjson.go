@@ -38,7 +38,7 @@ type line struct {
 	State      audit.State     `json:"state,omitempty"`
 	// Withheld marks an event outside of the asked span.
 	Withheld bool `json:"withheld,omitempty"`
-	// Unsealed marks an event that had no leaf yet.
+	// Unsealed marks an event that had no leaf yet: nothing proves it.
 	Unsealed bool      `json:"unsealed,omitempty"`
 	Time     time.Time `json:"time,omitzero"`
 }
@@ -73,8 +73,22 @@ func NDJSON(ctx context.Context, w io.Writer, src audit.Source, h Head) error {
 		return err
 	}
 	return src.Strays(ctx, func(s audit.Stored) error {
-		return out.Encode(line{Unsealed: true, ID: s.Event.ID, Time: s.Event.Time})
+		l, err := unsealed(s, h.Span)
+		if err != nil {
+			return err
+		}
+		return out.Encode(l)
 	})
+}
+
+// unsealed gives the line of an event that had no leaf yet, in full where it is of
+// the span and can be read.
+func unsealed(s audit.Stored, span Span) (l line, err error) {
+	l = line{Unsealed: true, ID: s.Event.ID, Time: s.Event.Time, State: s.State, Withheld: !span.holds(s.Event.Time)}
+	if !l.Withheld && s.State == audit.Whole {
+		l.Header, l.Body, err = s.Event.Canonical()
+	}
+	return l, err
 }
 
 // Head is what an export says about itself.
@@ -197,7 +211,7 @@ func (f *File) Checkpoints(context.Context) ([][]byte, error) {
 func (f *File) Records(context.Context) ([]audit.Event, error) {
 	var out []audit.Event
 	err := f.lines(func(_ int, l line) error {
-		if l.Header == nil || l.Body == nil {
+		if l.Unsealed || l.Header == nil || l.Body == nil {
 			return nil
 		}
 		if e, err := audit.ReadCanonical(l.Header, l.Body); err == nil && audit.Recording(e) {

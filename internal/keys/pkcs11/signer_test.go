@@ -84,6 +84,8 @@ func verifies(public crypto.PublicKey, sum, signed []byte) bool {
 // SE-03, SE-04, SMART OID-02, OID-13: a server whose keys are in the store goes on
 // with keys in the token: announced, signing, the older ones retired; id_tokens
 // and access tokens of either verify, and keys list tells where each one lives.
+//
+// long: one story of one server.
 func TestMandateSignsInTheToken(t *testing.T) {
 	binary, err := testrun.Build(t.Context(), t.TempDir(), "pkcs11")
 	if err != nil {
