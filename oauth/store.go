@@ -99,6 +99,7 @@ type Store interface {
 	ClientStore
 	GrantStore
 	TokenStore
+	PushedStore
 }
 
 // Tx is what a use-case of this room needs inside one transaction.

@@ -32,6 +32,7 @@ func (p *ports) expirings() []expiring {
 		{"refresh_token", "tenant, hash", "expires", day, ""},
 		{"launch", "tenant, hash", "expires", day, ""},
 		{"pending", "tenant, id", "expires", day, ""},
+		{"pushed_request", "tenant, hash", "expires", day, ""},
 		{"used_assertion", "tenant, guard", "expires", time.Hour, ""},
 		{"revoked_token", "tenant, jti", "expires", day + time.Hour, ""},
 		{"revocation", "tenant, id", "ends", 0, brought},

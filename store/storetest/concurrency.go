@@ -84,6 +84,8 @@ func guardRaces(t *testing.T, s *store.Store) {
 	equal(t, race(t, 20, "", func(int) (bool, error) { return s.RotateRefresh(ctx, tenant, "r1", noon()) }), 1)
 	equal(t, race(t, 20, "", func(int) (bool, error) { return s.RevokeGrant(ctx, tenant, "g1", "x", noon()) }), 1)
 	equal(t, race(t, 20, "", func(i int) (bool, error) { return s.UseLaunch(ctx, tenant, "l1", fmt.Sprint(i), noon()) }), 1)
+	must(t, s.CreatePushed(ctx, pushed()))
+	equal(t, race(t, 20, "", func(int) (bool, error) { return s.UsePushed(ctx, tenant, "q1", noon()) }), 1)
 	must(t, s.PutPending(ctx, pending()))
 	equal(t, race(t, 20, "", func(int) (bool, error) { return s.FinishPending(ctx, tenant, "f1", noon()) }), 1)
 }

@@ -89,6 +89,8 @@ func tenantsApart(t *testing.T, s *store.Store) {
 	_, tries["related"] = s.RelatedPersonByID(ctx, other, "maria")
 	_, tries["grant"] = s.GrantByID(ctx, other, "g1")
 	_, tries["refresh"] = s.RefreshByHash(ctx, other, "r1")
+	must(t, s.CreatePushed(ctx, pushed()))
+	_, tries["pushed request"] = s.PushedByHash(ctx, other, "q1")
 	_, tries["launch"] = s.LaunchByHash(ctx, other, "l1")
 	for what, err := range tries {
 		if !errs.Is(err, errs.NotFound) {

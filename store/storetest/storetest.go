@@ -47,6 +47,7 @@ func rooms() []section {
 		{"standings", standings},
 		{"assertions and revocations", assertions},
 		{"pendings", pendings},
+		{"pushed requests", pushedRequests},
 		{"audit round trip", auditRoundTrip},
 		{"audit filters", auditFilters},
 		{"audit events of two forms", auditMixed},

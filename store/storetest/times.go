@@ -49,6 +49,7 @@ func housekeeping(t *testing.T, s *store.Store) {
 	must(t, s.CreateLaunch(ctx, launch()))
 	must(t, s.CreateSession(ctx, session()))
 	must(t, s.PutPending(ctx, pending()))
+	must(t, s.CreatePushed(ctx, pushed()))
 	must(t, s.UseAssertion(ctx, tenant, "iss", "jti", noon()))
 	must(t, s.RevokeToken(ctx, tenant, "t1", noon()))
 	must(t, s.CreateGrant(ctx, grant("g1", noon())))
@@ -70,7 +71,7 @@ func housekeeping(t *testing.T, s *store.Store) {
 	// A guard outlives its assertion, so a clock that jumps cannot open it.
 	fails(t, s.UseAssertion(ctx, tenant, "iss", "jti", noon()), errs.Conflict)
 
-	equal(t, got(s.Housekeep(ctx, noon().Add(week)))(t), int64(4+2+1101))
+	equal(t, got(s.Housekeep(ctx, noon().Add(week)))(t), int64(5+2+1101))
 	_, err := s.CodeByHash(ctx, tenant, "c1")
 	fails(t, err, errs.NotFound)
 	equal(t, got(s.TokenRevoked(ctx, tenant, "t1"))(t), false)
