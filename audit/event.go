@@ -19,6 +19,7 @@ const (
 	LoggedOut           Kind = "logout"
 	AuthorizeRequested  Kind = "authorize.requested"
 	AuthorizeRefused    Kind = "authorize.refused"
+	AuthorizePushed     Kind = "authorize.pushed"
 	DecisionPermit      Kind = "decision.permit"
 	DecisionDeny        Kind = "decision.deny"
 	LaunchRegistered    Kind = "launch.registered"

@@ -39,9 +39,10 @@ func NewExtras() (*Extras, error) {
 		{ID: "selftest-second", Kind: "backend", Scopes: "system/*.cruds"},
 		{ID: "selftest-narrow", Kind: "backend", Scopes: "system/Patient.rs"},
 		{ID: "selftest-keys", Kind: "backend", Scopes: "system/*.cruds", JWKSURI: "http://" + e.keyHost + "/jwks.json"},
+		{ID: "selftest-pushes", Kind: "asymmetric", Pushes: true, RedirectURIs: []string{"https://selftest.example/callback"}},
 		{ID: "self:test%41+b", Kind: "symmetric", Secret: "a:b%20c+d e/" + secret, RedirectURIs: []string{"https://selftest.example/callback"}},
 	} {
-		if c.Kind == "backend" {
+		if c.Kind == "backend" || c.Kind == "asymmetric" {
 			if c.PrivateJWKS, err = kit.MakeKeys(c.ID); err != nil {
 				return nil, err
 			}
@@ -56,6 +57,9 @@ func (e *Extras) WriteClients(path string) error {
 	var out []map[string]any
 	for _, c := range e.clients {
 		m := map[string]any{"client_id": c.ID, "kind": c.Kind, "client_name": "Self-test", "redirect_uris": c.RedirectURIs}
+		if c.Pushes {
+			m["require_pushed_authorization_requests"] = true
+		}
 		if c.Scopes != "" {
 			m["scopes"] = c.Scopes
 		}

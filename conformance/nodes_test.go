@@ -52,6 +52,22 @@ func TestTwoNodes(t *testing.T) {
 			t.Errorf("%d uses succeeded", won)
 		}
 	})
+	t.Run("MANDATE PAR-02: a request_uri serves once on both nodes together", func(t *testing.T) {
+		short, err := a.Pushed(t.Context(), app, a.AuthorizeRequest(app, launch.Scope, a.NewVerifier()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		won := race(t, 20, func(i int) (*kit.Response, error) {
+			res, err := a.Do(t.Context(), kit.Request{URL: []string{a.Issuer, b}[i%2] + "/authorize?" + short.Encode()})
+			if err == nil && res.Status == http.StatusSeeOther {
+				res.Status = http.StatusOK
+			}
+			return res, err
+		})
+		if won != 1 {
+			t.Errorf("%d browsers came in", won)
+		}
+	})
 	t.Run("SMART REV-02: what one node revokes the other refuses", func(t *testing.T) {
 		revokedThere(t, a, b, launch)
 	})

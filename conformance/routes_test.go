@@ -34,7 +34,7 @@ var openToAll = []string{
 	"GET /fhir/.well-known/smart-configuration", "OPTIONS /fhir/.well-known/smart-configuration", "GET /fhir/metadata",
 	"GET /fhir/StructureDefinition/{id}", "GET /fhir/CodeSystem/{id}",
 	"GET /user-access-brands", "OPTIONS /user-access-brands",
-	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke",
+	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke", "OPTIONS /par",
 	"GET /signin", "POST /signin", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
 	"POST /signout", "GET /signed-out", "POST /language",
 	"GET /.well-known/mandate-key-pins", "POST /.well-known/mandate-key-pins/reports",

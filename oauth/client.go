@@ -77,6 +77,14 @@ type Client struct {
 	// is unsafe beside keys: SMART Backend Services forbid it (SYM-02), and it is
 	// for a client that cannot hold a key.
 	SecretForItself bool `json:"client_credentials_by_secret,omitempty"`
+	// RequirePushed says that authorization requests must be pushed (RFC 9126
+	// §6).
+	RequirePushed bool `json:"require_pushed_authorization_requests,omitempty"`
+	// RequireSigned says that authorization requests must come as signed request
+	// objects (RFC 9101 §10.5), RequestObjectAlg with which algorithm; empty
+	// means any that is safe.
+	RequireSigned    bool   `json:"require_signed_request_object,omitempty"`
+	RequestObjectAlg string `json:"request_object_signing_alg,omitempty"`
 	// RequiredScopes are those the app cannot work without, with the reason
 	// its maker gave.
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`
@@ -126,6 +134,10 @@ const (
 	FormatJWT    = "jwt"
 	FormatOpaque = "opaque"
 )
+
+// RequestObjectAlgorithms gives the signature algorithms of request objects.
+// The last one, RS256, serves only a client that is registered for it.
+func RequestObjectAlgorithms() []string { return []string{"PS256", "ES256", "RS384", "ES384", "RS256"} }
 
 // ForItself reports whether the client may act for itself.
 func (c Client) ForItself() bool {

@@ -56,6 +56,7 @@ func shapes() map[audit.Kind]shape {
 		audit.LoggedOut:           sec(authentication, logout),
 		audit.AuthorizeRequested:  sec(authentication, own("oauth-authorize")),
 		audit.AuthorizeRefused:    sec(authentication, own("oauth-authorize-refuse")),
+		audit.AuthorizePushed:     sec(authentication, own("oauth-push")),
 		audit.LaunchRegistered:    sec(authentication, own("launch-register")),
 		audit.LaunchUsed:          sec(authentication, own("launch-use")),
 		audit.LaunchRefused:       sec(authentication, own("launch-refuse")),

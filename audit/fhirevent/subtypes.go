@@ -32,6 +32,7 @@ func subtypes() map[string]string {
 		"oauth-authorize-refuse":    "Authorization refused",
 		"oauth-introspect":          "Token introspected",
 		"oauth-introspect-inactive": "Token introspected that is not active",
+		"oauth-push":                "Authorization request received from the app itself",
 		"oauth-refuse":              "Token refused",
 		"oauth-replay":              "Code or token used twice",
 		"oauth-revoke":              "Token revoked",

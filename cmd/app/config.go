@@ -77,6 +77,7 @@ type Config struct {
 	Notify    webhook.Config `embed:"" section:"notify"`
 	Mail      smtp.Config    `embed:"" section:"notify"`
 	Limits    limit.Config   `embed:"" section:"limits"`
+	Push      PushConfig     `embed:"" section:"par"`
 
 	Logging telemetry.LogConfig     `embed:"" section:"log"`
 	Metrics telemetry.MetricsConfig `embed:"" section:"metrics"`

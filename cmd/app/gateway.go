@@ -51,6 +51,7 @@ func (t *tenant) endpoints() protocol.Endpoints {
 	return protocol.Endpoints{
 		Issuer: t.site.Issuer, FHIRBase: t.site.FHIRBase, Authorize: t.site.Issuer + "/authorize", Token: t.site.TokenURL,
 		Introspect: t.site.IntrospectURL, Revoke: t.site.RevokeURL, JWKS: t.site.Issuer + "/jwks", Management: t.site.Issuer + "/apps",
+		Push: t.site.PushURL, PushRequired: t.cfg.Push.Require,
 		Brands: t.site.Issuer + brandPath,
 	}
 }

@@ -73,6 +73,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		{Method: "POST", Path: "/revoke", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Revoke(d)},
 		{Method: "POST", Path: "/requests", Auth: route.Client, PHI: route.NoPHI, Limit: "introspect", Owner: ownerProtocol,
 			Handler: protocol.Requests(d, t.flights, t.site.Issuer+errorDocs)},
+		{Method: "POST", Path: "/par", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Push(d, t.flow)},
 		{Method: "POST", Path: "/launch", Auth: route.Client, PHI: route.Identifiers, Limit: "token", Owner: ownerProtocol,
 			Handler: protocol.RegisterLaunch(d, t.flow, t.site.Issuer+"/launch")},
 	}
@@ -84,7 +85,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	} {
 		out = append(out, open("GET", path, public, h), open("OPTIONS", path, "CORS preflight", h))
 	}
-	for path, h := range map[string]http.Handler{"/token": protocol.Token(d), "/revoke": protocol.Revoke(d)} {
+	for path, h := range map[string]http.Handler{"/token": protocol.Token(d), "/revoke": protocol.Revoke(d), "/par": protocol.Push(d, t.flow)} {
 		r := open("OPTIONS", path, "CORS preflight", h)
 		r.Limit = "token"
 		out = append(out, r)

@@ -53,6 +53,7 @@ func (a *App) newTenant(ctx context.Context, row tenants.Tenant) (*tenant, error
 	t.site = engine.Site{
 		Tenant: row.ID, Issuer: root, FHIRBase: root + fhirPath, TokenURL: root + "/token",
 		IntrospectURL: root + "/introspect", RevokeURL: root + "/revoke",
+		PushURL: root + "/par",
 	}
 	t.kit = a.kit.For(string(t.base), row.Name)
 	// What wrote the row has read it before; none is the zero reference.
@@ -90,9 +91,9 @@ func (t *tenant) buildFlow() {
 	d := flow.Deps{
 		Tx: on(t.store, func(tx store.Tx) flow.Tx { return tx }), Read: t.memory, Authority: t.loader,
 		Record: record{t.record, t.id, t.store, t.consents},
-		Issuer: issuer{t.engine, t.clock}, Clock: t.clock, IDs: t.ids, Hasher: t.hasher,
+		Issuer: issuer{t.engine, t.clock}, Objects: t.auth, Clock: t.clock, IDs: t.ids, Hasher: t.hasher,
 		IssuerURL: t.site.Issuer, Base: t.site.FHIRBase, StyleURL: t.site.Issuer + protocol.StylePath(t.kit.SMARTStyle()),
-		Organization: t.custodian,
+		Organization: t.custodian, RequirePushed: t.cfg.Push.Require, PushLife: t.cfg.Push.Life,
 	}
 	if t.isHome() {
 		d.OtherBases = []string{t.public + route.BaseOf(t.id).Path(fhirPath)}

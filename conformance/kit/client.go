@@ -221,7 +221,12 @@ func (t *Target) Launch(ctx context.Context, l Launch) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if g.Response, err = t.Call(ctx, t.Config.Token, l.Client, CodeForm(g.Code, g.Redirect, g.Verifier)); err != nil {
+	return t.redeem(ctx, g)
+}
+
+// redeem redeems the code of a grant.
+func (t *Target) redeem(ctx context.Context, g *Grant) (_ *Grant, err error) {
+	if g.Response, err = t.Call(ctx, t.Config.Token, g.Client, CodeForm(g.Code, g.Redirect, g.Verifier)); err != nil {
 		return nil, err
 	}
 	if g.Status != http.StatusOK || g.Access() == "" {

@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -26,6 +27,8 @@ type Visit struct {
 	Consent func(*Form)
 	// Deny presses "do not allow".
 	Deny bool
+	// App is where the app is, for a request that does not tell.
+	App string
 	// Post sends the authorization request as a form (AZ-02).
 	Post bool
 }
@@ -97,7 +100,7 @@ func (t *Target) Authorize(ctx context.Context, req url.Values, v Visit) (*Answe
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	app := req.Get("redirect_uri")
+	app := cmp.Or(v.App, req.Get("redirect_uri"))
 	p, err := b.enter(ctx, t.Config.Authorize, req, v.Post, app)
 	if err != nil {
 		return nil, err

@@ -41,6 +41,12 @@ const (
 	Reserved
 	// Narrow: a backend client registered for system/Patient.rs alone.
 	Narrow
+	// Pushing: an endpoint for pushed authorization requests.
+	Pushing
+	// Pushes: a client that must push its requests.
+	Pushes
+	// Signing: signed request objects.
+	Signing
 )
 
 var needTexts = []string{
@@ -48,7 +54,8 @@ var needTexts = []string{
 	"a client that may register launches", "people who act for others", "the FHIR server behind", "a clock that can be moved",
 	"the administration API", "a backend client whose keys lie at an address of this machine (key_host)", "a second backend client",
 	"another FHIR base of the same server (tenants)", "a client whose id and secret have reserved characters",
-	"a backend client registered for system/Patient.rs alone",
+	"a backend client registered for system/Patient.rs alone", "an endpoint for pushed authorization requests",
+	"a client with keys that must push its authorization requests", "signed request objects",
 }
 
 // String names the means in words.

@@ -64,6 +64,8 @@ type Client struct {
 	RedirectURIs []string        `json:"redirect_uris"`
 	LaunchURIs   []string        `json:"launch_uris"`
 	Scopes       string          `json:"scopes"`
+	// Pushes says that the client must push its authorization requests.
+	Pushes bool `json:"require_pushed_authorization_requests,omitempty"`
 }
 
 // Person is one account with its credentials.
@@ -83,6 +85,8 @@ type Target struct {
 	HTTP *http.Client
 	// Config is the SMART configuration, read once.
 	Config Configuration
+	// OpenID is what only the OpenID configuration tells.
+	OpenID OpenID
 	ids    ids.Source
 	clock  clock.Clock
 
@@ -109,6 +113,12 @@ type Configuration struct {
 	TokenAuthAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	Capabilities        []string `json:"capabilities"`
 	IssParameter        bool     `json:"authorization_response_iss_parameter_supported"`
+	Push                string   `json:"pushed_authorization_request_endpoint"`
+}
+
+// OpenID is a part of an openid-configuration document.
+type OpenID struct {
+	RequestParameter bool `json:"request_parameter_supported"`
 }
 
 // Claims reports whether a capability is claimed.
@@ -160,6 +170,10 @@ func NewTarget(ctx context.Context, r Ready) (*Target, error) {
 	if err := json.Unmarshal(res.Body, &t.Config); err != nil {
 		return nil, fmt.Errorf("the SMART configuration is not JSON: %w", err)
 	}
+	if res, err := t.Do(ctx, Request{URL: strings.TrimSuffix(t.Config.Issuer, "/") + "/.well-known/openid-configuration"}); err == nil && t.Config.Issuer != "" {
+		// A server without one has nothing of it.
+		_ = json.Unmarshal(res.Body, &t.OpenID)
+	}
 	if r.Clock == "" {
 		return t, nil
 	}
@@ -189,6 +203,9 @@ func (t *Target) Has() Need {
 	set(Second, t.another("backend") != nil)
 	set(Reserved, t.ReservedClient().ID != "")
 	set(Narrow, t.NarrowClient().ID != "")
+	set(Pushing, t.Config.Push != "")
+	set(Signing, t.OpenID.RequestParameter)
+	set(Pushes, t.PushClient().ID != "")
 	set(Tenants, len(t.Ready.Tenants) > 0)
 	set(Admin, t.AdminAPI.URL != "" && t.AdminAPI.Token != "")
 	return n
@@ -248,6 +265,16 @@ func (t *Target) ReservedClient() Client {
 func (t *Target) NarrowClient() Client {
 	for _, c := range t.Clients {
 		if c.Kind == "backend" && c.Scopes == "system/Patient.rs" {
+			return c
+		}
+	}
+	return Client{}
+}
+
+// PushClient gives a client with keys that must push its authorization requests.
+func (t *Target) PushClient() Client {
+	for _, c := range t.Clients {
+		if c.Pushes && c.Kind == "asymmetric" {
 			return c
 		}
 	}

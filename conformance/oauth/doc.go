@@ -1,5 +1,6 @@
 // Package oauth holds the rows about clients: symmetric and asymmetric
-// authentication, backend services, introspection, revocation and CORS.
+// authentication, backend services, introspection, revocation,
+// pushed and signed authorization requests and CORS.
 //
 // Neighbours: conformance/kit does the talking, conformance runs the rows. It
 // owns no row about people (conformance/smart, conformance/consent).
@@ -17,6 +18,8 @@ func Sections() []kit.Section {
 		{Name: "OAuth, backend services", Rows: backend()},
 		{Name: "OAuth, introspection", Rows: introspection()},
 		{Name: "OAuth, revocation", Rows: revocation()},
+		{Name: "OAuth, pushed requests", Rows: pushed()},
+		{Name: "OAuth, signed requests", Rows: signed()},
 		{Name: "OAuth, CORS", Rows: cors()},
 	}
 }

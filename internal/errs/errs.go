@@ -18,6 +18,9 @@ const (
 	AccessDenied            Kind = "access_denied"
 	LoginRequired           Kind = "login_required"
 	InteractionRequired     Kind = "interaction_required"
+	// Of RFC 9101 §7 and OIDC Core §3.1.2.6.
+	InvalidRequestObject   Kind = "invalid_request_object"
+	RequestURINotSupported Kind = "request_uri_not_supported"
 
 	// Registration of clients (RFC 7591 §3.2.2).
 	InvalidRedirectURI          Kind = "invalid_redirect_uri"

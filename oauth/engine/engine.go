@@ -27,6 +27,8 @@ type Site struct {
 	TokenURL      string
 	IntrospectURL string
 	RevokeURL     string
+	// PushURL takes authorization requests before the browser comes (RFC 9126).
+	PushURL string
 }
 
 // Sites gives the site of a tenant. Errors: errs.NotFound.

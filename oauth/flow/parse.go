@@ -126,8 +126,8 @@ func checkOnce(v url.Values, _ *oauth.AuthorizeRequest) error {
 
 func checkResponse(v url.Values, _ *oauth.AuthorizeRequest) error {
 	switch rt := v.Get("response_type"); {
-	case v.Get("request") != "" || v.Get("request_uri") != "":
-		return errs.New(errs.InvalidRequest, "request-object-not-supported", "Request objects are not supported.")
+	case v.Get("request_uri") != "":
+		return errForeignURI
 	case rt == "":
 		return errs.New(errs.InvalidRequest, "response-type-missing", "The parameter response_type is missing; it must be code.")
 	case rt != "code":

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"time"
@@ -33,7 +34,7 @@ type Tx interface {
 type Reader interface {
 	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
 	LaunchByHash(ctx context.Context, tenant, hash string) (oauth.Launch, error)
-	PendingByID(ctx context.Context, tenant, id string) (oauth.Pending, error)
+	Requests
 	PersonByIdentity(ctx context.Context, tenant string, ref fhir.Reference) (identity.Person, error)
 	RelatedPersonByID(ctx context.Context, tenant, id string) (proxy.RelatedPerson, error)
 }
@@ -51,6 +52,13 @@ type Issuer interface {
 	IssueCode(ctx context.Context, tx oauth.TokenStore, client oauth.Client, req oauth.AuthorizeRequest, g oauth.Grant) (code string, err error)
 }
 
+// Objects verifies signed request objects; clientauth.Authenticator does.
+type Objects interface {
+	// RequestObject gives the parameters of an object that the client signed for
+	// the issuer. Errors: errs.InvalidRequestObject, errs.Unavailable.
+	RequestObject(ctx context.Context, c oauth.Client, raw, issuer string) (url.Values, error)
+}
+
 // Deps is what the service is made of.
 type Deps struct {
 	Tx        txn.Runner[Tx]
@@ -58,6 +66,7 @@ type Deps struct {
 	Authority *authority.Loader
 	Record    Record
 	Issuer    Issuer
+	Objects   Objects
 	Clock     clock.Clock
 	IDs       ids.Source
 	Hasher    ids.Hasher
@@ -71,6 +80,10 @@ type Deps struct {
 	StyleURL string
 	// Organization is the FHIR reference of the custodian in consents.
 	Organization fhir.Reference
+	// RequirePushed refuses every request that was not pushed; PushLife is how
+	// long a request_uri serves, PushLife the constant when zero (RFC 9126).
+	RequirePushed bool
+	PushLife      time.Duration
 }
 
 // Service walks authorization requests.
@@ -100,33 +113,24 @@ func (v Visitor) SignedIn() bool { return v.Person.ID != "" }
 // Start judges an authorization request and stores it for the browser. A
 // request that is turned down is a *Refusal; other errors are errs.Unavailable.
 func (s *Service) Start(ctx context.Context, tenant string, v url.Values, who Visitor) (oauth.Pending, error) {
-	clientID, redirectURI, err := ParseAddressee(v)
-	if err != nil {
-		return oauth.Pending{}, s.refuse(ctx, tenant, who, "", &Refusal{Err: errs.As(err)})
-	}
-	client, err := s.addressee(ctx, tenant, clientID, redirectURI)
-	if err != nil {
-		return oauth.Pending{}, s.refuse(ctx, tenant, who, clientID, &Refusal{Err: errs.As(err)})
-	}
-	req, handle, err := ParseAuthorize(v, s.Base, s.OtherBases...)
-	toApp := &Refusal{RedirectURI: redirectURI, State: single(v["state"])}
-	if err != nil {
-		if toApp.Err = errs.As(err); errs.Is(err, errs.InvalidScope) {
-			toApp.Asked = req.Scope
-		}
-		return oauth.Pending{}, s.refuse(ctx, tenant, who, clientID, toApp)
-	}
 	now := s.Clock.Now()
+	e, refusal := s.enter(ctx, tenant, v, now)
+	if refusal != nil {
+		return oauth.Pending{}, s.refuse(ctx, tenant, who, e.client.ID, refusal)
+	}
 	p := oauth.Pending{
-		Tenant: tenant, ID: s.IDs.ID(), Browser: who.Browser, Request: req,
+		Tenant: tenant, ID: s.IDs.ID(), Browser: who.Browser, Request: e.req,
 		Created: now, Expires: now.Add(life),
 	}
-	if err := s.store(ctx, &p, client, handle, who); err != nil {
+	if err := s.store(ctx, &p, e, who); err != nil {
 		if errs.Is(err, errs.Unavailable) {
 			return oauth.Pending{}, err
 		}
-		toApp.Err = errs.As(err)
-		return oauth.Pending{}, s.refuse(ctx, tenant, who, clientID, toApp)
+		refusal := &Refusal{Err: errs.As(err), RedirectURI: e.req.RedirectURI, State: e.req.State}
+		if refusal.Err == errPushedUsed {
+			refusal.RedirectURI = ""
+		}
+		return oauth.Pending{}, s.refuse(ctx, tenant, who, e.client.ID, refusal)
 	}
 	return p, nil
 }
@@ -140,11 +144,16 @@ func single(values []string) string {
 	return values[0]
 }
 
-func (s *Service) addressee(ctx context.Context, tenant, clientID, redirectURI string) (oauth.Client, error) {
-	client, err := s.Read.ClientByID(ctx, tenant, clientID)
+func (s *Service) client(ctx context.Context, tenant, id string) (oauth.Client, error) {
+	client, err := s.Read.ClientByID(ctx, tenant, id)
 	if errs.Is(err, errs.NotFound) || (err == nil && client.Disabled) {
 		return oauth.Client{}, errs.New(errs.InvalidRequest, "client-unknown", "The client_id is not registered here.")
 	}
+	return client, err
+}
+
+func (s *Service) addressee(ctx context.Context, tenant, clientID, redirectURI string) (oauth.Client, error) {
+	client, err := s.client(ctx, tenant, clientID)
 	if err != nil {
 		return oauth.Client{}, err
 	}
@@ -154,22 +163,26 @@ func (s *Service) addressee(ctx context.Context, tenant, clientID, redirectURI s
 	return client, nil
 }
 
-// store redeems the launch handle, if any, and stores the request, both with
-// their audit events in one transaction.
-func (s *Service) store(ctx context.Context, p *oauth.Pending, client oauth.Client, handle string, who Visitor) error {
+// store redeems the launch handle and the request_uri, if any, and stores the
+// request, all with their audit events in one transaction.
+func (s *Service) store(ctx context.Context, p *oauth.Pending, in entry, who Visitor) error {
 	var launch oauth.Launch
-	if handle != "" {
+	if in.req.Launch != "" {
 		var err error
-		if launch, err = s.launch(ctx, p, handle); err != nil {
+		if launch, err = s.launch(ctx, p); err != nil {
 			return err
 		}
-		p.Request.Launch = launch.Hash
 		p.Context = s.embedded(launch.Context)
 		p.LaunchUser = launch.User
 	}
 	s.foresee(ctx, p, who)
 	return s.Tx.InTx(ctx, func(tx Tx) error {
-		if handle != "" {
+		if in.pushed != "" {
+			if first, err := tx.UsePushed(ctx, p.Tenant, in.pushed, p.Created); err != nil || !first {
+				return cmp.Or[error](err, errPushedUsed)
+			}
+		}
+		if in.req.Launch != "" {
 			used, err := tx.UseLaunch(ctx, p.Tenant, launch.Hash, p.ID, p.Created)
 			if err != nil {
 				return err
@@ -187,7 +200,7 @@ func (s *Service) store(ctx context.Context, p *oauth.Pending, client oauth.Clie
 			return err
 		}
 		e := s.event(*p, who, audit.AuthorizeRequested)
-		e.ClientID = client.ID
+		e.ClientID = in.client.ID
 		return tx.AppendAudit(ctx, e)
 	})
 }
@@ -222,8 +235,9 @@ func (s *Service) embedded(c oauth.Context) oauth.Context {
 // that a thief learns nothing (LAU-02).
 var errLaunch = errs.New(errs.InvalidRequest, "launch-invalid", "The launch value is unknown, expired or already used, or it was made for another app.")
 
-func (s *Service) launch(ctx context.Context, p *oauth.Pending, handle string) (oauth.Launch, error) {
-	l, err := s.Read.LaunchByHash(ctx, p.Tenant, s.Hasher.Hash("launch", handle))
+// launch gives the launch that a request names, still unused. Errors: errLaunch.
+func (s *Service) launch(ctx context.Context, p *oauth.Pending) (oauth.Launch, error) {
+	l, err := s.Read.LaunchByHash(ctx, p.Tenant, p.Request.Launch)
 	if errs.Is(err, errs.NotFound) {
 		return oauth.Launch{}, errLaunch
 	}

@@ -40,6 +40,8 @@ func (h *hands) Now() time.Time { return h.now }
 type rows struct {
 	launches map[string]oauth.Launch
 	pendings map[string]oauth.Pending
+	pushed   map[string]oauth.Pushed
+	spent    map[string]bool
 	grants   []oauth.Grant
 	approved []consent.Record
 	events   []audit.Event
@@ -49,6 +51,7 @@ type rows struct {
 
 func (r rows) clone() rows {
 	r.launches, r.pendings = maps.Clone(r.launches), maps.Clone(r.pendings)
+	r.pushed, r.spent = maps.Clone(r.pushed), maps.Clone(r.spent)
 	return r
 }
 
@@ -70,13 +73,15 @@ type world struct {
 	// fails names the statement that the store refuses.
 	fails string
 	down  bool
+	// stolen lets another node win every race for a pushed request.
+	stolen bool
 }
 
 var errStore = errs.New(errs.Unavailable, "store-down", "The store does not answer.")
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		t: t, clock: &hands{start}, rows: rows{launches: map[string]oauth.Launch{}, pendings: map[string]oauth.Pending{}},
+		t: t, clock: &hands{start}, rows: rows{launches: map[string]oauth.Launch{}, pendings: map[string]oauth.Pending{}, pushed: map[string]oauth.Pushed{}, spent: map[string]bool{}},
 		related: map[string]proxy.RelatedPerson{}, entries: map[string][]string{},
 	}
 	ceiling := "openid fhirUser profile launch launch/patient launch/encounter offline_access online_access patient/*.cruds user/*.cruds"

@@ -36,6 +36,7 @@ type Metadata struct {
 	// Publisher is who makes the app, as people know it.
 	Publisher      string            `json:"publisher,omitempty"`
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`
+	Authorization
 }
 
 // Rights are what only an operator gives a client.
@@ -83,6 +84,7 @@ func Of(c oauth.Client) Entry {
 		SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion, ApplicationType: c.ApplicationType,
 		IDTokenAlg: c.IDTokenAlg, LaunchURIs: c.LaunchURIs, AllowedOrigins: c.AllowedOrigins,
 		Publisher: c.Publisher, RequiredScopes: c.RequiredScopes,
+		Authorization: authorizationOf(c),
 	}
 	if slices.Contains(m.GrantTypes, grantCode) {
 		m.ResponseTypes = []string{respondCode}

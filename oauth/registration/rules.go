@@ -60,6 +60,8 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		IDTokenAlg: m.IDTokenAlg, RequiredScopes: m.RequiredScopes, Introspect: e.Introspect, RegisterLaunch: e.RegisterLaunch,
 		RefreshIDToken: e.RefreshIDToken, AccessTokenFormat: e.AccessTokenFormat, SecretForItself: e.SecretForItself,
 	}
+	m.put(&c)
+	m.Authorization.check(c, &f)
 	r.checkKeys(c, &f)
 	r.checkAddresses(c, &f)
 	r.checkTexts(c, &f)

@@ -92,6 +92,8 @@ func sameWords(cause string) string {
 		return "invalid_client"
 	case "redirect-uri":
 		return "redirect-uri-unregistered"
+	case "request-uri-used", "request-uri-unknown":
+		return "request-uri-expired"
 	case "request-not-found":
 		return "gone"
 	case "cross-site-request":
@@ -99,7 +101,7 @@ func sameWords(cause string) string {
 	case "choice-not-offered", "form-unreadable", "language-unknown", "method-not-allowed":
 		return "general"
 	case "invalid", "unprocessable", "too_large", "not_supported", "not_acceptable", "unsupported_media_type",
-		"unsupported_grant_type", "unsupported_response_type":
+		"unsupported_grant_type", "unsupported_response_type", "invalid_request_object", "request_uri_not_supported":
 		return "invalid_request"
 	case "login_required", "interaction_required":
 		return "unauthenticated"
@@ -116,7 +118,7 @@ func ErrorNames() []string {
 		"general", "server_error", "invalid_request", "invalid_client", "invalid_scope", "access_denied",
 		"forbidden", "unauthenticated", "gone", "conflict", "rate_limited", "upstream",
 		"temporarily_unavailable",
-		"redirect-uri-unregistered", "launch-invalid", "launch-for-other-person", "no-own-record", "no-record-to-share", "offer-changed", "request-answered",
+		"redirect-uri-unregistered", "launch-invalid", "request-uri-expired", "launch-for-other-person", "no-own-record", "no-record-to-share", "offer-changed", "request-answered",
 		"form-token", "grant-ended", "second-factor-missing", "invalid_grant", "unauthorized_client",
 	}
 }

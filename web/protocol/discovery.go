@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/brand"
 	"github.com/mandate-health/mandate/oauth/grant"
 )
@@ -23,6 +24,10 @@ type Endpoints struct {
 	Introspect string
 	Revoke     string
 	JWKS       string
+	// Push is where authorization requests are pushed; PushRequired says that
+	// all must be (RFC 9126 §5).
+	Push         string
+	PushRequired bool
 	// Management is the page on which people see and end app access.
 	Management string
 	// Brands is where the bundle of user-access brands is, if there is one.
@@ -63,6 +68,9 @@ type smartConfiguration struct {
 	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
 	RequestParameter      *bool    `json:"request_parameter_supported,omitempty"`
 	RequestURIParameter   *bool    `json:"request_uri_parameter_supported,omitempty"`
+	PushEndpoint          string   `json:"pushed_authorization_request_endpoint,omitempty"`
+	PushRequired          bool     `json:"require_pushed_authorization_requests,omitempty"`
+	RequestObjectAlgs     []string `json:"request_object_signing_alg_values_supported,omitempty"`
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
 
@@ -82,6 +90,8 @@ func configuration(e Endpoints, scopes []string) smartConfiguration {
 		TokenEndpointAuth:     []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
 		TokenEndpointAuthAlgs: []string{"RS384", "ES384"},
 		IssParameter:          true,
+		PushEndpoint:          e.Push,
+		PushRequired:          e.PushRequired,
 	}
 }
 
@@ -104,12 +114,13 @@ func SMARTConfiguration(e Endpoints, scopes []string, brands Brands) http.Handle
 // (OIDC Discovery §3, SMART OID-10).
 func OpenIDConfiguration(e Endpoints, scopes []string) http.Handler {
 	c := configuration(e, scopes)
-	no := false
+	yes, no := true, false
 	c.SubjectTypes = []string{"public"}
 	c.IDTokenAlgs = []string{"RS256", "ES256"}
 	c.ResponseModes = []string{"query"}
 	c.Claims = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "fhirUser"}
-	c.RequestParameter, c.RequestURIParameter = &no, &no
+	c.RequestParameter, c.RequestURIParameter = &yes, &no
+	c.RequestObjectAlgs = oauth.RequestObjectAlgorithms()
 	c.IntrospectionAuth = []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 	c.RevocationAuth = c.TokenEndpointAuth
 	return document(c)

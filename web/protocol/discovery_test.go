@@ -112,7 +112,7 @@ func TestDiscoveryDocuments(t *testing.T) {
 			t.Errorf("%s is no name of 2.2", c)
 		}
 	}
-	if !slices.Contains(texts(oidc["id_token_signing_alg_values_supported"]), "RS256") || oidc["request_parameter_supported"] != false {
+	if !slices.Contains(texts(oidc["id_token_signing_alg_values_supported"]), "RS256") || oidc["request_parameter_supported"] != true || oidc["request_uri_parameter_supported"] != false {
 		t.Errorf("%v", oidc)
 	}
 }

@@ -265,10 +265,13 @@ func JWKS(d Deps) http.Handler {
 }
 
 // send writes a JSON answer that no cache may keep.
-func send(w http.ResponseWriter, body any) {
+func send(w http.ResponseWriter, body any) { sendStatus(w, http.StatusOK, body) }
+
+func sendStatus(w http.ResponseWriter, status int, body any) {
 	problem.NoStore(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
 	out := json.NewEncoder(w)
 	// Scopes may hold an ampersand; it goes out as it is.
 	out.SetEscapeHTML(false)

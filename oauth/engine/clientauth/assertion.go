@@ -168,9 +168,9 @@ func pick(set []jose.JSONWebKey, header jose.Header) (any, error) {
 func fits(key any, alg string) bool {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
-		return alg == string(jose.RS384) && k.N.BitLen() >= minRSABits
+		return (strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")) && k.N.BitLen() >= minRSABits
 	case *ecdsa.PublicKey:
-		return alg == string(jose.ES384) && k.Curve == elliptic.P384()
+		return alg == string(jose.ES384) && k.Curve == elliptic.P384() || alg == string(jose.ES256) && k.Curve == elliptic.P256()
 	}
 	return false
 }

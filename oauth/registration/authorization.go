@@ -1,0 +1,35 @@
+package registration
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// Authorization is how a client's authorization requests come.
+type Authorization struct {
+	// RequirePushed is of RFC 9126 §6, RequireSigned of RFC 9101 §10.5.
+	RequirePushed    bool   `json:"require_pushed_authorization_requests,omitempty"`
+	RequireSigned    bool   `json:"require_signed_request_object,omitempty"`
+	RequestObjectAlg string `json:"request_object_signing_alg,omitempty"`
+}
+
+func authorizationOf(c oauth.Client) Authorization {
+	return Authorization{RequirePushed: c.RequirePushed, RequireSigned: c.RequireSigned, RequestObjectAlg: c.RequestObjectAlg}
+}
+
+// put gives the client what it says about its requests.
+func (a Authorization) put(c *oauth.Client) {
+	c.RequirePushed, c.RequireSigned, c.RequestObjectAlg = a.RequirePushed, a.RequireSigned, a.RequestObjectAlg
+}
+
+func (a Authorization) check(c oauth.Client, f *Faults) {
+	known := oauth.RequestObjectAlgorithms()
+	if a.RequestObjectAlg != "" && !slices.Contains(known, a.RequestObjectAlg) {
+		f.add("request_object_signing_alg", "must be one of "+strings.Join(known, ", "))
+	}
+	if (a.RequireSigned || a.RequestObjectAlg != "") && len(c.JWKS) == 0 && c.JWKSURI == "" {
+		f.add("require_signed_request_object", "and request_object_signing_alg need jwks or jwks_uri")
+	}
+}
