@@ -73,6 +73,12 @@ type Client struct {
 	// AccessTokenFormat is opaque for a client whose access tokens are to say
 	// nothing to who reads them; jwt or empty otherwise (D2).
 	AccessTokenFormat string `json:"access_token_format,omitempty"`
+	// AppStateCodes are the state codes ("system|code") that the app may read and
+	// change, AppStateReadCodes those that it may only read (APS-08).
+	// AppStateGlobal lets it change state that is about nobody.
+	AppStateCodes     []string `json:"app_state_codes,omitempty"`
+	AppStateReadCodes []string `json:"app_state_read_codes,omitempty"`
+	AppStateGlobal    bool     `json:"app_state_global,omitempty"`
 	// SecretForItself lets a symmetric client act for itself with its secret. It
 	// is unsafe beside keys: SMART Backend Services forbid it (SYM-02), and it is
 	// for a client that cannot hold a key.

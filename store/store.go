@@ -27,6 +27,7 @@ import (
 	"github.com/mandate-health/mandate/internal/watch"
 	"github.com/mandate-health/mandate/migrations"
 	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/appstate"
 	"github.com/mandate-health/mandate/oauth/brand"
 	"github.com/mandate-health/mandate/oauth/flight"
 	"github.com/mandate-health/mandate/proxy"
@@ -54,6 +55,7 @@ type Tx interface {
 	limit.Store
 	tenant.Store
 	brand.Store
+	appstate.Store
 }
 
 // Options are what a Store needs beside its engine.
@@ -101,6 +103,7 @@ var (
 	_ consent.Tx  = Tx(nil)
 	_ oauth.Tx    = Tx(nil)
 	_ brand.Tx    = Tx(nil)
+	_ appstate.Tx = Tx(nil)
 
 	_ watch.Store = (*Store)(nil)
 )

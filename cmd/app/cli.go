@@ -144,6 +144,9 @@ func (c *devCommand) completed(loaded *config.Loaded) Config {
 	if loaded.Origin("http.drain_delay") == "default" {
 		cfg.HTTP.DrainDelay = 0 // nobody balances a development server
 	}
+	if loaded.Origin("app_state") == "default" {
+		cfg.AppState = true
+	}
 	if cfg.Organization == "" {
 		cfg.Organization, cfg.OrganizationRef = "Lakeside Palliative Care", "Organization/lakeside-palliative"
 	}

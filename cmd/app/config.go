@@ -68,6 +68,8 @@ type Config struct {
 	UpstreamCA   string `name:"upstream-ca" key:"upstream_ca_file" help:"PEM file with the authorities that the upstream's certificate must come from; empty means those of the machine." placeholder:"FILE" type:"existingfile"`
 	UpstreamCert string `name:"upstream-cert" key:"upstream_cert_file" help:"PEM file with the client certificate to show to the upstream." placeholder:"FILE" type:"existingfile"`
 	UpstreamKey  string `name:"upstream-key" key:"upstream_key_file" help:"PEM file with its private key." placeholder:"FILE" type:"existingfile"`
+	// AppState lets apps keep state of their own (SMART App State, experimental).
+	AppState bool `name:"app-state" help:"Let apps keep state of their own (SMART App State, experimental)."`
 	// ReadyUpstream counts the upstream for readiness.
 	ReadyUpstream bool `name:"ready-upstream" help:"Let /readyz fail while the upstream cannot be reached."`
 

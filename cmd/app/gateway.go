@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"path/filepath"
 	"slices"
 
@@ -46,23 +45,27 @@ func (o origins) Registered(ctx context.Context, tenant, origin string) (bool, e
 }
 
 // endpoints are the addresses that both discovery documents and the
-// CapabilityStatement name.
+// CapabilityStatement name. One that is switched off is empty.
 func (t *tenant) endpoints() protocol.Endpoints {
-	return protocol.Endpoints{
+	e := protocol.Endpoints{
 		Issuer: t.site.Issuer, FHIRBase: t.site.FHIRBase, Authorize: t.site.Issuer + "/authorize", Token: t.site.TokenURL,
 		Introspect: t.site.IntrospectURL, Revoke: t.site.RevokeURL, JWKS: t.site.Issuer + "/jwks", Management: t.site.Issuer + "/apps",
 		Push: t.site.PushURL, PushRequired: t.cfg.Push.Require,
 		Brands: t.site.Issuer + brandPath,
 	}
+	if t.cfg.AppState {
+		e.AppState = t.site.Issuer + appStatePath
+	}
+	return e
 }
 
 // gateway stands below the FHIR base.
-func (t *tenant) gateway() http.Handler {
+func (t *tenant) gateway() *gateway.Gateway {
 	e := t.endpoints()
 	return gateway.New(gateway.Deps{
 		OAuth: gateway.OAuth{
 			Authorize: e.Authorize, Token: e.Token, Introspect: e.Introspect, Revoke: e.Revoke, Manage: e.Management,
-			Capabilities: protocol.Capabilities(),
+			Capabilities: e.Capabilities(),
 		},
 		Tenant: t.id, Base: t.site.FHIRBase, BasePath: t.base.Path(fhirPath), Verifier: verifier{t.engine}, Authority: t.loader,
 		Upstream: t.record, Owned: &fhirapi.Service{
@@ -99,7 +102,7 @@ func printRoutes(ctx context.Context, w io.Writer, asJSON bool) error {
 	}
 	defer dir.remove()
 	key := KeySettings{Keys: "file:" + filepath.Join(dir.path, "kek.json")}
-	cfg := Config{Dev: true, Data: dir.path, KeySettings: key, Out: io.Discard, Log: discard()}
+	cfg := Config{Dev: true, AppState: true, Data: dir.path, KeySettings: key, Out: io.Discard, Log: discard()}
 	a := &App{cfg: cfg, log: discard(), ids: ids.Source{}, clock: clock.System{}}
 	if err := a.openStore(ctx); err != nil {
 		return explain(err)

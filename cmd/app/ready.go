@@ -61,6 +61,10 @@ type readyClient struct {
 	RedirectURIs []string        `json:"redirect_uris"`
 	LaunchURIs   []string        `json:"launch_uris"`
 	Scopes       string          `json:"scopes"`
+
+	AppStateCodes     []string `json:"app_state_codes,omitempty"`
+	AppStateReadCodes []string `json:"app_state_read_codes,omitempty"`
+	AppStateGlobal    bool     `json:"app_state_global,omitempty"`
 }
 
 type readyPerson struct {

@@ -33,7 +33,7 @@ func (t *tenant) routes() ([]route.Route, error) {
 	logins := signin.New(signin.Deps{
 		Accounts: t.identity, Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting,
 	})
-	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), t.publicRoutes(), t.adminRoutes())
+	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), t.publicRoutes(), t.adminRoutes(), t.appStateRoutes())
 	if t.cfg.Dev {
 		out = append(out, t.devRoutes()...)
 	}

@@ -44,8 +44,11 @@ func demoClients(ctx context.Context, st *store.Store, tenant, demo string, src 
 	}
 	diary := app("demo-app", oauth.ClientPublic, "Heart Diary", "Example Labs")
 	diary.PolicyURI, diary.RedirectURIs, diary.LaunchURIs = "https://heart-diary.example/privacy", redirects, launches
+	diary.AppStateCodes = []string{"https://heart-diary.example|preferences", "https://heart-diary.example|keys"}
 	planner := app("demo-symmetric", oauth.ClientSymmetric, "Care Planner", "Example Clinic Tools")
 	planner.ClientSecret, planner.RedirectURIs, planner.LaunchURIs, planner.Introspect = secret("demo-symmetric"), redirects[:1], launches, true
+	planner.AppStateReadCodes = diary.AppStateCodes[:1]
+	planner.AppStateCodes, planner.AppStateGlobal = []string{"https://planner.example|site"}, true
 	lens := app("demo-asymmetric", oauth.ClientAsymmetric, "Lab Lens", "Example Analytics")
 	lens.JWKS, lens.PrivateJWKS, lens.RedirectURIs, lens.LaunchURIs = asymmetric.Public, asymmetric.Private, redirects[:1], launches
 	export := app("demo-backend", oauth.ClientBackend, "Night Export", "Lakeside Palliative")

@@ -66,6 +66,12 @@ type Client struct {
 	Scopes       string          `json:"scopes"`
 	// Pushes says that the client must push its authorization requests.
 	Pushes bool `json:"require_pushed_authorization_requests,omitempty"`
+	// AppStateCodes are the state codes that the client may change,
+	// AppStateReadCodes those that it may only read; AppStateGlobal lets it change
+	// state that is about nobody.
+	AppStateCodes     []string `json:"app_state_codes"`
+	AppStateReadCodes []string `json:"app_state_read_codes"`
+	AppStateGlobal    bool     `json:"app_state_global"`
 }
 
 // Person is one account with its credentials.

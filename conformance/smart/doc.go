@@ -27,5 +27,6 @@ func Sections() []kit.Section {
 		{Name: "SMART scopes, reach", Rows: reach()},
 		{Name: "SMART OpenID Connect", Rows: openID()},
 		{Name: "SMART refresh", Rows: refresh()},
+		{Name: "SMART app state", Rows: appState()},
 	}
 }

@@ -45,6 +45,10 @@ type Rights struct {
 	RegisterLaunch    bool   `json:"register_launch,omitempty"`
 	RefreshIDToken    bool   `json:"refresh_id_token,omitempty"`
 	AccessTokenFormat string `json:"access_token_format,omitempty"`
+	// AppStateCodes and their like are what the app may keep; see oauth.Client.
+	AppStateCodes     []string `json:"app_state_codes,omitempty"`
+	AppStateReadCodes []string `json:"app_state_read_codes,omitempty"`
+	AppStateGlobal    bool     `json:"app_state_global,omitempty"`
 	// SecretForItself is unsafe; see oauth.Client.
 	SecretForItself bool `json:"client_credentials_by_secret,omitempty"`
 }
@@ -92,6 +96,7 @@ func Of(c oauth.Client) Entry {
 	return Entry{ID: c.ID, Kind: c.Kind, Metadata: m, Rights: Rights{
 		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken,
 		AccessTokenFormat: c.AccessTokenFormat, SecretForItself: c.SecretForItself,
+		AppStateCodes: c.AppStateCodes, AppStateReadCodes: c.AppStateReadCodes, AppStateGlobal: c.AppStateGlobal,
 	}}
 }
 

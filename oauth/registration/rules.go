@@ -59,9 +59,11 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		RedirectURIs: m.RedirectURIs, LaunchURIs: m.LaunchURIs, Scopes: m.Scope, AllowedOrigins: m.AllowedOrigins,
 		IDTokenAlg: m.IDTokenAlg, RequiredScopes: m.RequiredScopes, Introspect: e.Introspect, RegisterLaunch: e.RegisterLaunch,
 		RefreshIDToken: e.RefreshIDToken, AccessTokenFormat: e.AccessTokenFormat, SecretForItself: e.SecretForItself,
+		AppStateCodes: e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
 	}
 	m.put(&c)
 	m.Authorization.check(c, &f)
+	checkStateCodes(c, &f)
 	r.checkKeys(c, &f)
 	r.checkAddresses(c, &f)
 	r.checkTexts(c, &f)

@@ -71,6 +71,7 @@ func rooms() []section {
 		{"notices", notices},
 		{"tenants", tenantRows},
 		{"brands", brandBundles},
+		{"app states", appStates},
 		{"operators", operators},
 		{"tenants are apart", tenantsApart},
 		{"texts that cannot be stored", strangeTexts},

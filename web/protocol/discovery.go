@@ -32,6 +32,8 @@ type Endpoints struct {
 	Management string
 	// Brands is where the bundle of user-access brands is, if there is one.
 	Brands string
+	// AppState is where apps keep state of their own, empty where they may not.
+	AppState string
 }
 
 // capabilities are the SMART capabilities that work (CAP-01…CAP-17, US-05).
@@ -44,7 +46,21 @@ var capabilities = []string{
 }
 
 // Capabilities gives the SMART capabilities that discovery claims.
-func Capabilities() []string { return slices.Clone(capabilities) }
+func (e Endpoints) Capabilities() []string {
+	out := slices.Clone(capabilities)
+	if e.AppState != "" {
+		out = append(out, capabilityAppState)
+	}
+	return out
+}
+
+const capabilityAppState = "smart-app-state"
+
+// associated is a further base that shares this authorization (DISC-17).
+type associated struct {
+	URL          string   `json:"url"`
+	Capabilities []string `json:"capabilities"`
+}
 
 type smartConfiguration struct {
 	Issuer                string   `json:"issuer"`
@@ -74,6 +90,7 @@ type smartConfiguration struct {
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
 
+	Associated      []associated      `json:"associated_endpoints,omitempty"`
 	BrandBundle     string            `json:"user_access_brand_bundle,omitempty"`
 	BrandIdentifier *brand.Identifier `json:"user_access_brand_identifier,omitempty"`
 }
@@ -100,7 +117,10 @@ func configuration(e Endpoints, scopes []string) smartConfiguration {
 // of brands and built once for each change.
 func SMARTConfiguration(e Endpoints, scopes []string, brands Brands) http.Handler {
 	c := configuration(e, scopes)
-	c.Capabilities = capabilities
+	c.Capabilities = e.Capabilities()
+	if e.AppState != "" {
+		c.Associated = []associated{{e.AppState, []string{capabilityAppState}}}
+	}
 	return &branded{brands: brands, build: func(id brand.Identifier) http.Handler {
 		c := c
 		if id.Value != "" {
