@@ -72,7 +72,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		{Method: "POST", Path: "/introspect", Auth: route.Client, PHI: route.Identifiers, Limit: "introspect", Owner: ownerProtocol, Handler: protocol.Introspect(d)},
 		{Method: "POST", Path: "/revoke", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Revoke(d)},
 		{Method: "POST", Path: "/requests", Auth: route.Client, PHI: route.NoPHI, Limit: "introspect", Owner: ownerProtocol,
-			Handler: protocol.Requests(d, t.flights, t.site.Issuer+errorDocs)},
+			Handler: protocol.Requests(d, t.ownRequests)},
 		{Method: "POST", Path: "/par", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Push(d, t.flow)},
 		{Method: "POST", Path: "/launch", Auth: route.Client, PHI: route.Identifiers, Limit: "token", Owner: ownerProtocol,
 			Handler: protocol.RegisterLaunch(d, t.flow, t.site.Issuer+"/launch")},

@@ -7,21 +7,12 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
-	"github.com/mandate-health/mandate/oauth/flight"
 )
 
-// Flights gives the last requests of a client; flight.Recorder is one.
-type Flights interface {
-	Recent(ctx context.Context, tenant, clientID string, limit int) ([]flight.Record, error)
-}
-
-// ownRequests is how many of its requests a client is shown.
-const ownRequests = 50
-
 // Requests gives a client that proved who it is its own last requests, newest
-// first, with cause codes, hints and links. docs is the URL of the cause pages.
-// An app without a credential asks the operator, as anybody may use its id.
-func Requests(d Deps, flights Flights, docs string) http.Handler {
+// first, with cause codes, hints and links. An app without a credential asks the
+// operator, as anybody may use its id.
+func Requests(d Deps, recent func(ctx context.Context, tenant, clientID string) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a, open, err := d.read(w, r, func(s engine.Site) string { return s.Issuer + "/requests" })
 		if !open {
@@ -41,11 +32,11 @@ func Requests(d Deps, flights Flights, docs string) http.Handler {
 			d.refuse(w, r, a, err)
 			return
 		}
-		records, err := flights.Recent(r.Context(), a.site.Tenant, result.Client.ID, ownRequests)
+		requests, err := recent(r.Context(), a.site.Tenant, result.Client.ID)
 		if err != nil {
 			d.Problem.OAuth(w, r, err)
 			return
 		}
-		send(w, map[string]any{"requests": flight.Show(records, docs)})
+		send(w, map[string]any{"requests": requests})
 	})
 }
