@@ -16,6 +16,8 @@ clients               registered clients:
   redirect_uris       registered redirect URIs; nothing needs to answer there
   launch_uris         registered launch URLs, for EHR launches
   scopes              what the client may ask
+  token_exchange      true for one that acts with tokens of other clients
+  may_act             of an app: ids of the clients that may act with its tokens
 people                accounts:
   username, password
   totp_secret         base32 secret, where the account has a second factor

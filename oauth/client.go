@@ -91,6 +91,11 @@ type Client struct {
 	// means any that is safe.
 	RequireSigned    bool   `json:"require_signed_request_object,omitempty"`
 	RequestObjectAlg string `json:"request_object_signing_alg,omitempty"`
+	// TokenExchange lets the client act for people with tokens that other clients
+	// hand to it (RFC 8693); those name it in their MayAct.
+	TokenExchange bool `json:"token_exchange,omitempty"`
+	// MayAct are the clients that may act with this client's tokens.
+	MayAct []string `json:"may_act,omitempty"`
 	// RequiredScopes are those the app cannot work without, with the reason
 	// its maker gave.
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`

@@ -21,7 +21,10 @@ type Withdrawer interface {
 // Connections is the list of connected apps and its one act: ending a grant
 // (SMART REV-03, BP-04).
 type Connections struct {
-	Read     GrantStore
+	Read interface {
+		GrantStore
+		DelegationStore
+	}
 	Tx       txn.Runner[Tx]
 	Consents Withdrawer
 	Clock    clock.Clock

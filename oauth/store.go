@@ -100,6 +100,7 @@ type Store interface {
 	GrantStore
 	TokenStore
 	PushedStore
+	DelegationStore
 }
 
 // Tx is what a use-case of this room needs inside one transaction.

@@ -29,7 +29,7 @@ func (v verifier) VerifyAccessToken(ctx context.Context, tenant, raw string) (ga
 	if err != nil {
 		return gateway.Bearer{}, err
 	}
-	return gateway.Bearer{Client: c.Client, Grant: c.Grant, Scopes: c.Scope, JTI: c.TokenID, System: c.Grant.ID == ""}, nil
+	return gateway.Bearer{Client: c.Client, Grant: c.Grant, Scopes: c.Scope, JTI: c.TokenID, System: c.Grant.ID == "", Acted: c.Acted()}, nil
 }
 
 // origins tells from where registered apps run.

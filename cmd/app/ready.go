@@ -65,6 +65,9 @@ type readyClient struct {
 	AppStateCodes     []string `json:"app_state_codes,omitempty"`
 	AppStateReadCodes []string `json:"app_state_read_codes,omitempty"`
 	AppStateGlobal    bool     `json:"app_state_global,omitempty"`
+	// TokenExchange and MayAct say who acts with whose tokens.
+	TokenExchange bool     `json:"token_exchange,omitempty"`
+	MayAct        []string `json:"may_act,omitempty"`
 }
 
 type readyPerson struct {

@@ -18,6 +18,7 @@ import (
 	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
+	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/store"
 )
@@ -159,6 +160,8 @@ func (p *replay) row(ctx context.Context, tx store.Tx, e journal.Entry) (bool, e
 	switch e.Kind {
 	case journal.Grant:
 		return tx.RevokeGrant(ctx, e.Tenant, e.Subject, reasonRestored, now)
+	case journal.Delegation:
+		return tx.EndDelegation(ctx, e.Tenant, e.Subject, e.Class, now)
 	case journal.Token:
 		return true, tx.RevokeToken(ctx, e.Tenant, e.Subject, e.Until)
 	case journal.Session:
@@ -291,6 +294,9 @@ func stands(ctx context.Context, st *store.Store, e journal.Entry, now time.Time
 	case journal.Grant:
 		g, e := st.GrantByID(ctx, e.Tenant, e.Subject)
 		alive, err = g.Revoked.IsZero(), e
+	case journal.Delegation:
+		all, e2 := st.Delegations(ctx, e.Tenant, e.Subject)
+		alive, err = slices.ContainsFunc(all, func(d oauth.Delegation) bool { return d.ClientID == e.Class && d.Ended.IsZero() }), e2
 	case journal.Session:
 		s, e := st.SessionByHash(ctx, e.Tenant, e.Subject)
 		alive, err = s.Ended.IsZero(), e

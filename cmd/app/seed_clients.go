@@ -55,7 +55,10 @@ func demoClients(ctx context.Context, st *store.Store, tenant, demo string, src 
 	export.JWKS, export.PrivateJWKS, export.Scope = backend.Public, backend.Private, backendScopes
 	ehr := app("demo-ehr", oauth.ClientSymmetric, "Lakeside EHR", "Lakeside Palliative")
 	ehr.ClientSecret, ehr.RegisterLaunch, ehr.Introspect, ehr.Scope = secret("demo-ehr"), true, true, appScopes
-	return []clientFile{diary, planner, lens, export, ehr}, nil
+	scribe := app("demo-agent", oauth.ClientSymmetric, "Visit Scribe", "Example Agents")
+	scribe.ClientSecret, scribe.TokenExchange, scribe.Scope = secret("demo-agent"), true, "patient/*.rs"
+	diary.MayAct = []string{scribe.ID}
+	return []clientFile{diary, planner, lens, export, ehr, scribe}, nil
 }
 
 func demoKeys(ctx context.Context, st *store.Store, tenant, name string) (devkeys.Pair, error) {

@@ -297,3 +297,16 @@ func (t *Target) EHRLaunch(ctx context.Context, context map[string]any, l Launch
 	}
 	return t.Launch(ctx, l)
 }
+
+// Handed gives an app that people sign in to and a client that may act with its
+// tokens.
+func (t *Target) Handed() (app, agent Client, ok bool) {
+	for _, app := range t.Clients {
+		for _, id := range app.MayAct {
+			if agent, known := t.ClientByID(id); known && agent.TokenExchange && len(app.RedirectURIs) > 0 {
+				return app, agent, true
+			}
+		}
+	}
+	return Client{}, Client{}, false
+}

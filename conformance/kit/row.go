@@ -47,6 +47,8 @@ const (
 	Pushes
 	// Signing: signed request objects.
 	Signing
+	// Agent: a client that may act with the tokens of an app.
+	Agent
 )
 
 var needTexts = []string{
@@ -56,6 +58,7 @@ var needTexts = []string{
 	"another FHIR base of the same server (tenants)", "a client whose id and secret have reserved characters",
 	"a backend client registered for system/Patient.rs alone", "an endpoint for pushed authorization requests",
 	"a client with keys that must push its authorization requests", "signed request objects",
+	"a client that may act with the tokens of an app (token_exchange, may_act)",
 }
 
 // String names the means in words.

@@ -72,6 +72,10 @@ type Client struct {
 	AppStateCodes     []string `json:"app_state_codes"`
 	AppStateReadCodes []string `json:"app_state_read_codes"`
 	AppStateGlobal    bool     `json:"app_state_global"`
+	// TokenExchange says that the client acts with tokens of the apps that name it
+	// in MayAct (RFC 8693).
+	TokenExchange bool     `json:"token_exchange,omitempty"`
+	MayAct        []string `json:"may_act,omitempty"`
 }
 
 // Person is one account with its credentials.
@@ -213,6 +217,8 @@ func (t *Target) Has() Need {
 	set(Signing, t.OpenID.RequestParameter)
 	set(Pushes, t.PushClient().ID != "")
 	set(Tenants, len(t.Ready.Tenants) > 0)
+	_, _, handed := t.Handed()
+	set(Agent, handed)
 	set(Admin, t.AdminAPI.URL != "" && t.AdminAPI.Token != "")
 	return n
 }

@@ -20,6 +20,7 @@ func Sections() []kit.Section {
 		{Name: "OAuth, revocation", Rows: revocation()},
 		{Name: "OAuth, pushed requests", Rows: pushed()},
 		{Name: "OAuth, signed requests", Rows: signed()},
+		{Name: "OAuth, token exchange", Rows: exchange()},
 		{Name: "OAuth, CORS", Rows: cors()},
 	}
 }

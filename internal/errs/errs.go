@@ -21,6 +21,9 @@ const (
 	// Of RFC 9101 §7 and OIDC Core §3.1.2.6.
 	InvalidRequestObject   Kind = "invalid_request_object"
 	RequestURINotSupported Kind = "request_uri_not_supported"
+	// InvalidTarget: the token is asked for another resource (RFC 8693 §2.2.2,
+	// RFC 8707 §2).
+	InvalidTarget Kind = "invalid_target"
 
 	// Registration of clients (RFC 7591 §3.2.2).
 	InvalidRedirectURI          Kind = "invalid_redirect_uri"

@@ -42,6 +42,8 @@ const (
 	Tenant Kind = "tenant"
 	// Operator: the account Subject does not hold the role Class any more.
 	Operator Kind = "operator"
+	// Delegation: the client Class does not act under the grant Subject any more.
+	Delegation Kind = "delegation"
 )
 
 // Removed is the status of what is not there any more.
@@ -58,7 +60,7 @@ type Entry struct {
 	// Patient is the logical id of the patient (Consent).
 	Patient string `json:"patient,omitempty"`
 	// Status and Class are Consent.status and what the Consent is for Mandate;
-	// of an operator Class is the role.
+	// of an operator Class is the role, of a delegation the client.
 	Status string `json:"status,omitempty"`
 	Class  string `json:"class,omitempty"`
 	// Until is when a revoked token would have ended anyway.

@@ -81,5 +81,13 @@ type Engine struct {
 	Deps
 }
 
+// Tokens gives what verifies access tokens; nil for no engine.
+func (e *Engine) Tokens() *Verifier {
+	if e == nil {
+		return nil
+	}
+	return e.Verifier
+}
+
 // New gives an engine.
 func New(d Deps) *Engine { return &Engine{Deps: d} }

@@ -32,6 +32,8 @@ type Introspection struct {
 	Audience string `json:"aud,omitempty"`
 	Issuer   string `json:"iss,omitempty"`
 	FHIRUser string `json:"fhirUser,omitempty"`
+	// Act is who acts with a token that was handed on (RFC 8693 §4.1).
+	Act *oauth.Actor `json:"act,omitempty"`
 	oauth.Context
 }
 
@@ -126,7 +128,7 @@ func (e *Engine) describe(ctx context.Context, u *unit) (Introspection, error) {
 	}
 	if u.access != nil {
 		out.ClientID, out.Subject, out.TokenType = u.access.ClientID, u.access.Subject, "Bearer"
-		out.Issued = u.access.Issued.Unix()
+		out.Issued, out.Act = u.access.Issued.Unix(), u.access.Act
 	} else {
 		out.ClientID, out.Subject, out.Issued = u.refresh.ClientID, u.grant.PersonID, u.refresh.Issued.Unix()
 	}
@@ -145,7 +147,7 @@ func (u *unit) event(kind audit.Kind, callerID, network, requestID string) audit
 		Network: network, RequestID: requestID,
 	}
 	if u.access != nil {
-		ev.TokenID = u.access.TokenID
+		ev.TokenID, ev.Detail = u.access.TokenID, u.access.Acted()
 	}
 	return ev
 }

@@ -130,6 +130,7 @@ func (s *strategy) GenerateAccessToken(ctx context.Context, _ fosite.Requester) 
 		Issuer: u.site.Issuer, Audience: u.site.FHIRBase, Subject: u.subject(), ClientID: u.client.ID,
 		Issued: second(u.now).Unix(), Expires: u.expires.Unix(), ID: u.tokenID, Scope: u.scopes,
 		Patient: u.grant.Context.Patient, Grant: u.grant.ID, Epoch: u.client.Epoch,
+		Act: u.act, Parents: u.parents,
 	}
 	if u.client.AccessTokenFormat == oauth.FormatOpaque {
 		token, err := s.engine.Ring.SealHandle(ctx, u.site.Tenant, bound(u.site), claims)
@@ -160,17 +161,24 @@ type idClaims struct {
 
 // GenerateIDToken signs the id_token from the grant and the code.
 func (s *strategy) GenerateIDToken(ctx context.Context, _ time.Duration, r fosite.Requester) (string, error) {
+	atHash := ""
+	if sess, ok := r.GetSession().(*session); ok {
+		atHash = sess.claims.AccessTokenHash
+	}
+	return s.idToken(ctx, atHash)
+}
+
+// idToken signs it with the hash of the access token beside which it goes out.
+func (s *strategy) idToken(ctx context.Context, atHash string) (string, error) {
 	u := s.unit
 	claims := idClaims{
 		Issuer: u.site.Issuer, Subject: u.subject(), Audience: u.client.ID,
 		Expires: u.expires.Unix(), Issued: second(u.now).Unix(),
 		Nonce: u.code.Nonce, ACR: u.grant.ACR, AMR: u.grant.AMR, FHIRUser: u.fhirUser,
+		ATHash: atHash,
 	}
 	if !u.grant.AuthTime.IsZero() {
 		claims.AuthTime = u.grant.AuthTime.Unix()
-	}
-	if sess, ok := r.GetSession().(*session); ok {
-		claims.ATHash = sess.claims.AccessTokenHash
 	}
 	use := keys.UseIDToken
 	if u.client.IDTokenAlg == "ES256" {

@@ -29,6 +29,8 @@ type TokenInput struct {
 	Scopes      string
 	Expires     time.Time
 	RefreshEnds time.Time
+	// Direct is set for a grant type that fosite does not know.
+	Direct *Direct
 }
 
 // Issued is what a token request yields. Nothing of it may leave before
@@ -60,6 +62,9 @@ func (e *Engine) Token(ctx context.Context, in TokenInput) (Issued, error) {
 		scopes: in.Scopes, expires: second(in.Expires), refreshEnds: in.RefreshEnds,
 	}
 	u.fhirUser = fhirUser(in.Site, u)
+	if in.Direct != nil {
+		return e.direct(ctx, u, *in.Direct)
+	}
 	out, err := e.runToken(ctx, u, in)
 	if err != nil {
 		return Issued{Writes: Writes{RevokeGrant: u.writes.RevokeGrant, Reason: u.reason()}}, u.translate(err)

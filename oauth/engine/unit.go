@@ -53,6 +53,9 @@ type unit struct {
 	expires     time.Time
 	refreshEnds time.Time
 	fhirUser    string
+	// act and parents are those of a delegated access token.
+	act     *oauth.Actor
+	parents []Parent
 
 	// What fosite did.
 	tokenID   string

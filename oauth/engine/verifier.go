@@ -27,6 +27,9 @@ type accessClaims struct {
 	Patient  string `json:"patient,omitempty"`
 	Grant    string `json:"grant,omitempty"`
 	Epoch    int64  `json:"epoch"`
+	// Act and Parents are there in delegated tokens only.
+	Act     *oauth.Actor `json:"act,omitempty"`
+	Parents []Parent     `json:"parents,omitempty"`
 }
 
 // Claims is a verified access token with what it stands for, as of now.
@@ -43,7 +46,11 @@ type Claims struct {
 	Client  oauth.Client
 	// Grant is zero for client_credentials.
 	Grant oauth.Grant
+	// Act is who acts with a token that was handed on, nil for any other; then
+	// Grant is that of another client.
+	Act *oauth.Actor
 
+	parents  []Parent
 	raw      string
 	standing oauth.Standing
 }
@@ -57,6 +64,8 @@ type Verifier struct {
 	Sites  Sites
 	Reader Reader
 	Clock  clock.Clock
+	// Acting tells of delegated tokens; nil refuses them.
+	Acting Acting
 }
 
 // VerifyAccessToken gives what a bearer token stands for. Errors:
@@ -110,8 +119,11 @@ type accessToken struct {
 
 // live asks whether token, client, grant and person still stand.
 func (v *Verifier) live(ctx context.Context, tenant string, c accessToken) (Claims, error) {
-	listed, st, err := v.Reader.TokenStanding(ctx, tenant, oauth.TokenRef{ID: c.ID, ClientID: c.ClientID, GrantID: c.Grant})
+	listed, st, err := v.Reader.TokenStanding(ctx, tenant, c.ref())
 	client := st.Client
+	if err == nil && c.Act != nil {
+		client, err = v.acting(ctx, tenant, c, st)
+	}
 	switch {
 	case errs.Is(err, errs.NotFound):
 		return Claims{}, errRevoked("what it was given for is gone")
@@ -125,6 +137,7 @@ func (v *Verifier) live(ctx context.Context, tenant string, c accessToken) (Clai
 	out := Claims{
 		TokenID: c.ID, ClientID: c.ClientID, Subject: c.Subject, Scope: c.Scope, Patient: c.Patient,
 		Issued: time.Unix(c.Issued, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(), Client: client, raw: c.raw,
+		Act: c.Act, parents: c.Parents,
 	}
 	if c.Grant == "" {
 		return out, nil

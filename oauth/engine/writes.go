@@ -29,6 +29,8 @@ type Writes struct {
 	RevokeGrant string
 	Reason      string
 	RevokeToken *RevokedToken
+	// Also is what a grant type writes of its own; it may be called again.
+	Also func(ctx context.Context, tx oauth.Tx) error
 }
 
 // RevokedToken is the jti of an access token to be listed until it expires.
@@ -103,6 +105,11 @@ func (w Writes) apply(ctx context.Context, tx oauth.Tx, tenant string, now time.
 }
 
 func (w Writes) applyRest(ctx context.Context, tx oauth.Tx, tenant string, now time.Time) error {
+	if w.Also != nil {
+		if err := w.Also(ctx, tx); err != nil {
+			return err
+		}
+	}
 	if w.RotateRefresh != "" {
 		// Not being first means a parallel retry, which gets the same
 		// successor (SMART REF-09).

@@ -49,6 +49,7 @@ func (e *Endpoint) decide(ctx context.Context, a *attempt) error {
 		}
 	}
 	a.expires = earliest(earliest(a.now.Add(oauth.TokenLife(g.Capacity)), a.ends), d.ValidUntil)
+	a.expires = earliest(a.expires, a.blanks.Until)
 	if a.expires.Unix() <= a.now.Unix() {
 		return errEnded()
 	}

@@ -2,6 +2,7 @@ package grant
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"time"
 
@@ -32,7 +33,7 @@ type Endpoint struct {
 // New gives an endpoint with every grant type of grants.go.
 func New(d Deps) *Endpoint {
 	e := &Endpoint{Deps: d, types: map[string]Type{}}
-	for _, t := range types() {
+	for _, t := range types(d) {
 		e.types[t.Name()] = t
 	}
 	return e
@@ -115,7 +116,7 @@ func (e *Endpoint) walk(ctx context.Context, a *attempt) (engine.Issued, error) 
 	return e.Engine.Token(ctx, engine.TokenInput{
 		Site: a.call.Site, Client: a.auth.Client, Form: a.call.Form, Now: a.now,
 		Grant: a.blanks.Grant, Code: a.blanks.Code, Refresh: a.blanks.Refresh, Replayed: a.blanks.Replayed,
-		Scopes: a.scopes, Expires: a.expires, RefreshEnds: a.ends,
+		Scopes: a.scopes, Expires: a.expires, RefreshEnds: a.ends, Direct: a.blanks.Direct,
 	})
 }
 
@@ -134,7 +135,7 @@ func (e *Endpoint) kind(form url.Values) (Type, error) {
 // commit applies what was issued together with its event.
 func (e *Endpoint) commit(ctx context.Context, a *attempt, issued engine.Issued) error {
 	w := issued.Writes
-	w.Assertion, w.Renewal = a.auth.Assertion, a.auth.Renewal
+	w.Assertion, w.Renewal, w.Also = a.auth.Assertion, a.auth.Renewal, a.blanks.Also
 	if a.ends.After(a.blanks.Grant.Ends) {
 		w.ExtendID, w.ExtendGrant = a.blanks.Grant.ID, a.ends
 	}
@@ -211,6 +212,9 @@ func (a *attempt) detail() map[string]string {
 	}
 	if text := access.Explained(a.blanks.Explained); text != "" {
 		d["explained"] = text
+	}
+	if direct := a.blanks.Direct; direct != nil && direct.Act != nil {
+		maps.Copy(d, engine.ActDetail(direct.Act, a.blanks.Grant))
 	}
 	return d
 }

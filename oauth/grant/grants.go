@@ -12,11 +12,12 @@ import (
 )
 
 // types lists the grant types that are offered.
-func types() []Type {
+func types(d Deps) []Type {
 	return []Type{
 		authorizationCode{},
 		refreshToken{},
 		clientCredentials{},
+		tokenExchange{d.Engine.Tokens()},
 	}
 }
 
@@ -24,7 +25,7 @@ func types() []Type {
 // documents.
 func Names() []string {
 	var names []string
-	for _, t := range types() {
+	for _, t := range types(Deps{}) {
 		names = append(names, t.Name())
 	}
 	return names
@@ -66,4 +67,13 @@ type Blanks struct {
 	Explained []access.Explanation
 	// Renews says that the request may move the grant's end (US-02).
 	Renews bool
+	// Until bounds the access token besides; zero does not.
+	Until time.Time
+	// Direct is set by a grant type that fosite does not know.
+	Direct *engine.Direct
+	// TokenType is told as issued_token_type (RFC 8693 §2.2.1).
+	TokenType string
+	// Also is what the grant type writes in the one commit of the answer; it may
+	// be called again.
+	Also func(ctx context.Context, tx oauth.Tx) error
 }

@@ -15,6 +15,8 @@ type Response struct {
 	Scope        string `json:"scope"`
 	RefreshToken string `json:"refresh_token,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
+	// IssuedTokenType is there in the answer to a token exchange only.
+	IssuedTokenType string `json:"issued_token_type,omitempty"`
 	oauth.Context
 }
 
@@ -23,7 +25,7 @@ func (a *attempt) response(issued engine.Issued) Response {
 	return Response{
 		AccessToken: issued.AccessToken, TokenType: "Bearer",
 		ExpiresIn: a.expires.Unix() - a.now.Unix(), Scope: a.scopes,
-		RefreshToken: issued.RefreshToken, IDToken: issued.IDToken,
+		RefreshToken: issued.RefreshToken, IDToken: issued.IDToken, IssuedTokenType: a.blanks.TokenType,
 		Context: a.blanks.Grant.Context,
 	}
 }

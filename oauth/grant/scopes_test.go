@@ -14,7 +14,7 @@ import (
 
 // house.md: one file and one line per grant type.
 func TestNames(t *testing.T) {
-	if got := Names(); !slices.Equal(got, []string{"authorization_code", "refresh_token", "client_credentials"}) {
+	if got := Names(); !slices.Equal(got, []string{"authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"}) {
 		t.Errorf("%v", got)
 	}
 }
@@ -98,6 +98,34 @@ func TestRefreshLeavesNothingOutSilently(t *testing.T) {
 			whole(t, requested, granted, explained)
 		} else if len(explained) == 0 {
 			t.Errorf("held %q, requested %q: refused without a reason", held, requested)
+		}
+	})
+}
+
+// RFC 8693, SMART REF-04: nothing is handed on that the token does not have, that
+// is not registered, or that is not clinical, and nothing is left out silently.
+func TestDelegableNeverWidens(t *testing.T) {
+	token := rapid.SampledFrom([]string{
+		"patient/*.rs", "patient/*.read", "patient/Patient.r", "patient/Observation.rs", "patient/Observation.rs?category=laboratory",
+		"user/Patient.rs", "openid", "fhirUser", "offline_access", "launch/patient", "junk",
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		held := join(rapid.SliceOfN(token, 1, 5).Draw(t, "held"))
+		requested := join(rapid.SliceOfN(token, 0, 4).Draw(t, "requested"))
+		one, two := join(rapid.SliceOfN(token, 1, 3).Draw(t, "one")), join(rapid.SliceOfN(token, 1, 3).Draw(t, "two"))
+		granted, explained, err := delegable(held, requested, one, two)
+		if err != nil {
+			return
+		}
+		if requested != "" {
+			whole(t, requested, granted, explained)
+		}
+		g, _ := scope.Parse(granted, scope.Limits{})
+		for _, bound := range []string{held, one, two} {
+			b, _ := scope.Parse(bound, scope.Limits{})
+			if len(g.Clinical) != len(g.Texts) || !g.Clinical.Subset(b.Clinical) {
+				t.Errorf("held %q, registered %q and %q, granted %q", held, one, two, granted)
+			}
 		}
 	})
 }

@@ -49,6 +49,9 @@ type Rights struct {
 	AppStateCodes     []string `json:"app_state_codes,omitempty"`
 	AppStateReadCodes []string `json:"app_state_read_codes,omitempty"`
 	AppStateGlobal    bool     `json:"app_state_global,omitempty"`
+	// TokenExchange and MayAct say who may act with whose tokens (RFC 8693).
+	TokenExchange bool     `json:"token_exchange,omitempty"`
+	MayAct        []string `json:"may_act,omitempty"`
 	// SecretForItself is unsafe; see oauth.Client.
 	SecretForItself bool `json:"client_credentials_by_secret,omitempty"`
 }
@@ -97,6 +100,7 @@ func Of(c oauth.Client) Entry {
 		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken,
 		AccessTokenFormat: c.AccessTokenFormat, SecretForItself: c.SecretForItself,
 		AppStateCodes: c.AppStateCodes, AppStateReadCodes: c.AppStateReadCodes, AppStateGlobal: c.AppStateGlobal,
+		TokenExchange: c.TokenExchange, MayAct: c.MayAct,
 	}}
 }
 

@@ -60,6 +60,7 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		IDTokenAlg: m.IDTokenAlg, RequiredScopes: m.RequiredScopes, Introspect: e.Introspect, RegisterLaunch: e.RegisterLaunch,
 		RefreshIDToken: e.RefreshIDToken, AccessTokenFormat: e.AccessTokenFormat, SecretForItself: e.SecretForItself,
 		AppStateCodes: e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
+		TokenExchange: e.TokenExchange, MayAct: e.MayAct,
 	}
 	m.put(&c)
 	m.Authorization.check(c, &f)
@@ -133,6 +134,12 @@ func checkFormats(c oauth.Client, f *Faults) {
 	}
 	if c.SecretForItself && (c.Kind != oauth.ClientSymmetric || len(c.RedirectURIs) > 0) {
 		f.add("client_credentials_by_secret", "is for a symmetric client without redirect_uris")
+	}
+	if c.Kind == oauth.ClientPublic && c.TokenExchange {
+		f.add("token_exchange", "is for clients that have a credential")
+	}
+	if len(c.MayAct) > maxURIs || slices.ContainsFunc(c.MayAct, func(id string) bool { return id == "" || !clientID(id) }) {
+		f.add("may_act", "must hold at most 50 client_ids")
 	}
 	if c.Kind == oauth.ClientPublic && (c.Introspect || c.RegisterLaunch) {
 		f.add("introspect", "and register_launch are for clients that have a credential")

@@ -44,6 +44,7 @@ func rooms() []section {
 		{"grants", grants},
 		{"codes", codes},
 		{"refresh tokens", refreshTokens},
+		{"delegations", delegations},
 		{"standings", standings},
 		{"assertions and revocations", assertions},
 		{"pendings", pendings},

@@ -32,6 +32,9 @@ type Bearer struct {
 	JTI string
 	// System says that the client acts for itself.
 	System bool
+	// Acted says who acts with a token that was handed on, for the audit log; nil
+	// for any other. Client is then not the one to which the grant was given.
+	Acted map[string]string
 }
 
 // Verifier checks access tokens.

@@ -61,6 +61,9 @@ func (x *exchange) stand() error {
 	x.bearer, x.in = b, in
 	o := &x.origin
 	o.PersonID, o.ClientID, o.Capacity = grant.PersonID, grant.ClientID, grant.Capacity
+	if b.Acted != nil {
+		o.ClientID, o.Detail = b.Client.ID, b.Acted
+	}
 	o.SessionID, o.GrantID, o.TokenID, o.Patient = grant.SessionHash, grant.ID, b.JTI, bound(in)
 	return nil
 }

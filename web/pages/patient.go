@@ -31,8 +31,19 @@ type AppEntry struct {
 	// By is the name of the person who allowed it; Relation that person's
 	// relationship code to the patient, empty if the patient did.
 	By, Relation string
+	// Actors are programs that act through the app.
+	Actors []ActorEntry
 	// URL is the app's own page; EndURL the page that asks to confirm the end.
 	URL, EndURL string
+}
+
+// ActorEntry is one program that acts with an app's access.
+type ActorEntry struct {
+	// ID is what the form posts to end it.
+	ID  string
+	App AppInfo
+	// Since and Last are UTC.
+	Since, Last time.Time
 }
 
 // KindRef names a kind of data by codes; the kit words it.
@@ -60,6 +71,9 @@ type ConnectedApp struct {
 	Entry   AppEntry
 	// Recent is what the app did last, newest first.
 	Recent []ActivityEntry
+	// EndActorURL is the POST target by which one of Entry.Actors ends. Posts:
+	// actor.
+	EndActorURL string
 	// ActivityURL leads to the whole list.
 	ActivityURL string
 	Technical   Technical

@@ -40,6 +40,7 @@ func table() map[errs.Kind]row {
 		errs.UnapprovedSoftwareStatement: {bad, 0, string(errs.UnapprovedSoftwareStatement), "forbidden", "Software statement not approved"},
 		errs.InvalidRequestObject:        {bad, 0, string(errs.InvalidRequestObject), "invalid", "Invalid request object"},
 		errs.RequestURINotSupported:      {bad, 0, string(errs.RequestURINotSupported), "not-supported", "Request by reference not supported"},
+		errs.InvalidTarget:               {bad, 0, string(errs.InvalidTarget), "invalid", "Unknown target"},
 		errs.Unauthenticated:             {http.StatusUnauthorized, 0, "invalid_token", "login", "Not authenticated"},
 		errs.Forbidden:                   {http.StatusForbidden, 0, "insufficient_scope", "forbidden", "Not allowed"},
 		errs.NotFound:                    {http.StatusNotFound, 0, request, "not-found", "Not found"},

@@ -25,12 +25,13 @@ type rows struct {
 	revoked    map[string]time.Time
 	events     []audit.Event
 	withdrawn  []string
+	delegated  map[string]oauth.Delegation
 }
 
 func (r rows) clone() rows {
 	return rows{
 		maps.Clone(r.clients), maps.Clone(r.grants), maps.Clone(r.codes), maps.Clone(r.refresh),
-		maps.Clone(r.assertions), maps.Clone(r.revoked), slices.Clone(r.events), slices.Clone(r.withdrawn),
+		maps.Clone(r.assertions), maps.Clone(r.revoked), slices.Clone(r.events), slices.Clone(r.withdrawn), maps.Clone(r.delegated),
 	}
 }
 
@@ -54,7 +55,7 @@ func (f *fake) admit(context.Context, string, string) error { return f.over }
 func newFake() *fake {
 	return &fake{rows: rows{
 		map[string]oauth.Client{}, map[string]oauth.Grant{}, map[string]oauth.Code{},
-		map[string]oauth.RefreshToken{}, map[string]time.Time{}, map[string]time.Time{}, nil, nil,
+		map[string]oauth.RefreshToken{}, map[string]time.Time{}, map[string]time.Time{}, nil, nil, map[string]oauth.Delegation{},
 	}}
 }
 

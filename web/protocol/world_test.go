@@ -154,7 +154,7 @@ func newWorld(t *testing.T) *world {
 		Tenant: tenant, Issuer: server.URL, FHIRBase: server.URL + "/fhir",
 		TokenURL: server.URL + "/token", IntrospectURL: server.URL + "/introspect", RevokeURL: server.URL + "/revoke",
 	}
-	v := &engine.Verifier{Ring: w.ring, Sites: w, Reader: w, Clock: w.clock}
+	v := &engine.Verifier{Ring: w.ring, Sites: w, Reader: w, Clock: w.clock, Acting: w.store}
 	w.engine = engine.New(engine.Deps{
 		Ring: w.ring, Clock: w.clock, Reader: w, Runner: w.store,
 		Redecider: w, Verifier: v, Recorder: w.store,

@@ -79,6 +79,9 @@ func (h *Handler) entry(ctx context.Context, names *names, id session.Identity, 
 	case !g.Live(h.Clock.Now()):
 		e.EndedOn = g.Ends
 	}
+	if e.Actors, err = h.actors(ctx, names, g); err != nil {
+		return pages.AppEntry{}, err
+	}
 	if g.PersonID != id.Person.ID {
 		e.By, e.Relation = names.person(ctx, g.PersonID), g.Capacity.Relationship
 	}
@@ -171,7 +174,8 @@ func (h *Handler) app(w http.ResponseWriter, r *http.Request, id session.Identit
 		Frame: h.frame(r, id, "/apps"), Patient: h.patientName(r.Context(), g.Record()),
 		Self: g.Record() == ownPatient(id.Person), Entry: entry,
 		Recent: names.entries(r.Context(), id, recent), ActivityURL: h.Session.Path("/activity?app=" + g.ClientID),
-		Technical: pages.Technical{ClientID: g.ClientID, Scopes: []string{g.Scopes}},
+		Technical:   pages.Technical{ClientID: g.ClientID, Scopes: []string{g.Scopes}},
+		EndActorURL: h.Session.Path("/apps/" + g.ID + "/actors/end"),
 	}
 	h.Kit.Render(w, r, http.StatusOK, page)
 }

@@ -64,6 +64,7 @@ func (h *Handler) Routes() []route.Route {
 		on(http.MethodGet, "/apps/{id}", route.Identifiers, h.app),
 		on(http.MethodGet, "/apps/{id}/end", route.Identifiers, h.askEnd),
 		on(http.MethodPost, "/apps/{id}/end", route.Identifiers, h.end),
+		on(http.MethodPost, "/apps/{id}/actors/end", route.Identifiers, h.endActor),
 		on(http.MethodGet, "/activity", route.Identifiers, h.activity),
 		on(http.MethodGet, "/people", route.Identifiers, h.people),
 	}
