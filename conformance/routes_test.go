@@ -36,6 +36,7 @@ var openToAll = []string{
 	"GET /user-access-brands", "OPTIONS /user-access-brands",
 	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke", "OPTIONS /par",
 	"OPTIONS /app-state/Basic", "OPTIONS /app-state/Basic/{id}",
+	"POST /register",
 	"GET /signin", "POST /signin", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
 	"POST /signout", "GET /signed-out", "POST /language",
 	"GET /.well-known/mandate-key-pins", "POST /.well-known/mandate-key-pins/reports",

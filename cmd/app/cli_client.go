@@ -11,6 +11,13 @@ import (
 // clientCommand manages registrations from the command line.
 type clientCommand struct {
 	Add      clientAdd      `cmd:"" help:"Register the clients of a JSON file, change them, or enable them again."`
+	Invite   clientInvite   `cmd:"" help:"Make an initial access token, with which one client registers itself."`
+	List     clientList     `cmd:"" help:"List the clients, or those that wait for approval."`
+	Approve  clientApprove  `cmd:"" help:"Let a client that waits for approval work."`
+	Refuse   clientRefuse   `cmd:"" help:"Refuse a client that waits for approval, and delete it."`
+	Disable  clientDisable  `cmd:"" help:"Stop a client: its tokens are dead, and it gets no more."`
+	Enable   clientEnable   `cmd:"" help:"Let a disabled client work again."`
+	Delete   clientDelete   `cmd:"" help:"Delete a client for good."`
 	Requests clientRequests `cmd:"" help:"Show the last requests of a client with the cause of each refusal."`
 }
 

@@ -40,6 +40,7 @@ type tenantEdit struct {
 	ID           string  `arg:"" help:"The tenant's id."`
 	Name         *string `help:"New name of the organization." placeholder:"NAME"`
 	Upstream     *string `help:"New base URL of the FHIR server to protect." placeholder:"URL"`
+	Registration *string `help:"How clients register themselves here: off, token or approval; empty: as the server's configuration says." placeholder:"MODE"`
 	Organization *string `name:"organization-ref" help:"New FHIR reference of the organization; empty for none. Consents that exist keep theirs." placeholder:"Organization/ID"`
 }
 
@@ -192,15 +193,18 @@ func (a *App) tenantRow(s *streams, id string) (tenants.Tenant, error) {
 
 // Run changes what is given.
 func (c *tenantEdit) Run(s *streams) error {
-	if c.Name == nil && c.Upstream == nil && c.Organization == nil {
-		return errors.New("nothing to change: give --name, --upstream or --organization-ref")
+	if c.Name == nil && c.Upstream == nil && c.Organization == nil && c.Registration == nil {
+		return errors.New("nothing to change: give --name, --upstream, --registration or --organization-ref")
+	}
+	if c.Registration != nil && *c.Registration != "" && !isMode(*c.Registration) {
+		return fmt.Errorf("--registration %q is not off, token or approval", *c.Registration)
 	}
 	return c.with(s, func(a *App) error {
 		row, err := a.tenantRow(s, c.ID)
 		if err != nil {
 			return err
 		}
-		for to, from := range map[*string]*string{&row.Name: c.Name, &row.Upstream: c.Upstream, &row.Organization: c.Organization} {
+		for to, from := range map[*string]*string{&row.Name: c.Name, &row.Upstream: c.Upstream, &row.Organization: c.Organization, &row.Registration: c.Registration} {
 			if from != nil {
 				*to = *from
 			}

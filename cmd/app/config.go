@@ -81,6 +81,8 @@ type Config struct {
 	Limits    limit.Config   `embed:"" section:"limits"`
 	Push      PushConfig     `embed:"" section:"par"`
 
+	Registration RegistrationConfig `embed:"" section:"registration"`
+
 	Logging telemetry.LogConfig     `embed:"" section:"log"`
 	Metrics telemetry.MetricsConfig `embed:"" section:"metrics"`
 	Trace   telemetry.TraceConfig   `embed:"" section:"trace"`
@@ -152,6 +154,7 @@ func (c *Config) Validate() error {
 	c.validateKeys(&f)
 	c.Backup.validate(c.Data, &f)
 	c.Audit.validate(&f)
+	c.Registration.validate(&f)
 	if !c.Dev {
 		c.validateServe(&f)
 	}

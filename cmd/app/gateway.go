@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine"
+	"github.com/mandate-health/mandate/oauth/registration"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/fhirapi"
@@ -55,6 +56,9 @@ func (t *tenant) endpoints() protocol.Endpoints {
 	}
 	if t.cfg.AppState {
 		e.AppState = t.site.Issuer + appStatePath
+	}
+	if mode := t.registrationPolicy().Mode; mode == registration.ByToken || mode == registration.ByApproval {
+		e.Register = t.site.Issuer + registerPath
 	}
 	return e
 }

@@ -11,8 +11,11 @@ import (
 
 // limitRule gives the rule for one address on the routes of a class.
 func (a *App) limitRule(class string) limit.Rule {
-	if class == "signin" {
+	switch class {
+	case "signin":
 		return limit.PerSecond(a.cfg.Limits.SignIn)
+	case "register":
+		return limit.PerHour(a.cfg.Limits.Register)
 	}
 	return limit.PerSecond(a.cfg.Limits.Network)
 }

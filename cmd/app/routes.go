@@ -34,6 +34,7 @@ func (t *tenant) routes() ([]route.Route, error) {
 		Accounts: t.identity, Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting,
 	})
 	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), t.publicRoutes(), t.adminRoutes(), t.appStateRoutes())
+	out = append(out, t.registerRoutes()...)
 	if t.cfg.Dev {
 		out = append(out, t.devRoutes()...)
 	}

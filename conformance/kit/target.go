@@ -113,6 +113,7 @@ type Configuration struct {
 	Authorize           string   `json:"authorization_endpoint"`
 	Token               string   `json:"token_endpoint"`
 	Introspect          string   `json:"introspection_endpoint"`
+	Registration        string   `json:"registration_endpoint"`
 	Revoke              string   `json:"revocation_endpoint"`
 	Management          string   `json:"management_endpoint"`
 	GrantTypes          []string `json:"grant_types_supported"`

@@ -2,7 +2,7 @@ package limit
 
 import "github.com/mandate-health/mandate/internal/config"
 
-// Config is the ceilings, in requests per second over all nodes; 0 switches one
+// Config is the ceilings, in requests per second (Register: per hour) over all nodes; 0 switches one
 // off. Twice as many may come at once. The defaults only stop what has run wild.
 type Config struct {
 	// Client is for one authenticated client at token, introspection,
@@ -14,6 +14,8 @@ type Config struct {
 	// SignIn is for one address at the log-in pages; failed tries are counted
 	// apart and more strictly.
 	SignIn int `name:"limit-signin" key:"sign_in" default:"100" help:"Log-in attempts per second from one address, over all nodes; 0 for no limit." placeholder:"N"`
+	// Register is for one address at the registration endpoint.
+	Register int `name:"limit-register" key:"register" default:"60" help:"Registrations of clients per hour from one address, over all nodes; 0 for no limit." placeholder:"N"`
 }
 
 // Validate reports every fault of the settings.
@@ -27,5 +29,6 @@ func (c *Config) Validate() error {
 	judge("client", c.Client)
 	judge("network", c.Network)
 	judge("sign_in", c.SignIn)
+	judge("register", c.Register)
 	return f.Err()
 }

@@ -28,6 +28,15 @@ func PerSecond(rate int) Rule {
 	return Rule{Every: time.Second / time.Duration(rate), Burst: 2 * rate}
 }
 
+// PerHour gives the rule of a rate per hour, all of which may come at once; the
+// zero Rule, which limits nothing, for none.
+func PerHour(rate int) Rule {
+	if rate <= 0 {
+		return Rule{}
+	}
+	return Rule{Every: time.Hour / time.Duration(rate), Burst: rate}
+}
+
 // depth is how long an empty bucket takes to fill.
 func (r Rule) depth() time.Duration { return r.Every * time.Duration(r.Burst) }
 

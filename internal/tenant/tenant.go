@@ -35,8 +35,11 @@ type Tenant struct {
 	Organization string
 	// Upstream is the base URL of the FHIR server behind.
 	Upstream string
-	State    State
-	Created  time.Time
+	// Registration is how clients register themselves here (off, token or
+	// approval); empty: as the server's configuration says.
+	Registration string
+	State        State
+	Created      time.Time
 }
 
 var idForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}[a-z0-9]$`)

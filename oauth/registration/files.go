@@ -44,7 +44,11 @@ func (s *Service) File(ctx context.Context, clients []Filed, asked bool, origin 
 				continue
 			}
 			e := event(origin, c.Client, audit.ClientRegistered, "C", "")
-			if err := s.put(ctx, tx, c.over(have, asked), e); err != nil {
+			next := c.over(have, asked)
+			if next.Created.IsZero() {
+				next.Created = s.Clock.Now()
+			}
+			if err := s.put(ctx, tx, next, e); err != nil {
 				return err
 			}
 		}
@@ -57,7 +61,7 @@ func (s *Service) File(ctx context.Context, clients []Filed, asked bool, origin 
 func (c Filed) over(have oauth.Client, asked bool) oauth.Client {
 	out := c.Client
 	out.Epoch, out.Disabled = have.Epoch, have.Disabled && !asked
-	out.Registration, out.Verified = have.Registration, have.Verified
+	out.Registration, out.Verified, out.Created = have.Registration, have.Verified, have.Created
 	if asked {
 		out.Registration.Pending, out.Registration.Why = false, ""
 	}

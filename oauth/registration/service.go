@@ -40,6 +40,11 @@ const (
 	ReasonDeleted  = "client-deleted"
 	ReasonIdle     = "client-idle"
 	ReasonWarned   = "client-idle-warned"
+	// ReasonPending is of a registration that waits for approval, ReasonInvited
+	// of an initial access token that was made.
+	ReasonPending        = "client-pending"
+	ReasonInvited        = "initial-token-made"
+	ReasonDeletedByMaker = "client-deleted-by-maker"
 )
 
 // Create stores a client that is new. A client without an id gets one. Errors:

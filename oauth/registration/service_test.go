@@ -20,6 +20,15 @@ type registry struct {
 	events  []audit.Event
 	// deaf refuses audit events.
 	deaf bool
+	used map[string]bool
+}
+
+func (r *registry) UseAssertion(_ context.Context, tenant, issuer, jti string, _ time.Time) error {
+	if r.used[tenant+issuer+jti] {
+		return errs.New(errs.Conflict, "assertion-replayed", "No.")
+	}
+	r.used[tenant+issuer+jti] = true
+	return nil
 }
 
 func (r *registry) ClientByID(_ context.Context, tenant, id string) (oauth.Client, error) {
@@ -53,10 +62,10 @@ func (r *registry) AppendAudit(_ context.Context, e audit.Event) error {
 }
 
 func (r *registry) InTx(_ context.Context, fn func(registration.Tx) error) error {
-	clients, events := maps.Clone(r.clients), slices.Clone(r.events)
+	clients, events, used := maps.Clone(r.clients), slices.Clone(r.events), maps.Clone(r.used)
 	err := fn(r)
 	if err != nil {
-		r.clients, r.events = clients, events
+		r.clients, r.events, r.used = clients, events, used
 	}
 	return err
 }
@@ -78,7 +87,7 @@ type still struct{ at time.Time }
 func (s *still) Now() time.Time { return s.at }
 
 func newService() (*registration.Service, *registry, *still) {
-	r := &registry{clients: map[string]oauth.Client{}}
+	r := &registry{clients: map[string]oauth.Client{}, used: map[string]bool{}}
 	c := &still{noon()}
 	return &registration.Service{
 		Read: r, Tx: r, Clock: c,

@@ -2,6 +2,7 @@ package registration
 
 import (
 	"context"
+	"time"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/oauth"
@@ -20,5 +21,8 @@ type Store interface {
 // Tx is what an act on the registry needs inside its one transaction.
 type Tx interface {
 	Store
+	// UseAssertion remembers what was used once, until expires. Errors:
+	// errs.Conflict when it was used before.
+	UseAssertion(ctx context.Context, tenant, issuer, jti string, expires time.Time) error
 	audit.Appender
 }

@@ -14,7 +14,7 @@ import (
 func tenantRows(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	equal(t, len(got(s.Tenants(ctx))(t)), 0)
-	zeta := tenants.Tenant{ID: "zeta", Name: "Zeta Clinic", Organization: "Organization/9", Upstream: "https://zeta.example/fhir",
+	zeta := tenants.Tenant{ID: "zeta", Name: "Zeta Clinic", Organization: "Organization/9", Upstream: "https://zeta.example/fhir", Registration: "token",
 		State: tenants.Active, Created: noon()}
 	acme := tenants.Tenant{ID: "acme", Name: "Acme", Upstream: "http://localhost:1", State: tenants.Active, Created: noon().Add(time.Second)}
 	must(t, s.AddTenant(ctx, zeta))
@@ -26,7 +26,7 @@ func tenantRows(t *testing.T, s *store.Store) {
 	fails(t, s.SetTenantState(ctx, "nobody", tenants.Active), errs.NotFound)
 	zeta.State = tenants.Disabled
 	equal(t, got(s.Tenants(ctx))(t), []tenants.Tenant{acme, zeta})
-	zeta.Name, zeta.Organization, zeta.Upstream = "Zeta", "", "https://new.zeta.example"
+	zeta.Name, zeta.Organization, zeta.Upstream, zeta.Registration = "Zeta", "", "https://new.zeta.example", "approval"
 	edited := zeta
 	edited.State, edited.Created = tenants.Active, noon().Add(time.Hour) // neither is edited
 	must(t, s.EditTenant(ctx, edited))

@@ -28,6 +28,9 @@ type Endpoints struct {
 	// all must be (RFC 9126 §5).
 	Push         string
 	PushRequired bool
+	// Register is the registration endpoint (RFC 7591), empty while nobody may
+	// register dynamically.
+	Register string
 	// Management is the page on which people see and end app access.
 	Management string
 	// Brands is where the bundle of user-access brands is, if there is one.
@@ -70,6 +73,7 @@ type smartConfiguration struct {
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	ManagementEndpoint    string   `json:"management_endpoint"`
+	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"`
 	GrantTypes            []string `json:"grant_types_supported"`
 	ResponseTypes         []string `json:"response_types_supported"`
 	Scopes                []string `json:"scopes_supported"`
@@ -100,6 +104,7 @@ func configuration(e Endpoints, scopes []string) smartConfiguration {
 		Issuer: e.Issuer, JWKSURI: e.JWKS,
 		AuthorizationEndpoint: e.Authorize, TokenEndpoint: e.Token,
 		IntrospectionEndpoint: e.Introspect, RevocationEndpoint: e.Revoke, ManagementEndpoint: e.Management,
+		RegistrationEndpoint:  e.Register,
 		GrantTypes:            grant.Names(),
 		ResponseTypes:         []string{"code"},
 		Scopes:                scopes,
