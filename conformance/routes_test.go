@@ -38,7 +38,7 @@ var openToAll = []string{
 	"OPTIONS /app-state/Basic", "OPTIONS /app-state/Basic/{id}",
 	"POST /register",
 	"GET /signin", "POST /signin", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
-	"POST /signout", "GET /signed-out", "POST /language",
+	"POST /signout", "GET /signed-out", "GET /end-session", "POST /end-session", "POST /language",
 	"GET /.well-known/mandate-key-pins", "POST /.well-known/mandate-key-pins/reports",
 }
 

@@ -56,6 +56,9 @@ type Client struct {
 	// (SMART REG-01, AZ-04).
 	RedirectURIs []string `json:"redirect_uris,omitempty"`
 	LaunchURIs   []string `json:"launch_uris,omitempty"`
+	// PostLogoutRedirectURIs are where a browser may go after it was signed out at
+	// the app's wish; complete and compared exactly.
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 	// Scopes is the ceiling: nothing outside it is ever granted.
 	Scopes string `json:"scopes"`
 	// AllowedOrigins are the CORS origins; empty means those of the redirect

@@ -30,6 +30,7 @@ func (d *development) ready(t *tenant, at reached, caFile string) ready {
 			RedirectURIs: list(c.RedirectURIs), LaunchURIs: list(c.LaunchURIs), Scopes: c.ceiling(),
 			AppStateCodes: c.AppStateCodes, AppStateReadCodes: c.AppStateReadCodes, AppStateGlobal: c.AppStateGlobal,
 			TokenExchange: c.TokenExchange, MayAct: c.MayAct,
+			PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		})
 	}
 	return r

@@ -17,6 +17,7 @@ import (
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/fhirapi"
 	"github.com/mandate-health/mandate/web/gateway"
+	"github.com/mandate-health/mandate/web/pages/signin"
 	"github.com/mandate-health/mandate/web/protocol"
 	"github.com/mandate-health/mandate/web/route"
 )
@@ -52,7 +53,7 @@ func (t *tenant) endpoints() protocol.Endpoints {
 		Issuer: t.site.Issuer, FHIRBase: t.site.FHIRBase, Authorize: t.site.Issuer + "/authorize", Token: t.site.TokenURL,
 		Introspect: t.site.IntrospectURL, Revoke: t.site.RevokeURL, JWKS: t.site.Issuer + "/jwks", Management: t.site.Issuer + "/apps",
 		Push: t.site.PushURL, PushRequired: t.cfg.Push.Require,
-		Brands: t.site.Issuer + brandPath,
+		Brands: t.site.Issuer + brandPath, EndSession: t.site.Issuer + signin.EndPath,
 	}
 	if t.cfg.AppState {
 		e.AppState = t.site.Issuer + appStatePath

@@ -62,6 +62,8 @@ type readyClient struct {
 	LaunchURIs   []string        `json:"launch_uris"`
 	Scopes       string          `json:"scopes"`
 
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+
 	AppStateCodes     []string `json:"app_state_codes,omitempty"`
 	AppStateReadCodes []string `json:"app_state_read_codes,omitempty"`
 	AppStateGlobal    bool     `json:"app_state_global,omitempty"`

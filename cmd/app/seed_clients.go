@@ -44,6 +44,7 @@ func demoClients(ctx context.Context, st *store.Store, tenant, demo string, src 
 	}
 	diary := app("demo-app", oauth.ClientPublic, "Heart Diary", "Example Labs")
 	diary.PolicyURI, diary.RedirectURIs, diary.LaunchURIs = "https://heart-diary.example/privacy", redirects, launches
+	diary.PostLogoutRedirectURIs = []string{demo + "/app/"}
 	diary.AppStateCodes = []string{"https://heart-diary.example|preferences", "https://heart-diary.example|keys"}
 	planner := app("demo-symmetric", oauth.ClientSymmetric, "Care Planner", "Example Clinic Tools")
 	planner.ClientSecret, planner.RedirectURIs, planner.LaunchURIs, planner.Introspect = secret("demo-symmetric"), redirects[:1], launches, true

@@ -66,6 +66,8 @@ type Client struct {
 	Scopes       string          `json:"scopes"`
 	// Pushes says that the client must push its authorization requests.
 	Pushes bool `json:"require_pushed_authorization_requests,omitempty"`
+	// PostLogoutRedirectURIs are where a browser may go after a log-out.
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris"`
 	// AppStateCodes are the state codes that the client may change,
 	// AppStateReadCodes those that it may only read; AppStateGlobal lets it change
 	// state that is about nobody.

@@ -28,5 +28,6 @@ func Sections() []kit.Section {
 		{Name: "SMART OpenID Connect", Rows: openID()},
 		{Name: "SMART refresh", Rows: refresh()},
 		{Name: "SMART app state", Rows: appState()},
+		{Name: "Log-out by an app", Rows: logout()},
 	}
 }

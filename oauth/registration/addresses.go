@@ -24,6 +24,7 @@ func (r Rules) checkAddresses(c oauth.Client, f *Faults) {
 	}{
 		{"redirect_uris", c.RedirectURIs, func(s string) string { return r.redirect(c, s) }},
 		{"launch_uris", c.LaunchURIs, r.page},
+		{"post_logout_redirect_uris", c.PostLogoutRedirectURIs, func(s string) string { return r.redirect(c, s) }},
 		{"allowed_origins", c.AllowedOrigins, r.origin},
 	} {
 		if len(one.list) > maxURIs {

@@ -33,6 +33,8 @@ type Metadata struct {
 	// LaunchURIs are where an EHR opens the app (SMART REG-01).
 	LaunchURIs     []string `json:"launch_uris,omitempty"`
 	AllowedOrigins []string `json:"allowed_origins,omitempty"`
+	// PostLogoutRedirectURIs is of OpenID Connect RP-Initiated Logout §3.1.
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 	// Publisher is who makes the app, as people know it.
 	Publisher      string            `json:"publisher,omitempty"`
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`
@@ -91,7 +93,8 @@ func Of(c oauth.Client) Entry {
 		SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion, ApplicationType: c.ApplicationType,
 		IDTokenAlg: c.IDTokenAlg, LaunchURIs: c.LaunchURIs, AllowedOrigins: c.AllowedOrigins,
 		Publisher: c.Publisher, RequiredScopes: c.RequiredScopes,
-		Authorization: authorizationOf(c),
+		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
+		Authorization:          authorizationOf(c),
 	}
 	if slices.Contains(m.GrantTypes, grantCode) {
 		m.ResponseTypes = []string{respondCode}

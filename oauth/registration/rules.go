@@ -61,6 +61,7 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		RefreshIDToken: e.RefreshIDToken, AccessTokenFormat: e.AccessTokenFormat, SecretForItself: e.SecretForItself,
 		AppStateCodes: e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
 		TokenExchange: e.TokenExchange, MayAct: e.MayAct,
+		PostLogoutRedirectURIs: m.PostLogoutRedirectURIs,
 	}
 	m.put(&c)
 	m.Authorization.check(c, &f)

@@ -48,6 +48,23 @@ type SecondFactor struct {
 // Template names the page.
 func (SecondFactor) Template() string { return "second-factor" }
 
+// Leave asks whether to sign out, as an app wishes. Posts: answer=leave and what
+// the app asked.
+type Leave struct {
+	Frame
+	// Action is the POST target.
+	Action string
+	// AppName is the app that asks; empty when it is not known.
+	AppName string
+	// Asked are the parameters to post back.
+	Asked map[string][]string
+	// StayURL is where somebody goes who stays.
+	StayURL string
+}
+
+// Template names the page.
+func (Leave) Template() string { return "leave" }
+
 // SignedOut says that the session has ended.
 type SignedOut struct {
 	Frame

@@ -33,6 +33,8 @@ type Endpoints struct {
 	Register string
 	// Management is the page on which people see and end app access.
 	Management string
+	// EndSession is where apps sign people out.
+	EndSession string
 	// Brands is where the bundle of user-access brands is, if there is one.
 	Brands string
 	// AppState is where apps keep state of their own, empty where they may not.
@@ -93,6 +95,7 @@ type smartConfiguration struct {
 	RequestObjectAlgs     []string `json:"request_object_signing_alg_values_supported,omitempty"`
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+	EndSessionEndpoint    string   `json:"end_session_endpoint,omitempty"`
 
 	Associated      []associated      `json:"associated_endpoints,omitempty"`
 	BrandBundle     string            `json:"user_access_brand_bundle,omitempty"`
@@ -148,6 +151,7 @@ func OpenIDConfiguration(e Endpoints, scopes []string) http.Handler {
 	c.RequestObjectAlgs = oauth.RequestObjectAlgorithms()
 	c.IntrospectionAuth = []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 	c.RevocationAuth = c.TokenEndpointAuth
+	c.EndSessionEndpoint = e.EndSession
 	return document(c)
 }
 

@@ -23,6 +23,10 @@ func signInScreens() []Screen {
 			p.Frame = out(s, pages.FieldError{Field: "code", Key: pages.ErrCode})
 			return p
 		}},
+		{"leave", groupSignIn, func(s State) pages.Page {
+			n := names(s)
+			return pages.Leave{Frame: in(s, n.Patient, general()), AppName: n.App, Action: "/signout", StayURL: "/home"}
+		}},
 		{"signed-out", groupSignIn, func(s State) pages.Page {
 			return pages.SignedOut{Frame: out(s, general())}
 		}},

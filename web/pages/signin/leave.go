@@ -34,8 +34,14 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request) {
 		h.d.Refuse(w, r, err)
 		return
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, h.path(leftPath), http.StatusSeeOther)
+	// What an app asked for was shown on the page and is judged again.
+	var leaving Leaving
+	if asked, err := leaveRequest(r.PostForm); err == nil && len(asked) > 0 {
+		if leaving, err = h.d.Leaving(r.Context(), h.d.Sessions.Tenant(r), asked); err != nil {
+			leaving = Leaving{}
+		}
+	}
+	h.left(w, r, leaving)
 }
 
 func (h *Handlers) signedOut(w http.ResponseWriter, r *http.Request) {

@@ -60,6 +60,9 @@ type Deps struct {
 	Waiting func(r *http.Request, flow string) (pages.Waiting, bool)
 	// StaffTasks gives the links of the console's start page.
 	StaffTasks func(identity.Person) []pages.StaffTask
+	// Leaving judges what an app asked for that sends people to be signed out;
+	// nil refuses all of them. Errors: errs.InvalidRequest, errs.Unavailable.
+	Leaving func(ctx context.Context, tenant string, asked url.Values) (Leaving, error)
 }
 
 // Handlers holds the pages. It is safe for concurrent use.
@@ -74,6 +77,11 @@ func New(d Deps) *Handlers {
 	}
 	if d.StaffTasks == nil {
 		d.StaffTasks = func(identity.Person) []pages.StaffTask { return nil }
+	}
+	if d.Leaving == nil {
+		d.Leaving = func(context.Context, string, url.Values) (Leaving, error) {
+			return Leaving{}, errs.New(errs.InvalidRequest, "logout-client", "There is no such client.")
+		}
 	}
 	return &Handlers{d: d}
 }
@@ -93,6 +101,10 @@ func (h *Handlers) Routes() []route.Route {
 		open("GET", codePath, "", "the log-in is unfinished; needs the cookie of its first step", h.codeForm),
 		open("POST", codePath, limited, "checks the code itself, the cookie of the first step and a form token", h.code),
 		open("POST", leavePath, "", "ends the session of the cookie, if any; needs a form token", h.signOut),
+		{Method: "GET", Path: EndPath, Auth: route.None, PHI: route.NoPHI, Limit: "authorize", Owner: owner,
+			Reason: "an app sends people here to be signed out; asks them unless its id_token names them", Handler: h.d.Sessions.Load(http.HandlerFunc(h.endSession))},
+		{Method: "POST", Path: EndPath, Auth: route.None, PHI: route.NoPHI, Limit: "authorize", Owner: owner,
+			Reason: "cross-site by specification; answered with our own GET", Handler: http.HandlerFunc(h.endSessionPost)},
 		open("GET", leftPath, "", "shown after the session has ended", h.signedOut),
 		open("POST", langPath, "", "the language can be chosen before the sign-in; needs a form token", h.language),
 		{Method: "GET", Path: pages.StayPath, Auth: route.Session, PHI: route.NoPHI, Owner: owner,
