@@ -17,6 +17,8 @@ clients               registered clients:
   launch_uris         registered launch URLs, for EHR launches
   scopes              what the client may ask
   token_exchange      true for one that acts with tokens of other clients
+  device_authorization
+                      true for a device without keyboard (RFC 8628)
   may_act             of an app: ids of the clients that may act with its tokens
 people                accounts:
   username, password

@@ -39,6 +39,7 @@ var openToAll = []string{
 	"POST /register",
 	"GET /signin", "POST /signin", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
 	"POST /signout", "GET /signed-out", "GET /end-session", "POST /end-session", "POST /language",
+	"GET /device", "POST /device", "GET /device/done",
 	"GET /.well-known/mandate-key-pins", "POST /.well-known/mandate-key-pins/reports",
 }
 

@@ -118,6 +118,21 @@ func TestRacesOverTwoNodes(t *testing.T) {
 	}); won != 1 {
 		t.Errorf("%d redemptions of one code succeeded", won)
 	}
+	screen := p.a.DeviceClient()
+	begun, err := p.a.BeginDevice(t.Context(), screen, "launch/patient patient/Patient.rs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.a.Connect(t.Context(), begun.Text("verification_uri"), begun.Text("user_code"), kit.Visit{Person: "rosa"}); err != nil {
+		t.Fatal(err)
+	}
+	if won := race(t, 50, func(i int) (*kit.Response, error) {
+		return p.a.Call(t.Context(), at(i)+"/token", screen, url.Values{
+			"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {begun.Text("device_code")},
+		})
+	}); won != 1 {
+		t.Errorf("%d redemptions of one device code succeeded", won)
+	}
 
 	first := p.launch(t).RefreshToken()
 	var mu sync.Mutex

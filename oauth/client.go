@@ -99,6 +99,9 @@ type Client struct {
 	TokenExchange bool `json:"token_exchange,omitempty"`
 	// MayAct are the clients that may act with this client's tokens.
 	MayAct []string `json:"may_act,omitempty"`
+	// DeviceFlow lets a device without keyboard ask people in by a code that they
+	// type elsewhere (RFC 8628).
+	DeviceFlow bool `json:"device_authorization,omitempty"`
 	// RequiredScopes are those the app cannot work without, with the reason
 	// its maker gave.
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`

@@ -24,6 +24,15 @@ type AuthorizeRequest struct {
 	// asked.
 	MaxAge int64    `json:"max_age"`
 	ACR    []string `json:"acr_values,omitempty"`
+	// Device is set for the request of a device.
+	Device DeviceRef `json:"device,omitzero"`
+}
+
+// DeviceRef names the request of a device (RFC 8628).
+type DeviceRef struct {
+	// Hash is that of the device code, Code what its screen shows.
+	Hash string `json:"hash"`
+	Code string `json:"code"`
 }
 
 // Pending is an authorization request on its way through the steps of

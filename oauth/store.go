@@ -94,6 +94,25 @@ type TokenStore interface {
 	FinishPending(ctx context.Context, tenant, id string, t time.Time) (bool, error)
 }
 
+// DeviceStore keeps requests of devices.
+type DeviceStore interface {
+	// CreateDevice stores a request. Errors: errs.Conflict when the user code is
+	// that of another one.
+	CreateDevice(ctx context.Context, d DeviceRequest) error
+	// DeviceByHash gives one by the hash of its device code, DeviceByUser by that
+	// of its user code, whatever became of it. Errors: errs.NotFound.
+	DeviceByHash(ctx context.Context, tenant, hash string) (DeviceRequest, error)
+	DeviceByUser(ctx context.Context, tenant, userHash string) (DeviceRequest, error)
+	// PollDevice notes when a device asked and how long it has to wait now.
+	PollDevice(ctx context.Context, tenant, hash string, t time.Time, interval time.Duration) error
+	// AnswerDevice notes the answer of a person if there is none, and reports
+	// whether this call did so.
+	AnswerDevice(ctx context.Context, tenant, hash, grantID string, t time.Time) (bool, error)
+	// UseDevice marks an answered one as used if it was not, and reports whether
+	// this call did so: of many parallel calls exactly one gets true.
+	UseDevice(ctx context.Context, tenant, hash string, t time.Time) (bool, error)
+}
+
 // Store is the ports of the room together.
 type Store interface {
 	ClientStore
@@ -101,6 +120,7 @@ type Store interface {
 	TokenStore
 	PushedStore
 	DelegationStore
+	DeviceStore
 }
 
 // Tx is what a use-case of this room needs inside one transaction.

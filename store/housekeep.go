@@ -30,6 +30,7 @@ func (p *ports) expirings() []expiring {
 	return []expiring{
 		{"auth_code", "tenant, hash", "expires", day, ""},
 		{"refresh_token", "tenant, hash", "expires", day, ""},
+		{"device_code", "tenant, hash", "expires", day, ""},
 		{"launch", "tenant, hash", "expires", day, ""},
 		{"pending", "tenant, id", "expires", day, ""},
 		{"pushed_request", "tenant, hash", "expires", day, ""},

@@ -98,6 +98,14 @@ func packPending(v oauth.Pending) ([]byte, error) {
 		}
 		texts = append(texts, text)
 	}
+	if v.Request.Device.Hash != "" {
+		// Only requests of devices have it, so that others stay as short.
+		text, err := doc(v.Request.Device).text()
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+	}
 	return shortenAll(make([]byte, 0, 384), texts), nil
 }
 
@@ -114,6 +122,9 @@ func unpackPending(v *oauth.Pending, plain []byte) error {
 	rest := texts[len(places):]
 	age, err := strconv.ParseInt(rest[2], 10, 64)
 	v.Request.MaxAge = age
+	if len(rest) > 6 {
+		err = errors.Join(err, doc(&v.Request.Device).Scan(rest[6]))
+	}
 	return errors.Join(err, reference{&v.LaunchUser}.Scan(rest[0]), reference{&v.Capacity.Acting}.Scan(rest[1]),
 		doc(&v.Context).Scan(rest[3]), doc(&v.Request.Prompt).Scan(rest[4]), doc(&v.Request.ACR).Scan(rest[5]))
 }

@@ -31,6 +31,7 @@ func (d *development) ready(t *tenant, at reached, caFile string) ready {
 			AppStateCodes: c.AppStateCodes, AppStateReadCodes: c.AppStateReadCodes, AppStateGlobal: c.AppStateGlobal,
 			TokenExchange: c.TokenExchange, MayAct: c.MayAct,
 			PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
+			DeviceFlow:             c.DeviceFlow,
 		})
 	}
 	return r

@@ -192,6 +192,6 @@ func (a *App) connections() *oauth.Connections {
 func (a *App) endpoint() *grant.Endpoint {
 	return grant.New(grant.Deps{
 		Engine: a.engine, Auth: a.auth, Reader: a.store,
-		Redecide: a.loader, Clock: a.clock,
+		Redecide: a.loader, Clock: a.clock, Devices: a.store,
 	})
 }

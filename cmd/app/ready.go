@@ -70,6 +70,8 @@ type readyClient struct {
 	// TokenExchange and MayAct say who acts with whose tokens.
 	TokenExchange bool     `json:"token_exchange,omitempty"`
 	MayAct        []string `json:"may_act,omitempty"`
+	// DeviceFlow says that the client is a device without keyboard.
+	DeviceFlow bool `json:"device_authorization,omitempty"`
 }
 
 type readyPerson struct {

@@ -42,6 +42,8 @@ func (t *tenant) routes() ([]route.Route, error) {
 }
 
 const (
+	// devicePath is where devices begin (RFC 8628 §3.1).
+	devicePath    = "/device_authorization"
 	ownerProtocol = "web/protocol"
 	ownerPages    = "web/pages"
 )
@@ -75,6 +77,8 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		{Method: "POST", Path: "/requests", Auth: route.Client, PHI: route.NoPHI, Limit: "introspect", Owner: ownerProtocol,
 			Handler: protocol.Requests(d, t.ownRequests)},
 		{Method: "POST", Path: "/par", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Push(d, t.flow)},
+		{Method: "POST", Path: devicePath, Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol,
+			Handler: protocol.Device(d, e.Device, t.site.Issuer+consentpages.DevicePath)},
 		{Method: "POST", Path: "/launch", Auth: route.Client, PHI: route.Identifiers, Limit: "token", Owner: ownerProtocol,
 			Handler: protocol.RegisterLaunch(d, t.flow, t.site.Issuer+"/launch")},
 	}

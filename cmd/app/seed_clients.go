@@ -58,8 +58,10 @@ func demoClients(ctx context.Context, st *store.Store, tenant, demo string, src 
 	ehr.ClientSecret, ehr.RegisterLaunch, ehr.Introspect, ehr.Scope = secret("demo-ehr"), true, true, appScopes
 	scribe := app("demo-agent", oauth.ClientSymmetric, "Visit Scribe", "Example Agents")
 	scribe.ClientSecret, scribe.TokenExchange, scribe.Scope = secret("demo-agent"), true, "patient/*.rs"
+	bedside := app("demo-bedside", oauth.ClientPublic, "Bedside Screen", "Lakeside Palliative")
+	bedside.DeviceFlow = true
 	diary.MayAct = []string{scribe.ID}
-	return []clientFile{diary, planner, lens, export, ehr, scribe}, nil
+	return []clientFile{diary, planner, lens, export, ehr, scribe, bedside}, nil
 }
 
 func demoKeys(ctx context.Context, st *store.Store, tenant, name string) (devkeys.Pair, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/pages"
+	consentpages "github.com/mandate-health/mandate/web/pages/consent"
 	"github.com/mandate-health/mandate/web/problem"
 	"github.com/mandate-health/mandate/web/protocol"
 	"github.com/mandate-health/mandate/web/route"
@@ -98,6 +99,7 @@ func (t *tenant) buildFlow() {
 	if t.isHome() {
 		d.OtherBases = []string{t.public + route.BaseOf(t.id).Path(fhirPath)}
 	}
+	d.Devices, d.DevicePage = t.store, t.site.Issuer+consentpages.DevicePath
 	t.flow = flow.New(d)
 }
 

@@ -105,6 +105,11 @@ func (t *Target) Authorize(ctx context.Context, req url.Values, v Visit) (*Answe
 	if err != nil {
 		return nil, err
 	}
+	return b.walk(ctx, p, v, app)
+}
+
+// walk answers page after page.
+func (b *Browser) walk(ctx context.Context, p *Page, v Visit, app string) (*Answer, error) {
 	a := &Answer{trail: p.Trail}
 	for range 12 {
 		if p.Back != nil {

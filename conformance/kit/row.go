@@ -49,6 +49,8 @@ const (
 	Signing
 	// Agent: a client that may act with the tokens of an app.
 	Agent
+	// Device: a client that is a device without keyboard.
+	Device
 )
 
 var needTexts = []string{
@@ -59,6 +61,7 @@ var needTexts = []string{
 	"a backend client registered for system/Patient.rs alone", "an endpoint for pushed authorization requests",
 	"a client with keys that must push its authorization requests", "signed request objects",
 	"a client that may act with the tokens of an app (token_exchange, may_act)",
+	"a client that is a device without keyboard (device_authorization)",
 }
 
 // String names the means in words.

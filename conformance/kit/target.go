@@ -78,6 +78,8 @@ type Client struct {
 	// in MayAct (RFC 8693).
 	TokenExchange bool     `json:"token_exchange,omitempty"`
 	MayAct        []string `json:"may_act,omitempty"`
+	// DeviceFlow says that the client is a device without keyboard (RFC 8628).
+	DeviceFlow bool `json:"device_authorization,omitempty"`
 }
 
 // Person is one account with its credentials.
@@ -118,6 +120,7 @@ type Configuration struct {
 	Registration        string   `json:"registration_endpoint"`
 	Revoke              string   `json:"revocation_endpoint"`
 	Management          string   `json:"management_endpoint"`
+	Device              string   `json:"device_authorization_endpoint"`
 	GrantTypes          []string `json:"grant_types_supported"`
 	ResponseTypes       []string `json:"response_types_supported"`
 	Scopes              []string `json:"scopes_supported"`
@@ -222,6 +225,7 @@ func (t *Target) Has() Need {
 	set(Tenants, len(t.Ready.Tenants) > 0)
 	_, _, handed := t.Handed()
 	set(Agent, handed)
+	set(Device, t.DeviceClient().ID != "" && t.Config.Device != "")
 	set(Admin, t.AdminAPI.URL != "" && t.AdminAPI.Token != "")
 	return n
 }

@@ -21,6 +21,7 @@ func Sections() []kit.Section {
 		{Name: "OAuth, pushed requests", Rows: pushed()},
 		{Name: "OAuth, signed requests", Rows: signed()},
 		{Name: "OAuth, token exchange", Rows: exchange()},
+		{Name: "OAuth, devices", Rows: devices()},
 		{Name: "OAuth, CORS", Rows: cors()},
 	}
 }

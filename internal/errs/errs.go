@@ -25,6 +25,11 @@ const (
 	// RFC 8707 §2).
 	InvalidTarget Kind = "invalid_target"
 
+	// What a polling device is told (RFC 8628 §3.5).
+	AuthorizationPending Kind = "authorization_pending"
+	SlowDown             Kind = "slow_down"
+	ExpiredToken         Kind = "expired_token"
+
 	// Registration of clients (RFC 7591 §3.2.2).
 	InvalidRedirectURI          Kind = "invalid_redirect_uri"
 	InvalidClientMetadata       Kind = "invalid_client_metadata"

@@ -61,5 +61,5 @@ func errReplayedRefresh() *errs.Error {
 // was used again: the sign of theft for which the grant is ended.
 func Replayed(err error) bool {
 	code := errs.As(err)
-	return code != nil && (code.Code == "code-replayed" || code.Code == "refresh-replayed")
+	return code != nil && (code.Code == "code-replayed" || code.Code == "refresh-replayed" || code.Code == "device-code-replayed")
 }

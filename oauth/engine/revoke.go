@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"net/url"
+	"time"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -58,7 +59,11 @@ func (e *Engine) Spend(ctx context.Context, tenant string, who clientauth.Result
 	if who.Assertion == nil && who.Renewal == nil {
 		return nil
 	}
-	return e.Runner.InTx(ctx, func(tx oauth.Tx) error {
-		return Writes{Assertion: who.Assertion, Renewal: who.Renewal}.apply(ctx, tx, tenant, e.Clock.Now())
-	})
+	return e.Apply(ctx, tenant, Writes{Assertion: who.Assertion, Renewal: who.Renewal}, e.Clock.Now())
+}
+
+// Apply writes what needs no event, in one transaction. It ends no grant.
+// Errors: as Commit.
+func (e *Engine) Apply(ctx context.Context, tenant string, w Writes, now time.Time) error {
+	return e.Runner.InTx(ctx, func(tx oauth.Tx) error { return w.apply(ctx, tx, tenant, now) })
 }

@@ -94,6 +94,9 @@ func (s *Service) Allow(ctx context.Context, p oauth.Pending, who Visitor, t Tic
 	if err != nil {
 		return "", err
 	}
+	if fromDevice(p) {
+		return s.returnURL(p.Request.RedirectURI, url.Values{}), nil
+	}
 	return s.returnURL(p.Request.RedirectURI, url.Values{"code": {code}, "state": {p.Request.State}}), nil
 }
 
@@ -255,7 +258,7 @@ func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visito
 			return "", err
 		}
 	}
-	if code, err = s.Issuer.IssueCode(ctx, tx, o.Client, p.Request, g); err != nil {
+	if code, err = s.hand(ctx, tx, p, o, g); err != nil {
 		return "", err
 	}
 	return code, tx.AppendAudit(ctx, s.grantedEvent(p, who, a, g))
@@ -337,6 +340,9 @@ func (s *Service) refusePending(ctx context.Context, p oauth.Pending, who Visito
 		}
 		if !first {
 			return errAnswered
+		}
+		if err := s.turnAway(ctx, tx, p); err != nil {
+			return err
 		}
 		e := s.event(p, who, audit.AuthorizeRefused)
 		e.Outcome, e.Reason = audit.MinorFailure, cause.Code

@@ -76,6 +76,10 @@ type Deps struct {
 	// OtherBases are further addresses of the FHIR base, which an app may name
 	// as well (D13).
 	OtherBases []string
+	// Devices finds the requests of devices, DevicePage is where people type their
+	// codes.
+	Devices    Devices
+	DevicePage string
 	// StyleURL is told to apps launched by an EHR that gave no style.
 	StyleURL string
 	// Organization is the FHIR reference of the custodian in consents.
@@ -294,6 +298,14 @@ func (s *Service) Load(ctx context.Context, tenant, id string, who Visitor) (oau
 func asked(p oauth.Pending) scope.Request {
 	req, _ := scope.Parse(p.Request.Scope, scope.Limits{})
 	return req
+}
+
+// RegisteredName gives the name of an app. Errors: errs.NotFound.
+func (s *Service) RegisteredName(ctx context.Context, tenant, clientID string) (string, error) {
+	if _, err := s.Read.ClientByID(ctx, tenant, clientID); err != nil {
+		return "", err
+	}
+	return s.AppName(ctx, oauth.Pending{Tenant: tenant, Request: oauth.AuthorizeRequest{ClientID: clientID}}), nil
 }
 
 // AppName gives the name by which pages call the app of a request.

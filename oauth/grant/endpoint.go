@@ -22,6 +22,7 @@ type Deps struct {
 	Reader   engine.Reader
 	Redecide engine.Redecider
 	Clock    clock.Clock
+	Devices  Devices
 }
 
 // Endpoint answers token requests. It is safe for concurrent use.
@@ -76,9 +77,11 @@ func (e *Endpoint) Token(ctx context.Context, call Call) (Response, error) {
 	a := &attempt{call: call, now: e.Clock.Now()}
 	issued, err := e.walk(ctx, a)
 	if err != nil {
-		return Response{}, e.refuse(ctx, a, engine.Writes{
-			RevokeGrant: issued.Writes.RevokeGrant, Reason: issued.Writes.Reason,
-		}, err)
+		w := engine.Writes{RevokeGrant: issued.Writes.RevokeGrant, Reason: issued.Writes.Reason}
+		if engine.Replayed(err) && w.RevokeGrant == "" {
+			w.RevokeGrant, w.Reason = a.blanks.Grant.ID, errs.As(err).Code
+		}
+		return Response{}, e.refuse(ctx, a, w, err)
 	}
 	if err := e.commit(ctx, a, issued); err != nil {
 		w := engine.Writes{}
@@ -152,6 +155,9 @@ func (e *Endpoint) refuse(ctx context.Context, a *attempt, w engine.Writes, caus
 	if k := errs.KindOf(cause); k == errs.Unavailable || k == errs.Internal || k == errs.RateLimited {
 		return cause
 	}
+	if k := errs.KindOf(cause); k == errs.AuthorizationPending || k == errs.SlowDown {
+		return e.wait(ctx, a, cause)
+	}
 	w.Renewal = a.auth.Renewal
 	if errs.As(cause).Code != "assertion-replayed" {
 		w.Assertion = a.auth.Assertion
@@ -162,6 +168,18 @@ func (e *Endpoint) refuse(ctx context.Context, a *attempt, w engine.Writes, caus
 		err = e.record(ctx, a, w, cause)
 	}
 	if err != nil {
+		return err
+	}
+	return cause
+}
+
+// wait tells a device that it has to, without an event: there will be many.
+func (e *Endpoint) wait(ctx context.Context, a *attempt, cause error) error {
+	w := engine.Writes{Assertion: a.auth.Assertion, Renewal: a.auth.Renewal, Also: a.blanks.Also}
+	if w.Assertion == nil && w.Renewal == nil && w.Also == nil {
+		return cause
+	}
+	if err := e.Engine.Apply(ctx, a.call.Site.Tenant, w, a.now); err != nil {
 		return err
 	}
 	return cause

@@ -18,6 +18,7 @@ func types(d Deps) []Type {
 		refreshToken{},
 		clientCredentials{},
 		tokenExchange{d.Engine.Tokens()},
+		deviceCode{d.Devices},
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 // house.md: one file and one line per grant type.
 func TestNames(t *testing.T) {
-	if got := Names(); !slices.Equal(got, []string{"authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"}) {
+	if got := Names(); !slices.Equal(got, []string{"authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:device_code"}) {
 		t.Errorf("%v", got)
 	}
 }

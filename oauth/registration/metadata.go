@@ -54,6 +54,8 @@ type Rights struct {
 	// TokenExchange and MayAct say who may act with whose tokens (RFC 8693).
 	TokenExchange bool     `json:"token_exchange,omitempty"`
 	MayAct        []string `json:"may_act,omitempty"`
+	// DeviceFlow is for devices without keyboard (RFC 8628).
+	DeviceFlow bool `json:"device_authorization,omitempty"`
 	// SecretForItself is unsafe; see oauth.Client.
 	SecretForItself bool `json:"client_credentials_by_secret,omitempty"`
 }
@@ -103,7 +105,7 @@ func Of(c oauth.Client) Entry {
 		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken,
 		AccessTokenFormat: c.AccessTokenFormat, SecretForItself: c.SecretForItself,
 		AppStateCodes: c.AppStateCodes, AppStateReadCodes: c.AppStateReadCodes, AppStateGlobal: c.AppStateGlobal,
-		TokenExchange: c.TokenExchange, MayAct: c.MayAct,
+		TokenExchange: c.TokenExchange, MayAct: c.MayAct, DeviceFlow: c.DeviceFlow,
 	}}
 }
 

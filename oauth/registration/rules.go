@@ -62,6 +62,7 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		AppStateCodes: e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
 		TokenExchange: e.TokenExchange, MayAct: e.MayAct,
 		PostLogoutRedirectURIs: m.PostLogoutRedirectURIs,
+		DeviceFlow:             e.DeviceFlow,
 	}
 	m.put(&c)
 	m.Authorization.check(c, &f)
@@ -135,6 +136,9 @@ func checkFormats(c oauth.Client, f *Faults) {
 	}
 	if c.SecretForItself && (c.Kind != oauth.ClientSymmetric || len(c.RedirectURIs) > 0) {
 		f.add("client_credentials_by_secret", "is for a symmetric client without redirect_uris")
+	}
+	if c.ForItself() && c.DeviceFlow {
+		f.add("device_authorization", "is for clients that act for people")
 	}
 	if c.Kind == oauth.ClientPublic && c.TokenExchange {
 		f.add("token_exchange", "is for clients that have a credential")

@@ -171,6 +171,7 @@ func pendings(t *testing.T, s *store.Store) {
 	p.SessionHash, p.PersonID, p.LaunchUser = "h1", "p-rosa", fhir.Reference{Type: "Practitioner", ID: "dr"}
 	p.Capacity = fhir.Capacity{Kind: fhir.CapacitySelf, Patient: "rosa"}
 	p.Context.Patient = "rosa"
+	p.Request.Device = oauth.DeviceRef{Hash: "d", Code: "WDJB-MJHT"}
 	must(t, s.PutPending(ctx, p))
 	equal(t, got(s.PendingByID(ctx, tenant, "f1"))(t), p)
 

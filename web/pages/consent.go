@@ -61,7 +61,10 @@ type Consent struct {
 	VisitMinutes int
 	// PatientTold: the patient gets a notice of this answer.
 	PatientTold bool
-	Technical   Technical
+	// DeviceCode is the code that the screen of a device shows which waits for the
+	// answer; empty for an app in this browser.
+	DeviceCode string
+	Technical  Technical
 }
 
 // AppInfo is what a page says about an app.

@@ -86,6 +86,8 @@ type Done struct {
 	Allowed bool
 	// ReturnURL leads back to the app; empty means "close this window".
 	ReturnURL string
+	// OnDevice: the app runs on another screen, which goes on by itself.
+	OnDevice bool
 }
 
 // Template names the page.

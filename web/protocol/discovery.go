@@ -31,6 +31,8 @@ type Endpoints struct {
 	// Register is the registration endpoint (RFC 7591), empty while nobody may
 	// register dynamically.
 	Register string
+	// Device is where devices begin (RFC 8628).
+	Device string
 	// Management is the page on which people see and end app access.
 	Management string
 	// EndSession is where apps sign people out.
@@ -74,6 +76,7 @@ type smartConfiguration struct {
 	TokenEndpoint         string   `json:"token_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	DeviceEndpoint        string   `json:"device_authorization_endpoint,omitempty"`
 	ManagementEndpoint    string   `json:"management_endpoint"`
 	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"`
 	GrantTypes            []string `json:"grant_types_supported"`
@@ -108,6 +111,7 @@ func configuration(e Endpoints, scopes []string) smartConfiguration {
 		AuthorizationEndpoint: e.Authorize, TokenEndpoint: e.Token,
 		IntrospectionEndpoint: e.Introspect, RevocationEndpoint: e.Revoke, ManagementEndpoint: e.Management,
 		RegistrationEndpoint:  e.Register,
+		DeviceEndpoint:        e.Device,
 		GrantTypes:            grant.Names(),
 		ResponseTypes:         []string{"code"},
 		Scopes:                scopes,

@@ -87,7 +87,7 @@ func TestDiscoveryDocuments(t *testing.T) {
 		for key, want := range map[string][]string{
 			"code_challenge_methods_supported": {"S256"},
 			"response_types_supported":         {"code"},
-			"grant_types_supported":            {"authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"},
+			"grant_types_supported":            {"authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:device_code"},
 		} {
 			if got := texts(doc[key]); !slices.Equal(got, want) {
 				t.Errorf("%s: %s is %v", name, key, got)

@@ -29,6 +29,17 @@ func flowScreens() []Screen {
 			}
 			return p
 		}},
+		{"device", groupFlow, func(s State) pages.Page {
+			p := pages.Device{Frame: in(s, "", pages.FieldError{Field: pages.FieldUserCode, Key: pages.ErrUserCode})}
+			if s != Empty {
+				p.Code, p.Linked = "WDJB-MJHT", true
+			}
+			return p
+		}},
+		{"done-device", groupFlow, func(s State) pages.Page {
+			n := names(s)
+			return pages.Done{AppName: n.App, Allowed: true, OnDevice: true, Frame: in(s, n.Patient, general())}
+		}},
 		{"done-allowed", groupFlow, func(s State) pages.Page {
 			n := names(s)
 			return pages.Done{AppName: n.App, Allowed: true, ReturnURL: "org.example.heartdiary:/callback", Frame: in(s, n.Patient, general())}

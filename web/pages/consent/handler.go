@@ -57,14 +57,14 @@ func (h *Handler) Routes() []route.Route {
 			Handler: h.Session.Protect(h.Session.Load(http.HandlerFunc(serve))),
 		}
 	}
-	return []route.Route{
+	return append(h.deviceRoutes(), []route.Route{
 		on(http.MethodGet, "/flow/{id}", route.NoPHI, h.next),
 		on(http.MethodGet, "/flow/{id}/cancel", route.NoPHI, h.cancelByLink),
 		on(http.MethodGet, "/flow/{id}/patient", route.Identifiers, h.askPatient),
 		on(http.MethodPost, "/flow/{id}/patient", route.Identifiers, h.takePatient),
 		on(http.MethodGet, "/flow/{id}/consent", route.Identifiers, h.askConsent),
 		on(http.MethodPost, "/flow/{id}/consent", route.Identifiers, h.takeConsent),
-	}
+	}...)
 }
 
 // load gives the request of this browser, or answers with a page.
