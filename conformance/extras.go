@@ -40,6 +40,7 @@ func NewExtras() (*Extras, error) {
 		{ID: "selftest-narrow", Kind: "backend", Scopes: "system/Patient.rs"},
 		{ID: "selftest-keys", Kind: "backend", Scopes: "system/*.cruds", JWKSURI: "http://" + e.keyHost + "/jwks.json"},
 		{ID: "selftest-pushes", Kind: "asymmetric", Pushes: true, RedirectURIs: []string{"https://selftest.example/callback"}},
+		{ID: "selftest-stepup", Kind: "public", RedirectURIs: []string{"https://selftest.example/callback"}, StepUp: []kit.StepUp{{Scope: "patient/Patient.rs", MaxAge: 300}}},
 		{ID: "self:test%41+b", Kind: "symmetric", Secret: "a:b%20c+d e/" + secret, RedirectURIs: []string{"https://selftest.example/callback"}},
 	} {
 		if c.Kind == "backend" || c.Kind == "asymmetric" {
@@ -57,6 +58,9 @@ func (e *Extras) WriteClients(path string) error {
 	var out []map[string]any
 	for _, c := range e.clients {
 		m := map[string]any{"client_id": c.ID, "kind": c.Kind, "client_name": "Self-test", "redirect_uris": c.RedirectURIs}
+		if len(c.StepUp) > 0 {
+			m["step_up"] = c.StepUp
+		}
 		if c.Pushes {
 			m["require_pushed_authorization_requests"] = true
 		}
@@ -68,6 +72,7 @@ func (e *Extras) WriteClients(path string) error {
 			m["client_secret"] = c.Secret
 		case c.JWKSURI != "":
 			m["jwks_uri"] = c.JWKSURI
+		case len(c.PrivateJWKS) == 0: // an app without a credential
 		default:
 			public, err := c.PublicJWKS()
 			if err != nil {

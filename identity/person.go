@@ -111,6 +111,13 @@ const (
 	AAL2 Level = "urn:mandate:aal:2"
 )
 
+// Levels gives the levels, the weakest first.
+func Levels() []Level { return []Level{AAL1, AAL2} }
+
+// Reaches reports whether the level is at least the one wanted; "" wants
+// nothing. The texts sort as the levels do.
+func (l Level) Reaches(want Level) bool { return want == "" || l >= want }
+
 // Level gives the assurance level of the session: AAL2 with two factors, ""
 // while the log-in waits for its second factor.
 func (s Session) Level() Level {

@@ -102,6 +102,12 @@ type Client struct {
 	// DeviceFlow lets a device without keyboard ask people in by a code that they
 	// type elsewhere (RFC 8628).
 	DeviceFlow bool `json:"device_authorization,omitempty"`
+	// DefaultMaxAge and DefaultACR stand in for max_age (seconds) and acr_values
+	// that a request leaves out (OIDC Dynamic Client Registration §2); StepUp
+	// are the requests to the FHIR base that need more than others.
+	DefaultMaxAge int64    `json:"default_max_age,omitempty"`
+	DefaultACR    []string `json:"default_acr_values,omitempty"`
+	StepUp        []StepUp `json:"step_up,omitempty"`
 	// RequiredScopes are those the app cannot work without, with the reason
 	// its maker gave.
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// pushFaults break pushed and signed authorization requests.
+// pushFaults break pushed and signed authorization requests, and challenges.
 func pushFaults() []Fault {
 	return []Fault{
 		{Name: "a dead request_uri leads back to the app", response: at("/authorize", func(r *http.Response) {
@@ -23,6 +23,11 @@ func pushFaults() []Fault {
 				r.StatusCode = http.StatusCreated
 			}
 		}), Rows: []string{"MANDATE PAR-03"}},
+		{Name: "a log-in that is too old looks like a bad token", response: func(r *http.Response) {
+			if strings.Contains(r.Header.Get("Www-Authenticate"), "insufficient_user_authentication") {
+				r.Header.Set("Www-Authenticate", `Bearer error="invalid_token"`)
+			}
+		}, Rows: []string{"MANDATE STU-01"}},
 		{Name: "a request object is read without its signature", request: authorizeQuery(func(q url.Values) {
 			parts := strings.Split(q.Get("request"), ".")
 			if len(parts) != 3 {

@@ -47,6 +47,8 @@ const (
 	Pushes
 	// Signing: signed request objects.
 	Signing
+	// StepsUp: an app some of whose requests need a recent log-in.
+	StepsUp
 	// Agent: a client that may act with the tokens of an app.
 	Agent
 	// Device: a client that is a device without keyboard.
@@ -60,6 +62,7 @@ var needTexts = []string{
 	"another FHIR base of the same server (tenants)", "a client whose id and secret have reserved characters",
 	"a backend client registered for system/Patient.rs alone", "an endpoint for pushed authorization requests",
 	"a client with keys that must push its authorization requests", "signed request objects",
+	"an app whose looks at the Patient need a recent log-in (step_up)",
 	"a client that may act with the tokens of an app (token_exchange, may_act)",
 	"a client that is a device without keyboard (device_authorization)",
 }

@@ -64,6 +64,8 @@ type Client struct {
 	RedirectURIs []string        `json:"redirect_uris"`
 	LaunchURIs   []string        `json:"launch_uris"`
 	Scopes       string          `json:"scopes"`
+	// StepUp are its requests that need a recent log-in.
+	StepUp []StepUp `json:"step_up,omitempty"`
 	// Pushes says that the client must push its authorization requests.
 	Pushes bool `json:"require_pushed_authorization_requests,omitempty"`
 	// PostLogoutRedirectURIs are where a browser may go after a log-out.
@@ -221,6 +223,7 @@ func (t *Target) Has() Need {
 	set(Narrow, t.NarrowClient().ID != "")
 	set(Pushing, t.Config.Push != "")
 	set(Signing, t.OpenID.RequestParameter)
+	set(StepsUp, t.StepUpClient().ID != "")
 	set(Pushes, t.PushClient().ID != "")
 	set(Tenants, len(t.Ready.Tenants) > 0)
 	_, _, handed := t.Handed()
@@ -284,6 +287,23 @@ func (t *Target) ReservedClient() Client {
 func (t *Target) NarrowClient() Client {
 	for _, c := range t.Clients {
 		if c.Kind == "backend" && c.Scopes == "system/Patient.rs" {
+			return c
+		}
+	}
+	return Client{}
+}
+
+// StepUp is a rule about the log-in behind some requests.
+type StepUp struct {
+	Scope string `json:"scope"`
+	// MaxAge is in seconds.
+	MaxAge int64 `json:"max_age"`
+}
+
+// StepUpClient gives an app whose looks at the Patient need a recent log-in.
+func (t *Target) StepUpClient() Client {
+	for _, c := range t.Clients {
+		if len(c.StepUp) == 1 && c.StepUp[0].Scope == "patient/Patient.rs" {
 			return c
 		}
 	}

@@ -22,6 +22,7 @@ func Sections() []kit.Section {
 		{Name: "OAuth, signed requests", Rows: signed()},
 		{Name: "OAuth, token exchange", Rows: exchange()},
 		{Name: "OAuth, devices", Rows: devices()},
+		{Name: "OAuth, stronger log-ins", Rows: stepUp()},
 		{Name: "OAuth, CORS", Rows: cors()},
 	}
 }

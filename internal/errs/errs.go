@@ -38,6 +38,9 @@ const (
 
 	// Unauthenticated: no or no valid credential (HTTP 401).
 	Unauthenticated Kind = "unauthenticated"
+	// InsufficientLogIn: the person must log in again, more strongly or anew
+	// (RFC 9470, HTTP 401).
+	InsufficientLogIn Kind = "insufficient_user_authentication"
 	// Forbidden: known, but not allowed (HTTP 403).
 	Forbidden Kind = "forbidden"
 	// NotFound: absent, or hidden and told as absent (HTTP 404).

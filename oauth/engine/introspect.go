@@ -32,6 +32,10 @@ type Introspection struct {
 	Audience string `json:"aud,omitempty"`
 	Issuer   string `json:"iss,omitempty"`
 	FHIRUser string `json:"fhirUser,omitempty"`
+	// ACR and AuthTime, in seconds since the epoch, are of the log-in (RFC 9470
+	// §6.2).
+	ACR      string `json:"acr,omitempty"`
+	AuthTime int64  `json:"auth_time,omitempty"`
 	// Act is who acts with a token that was handed on (RFC 8693 §4.1).
 	Act *oauth.Actor `json:"act,omitempty"`
 	oauth.Context
@@ -125,6 +129,9 @@ func (e *Engine) describe(ctx context.Context, u *unit) (Introspection, error) {
 	out := Introspection{
 		Active: true, Scope: u.scopes, Expires: u.expires.Unix(),
 		Issuer: u.site.Issuer, Audience: u.site.FHIRBase, Context: u.grant.Context,
+	}
+	if !u.grant.AuthTime.IsZero() {
+		out.ACR, out.AuthTime = u.grant.ACR, u.grant.AuthTime.Unix()
 	}
 	if u.access != nil {
 		out.ClientID, out.Subject, out.TokenType = u.access.ClientID, u.access.Subject, "Bearer"

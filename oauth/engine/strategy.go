@@ -132,6 +132,9 @@ func (s *strategy) GenerateAccessToken(ctx context.Context, _ fosite.Requester) 
 		Patient: u.grant.Context.Patient, Grant: u.grant.ID, Epoch: u.client.Epoch,
 		Act: u.act, Parents: u.parents,
 	}
+	if !u.grant.AuthTime.IsZero() {
+		claims.ACR, claims.AuthTime = u.grant.ACR, u.grant.AuthTime.Unix()
+	}
 	if u.client.AccessTokenFormat == oauth.FormatOpaque {
 		token, err := s.engine.Ring.SealHandle(ctx, u.site.Tenant, bound(u.site), claims)
 		return token, u.tokenID, err

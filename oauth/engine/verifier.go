@@ -27,6 +27,9 @@ type accessClaims struct {
 	Patient  string `json:"patient,omitempty"`
 	Grant    string `json:"grant,omitempty"`
 	Epoch    int64  `json:"epoch"`
+	// ACR and AuthTime are of the person's log-in (RFC 9068 §2.2.1).
+	ACR      string `json:"acr,omitempty"`
+	AuthTime int64  `json:"auth_time,omitempty"`
 	// Act and Parents are there in delegated tokens only.
 	Act     *oauth.Actor `json:"act,omitempty"`
 	Parents []Parent     `json:"parents,omitempty"`

@@ -60,7 +60,7 @@ func (s *Service) next(ctx context.Context, p oauth.Pending, who Visitor) (Step,
 	if !settled {
 		return StepPatient, p, nil
 	}
-	if !identity.Sufficient(who.Person, p.Capacity, who.Session) {
+	if !identity.Sufficient(who.Person, p.Capacity, who.Session) || !reaches(p.Request.ACR, who.Session.Level()) {
 		return StepSecondFactor, p, nil
 	}
 	return StepConsent, p, nil

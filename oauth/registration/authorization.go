@@ -13,15 +13,23 @@ type Authorization struct {
 	RequirePushed    bool   `json:"require_pushed_authorization_requests,omitempty"`
 	RequireSigned    bool   `json:"require_signed_request_object,omitempty"`
 	RequestObjectAlg string `json:"request_object_signing_alg,omitempty"`
+	// DefaultMaxAge, in seconds, and DefaultACR are of OpenID Connect Dynamic
+	// Client Registration.
+	DefaultMaxAge int64    `json:"default_max_age,omitempty"`
+	DefaultACR    []string `json:"default_acr_values,omitempty"`
 }
 
 func authorizationOf(c oauth.Client) Authorization {
-	return Authorization{RequirePushed: c.RequirePushed, RequireSigned: c.RequireSigned, RequestObjectAlg: c.RequestObjectAlg}
+	return Authorization{
+		RequirePushed: c.RequirePushed, RequireSigned: c.RequireSigned, RequestObjectAlg: c.RequestObjectAlg,
+		DefaultMaxAge: c.DefaultMaxAge, DefaultACR: c.DefaultACR,
+	}
 }
 
 // put gives the client what it says about its requests.
 func (a Authorization) put(c *oauth.Client) {
 	c.RequirePushed, c.RequireSigned, c.RequestObjectAlg = a.RequirePushed, a.RequireSigned, a.RequestObjectAlg
+	c.DefaultMaxAge, c.DefaultACR = a.DefaultMaxAge, a.DefaultACR
 }
 
 func (a Authorization) check(c oauth.Client, f *Faults) {

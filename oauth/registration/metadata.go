@@ -58,6 +58,8 @@ type Rights struct {
 	DeviceFlow bool `json:"device_authorization,omitempty"`
 	// SecretForItself is unsafe; see oauth.Client.
 	SecretForItself bool `json:"client_credentials_by_secret,omitempty"`
+	// StepUp is what some of its requests need of a log-in (RFC 9470).
+	StepUp []oauth.StepUp `json:"step_up,omitempty"`
 }
 
 // Entry is a client as an operator writes it. Kind is short for
@@ -103,7 +105,7 @@ func Of(c oauth.Client) Entry {
 	}
 	return Entry{ID: c.ID, Kind: c.Kind, Metadata: m, Rights: Rights{
 		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken,
-		AccessTokenFormat: c.AccessTokenFormat, SecretForItself: c.SecretForItself,
+		AccessTokenFormat: c.AccessTokenFormat, SecretForItself: c.SecretForItself, StepUp: c.StepUp,
 		AppStateCodes: c.AppStateCodes, AppStateReadCodes: c.AppStateReadCodes, AppStateGlobal: c.AppStateGlobal,
 		TokenExchange: c.TokenExchange, MayAct: c.MayAct, DeviceFlow: c.DeviceFlow,
 	}}

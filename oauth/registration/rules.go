@@ -58,7 +58,7 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		ApplicationType: m.ApplicationType, AuthMethod: m.AuthMethod, JWKS: m.JWKS, JWKSURI: m.JWKSURI,
 		RedirectURIs: m.RedirectURIs, LaunchURIs: m.LaunchURIs, Scopes: m.Scope, AllowedOrigins: m.AllowedOrigins,
 		IDTokenAlg: m.IDTokenAlg, RequiredScopes: m.RequiredScopes, Introspect: e.Introspect, RegisterLaunch: e.RegisterLaunch,
-		RefreshIDToken: e.RefreshIDToken, AccessTokenFormat: e.AccessTokenFormat, SecretForItself: e.SecretForItself,
+		RefreshIDToken: e.RefreshIDToken, AccessTokenFormat: e.AccessTokenFormat, SecretForItself: e.SecretForItself, StepUp: e.StepUp,
 		AppStateCodes: e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
 		TokenExchange: e.TokenExchange, MayAct: e.MayAct,
 		PostLogoutRedirectURIs: m.PostLogoutRedirectURIs,
@@ -66,6 +66,7 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 	}
 	m.put(&c)
 	m.Authorization.check(c, &f)
+	checkLogIns(c, &f)
 	checkStateCodes(c, &f)
 	r.checkKeys(c, &f)
 	r.checkAddresses(c, &f)

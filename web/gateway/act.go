@@ -81,7 +81,11 @@ func (a *act) permit() (access.Decision, error) {
 		a.reason = access.Reason{Rule: "type", Code: "type-not-offered", Subject: a.req.Type}
 		return access.Decision{}, errs.New(errs.Forbidden, "type-not-offered", "Apps have no access to this type.")
 	}
-	return a.decide(a.req)
+	d, err := a.decide(a.req)
+	if err != nil {
+		return d, err
+	}
+	return d, a.stepUp()
 }
 
 // decide judges a request value: the interaction itself, or a search that it

@@ -103,7 +103,7 @@ func sameWords(cause string) string {
 	case "invalid", "unprocessable", "too_large", "not_supported", "not_acceptable", "unsupported_media_type",
 		"unsupported_grant_type", "unsupported_response_type", "invalid_request_object", "request_uri_not_supported":
 		return "invalid_request"
-	case "login_required", "interaction_required":
+	case "login_required", "interaction_required", "insufficient_user_authentication":
 		return "unauthenticated"
 	case "precondition_failed":
 		return "conflict"

@@ -45,6 +45,7 @@ func table() map[errs.Kind]row {
 		errs.ExpiredToken:                {bad, 0, string(errs.ExpiredToken), "expired", "Expired"},
 		errs.InvalidTarget:               {bad, 0, string(errs.InvalidTarget), "invalid", "Unknown target"},
 		errs.Unauthenticated:             {http.StatusUnauthorized, 0, "invalid_token", "login", "Not authenticated"},
+		errs.InsufficientLogIn:           {http.StatusUnauthorized, 0, string(errs.InsufficientLogIn), "login", "Log-in not sufficient"},
 		errs.Forbidden:                   {http.StatusForbidden, 0, "insufficient_scope", "forbidden", "Not allowed"},
 		errs.NotFound:                    {http.StatusNotFound, 0, request, "not-found", "Not found"},
 		errs.Conflict:                    {http.StatusConflict, 0, request, "conflict", "Conflict"},

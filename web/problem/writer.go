@@ -238,11 +238,19 @@ func challenge(r *http.Request, e *errs.Error, row row) string {
 		return c
 	}
 	name := row.oauth
-	if e.Kind != errs.Forbidden {
+	if e.Kind != errs.Forbidden && e.Kind != errs.InsufficientLogIn {
 		name = "invalid_token"
 	}
-	return c + `, error="` + name + `", error_description="` + description(e.Msg) + `"`
+	c += `, error="` + name + `", error_description="` + description(e.Msg) + `"`
+	var wants demanding
+	if errors.As(e, &wants) {
+		c += wants.Challenge()
+	}
+	return c
 }
+
+// demanding is an error that knows which further parameters its challenge has.
+type demanding interface{ Challenge() string }
 
 // description keeps the characters that RFC 6749 §5.2 allows.
 func description(msg string) string {

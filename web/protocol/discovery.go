@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/brand"
 	"github.com/mandate-health/mandate/oauth/grant"
@@ -95,6 +96,7 @@ type smartConfiguration struct {
 	RequestURIParameter   *bool    `json:"request_uri_parameter_supported,omitempty"`
 	PushEndpoint          string   `json:"pushed_authorization_request_endpoint,omitempty"`
 	PushRequired          bool     `json:"require_pushed_authorization_requests,omitempty"`
+	ACRValues             []string `json:"acr_values_supported,omitempty"`
 	RequestObjectAlgs     []string `json:"request_object_signing_alg_values_supported,omitempty"`
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
@@ -152,6 +154,9 @@ func OpenIDConfiguration(e Endpoints, scopes []string) http.Handler {
 	c.ResponseModes = []string{"query"}
 	c.Claims = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "fhirUser"}
 	c.RequestParameter, c.RequestURIParameter = &yes, &no
+	for _, level := range identity.Levels() {
+		c.ACRValues = append(c.ACRValues, string(level))
+	}
 	c.RequestObjectAlgs = oauth.RequestObjectAlgorithms()
 	c.IntrospectionAuth = []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 	c.RevocationAuth = c.TokenEndpointAuth

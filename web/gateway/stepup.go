@@ -1,0 +1,45 @@
+package gateway
+
+import (
+	"github.com/mandate-health/mandate/access"
+	"github.com/mandate-health/mandate/fhir/rest"
+	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// stepUp refuses a request for which the client's registration asks for a
+// stronger or more recent log-in than the grant's (RFC 9470).
+func (a *act) stepUp() error {
+	if len(a.x.bearer.Client.StepUp) == 0 {
+		return nil
+	}
+	typ := a.req.Type
+	if typ == rest.AnyType {
+		typ = ""
+	}
+	d := a.x.bearer.Client.Demands(typ, opsOf(a.req.Interaction))
+	if a.x.system() || d.Met(a.x.bearer.Grant, a.x.g.d.Clock.Now()) {
+		return nil
+	}
+	a.reason = access.Reason{Rule: "step-up", Code: "log-in-insufficient", Subject: a.req.Type}
+	return errs.Wrap(d, errs.InsufficientLogIn, "log-in-insufficient",
+		"This request needs a stronger or more recent log-in; ask for authorization again with the acr_values and max_age of the challenge.")
+}
+
+// opsOf gives the operations that an interaction may come to.
+func opsOf(i rest.Interaction) scope.Ops {
+	switch i {
+	case rest.Read, rest.VRead, rest.HistoryInstance:
+		return scope.Read
+	case rest.Create:
+		return scope.Create
+	case rest.Update, rest.ConditionalUpdate:
+		// Either may create what is not there.
+		return scope.Update | scope.Create
+	case rest.Patch, rest.ConditionalPatch:
+		return scope.Update
+	case rest.Delete, rest.ConditionalDelete:
+		return scope.Delete
+	}
+	return scope.Read | scope.Search
+}
