@@ -16,13 +16,15 @@ func TestBadAddresseeGetsAPage(t *testing.T) {
 	s := shared(t)
 	app := s.Client("public")
 	bend := map[string]func(url.Values){
-		"unknown client":      func(v url.Values) { v.Set("client_id", "nobody") },
-		"no client":           func(v url.Values) { v.Del("client_id") },
-		"two clients":         func(v url.Values) { v.Add("client_id", app.ID) },
-		"unregistered":        func(v url.Values) { v.Set("redirect_uri", "https://evil.example/cb") },
-		"longer path":         func(v url.Values) { v.Set("redirect_uri", app.RedirectURIs[0]+"/x") },
-		"no redirect":         func(v url.Values) { v.Del("redirect_uri") },
-		"script":              func(v url.Values) { v.Set("redirect_uri", "javascript:alert(1)") },
+		"unknown client": func(v url.Values) { v.Set("client_id", "nobody") },
+		"no client":      func(v url.Values) { v.Del("client_id") },
+		"two clients":    func(v url.Values) { v.Add("client_id", app.ID) },
+		"unregistered":   func(v url.Values) { v.Set("redirect_uri", "https://evil.example/cb") },
+		"longer path":    func(v url.Values) { v.Set("redirect_uri", app.RedirectURIs[0]+"/x") },
+		"no redirect":    func(v url.Values) { v.Del("redirect_uri") },
+		"script":         func(v url.Values) { v.Set("redirect_uri", "javascript:alert(1)") },
+		// RFC 9101: what is inside cannot be believed, nor what is outside.
+		"unsigned object":     func(v url.Values) { v.Set("request", "eyJhbGciOiJub25lIn0.e30.") },
 		"loopback over https": func(v url.Values) { v.Set("redirect_uri", "https://127.0.0.1/callback") },
 	}
 	for name, change := range bend {
@@ -65,8 +67,7 @@ func TestBadRequestIsToldToTheApp(t *testing.T) {
 		{"no state", "invalid_request", func(v url.Values) { v.Del("state") }},
 		{"token", "unsupported_response_type", func(v url.Values) { v.Set("response_type", "token") }},
 		{"two scopes", "invalid_request", func(v url.Values) { v.Add("scope", "openid") }},
-		{"request object", "invalid_request", func(v url.Values) { v.Set("request", "eyJhbGciOiJub25lIn0.e30.") }},
-		{"request_uri", "invalid_request", func(v url.Values) { v.Set("request_uri", "https://app.example/r") }},
+		{"request_uri", "request_uri_not_supported", func(v url.Values) { v.Set("request_uri", "https://app.example/r") }},
 		{"endless scope", "invalid_scope", func(v url.Values) { v.Set("scope", strings.Repeat("patient/*.rs", 900)) }},
 		{"no scope", "invalid_scope", func(v url.Values) { v.Del("scope") }},
 		{"value without the scope launch", "invalid_request", func(v url.Values) { v.Set("launch", "x") }},
