@@ -36,7 +36,7 @@ var openToAll = []string{
 	"GET /user-access-brands", "OPTIONS /user-access-brands",
 	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke", "OPTIONS /par",
 	"OPTIONS /app-state/Basic", "OPTIONS /app-state/Basic/{id}",
-	"POST /register",
+	"POST /register", "GET /docs/registration",
 	"GET /signin", "POST /signin", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
 	"POST /signout", "GET /signed-out", "GET /end-session", "POST /end-session", "POST /language",
 	"GET /device", "POST /device", "GET /device/done",

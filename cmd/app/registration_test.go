@@ -121,3 +121,61 @@ func TestRegistrationIsOffAndBounded(t *testing.T) {
 		t.Errorf("the fourth of two an hour: %d", last)
 	}
 }
+
+// The operators' API registers, shows, rotates, edits and ends clients; what is
+// wrong is told as problem+json, and nothing secret is shown twice.
+func TestOperatorsRegisterClients(t *testing.T) {
+	s := start(t, nil)
+	var made, seen struct {
+		card
+		Secrets int `json:"secrets_valid"`
+	}
+	if res := s.admin(t, "POST", "/clients", asks, &made); res.Status != http.StatusCreated || made.Secret == "" || made.Status != "approved" {
+		t.Fatal(res, string(res.Body))
+	}
+	works := func(secret string, want bool) {
+		t.Helper()
+		res := s.do(t, kit.Request{Method: "POST", URL: s.Config.Introspect, Basic: &[2]string{made.ID, secret}, Form: map[string][]string{"token": {"x"}}})
+		if (res.Status == http.StatusOK) != want {
+			t.Error(res)
+		}
+	}
+	works(made.Secret, true)
+	if res := s.admin(t, "POST", "/clients/"+made.ID+"/secret", "", &seen); res.Status != http.StatusOK || seen.Secrets != 2 || seen.Secret == made.Secret {
+		t.Error(res, string(res.Body))
+	}
+	works(made.Secret, true)
+	works(seen.Secret, true)
+	s.admin(t, "POST", "/clients/"+made.ID+"/retire-secret", "", nil)
+	works(made.Secret, false)
+	works(seen.Secret, true)
+	for path, row := range map[string]struct {
+		method, body string
+		status       int
+	}{
+		"/clients":                         {"POST", `{"client_name":"x","unknown":1}`, http.StatusBadRequest},
+		"/clients/" + made.ID:              {"PUT", strings.Replace(asks, "{", `{"client_id":"other",`, 1), http.StatusBadRequest},
+		"/clients/nobody":                  {"GET", "", http.StatusNotFound},
+		"/clients/nobody/disable":          {"POST", "", http.StatusNotFound},
+		"/clients/" + made.ID + "/approve": {"POST", "", http.StatusConflict},
+		"/registrations/invitations":       {"POST", `{"days":31}`, http.StatusBadRequest},
+	} {
+		if res := s.admin(t, row.method, path, row.body, nil); res.Status != row.status || res.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s %s: %s %s", row.method, path, res, res.Body)
+		}
+	}
+	s.admin(t, "POST", "/clients/"+made.ID+"/disable", "", nil)
+	works(seen.Secret, false)
+	s.admin(t, "POST", "/clients/"+made.ID+"/enable", "", nil)
+	works(seen.Secret, true)
+	if res := s.admin(t, "GET", "/clients", "", nil); strings.Contains(string(res.Body), "hash") {
+		t.Error("the list of clients holds hashes")
+	}
+	if res := s.admin(t, "DELETE", "/clients/"+made.ID, "", nil); res.Status != http.StatusOK {
+		t.Error(res)
+	}
+	works(seen.Secret, false)
+	if res := s.admin(t, "GET", "/clients", "", nil); strings.Contains(string(res.Body), made.ID) {
+		t.Error("a deleted client is listed")
+	}
+}

@@ -14,7 +14,7 @@ func Sections() []kit.Section {
 		{Name: "OAuth, clients with a secret", Rows: symmetric()},
 		{Name: "OAuth, clients with a key", Rows: asymmetric()},
 		{Name: "OAuth, keys at an address", Rows: published()},
-		{Name: "OAuth, registration", Rows: registered()},
+		{Name: "OAuth, registration", Rows: append(registered(), registering()...)},
 		{Name: "OAuth, backend services", Rows: backend()},
 		{Name: "OAuth, introspection", Rows: introspection()},
 		{Name: "OAuth, revocation", Rows: revocation()},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -133,9 +134,10 @@ func (a *API) clients(_ http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	list = slices.DeleteFunc(list, func(c oauth.Client) bool { return !c.Deleted.IsZero() })
 	for i := range list {
 		// Hashes of secrets help nobody who may see this list.
-		list[i].SecretHashes = nil
+		list[i].SecretHashes, list[i].Registration.TokenHash = nil, ""
 	}
 	return map[string]any{"clients": list}, nil
 }

@@ -1,0 +1,117 @@
+package registration
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/oauth"
+)
+
+// maxSecrets are valid at once, so that a client can move from one to the next.
+const maxSecrets = 2
+
+// Desk is where operators register and change clients.
+type Desk struct {
+	*Service
+	Rules Rules
+	// HashSecret gives the form in which a client secret is stored.
+	HashSecret func(h ids.Hasher, secret string) string
+	// Holidays are those of the clocks of approval.
+	Holidays Holidays
+}
+
+// Register registers a client for an operator. A symmetric one gets a secret,
+// which is shown this once. Errors: those of Faults.Err and of Create.
+func (d *Desk) Register(ctx context.Context, tenant string, e Entry, origin audit.Event) (Issued, error) {
+	c, err := d.check(e)
+	if err != nil {
+		return Issued{}, err
+	}
+	c.Tenant = tenant
+	now := d.Clock.Now()
+	c.Registration.Asked, c.Registration.Approved = now, now
+	var out Issued
+	if c.Kind == oauth.ClientSymmetric {
+		h, err := d.Hasher(ctx, tenant)
+		if err != nil {
+			return Issued{}, err
+		}
+		out.Secret = d.IDs.Secret()
+		c.SecretHashes = []string{d.HashSecret(h, out.Secret)}
+	}
+	out.Client, err = d.Create(ctx, c, origin)
+	return out, err
+}
+
+// check judges an entry. Who may register clients gives none the right to
+// administer: else that right would open all others.
+func (d *Desk) check(e Entry) (oauth.Client, error) {
+	c, faults := d.Rules.Check(e)
+	if c.Scopes == "" {
+		faults.add("scope", "is missing")
+	}
+	if slices.ContainsFunc(strings.Fields(c.Scopes), oauth.AdminScope) {
+		faults.add("scope", "holds a scope of the administration API, which only mandate client add gives")
+	}
+	return c, faults.Err()
+}
+
+// Edit replaces what is registered of a client. Its secrets stay while it has a
+// use for them. Errors: those of Faults.Err and of Update; errs.Unprocessable
+// with code client-kind for a change to a secret, which needs a new client.
+func (d *Desk) Edit(ctx context.Context, tenant string, e Entry, origin audit.Event) (oauth.Client, error) {
+	next, err := d.check(e)
+	if err != nil {
+		return oauth.Client{}, err
+	}
+	return d.Update(ctx, Change{Tenant: tenant, ID: e.ID, Reason: ReasonEdited, Origin: origin, Apply: func(c *oauth.Client) error {
+		have := *c
+		if next.Kind == oauth.ClientSymmetric && have.Kind != oauth.ClientSymmetric {
+			return errs.New(errs.Unprocessable, "client-kind", "A client with keys, or public, does not become one with a secret: register another one.")
+		}
+		*c = next
+		c.Tenant, c.Created, c.Epoch, c.Verified = have.Tenant, have.Created, have.Epoch, have.Verified
+		c.Disabled, c.Registration = have.Disabled, have.Registration
+		if next.Kind == oauth.ClientSymmetric {
+			c.SecretHashes = have.SecretHashes
+		}
+		return nil
+	}})
+}
+
+// RotateSecret gives a symmetric client a new secret; the one before stays valid
+// until RetireSecret, or the next rotation. Errors: those of Update;
+// errs.Unprocessable with code client-without-secret.
+func (d *Desk) RotateSecret(ctx context.Context, tenant, id string, origin audit.Event) (Issued, error) {
+	h, err := d.Hasher(ctx, tenant)
+	if err != nil {
+		return Issued{}, err
+	}
+	out := Issued{Secret: d.IDs.Secret()}
+	hash := d.HashSecret(h, out.Secret)
+	out.Client, err = d.secrets(ctx, tenant, id, ReasonSecret, origin, func(have []string) []string {
+		all := append([]string{hash}, have...)
+		return all[:min(len(all), maxSecrets)]
+	})
+	return out, err
+}
+
+// RetireSecret makes all secrets but the newest invalid. Errors: as for
+// RotateSecret.
+func (d *Desk) RetireSecret(ctx context.Context, tenant, id string, origin audit.Event) (oauth.Client, error) {
+	return d.secrets(ctx, tenant, id, ReasonRetired, origin, func(have []string) []string { return have[:min(len(have), 1)] })
+}
+
+func (d *Desk) secrets(ctx context.Context, tenant, id, reason string, origin audit.Event, change func([]string) []string) (oauth.Client, error) {
+	return d.Update(ctx, Change{Tenant: tenant, ID: id, Reason: reason, Origin: origin, Apply: func(c *oauth.Client) error {
+		if c.Kind != oauth.ClientSymmetric {
+			return errs.New(errs.Unprocessable, "client-without-secret", "The client has no secret: its keys are replaced with its registration.")
+		}
+		c.SecretHashes = change(slices.Clone(c.SecretHashes))
+		return nil
+	}})
+}
