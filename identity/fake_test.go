@@ -10,6 +10,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/jobs"
 )
 
 // memory is a store in memory: one transaction at a time, rolled back when
@@ -26,6 +27,8 @@ type state struct {
 	sessions map[string]identity.Session
 	failures map[string][]time.Time
 	events   []audit.Event
+	// ended are the jobs that were left.
+	ended []string
 }
 
 func newMemory() *memory {
@@ -43,7 +46,7 @@ func (s state) clone() state {
 	for k, v := range s.failures {
 		c.failures[k] = slices.Clone(v)
 	}
-	c.factors, c.events = slices.Clone(s.factors), slices.Clone(s.events)
+	c.factors, c.events, c.ended = slices.Clone(s.factors), slices.Clone(s.events), slices.Clone(s.ended)
 	return c
 }
 
@@ -100,6 +103,11 @@ func (r reader) SessionWithPerson(ctx context.Context, tenant, hash string) (ide
 type memTx struct{ *state }
 
 var missing = errs.New(errs.NotFound, "missing", "missing")
+
+func (t memTx) AddJob(_ context.Context, j jobs.Job, _ time.Duration) error {
+	t.ended = append(t.ended, j.Queue+" "+j.Body)
+	return nil
+}
 
 func (t memTx) PersonByID(_ context.Context, tenant, id string) (identity.Person, error) {
 	if p, ok := t.people[id]; ok && p.Tenant == tenant {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/jobs"
 )
 
 // Session gives the finished, live session of a cookie and its account, and
@@ -222,6 +223,10 @@ func (s *Service) SignOut(ctx context.Context, tenant, secret string, m Meta) er
 			return err
 		}
 		if err := tx.EndSession(ctx, tenant, sess.Hash, now); err != nil {
+			return err
+		}
+		// Apps are told of it later, or not at all if this is undone.
+		if err := tx.AddJob(ctx, jobs.Job{Tenant: tenant, Queue: QueueEnded, Body: sess.Hash}, 0); err != nil {
 			return err
 		}
 		e := s.event(audit.LoggedOut, try{tenant: tenant, meta: m}, p.ID, now)

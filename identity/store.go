@@ -6,6 +6,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/jobs"
 )
 
 // Store is the port of the room.
@@ -56,4 +57,10 @@ type Store interface {
 type Tx interface {
 	Store
 	audit.Appender
+	// AddJob leaves work to be done after the transaction.
+	AddJob(ctx context.Context, j jobs.Job, wait time.Duration) error
 }
+
+// QueueEnded is the queue of jobs that tell of sessions which somebody ended; the
+// body of a job is the session's hash.
+const QueueEnded = "session-ended"

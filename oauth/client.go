@@ -59,6 +59,8 @@ type Client struct {
 	// PostLogoutRedirectURIs are where a browser may go after it was signed out at
 	// the app's wish; complete and compared exactly.
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	// BackchannelLogoutURI is where the app is told that a session ended.
+	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
 	// Scopes is the ceiling: nothing outside it is ever granted.
 	Scopes string `json:"scopes"`
 	// AllowedOrigins are the CORS origins; empty means those of the redirect

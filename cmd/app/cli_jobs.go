@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
+	"github.com/mandate-health/mandate/oauth/backchannel"
 )
 
 // jobsCommand looks after work that waits in queues.
@@ -26,7 +28,7 @@ type jobsRetry struct {
 }
 
 // queues lists the queues of work.
-func queues() []string { return []string{outbox.Queue} }
+func queues() []string { return []string{outbox.Queue, identity.QueueEnded, backchannel.Queue} }
 
 // Run prints a line for each queue, and why work of it was given up.
 func (c *jobsStatus) Run(s *streams) error {

@@ -160,6 +160,8 @@ type idClaims struct {
 	AMR      []string `json:"amr,omitempty"`
 	ATHash   string   `json:"at_hash,omitempty"`
 	FHIRUser string   `json:"fhirUser,omitempty"`
+	// SessionID is for clients that want to be told of its end.
+	SessionID string `json:"sid,omitempty"`
 }
 
 // GenerateIDToken signs the id_token from the grant and the code.
@@ -183,11 +185,10 @@ func (s *strategy) idToken(ctx context.Context, atHash string) (string, error) {
 	if !u.grant.AuthTime.IsZero() {
 		claims.AuthTime = u.grant.AuthTime.Unix()
 	}
-	use := keys.UseIDToken
-	if u.client.IDTokenAlg == "ES256" {
-		use = keys.UseIDTokenES256
+	if u.client.BackchannelLogoutURI != "" {
+		claims.SessionID = oauth.SessionID(u.grant.SessionHash)
 	}
-	return s.engine.Ring.Sign(ctx, u.site.Tenant, use, typID, claims)
+	return s.engine.Ring.Sign(ctx, u.site.Tenant, useOfIDToken(u.client.Client), typID, claims)
 }
 
 // fhirUser gives the absolute URL of the acting person's resource when

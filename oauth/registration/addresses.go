@@ -39,6 +39,7 @@ func (r Rules) checkAddresses(c oauth.Client, f *Faults) {
 	}
 	for _, one := range []struct{ member, address string }{
 		{"client_uri", c.ClientURI}, {"logo_uri", c.LogoURI}, {"tos_uri", c.TosURI}, {"policy_uri", c.PolicyURI},
+		{"backchannel_logout_uri", c.BackchannelLogoutURI},
 	} {
 		if one.address != "" {
 			if why := r.page(one.address); why != "" {

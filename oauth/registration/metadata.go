@@ -35,6 +35,10 @@ type Metadata struct {
 	AllowedOrigins []string `json:"allowed_origins,omitempty"`
 	// PostLogoutRedirectURIs is of OpenID Connect RP-Initiated Logout §3.1.
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	// BackchannelLogoutURI is of OpenID Connect Back-Channel Logout §2.2. A sid is
+	// always sent.
+	BackchannelLogoutURI     string `json:"backchannel_logout_uri,omitempty"`
+	BackchannelLogoutSession bool   `json:"backchannel_logout_session_required,omitempty"`
 	// Publisher is who makes the app, as people know it.
 	Publisher      string            `json:"publisher,omitempty"`
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`
@@ -97,8 +101,8 @@ func Of(c oauth.Client) Entry {
 		SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion, ApplicationType: c.ApplicationType,
 		IDTokenAlg: c.IDTokenAlg, LaunchURIs: c.LaunchURIs, AllowedOrigins: c.AllowedOrigins,
 		Publisher: c.Publisher, RequiredScopes: c.RequiredScopes,
-		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
-		Authorization:          authorizationOf(c),
+		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI,
+		Authorization: authorizationOf(c),
 	}
 	if slices.Contains(m.GrantTypes, grantCode) {
 		m.ResponseTypes = []string{respondCode}

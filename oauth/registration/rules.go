@@ -61,8 +61,8 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		RefreshIDToken: e.RefreshIDToken, AccessTokenFormat: e.AccessTokenFormat, SecretForItself: e.SecretForItself, StepUp: e.StepUp,
 		AppStateCodes: e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
 		TokenExchange: e.TokenExchange, MayAct: e.MayAct,
-		PostLogoutRedirectURIs: m.PostLogoutRedirectURIs,
-		DeviceFlow:             e.DeviceFlow,
+		PostLogoutRedirectURIs: m.PostLogoutRedirectURIs, BackchannelLogoutURI: m.BackchannelLogoutURI,
+		DeviceFlow: e.DeviceFlow,
 	}
 	m.put(&c)
 	m.Authorization.check(c, &f)

@@ -101,6 +101,8 @@ type smartConfiguration struct {
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint,omitempty"`
+	BackchannelLogout     bool     `json:"backchannel_logout_supported,omitempty"`
+	BackchannelSession    bool     `json:"backchannel_logout_session_supported,omitempty"`
 
 	Associated      []associated      `json:"associated_endpoints,omitempty"`
 	BrandBundle     string            `json:"user_access_brand_bundle,omitempty"`
@@ -161,6 +163,7 @@ func OpenIDConfiguration(e Endpoints, scopes []string) http.Handler {
 	c.IntrospectionAuth = []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 	c.RevocationAuth = c.TokenEndpointAuth
 	c.EndSessionEndpoint = e.EndSession
+	c.BackchannelLogout, c.BackchannelSession = true, true
 	return document(c)
 }
 

@@ -69,28 +69,31 @@ type cachedSet struct {
 
 // NewFetcher gives a fetcher with an empty cache.
 func NewFetcher(cfg FetcherConfig) *Fetcher {
+	return &Fetcher{cfg: cfg, sets: map[string]*cachedSet{}, client: NewPublicClient(cfg.Dev, cfg.Roots)}
+}
+
+// NewPublicClient gives an HTTP client for addresses that others chose: it
+// connects to public ones only, whatever their names resolve to, and follows no
+// redirect. In development it connects to this machine too.
+func NewPublicClient(dev bool, roots *x509.CertPool) *http.Client {
 	dialer := &net.Dialer{Timeout: fetchTimeout}
-	if !cfg.Dev {
+	if !dev {
 		dialer.Control = refusePrivate
 	}
-	return &Fetcher{
-		cfg:  cfg,
-		sets: map[string]*cachedSet{},
-		client: &http.Client{
-			Timeout: fetchTimeout,
-			CheckRedirect: func(*http.Request, []*http.Request) error {
-				return http.ErrUseLastResponse
-			},
-			Transport: &http.Transport{
-				DialContext:            dialer.DialContext,
-				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.Roots},
-				TLSHandshakeTimeout:    fetchTimeout,
-				ResponseHeaderTimeout:  fetchTimeout,
-				MaxResponseHeaderBytes: 16 << 10,
-				MaxIdleConnsPerHost:    1,
-				IdleConnTimeout:        30 * time.Second,
-				ForceAttemptHTTP2:      true,
-			},
+	return &http.Client{
+		Timeout: fetchTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+		Transport: &http.Transport{
+			DialContext:            dialer.DialContext,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			TLSHandshakeTimeout:    fetchTimeout,
+			ResponseHeaderTimeout:  fetchTimeout,
+			MaxResponseHeaderBytes: 16 << 10,
+			MaxIdleConnsPerHost:    1,
+			IdleConnTimeout:        30 * time.Second,
+			ForceAttemptHTTP2:      true,
 		},
 	}
 }
