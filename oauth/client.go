@@ -75,6 +75,9 @@ type Client struct {
 	// IDTokenAlg is ES256 for a client that asked for it, and RS256 when empty
 	// (D2).
 	IDTokenAlg string `json:"id_token_signed_response_alg,omitempty"`
+	// IntrospectionAlg is with which algorithm answers about tokens are signed that
+	// the client asks for signed: ES256, or RS256 when empty (RFC 9701 §6).
+	IntrospectionAlg string `json:"introspection_signed_response_alg,omitempty"`
 	// AccessTokenFormat is opaque for a client whose access tokens are to say
 	// nothing to who reads them; jwt or empty otherwise (D2).
 	AccessTokenFormat string `json:"access_token_format,omitempty"`

@@ -53,6 +53,8 @@ const (
 	Agent
 	// Device: a client that is a device without keyboard.
 	Device
+	// SignedAnswers: signed introspection answers.
+	SignedAnswers
 )
 
 var needTexts = []string{
@@ -64,7 +66,7 @@ var needTexts = []string{
 	"a client with keys that must push its authorization requests", "signed request objects",
 	"an app whose looks at the Patient need a recent log-in (step_up)",
 	"a client that may act with the tokens of an app (token_exchange, may_act)",
-	"a client that is a device without keyboard (device_authorization)",
+	"a client that is a device without keyboard (device_authorization)", "signed introspection answers",
 }
 
 // String names the means in words.

@@ -137,6 +137,9 @@ type Configuration struct {
 // OpenID is a part of an openid-configuration document.
 type OpenID struct {
 	RequestParameter bool `json:"request_parameter_supported"`
+	// IntrospectionAlgs is there where answers about tokens can be signed (RFC
+	// 9701 §7).
+	IntrospectionAlgs []string `json:"introspection_signing_alg_values_supported"`
 }
 
 // Claims reports whether a capability is claimed.
@@ -222,6 +225,7 @@ func (t *Target) Has() Need {
 	set(Reserved, t.ReservedClient().ID != "")
 	set(Narrow, t.NarrowClient().ID != "")
 	set(Pushing, t.Config.Push != "")
+	set(SignedAnswers, len(t.OpenID.IntrospectionAlgs) > 0)
 	set(Signing, t.OpenID.RequestParameter)
 	set(StepsUp, t.StepUpClient().ID != "")
 	set(Pushes, t.PushClient().ID != "")

@@ -22,6 +22,7 @@ func introspection() []kit.Row {
 		{ID: "SMART INT-08", Title: "nobody may introspect without a credential", Needs: kit.Login, Run: intGuarded},
 		{ID: "SMART INT-09", Title: "a bearer token of a client with the right sees tokens of others", Also: []string{"VER-07"}, Needs: kit.Login | kit.Symmetric, Run: intBearer},
 		{ID: "SMART INT-10", Title: "a client without the right learns nothing of others' tokens", Needs: kit.Login | kit.Asymmetric, Run: intForeign},
+		{ID: "MANDATE INT-12", Title: "who accepts a signed answer gets one, for itself, that is no token", Needs: kit.Login | kit.Symmetric | kit.SignedAnswers, Run: intSigned},
 		{ID: "SMART INT-11", Title: "a revoked token is inactive at once", Needs: kit.Login | kit.Symmetric, Run: intLive},
 	}
 }

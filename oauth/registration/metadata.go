@@ -30,6 +30,8 @@ type Metadata struct {
 	SoftwareVersion string          `json:"software_version,omitempty"`
 	ApplicationType string          `json:"application_type,omitempty"`
 	IDTokenAlg      string          `json:"id_token_signed_response_alg,omitempty"`
+	// IntrospectionAlg is that of signed answers about tokens (RFC 9701 §6).
+	IntrospectionAlg string `json:"introspection_signed_response_alg,omitempty"`
 	// LaunchURIs are where an EHR opens the app (SMART REG-01).
 	LaunchURIs     []string `json:"launch_uris,omitempty"`
 	AllowedOrigins []string `json:"allowed_origins,omitempty"`
@@ -99,7 +101,8 @@ func Of(c oauth.Client) Entry {
 		Name: c.Name, ClientURI: c.ClientURI, LogoURI: c.LogoURI, Scope: c.Scopes, Contacts: c.Contacts,
 		TosURI: c.TosURI, PolicyURI: c.PolicyURI, JWKSURI: c.JWKSURI, JWKS: c.JWKS,
 		SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion, ApplicationType: c.ApplicationType,
-		IDTokenAlg: c.IDTokenAlg, LaunchURIs: c.LaunchURIs, AllowedOrigins: c.AllowedOrigins,
+		IntrospectionAlg: c.IntrospectionAlg,
+		IDTokenAlg:       c.IDTokenAlg, LaunchURIs: c.LaunchURIs, AllowedOrigins: c.AllowedOrigins,
 		Publisher: c.Publisher, RequiredScopes: c.RequiredScopes,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI,
 		Authorization: authorizationOf(c),

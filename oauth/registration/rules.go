@@ -57,7 +57,8 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		ClientURI: m.ClientURI, TosURI: m.TosURI, Contacts: m.Contacts, SoftwareID: m.SoftwareID, SoftwareVersion: m.SoftwareVersion,
 		ApplicationType: m.ApplicationType, AuthMethod: m.AuthMethod, JWKS: m.JWKS, JWKSURI: m.JWKSURI,
 		RedirectURIs: m.RedirectURIs, LaunchURIs: m.LaunchURIs, Scopes: m.Scope, AllowedOrigins: m.AllowedOrigins,
-		IDTokenAlg: m.IDTokenAlg, RequiredScopes: m.RequiredScopes, Introspect: e.Introspect, RegisterLaunch: e.RegisterLaunch,
+		IntrospectionAlg: m.IntrospectionAlg,
+		IDTokenAlg:       m.IDTokenAlg, RequiredScopes: m.RequiredScopes, Introspect: e.Introspect, RegisterLaunch: e.RegisterLaunch,
 		RefreshIDToken: e.RefreshIDToken, AccessTokenFormat: e.AccessTokenFormat, SecretForItself: e.SecretForItself, StepUp: e.StepUp,
 		AppStateCodes: e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
 		TokenExchange: e.TokenExchange, MayAct: e.MayAct,
@@ -128,6 +129,9 @@ func clientID(id string) bool {
 func checkFormats(c oauth.Client, f *Faults) {
 	if c.IDTokenAlg != "" && c.IDTokenAlg != "RS256" && c.IDTokenAlg != "ES256" {
 		f.add("id_token_signed_response_alg", "must be RS256 or ES256")
+	}
+	if c.IntrospectionAlg != "" && c.IntrospectionAlg != "RS256" && c.IntrospectionAlg != "ES256" {
+		f.add("introspection_signed_response_alg", "must be RS256 or ES256")
 	}
 	if c.AccessTokenFormat != "" && c.AccessTokenFormat != oauth.FormatJWT && c.AccessTokenFormat != oauth.FormatOpaque {
 		f.add("access_token_format", "must be jwt or opaque")

@@ -89,6 +89,7 @@ type smartConfiguration struct {
 	Capabilities          []string `json:"capabilities,omitempty"`
 	SubjectTypes          []string `json:"subject_types_supported,omitempty"`
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported,omitempty"`
+	IntrospectionAlgs     []string `json:"introspection_signing_alg_values_supported,omitempty"`
 	ResponseModes         []string `json:"response_modes_supported,omitempty"`
 	Claims                []string `json:"claims_supported,omitempty"`
 	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
@@ -153,6 +154,7 @@ func OpenIDConfiguration(e Endpoints, scopes []string) http.Handler {
 	yes, no := true, false
 	c.SubjectTypes = []string{"public"}
 	c.IDTokenAlgs = []string{"RS256", "ES256"}
+	c.IntrospectionAlgs = c.IDTokenAlgs
 	c.ResponseModes = []string{"query"}
 	c.Claims = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "fhirUser"}
 	c.RequestParameter, c.RequestURIParameter = &yes, &no

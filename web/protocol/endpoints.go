@@ -167,7 +167,7 @@ func Introspect(d Deps) http.Handler {
 			d.Problem.OAuth(w, r, err)
 			return
 		}
-		send(w, answer)
+		d.tell(w, r, a.site, caller, answer)
 	})
 }
 
