@@ -25,6 +25,7 @@ type clientAdd struct {
 	storeFlags
 	asFlag
 	Tenant string `default:"default" help:"Tenant at which the clients are registered (default ${default})." placeholder:"ID"`
+	Loosen bool   `help:"Let the file ask less of a client than it is asked now, such as not to push its requests any more."`
 	File   string `arg:"" help:"JSON list of clients, as for --client of serve." type:"existingfile"`
 }
 
@@ -56,6 +57,9 @@ func (c *clientAdd) Run(s *streams) error {
 		clients, err := files.filed(list, c.Tenant, hasher)
 		if err != nil {
 			return err
+		}
+		for i := range clients {
+			clients[i].Loosen = c.Loosen
 		}
 		if err := a.register(s.ctx, clients, true, by); err != nil {
 			return err

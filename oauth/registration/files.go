@@ -3,6 +3,7 @@ package registration
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -14,6 +15,8 @@ import (
 type Filed struct {
 	oauth.Client
 	Same func(stored string) bool
+	// Loosen lets the file ask less of the client than it is asked now.
+	Loosen bool
 }
 
 // File stores clients that stand in a file, in one transaction. A client that is
@@ -21,8 +24,10 @@ type Filed struct {
 // development servers on one database have one registration. A disabled one
 // stays so unless somebody asks for it by name, and so does a deleted one: a file
 // that is read at every start must not undo what was decided since. It gives the
-// ids of the deleted clients that it left out. Errors: errs.Conflict with code
-// client-exists for a deleted one that was asked for; errs.Unavailable.
+// ids of the deleted clients that it left out. What a client is asked for its
+// security is not taken away by a file alone. Errors: errs.Conflict with code
+// client-exists for a deleted one that was asked for, and client-loosened for one
+// of which less would be asked; errs.Unavailable.
 func (s *Service) File(ctx context.Context, clients []Filed, asked bool, origin audit.Event) (left []string, err error) {
 	for _, c := range clients {
 		if err := s.prepare(ctx, c.Client); err != nil {
@@ -43,6 +48,11 @@ func (s *Service) File(ctx context.Context, clients []Filed, asked bool, origin 
 				left = append(left, c.ID)
 				continue
 			}
+			if asked && !c.Loosen {
+				if err := ratchet(have, c.Client); err != nil {
+					return err
+				}
+			}
 			e := event(origin, c.Client, audit.ClientRegistered, "C", "")
 			next := c.over(have, asked)
 			if next.Created.IsZero() {
@@ -62,6 +72,9 @@ func (c Filed) over(have oauth.Client, asked bool) oauth.Client {
 	out := c.Client
 	out.Epoch, out.Disabled = have.Epoch, have.Disabled && !asked
 	out.Registration, out.Verified, out.Created = have.Registration, have.Verified, have.Created
+	if !c.Loosen {
+		have.Hold(&out)
+	}
 	if asked {
 		out.Registration.Pending, out.Registration.Why = false, ""
 	}
@@ -84,4 +97,15 @@ func union(a, b []string) []string {
 		}
 	}
 	return a
+}
+
+// ratchet refuses a registration that asks less of its client than the one
+// before. Errors: errs.Conflict with code client-loosened.
+func ratchet(before, after oauth.Client) error {
+	looser := before.Loosens(after)
+	if len(looser) == 0 {
+		return nil
+	}
+	return errs.New(errs.Conflict, "client-loosened",
+		"Client "+after.ID+" would no longer have to keep "+strings.Join(looser, ", ")+"; only an operator can allow that, with --loosen of mandate client add.")
 }

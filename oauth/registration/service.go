@@ -106,7 +106,8 @@ type Change struct {
 	Origin audit.Event
 }
 
-// Update applies a change. Errors: errs.NotFound with code client-not-found,
+// Update applies a change, which takes nothing away of what the client is asked
+// for its security. Errors: errs.NotFound with code client-not-found,
 // also for a client that was deleted; those of Apply; errs.Unavailable.
 func (s *Service) Update(ctx context.Context, ch Change) (oauth.Client, error) {
 	var out oauth.Client
@@ -115,8 +116,12 @@ func (s *Service) Update(ctx context.Context, ch Change) (oauth.Client, error) {
 		if err != nil {
 			return err
 		}
+		before := c
 		if err := ch.Apply(&c); err != nil {
 			return err
+		}
+		if c.Deleted.IsZero() {
+			before.Hold(&c)
 		}
 		action := "U"
 		if !c.Deleted.IsZero() {

@@ -177,3 +177,48 @@ func TestDeletedStaysDeleted(t *testing.T) {
 		t.Errorf("%+v", r.clients)
 	}
 }
+
+// peers.md row "SMART × FAPI 2 in one client ratchet": what is asked of a client
+// for its security is tightened by anybody who may change it, and loosened by an
+// operator who says so.
+func TestSecurityIsRatcheted(t *testing.T) {
+	ctx := t.Context()
+	s, r, _ := newService()
+	tight := oauth.Client{Tenant: "main", ID: "diary", Kind: oauth.ClientPublic, RequirePushed: true, RequireSigned: true, RequestObjectAlg: "ES256"}
+	loose := oauth.Client{Tenant: "main", ID: "diary", Kind: oauth.ClientPublic}
+	asks := func() bool {
+		c := r.clients["main/diary"]
+		return c.RequirePushed && c.RequireSigned && c.RequestObjectAlg == "ES256"
+	}
+	file := func(c oauth.Client, asked, loosen bool) error {
+		_, err := s.File(ctx, []registration.Filed{{Client: c, Loosen: loosen}}, asked, audit.Event{})
+		return err
+	}
+	if err := file(loose, true, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := file(tight, false, false); err != nil || !asks() {
+		t.Fatal("a file cannot tighten", err)
+	}
+	if err := file(loose, false, false); err != nil || !asks() {
+		t.Error("a start loosened", err)
+	}
+	if _, err := s.Update(ctx, registration.Change{Tenant: "main", ID: "diary", Apply: func(c *oauth.Client) error {
+		c.RequirePushed, c.RequireSigned, c.RequestObjectAlg = false, false, ""
+		return nil
+	}}); err != nil || !asks() {
+		t.Error("a change loosened", err)
+	}
+	if err := file(loose, true, false); errs.As(err) == nil || errs.As(err).Code != "client-loosened" || !asks() {
+		t.Error("a command loosened unasked", err)
+	}
+	if err := file(loose, true, true); err != nil || asks() {
+		t.Error("an operator cannot loosen", err)
+	}
+	if err := file(tight, true, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(ctx, "main", "diary", registration.ReasonDeleted, audit.Event{}); err != nil || r.clients["main/diary"].Deleted.IsZero() {
+		t.Error("a ratcheted client cannot be deleted", err)
+	}
+}

@@ -1,0 +1,42 @@
+package oauth
+
+// tooth is one requirement of a registration that may be tightened by anybody
+// who may change it, and loosened by an operator's explicit act only.
+type tooth struct {
+	member string
+	// asks reports whether a registration has the requirement.
+	asks func(c Client) bool
+	// keep copies it from the stricter registration.
+	keep func(to *Client, from Client)
+}
+
+// ratchet gives the requirements of the security level of a client, the
+// weakest first: bearer requests, pushed ones, signed ones.
+func ratchet() []tooth {
+	return []tooth{
+		{"require_pushed_authorization_requests", func(c Client) bool { return c.RequirePushed }, func(to *Client, from Client) { to.RequirePushed = from.RequirePushed }},
+		{"require_signed_request_object", func(c Client) bool { return c.RequireSigned }, func(to *Client, from Client) { to.RequireSigned = from.RequireSigned }},
+		{"request_object_signing_alg", func(c Client) bool { return c.RequestObjectAlg != "" }, func(to *Client, from Client) { to.RequestObjectAlg = from.RequestObjectAlg }},
+	}
+}
+
+// Loosens names the members by which next asks less of the client than it is
+// asked now.
+func (c Client) Loosens(next Client) []string {
+	var out []string
+	for _, t := range ratchet() {
+		if t.asks(c) && !t.asks(next) {
+			out = append(out, t.member)
+		}
+	}
+	return out
+}
+
+// Hold puts into next what it would take away.
+func (c Client) Hold(next *Client) {
+	for _, t := range ratchet() {
+		if t.asks(c) && !t.asks(*next) {
+			t.keep(next, c)
+		}
+	}
+}
