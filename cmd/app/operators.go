@@ -5,8 +5,12 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/web"
+	operatorpages "github.com/mandate-health/mandate/web/pages/operator"
 )
 
 // adminPath is where the administration API begins.
@@ -57,4 +61,19 @@ func (t *tenant) administrator(r *http.Request, token string) (string, error) {
 func actor(r *http.Request) string {
 	id, _ := r.Context().Value(administrator{}).(string)
 	return id
+}
+
+// operatorPages are the console's pages about registered apps.
+func (t *tenant) operatorPages() *operatorpages.Handler {
+	return operatorpages.New(operatorpages.Deps{
+		Registry: t.registry(), Holidays: t.registrationPolicy().Holidays, Flights: t.flights, Docs: t.site.Issuer + errorDocs,
+		Holds: t.holdsOperator, Kit: t.kit, Session: t.session, Page: t.problem.HTML, RequestID: web.RequestID, Clock: t.clock,
+	})
+}
+
+// holdsOperator asks whether an account may operate. The acts themselves are
+// recorded where they are done.
+func (t *tenant) holdsOperator(ctx context.Context, p identity.Person) error {
+	_, err := operator.Holder(ctx, t.store, operator.Need{Tenant: t.id, As: p.Username, Role: operator.Operator})
+	return err
 }

@@ -30,11 +30,13 @@ func (t *tenant) routes() ([]route.Route, error) {
 		Connections: t.connections(), Authority: t.loader, Relations: t.store, Read: t.store, Patients: t.record, Recorder: t.queue,
 		Kit: t.kit, Session: t.session, Page: t.problem.HTML, RequestID: web.RequestID, Clock: t.clock,
 	})
+	operators := t.operatorPages()
 	logins := signin.New(signin.Deps{
 		Accounts: t.identity, Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting, Leaving: t.leaving,
+		StaffTasks: operators.Tasks,
 	})
 	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), t.publicRoutes(), t.adminRoutes(), t.appStateRoutes())
-	out = append(out, t.registerRoutes()...)
+	out = append(append(out, t.registerRoutes()...), operators.Routes()...)
 	if t.cfg.Dev {
 		out = append(out, t.devRoutes()...)
 	}

@@ -1,0 +1,75 @@
+package screens
+
+import (
+	"time"
+
+	"github.com/mandate-health/mandate/web/pages"
+)
+
+func operatorScreens() []Screen {
+	return []Screen{
+		{"operator-clients", groupStaff, func(s State) pages.Page {
+			p := pages.OperatorClients{Frame: staff(in(s, names(s).Nurse, general()))}
+			if s != Empty {
+				late := waitingApp(s)
+				late.DaysLeft, late.Late, late.Due, late.Verified = -2, true, ago(3), ago(9)
+				p.Waiting = []pages.RegisteredApp{waitingApp(s), late}
+				p.Apps = []pages.RegisteredApp{registeredApp(s, "approved"), registeredApp(s, "disabled")}
+			}
+			return p
+		}},
+		{"operator-client", groupStaff, operatorClientScreen},
+		{"operator-client-waiting", groupStaff, func(s State) pages.Page {
+			return pages.OperatorClient{
+				Frame: staff(in(s, names(s).Nurse, general())), App: waitingApp(s), Scopes: technical().Scopes,
+				Acts: []pages.OperatorAct{{Key: "verify", URL: "#"}, {Key: "approve", URL: "#"}, {Key: "refuse", URL: "#"}},
+			}
+		}},
+		{"operator-decide-refuse", groupStaff, decideScreen("refuse")},
+		{"operator-decide-approve", groupStaff, decideScreen("approve")},
+		{"operator-decide-disable", groupStaff, decideScreen("disable")},
+	}
+}
+
+func registeredApp(s State, state string) pages.RegisteredApp {
+	n := names(s)
+	return pages.RegisteredApp{Name: n.App, Maker: n.Maker, ID: "heart-diary", Kind: "public", State: state, Verified: ago(200), URL: "#"}
+}
+
+func waitingApp(s State) pages.RegisteredApp {
+	a := registeredApp(s, "pending")
+	a.Verified, a.Due, a.DaysLeft = time.Time{}, ahead(8), 6
+	return a
+}
+
+func operatorClientScreen(s State) pages.Page {
+	p := pages.OperatorClient{
+		Frame: staff(in(s, names(s).Nurse, general())), App: registeredApp(s, "approved"), Credentials: "none",
+		Acts: []pages.OperatorAct{{Key: "disable", URL: "#"}},
+	}
+	if s == Empty {
+		return p
+	}
+	p.Addresses, p.Scopes = []string{technical().RedirectURI}, technical().Scopes
+	p.Requests = []pages.AppRequest{
+		{
+			At: ago(0), Act: "token.refused", Outcome: "refused", Cause: "verifier-mismatch", DocsURL: "#",
+			Hint: "The code_verifier does not belong to the code_challenge. Was it kept for the right request?",
+		},
+		{
+			At: ago(1), Act: "grant.created", Outcome: "granted",
+			Scopes: []pages.AppRequestScope{
+				{Scope: "patient/Obsrevation.rs", Cause: "scope-unknown", Hint: "The scope is in neither SMART syntax."},
+				{Scope: "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|social-history", Cause: "not-chosen"},
+			},
+		},
+		{At: ago(2), Act: "fhir.search", Outcome: "failed", Cause: "upstream-unreachable", DocsURL: "#"},
+	}
+	return p
+}
+
+func decideScreen(act string) func(State) pages.Page {
+	return func(s State) pages.Page {
+		return pages.OperatorDecide{Frame: staff(in(s, names(s).Nurse, general())), App: registeredApp(s, "approved"), Act: act}
+	}
+}
