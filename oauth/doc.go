@@ -3,6 +3,6 @@
 // derived from one and dies with it, and no row is written per access token.
 //
 // Neighbours: oauth/flow walks an authorization request through its steps,
-// oauth/engine wraps fosite, oauth/grant holds one file per grant type. What
+// oauth/engine makes and checks tokens, oauth/grant holds one file per grant type. What
 // may be granted is decided by access, never here.
 package oauth

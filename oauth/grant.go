@@ -178,7 +178,7 @@ type Code struct {
 	Used time.Time
 }
 
-// RefreshToken is one link of a rotating chain, stored by its keyed hash. It
+// RefreshToken is one link of a rotating chain, known by its keyed hash. It
 // names only its grant.
 type RefreshToken struct {
 	Tenant   string
@@ -189,4 +189,32 @@ type RefreshToken struct {
 	Expires  time.Time
 	// Rotated is when its successor was given out, zero while it is newest.
 	Rotated time.Time
+	// Spent says that its successor was rotated too.
+	Spent bool
+}
+
+// RefreshRef is what a presented refresh token says.
+type RefreshRef struct {
+	Hash string
+	// GrantID is the grant that an authentic token names, "" for one of an older
+	// form.
+	GrantID string
+	// Rotates says that whoever asks goes on to RotateRefresh, which finds out
+	// whether the token is the newest: until then that may be taken for granted.
+	Rotates bool
+}
+
+// Rotation puts the successor of a refresh token in its place.
+type Rotation struct {
+	Tenant   string
+	GrantID  string
+	ClientID string
+	// From is the hash of the token that was presented, "" for the first of a
+	// grant; To is that of the one given out. Named says that the token of To
+	// names its grant.
+	From, To string
+	Named    bool
+	At       time.Time
+	// Expires is the end of the new token.
+	Expires time.Time
 }

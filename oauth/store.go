@@ -61,17 +61,13 @@ type TokenStore interface {
 	// call did so: of many parallel calls exactly one gets true (AZ-16).
 	UseCode(ctx context.Context, tenant, hash string, t time.Time) (bool, error)
 
-	// CreateRefresh stores a refresh token; an equal one is left as it is.
-	CreateRefresh(ctx context.Context, r RefreshToken) error
-	// RefreshByHash gives a refresh token, rotated or not. Errors:
-	// errs.NotFound.
-	RefreshByHash(ctx context.Context, tenant, hash string) (RefreshToken, error)
 	// RefreshStanding gives a refresh token, rotated or not, with the standing
 	// of its grant. Errors: errs.NotFound, as above.
-	RefreshStanding(ctx context.Context, tenant, hash string) (RefreshToken, Standing, error)
-	// RotateRefresh marks it as rotated if it was not and reports whether
-	// this call did so.
-	RotateRefresh(ctx context.Context, tenant, hash string, t time.Time) (bool, error)
+	RefreshStanding(ctx context.Context, tenant string, ref RefreshRef) (RefreshToken, Standing, error)
+	// RotateRefresh gives a grant its first refresh token, or the next one if the
+	// one presented is the newest and the grant was not revoked. It reports
+	// whether this call did so: of many parallel calls exactly one gets true.
+	RotateRefresh(ctx context.Context, r Rotation) (bool, error)
 
 	// UseAssertion remembers the jti of a client assertion until expires.
 	// Errors: errs.Conflict when the issuer used it before (ASY-10).

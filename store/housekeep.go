@@ -31,6 +31,7 @@ func (p *ports) expirings() []expiring {
 		{"auth_code", "tenant, hash", "expires", day, ""},
 		{"refresh_token", "tenant, hash", "expires", day, ""},
 		{"device_code", "tenant, hash", "expires", day, ""},
+		{"refresh_chain", "tenant, grant_id", "expires", day, ""},
 		{"launch", "tenant, hash", "expires", day, ""},
 		{"pending", "tenant, id", "expires", day, ""},
 		{"pushed_request", "tenant, hash", "expires", day, ""},

@@ -12,8 +12,8 @@ import (
 
 // Memory is the store for readers who may be told what was true a moment ago:
 // the methods below answer from memory while the feed is fresh (D17), all
-// others read. What a decision commits to (redeeming, rotating, signing in)
-// reads the Store itself. Values are shared: nobody may change them.
+// others read. What a decision commits to (redeeming, signing in) reads the Store
+// itself; a rotation is told by the Store at its commit. Values are shared: nobody may change them.
 type Memory struct {
 	*Store
 	feed  *watch.Feed
@@ -59,10 +59,34 @@ func (m *Memory) TokenStanding(ctx context.Context, tenant string, t oauth.Token
 	if err != nil {
 		return listed, st, err
 	}
+	reading.Keep(watch.Change{Tenant: tenant, Kind: watch.Token, Key: t.ID}, listed)
+	keepStanding(reading, tenant, st)
+	return listed, st, nil
+}
+
+// RefreshStanding implements oauth.TokenStore. From memory it says of an authentic
+// token of a standing grant that it is the newest, to those only whose rotation
+// finds out, and that the grant was not revoked.
+func (m *Memory) RefreshStanding(ctx context.Context, tenant string, ref oauth.RefreshRef) (oauth.RefreshToken, oauth.Standing, error) {
+	if ref.Rotates && ref.GrantID != "" {
+		if st, ok := m.keptGrantStanding(tenant, ref.GrantID); ok {
+			g := st.Grant
+			return oauth.RefreshToken{Tenant: tenant, Hash: ref.Hash, GrantID: g.ID, ClientID: g.ClientID, Expires: g.Ends}, st, nil
+		}
+	}
+	reading := m.feed.Begin()
+	v, st, err := m.Store.RefreshStanding(ctx, tenant, ref)
+	if err == nil {
+		keepStanding(reading, tenant, st)
+	}
+	return v, st, err
+}
+
+// keepStanding keeps the parts of a standing that was read.
+func keepStanding(reading watch.Reading, tenant string, st oauth.Standing) {
 	keep := func(kind watch.Kind, key string, value any) {
 		reading.Keep(watch.Change{Tenant: tenant, Kind: kind, Key: key}, value)
 	}
-	keep(watch.Token, t.ID, listed)
 	if st.Client.ID != "" {
 		keep(watch.Client, st.Client.ID, st.Client)
 	}
@@ -72,7 +96,6 @@ func (m *Memory) TokenStanding(ctx context.Context, tenant string, t oauth.Token
 		keep(watch.Session, g.SessionHash, st.SessionEnds)
 		keep(watch.Patient, g.Record(), st.ConsentEpoch)
 	}
-	return listed, st, nil
 }
 
 // keptGrant is a grant and how its approval stood at a consent epoch: with
@@ -83,36 +106,47 @@ type keptGrant struct {
 	approvalEnded bool
 }
 
-// keptStanding puts a standing together from memory. A refresh on another node
-// moves the end of a grant without a word, so an ended copy is not believed.
+// keptStanding puts a token's standing together from memory.
 func (m *Memory) keptStanding(tenant string, t oauth.TokenRef) (listed bool, st oauth.Standing, ok bool) {
+	if listed, ok = watch.Kept[bool](m.feed, watch.Change{Tenant: tenant, Kind: watch.Token, Key: t.ID}, nil); !ok {
+		return false, st, false
+	}
+	if t.GrantID != "" {
+		st, ok = m.keptGrantStanding(tenant, t.GrantID)
+		return listed, st, ok
+	}
+	st.Client, ok = watch.Kept[oauth.Client](m.feed, watch.Change{Tenant: tenant, Kind: watch.Client, Key: t.ClientID}, nil)
+	return listed, st, ok
+}
+
+// keptGrantStanding puts a grant's standing together from memory. A refresh on
+// another node moves the end of a grant without a word, so an ended copy is not
+// believed.
+func (m *Memory) keptGrantStanding(tenant, id string) (st oauth.Standing, ok bool) {
 	named := func(kind watch.Kind, key string) watch.Change {
 		return watch.Change{Tenant: tenant, Kind: kind, Key: key}
 	}
-	if listed, ok = watch.Kept[bool](m.feed, named(watch.Token, t.ID), nil); !ok {
-		return false, st, false
-	}
-	if st.Client, ok = watch.Kept[oauth.Client](m.feed, named(watch.Client, t.ClientID), nil); !ok || t.GrantID == "" {
-		return listed, st, ok
-	}
 	now := m.clock.Now()
-	kept, ok := watch.Kept(m.feed, named(watch.Grant, t.GrantID), func(k keptGrant) bool { return k.grant.Live(now) })
+	kept, ok := watch.Kept(m.feed, named(watch.Grant, id), func(k keptGrant) bool { return k.grant.Live(now) })
 	if !ok {
-		return false, st, false
+		return st, false
 	}
 	st.Grant, st.ApprovalEnded = kept.grant, kept.approvalEnded
+	if st.Client, ok = watch.Kept[oauth.Client](m.feed, named(watch.Client, st.Grant.ClientID), nil); !ok {
+		return st, false
+	}
 	if st.PersonActive, ok = watch.Kept[bool](m.feed, named(watch.Person, st.Grant.PersonID), nil); !ok {
-		return false, st, false
+		return st, false
 	}
 	// A session that is over may have been prolonged, so it is read again.
 	st.SessionEnds, ok = watch.Kept(m.feed, named(watch.Session, st.Grant.SessionHash), func(ends time.Time) bool {
 		return now.Before(ends) || !st.Grant.Online || st.Grant.Offline
 	})
 	if !ok {
-		return false, st, false
+		return st, false
 	}
 	st.ConsentEpoch, ok = watch.Kept(m.feed, named(watch.Patient, st.Grant.Record()), func(epoch int64) bool {
 		return epoch == kept.epoch
 	})
-	return listed, st, ok
+	return st, ok
 }

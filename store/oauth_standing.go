@@ -106,17 +106,6 @@ func (p *ports) CodeStanding(ctx context.Context, tenant, hash string) (oauth.Co
 	return v, st, err
 }
 
-// RefreshStanding implements oauth.TokenStore.
-func (p *ports) RefreshStanding(ctx context.Context, tenant, hash string) (oauth.RefreshToken, oauth.Standing, error) {
-	_, short, long := p.hashForms(hash)
-	v := oauth.RefreshToken{Hash: hash}
-	head := []any{&v.Tenant, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated)}
-	st, err := p.standing(ctx, "refresh-token", head, `SELECT t.tenant, t.grant_id, t.client_id, t.issued, t.expires, t.rotated, `+
-		standingColumns+` FROM refresh_token t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
-		WHERE t.tenant = $1 AND t.hash IN ($2, $3)`, tenant, short, long)
-	return v, st, err
-}
-
 // TokenStanding implements oauth.TokenStore.
 func (p *ports) TokenStanding(ctx context.Context, tenant string, t oauth.TokenRef) (revoked bool, st oauth.Standing, err error) {
 	if t.GrantID == "" {

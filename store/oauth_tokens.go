@@ -41,33 +41,6 @@ func (p *ports) UseCode(ctx context.Context, tenant, hash string, t time.Time) (
 		tenant, short, long, micros(t))
 }
 
-// CreateRefresh implements oauth.TokenStore.
-func (p *ports) CreateRefresh(ctx context.Context, v oauth.RefreshToken) error {
-	hash, _, _ := p.hashForms(v.Hash)
-	_, err := p.add(ctx, "tenant, hash", `INSERT INTO refresh_token (tenant, hash, grant_id, client_id, issued, expires, rotated)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		v.Tenant, hash, v.GrantID, v.ClientID, micros(v.Issued), micros(v.Expires), micros(v.Rotated))
-	return err
-}
-
-// RefreshByHash implements oauth.TokenStore.
-func (p *ports) RefreshByHash(ctx context.Context, tenant, hash string) (oauth.RefreshToken, error) {
-	_, short, long := p.hashForms(hash)
-	return one(ctx, p, "refresh-token", func(r Row) (v oauth.RefreshToken, err error) {
-		v.Hash = hash
-		err = r.Scan(&v.Tenant, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated))
-		return v, err
-	}, `SELECT tenant, grant_id, client_id, issued, expires, rotated
-		FROM refresh_token WHERE tenant = $1 AND hash IN ($2, $3)`, tenant, short, long)
-}
-
-// RotateRefresh implements oauth.TokenStore.
-func (p *ports) RotateRefresh(ctx context.Context, tenant, hash string, t time.Time) (bool, error) {
-	_, short, long := p.hashForms(hash)
-	return p.won(ctx, `UPDATE refresh_token SET rotated = $4 WHERE tenant = $1 AND hash IN ($2, $3) AND rotated = 0`,
-		tenant, short, long, micros(t))
-}
-
 // assertionGuard digests issuer and jti into keys of fixed length, with 128 and
 // with all 256 bits. The length of the issuer goes first, so that no two pairs
 // give the same input. Who finds two pairs with one guard can only have an

@@ -216,7 +216,7 @@ const epochLeap = 1 << 32
 func (s *Store) Disarm(ctx context.Context, everything bool) error {
 	now := micros(s.clock.Now())
 	return s.inTx(ctx, func(p *ports) error {
-		for _, table := range []string{"auth_code", "launch", "pending", "pushed_request", "refresh_token"} {
+		for _, table := range []string{"auth_code", "launch", "pending", "pushed_request", "refresh_token", "refresh_chain"} {
 			if err := p.write(ctx, `DELETE FROM `+table); err != nil {
 				return err
 			}

@@ -173,6 +173,7 @@ func (a *App) buildOAuth() {
 	a.engine = engine.New(engine.Deps{
 		Ring: a.ring, IDs: a.ids, Clock: a.clock, Reader: a.memory, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
 		Redecider: a.loader, Verifier: verifier, Recorder: a.queue, Ender: a.connections(),
+		Named: a.store.Named,
 	})
 	a.auth = &clientauth.Authenticator{
 		Clients: a.memory, Hashers: a.ring, Clock: a.clock, Admit: a.admitClient,
@@ -191,7 +192,7 @@ func (a *App) connections() *oauth.Connections {
 // endpoint gives the token endpoint's phases.
 func (a *App) endpoint() *grant.Endpoint {
 	return grant.New(grant.Deps{
-		Engine: a.engine, Auth: a.auth, Reader: a.store,
+		Engine: a.engine, Auth: a.auth, Reader: a.memory,
 		Redecide: a.loader, Clock: a.clock, Devices: a.store,
 	})
 }

@@ -30,6 +30,8 @@ type Loader struct {
 	Policies Policies
 	Proxies  Proxies
 	Clock    clock.Clock
+
+	decisions decisions
 }
 
 // Standing is what backs an acting capacity at one moment.
@@ -118,6 +120,26 @@ func (l *Loader) Redecide(ctx context.Context, have oauth.Standing, requested st
 	if have.Client.ID == "" || have.Client.Disabled || have.ApprovalEnded || !g.Live(now) {
 		return oauth.Redecision{}, errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
 	}
+	if g.Capacity.IsProxy() {
+		return l.redecide(ctx, have, requested, now)
+	}
+	q := judged{
+		granted: g.Scopes, requested: requested, registered: have.Client.Scopes, kind: g.Capacity.Kind,
+		hasPatient: g.Context.Patient != "", hasFHIRUser: !g.Capacity.Acting.IsZero(), keep: g.Offline,
+	}
+	if out, ok := l.decisions.get(q); ok {
+		return out, nil
+	}
+	out, err := l.redecide(ctx, have, requested, now)
+	if err == nil {
+		l.decisions.put(q, out)
+	}
+	return out, err
+}
+
+// redecide judges without remembering.
+func (l *Loader) redecide(ctx context.Context, have oauth.Standing, requested string, now time.Time) (oauth.Redecision, error) {
+	g := have.Grant
 	st, err := l.Of(ctx, g.Tenant, g.Capacity, now)
 	if err != nil {
 		return oauth.Redecision{}, err

@@ -3,6 +3,7 @@ package authority_test
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
@@ -188,6 +189,48 @@ func TestRedecideOfTheOwnRecord(t *testing.T) {
 	}
 	if _, err := w.loader().Redecide(t.Context(), oauth.Standing{Grant: g, Client: w.client}, "patient/Observation.rs"); !errs.Is(err, errs.InvalidScope) {
 		t.Errorf("whole type from a category: %v", err)
+	}
+}
+
+// SMART REF-10: what was decided once is not told to one whose question differs
+// in anything that counts, and a proxy is decided anew each time.
+func TestRedecideRemembersNothingElse(t *testing.T) {
+	w := &world{fails: "policy"}
+	first := oauth.Standing{
+		Client: oauth.Client{ID: "diary", Scopes: "patient/*.cruds user/*.rs launch/patient openid fhirUser offline_access"},
+		Grant: oauth.Grant{
+			Scopes: "launch/patient openid fhirUser offline_access patient/Observation.rs patient/Goal.rs", Ends: now.Add(time.Hour), Offline: true,
+			Context:  oauth.Context{Patient: "rosa"},
+			Capacity: fhir.Capacity{Kind: fhir.CapacitySelf, Acting: fhir.Reference{Type: "Patient", ID: "rosa"}, Patient: "rosa"},
+		},
+	}
+	shared := w.loader()
+	for _, c := range []struct {
+		name      string
+		change    func(*oauth.Standing)
+		requested string
+	}{
+		{"first", func(*oauth.Standing) {}, ""},
+		{"again", func(*oauth.Standing) {}, ""},
+		{"less asked", func(*oauth.Standing) {}, "patient/Goal.rs"},
+		{"less registered", func(st *oauth.Standing) { st.Client.Scopes = "patient/Observation.rs openid" }, ""},
+		{"less granted", func(st *oauth.Standing) { st.Grant.Scopes = "patient/Observation.rs" }, ""},
+		{"not kept", func(st *oauth.Standing) { st.Grant.Offline = false }, ""},
+		{"no patient", func(st *oauth.Standing) { st.Grant.Context.Patient = "" }, ""},
+		{"nobody acts", func(st *oauth.Standing) { st.Grant.Capacity.Acting = fhir.Reference{} }, ""},
+		{"another capacity", func(st *oauth.Standing) { st.Grant.Capacity.Kind = fhir.CapacitySystem }, ""},
+		{"a proxy", func(st *oauth.Standing) { st.Grant.Capacity.Kind = fhir.CapacityDesignatedProxy }, ""},
+		{"revoked", func(st *oauth.Standing) { st.Grant.Revoked = now }, ""},
+		{"client disabled", func(st *oauth.Standing) { st.Client.Disabled = true }, ""},
+		{"approval withdrawn", func(st *oauth.Standing) { st.ApprovalEnded = true }, ""},
+	} {
+		st := first
+		c.change(&st)
+		want, refused := w.loader().Redecide(t.Context(), st, c.requested)
+		got, err := shared.Redecide(t.Context(), st, c.requested)
+		if !reflect.DeepEqual(got, want) || errs.KindOf(err) != errs.KindOf(refused) {
+			t.Errorf("%s: %+v %v, want %+v %v", c.name, got, err, want, refused)
+		}
 	}
 }
 

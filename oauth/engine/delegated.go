@@ -58,7 +58,7 @@ func ActDetail(act *oauth.Actor, g oauth.Grant) map[string]string {
 
 // ref is what is asked about the token and its grant. That of a delegated token
 // belongs to the client of its first parent.
-func (c accessToken) ref() oauth.TokenRef {
+func (c accessClaims) ref() oauth.TokenRef {
 	r := oauth.TokenRef{ID: c.ID, ClientID: c.ClientID, GrantID: c.Grant}
 	if c.Act != nil && len(c.Parents) > 0 {
 		r.ClientID = c.Parents[0].ClientID
@@ -69,7 +69,7 @@ func (c accessToken) ref() oauth.TokenRef {
 // acting judges what stands behind a delegated token beside its grant: every
 // token from which it was made, and that the person lets each actor act. It gives
 // the client to which the token was issued.
-func (v *Verifier) acting(ctx context.Context, tenant string, c accessToken, st oauth.Standing) (oauth.Client, error) {
+func (v *Verifier) acting(ctx context.Context, tenant string, c accessClaims, st oauth.Standing) (oauth.Client, error) {
 	if v.Acting == nil || len(c.Parents) == 0 || c.Parents[0].ClientID != st.Grant.ClientID {
 		return oauth.Client{}, errs.New(errs.Unauthenticated, "token-invalid", "The token is not valid: it is not known for whom it acts.")
 	}

@@ -40,9 +40,8 @@ type Sites interface {
 // method errs as in oauth.Store.
 type Reader interface {
 	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
-	RefreshByHash(ctx context.Context, tenant, hash string) (oauth.RefreshToken, error)
 	CodeStanding(ctx context.Context, tenant, hash string) (oauth.Code, oauth.Standing, error)
-	RefreshStanding(ctx context.Context, tenant, hash string) (oauth.RefreshToken, oauth.Standing, error)
+	RefreshStanding(ctx context.Context, tenant string, ref oauth.RefreshRef) (oauth.RefreshToken, oauth.Standing, error)
 	TokenStanding(ctx context.Context, tenant string, t oauth.TokenRef) (revoked bool, st oauth.Standing, err error)
 }
 
@@ -73,6 +72,9 @@ type Deps struct {
 	Redecider Redecider
 	Verifier  *Verifier
 	Recorder  audit.Recorder
+	// Named says that every running node reads refresh tokens that name their
+	// grant; nil means that it is so.
+	Named func() bool
 }
 
 // Engine issues, introspects and revokes tokens. It is safe for concurrent

@@ -1,45 +1,8 @@
 package engine
 
 import (
-	"errors"
-
-	"github.com/ory/fosite"
-
 	"github.com/mandate-health/mandate/internal/errs"
 )
-
-// kindOf gives the kind of an error of fosite by its RFC name.
-func kindOf(name string) (errs.Kind, bool) {
-	for _, k := range []errs.Kind{
-		errs.InvalidRequest, errs.InvalidClient, errs.InvalidGrant, errs.UnauthorizedClient,
-		errs.UnsupportedGrantType, errs.UnsupportedResponseType, errs.InvalidScope,
-		errs.AccessDenied, errs.Unavailable,
-	} {
-		if string(k) == name {
-			return k, true
-		}
-	}
-	return errs.Internal, false
-}
-
-// translate turns an error of fosite into one of ours. A cause that the unit
-// of work noted says it best; an error of ours that passed through fosite is
-// given back as it was.
-func (u *unit) translate(err error) error {
-	var ours *errs.Error
-	if errors.As(err, &ours) {
-		return ours
-	}
-	rfc := fosite.ErrorToRFC6749Error(err)
-	kind, known := kindOf(rfc.ErrorField)
-	if !known {
-		return errs.Wrap(err, errs.Internal, "protocol-engine", "The request could not be answered.")
-	}
-	if u.cause != nil && u.cause.Kind == kind {
-		return u.cause
-	}
-	return errs.Wrap(err, kind, "protocol-refused", rfc.HintField)
-}
 
 func errCode(code, why string) *errs.Error {
 	return errs.New(errs.InvalidGrant, code, "The authorization code is refused: "+why+".")
@@ -53,6 +16,18 @@ func errRefresh(code, why string) *errs.Error {
 	return errs.New(errs.InvalidGrant, code, "The refresh token is refused: "+why+".")
 }
 
+// errRefreshMoved tells that the refresh token was taken for the newest of a
+// standing grant, and is not. Who asks the store itself finds out what it is.
+func errRefreshMoved() *errs.Error {
+	return errRefresh("refresh-moved", "it was used by another request at the same time")
+}
+
+// RefreshMoved reports whether the error is that one.
+func RefreshMoved(err error) bool {
+	code := errs.As(err)
+	return code != nil && code.Code == "refresh-moved"
+}
+
 func errReplayedRefresh() *errs.Error {
 	return errRefresh("refresh-replayed", "it was used before, so its grant was ended")
 }
@@ -62,4 +37,9 @@ func errReplayedRefresh() *errs.Error {
 func Replayed(err error) bool {
 	code := errs.As(err)
 	return code != nil && (code.Code == "code-replayed" || code.Code == "refresh-replayed" || code.Code == "device-code-replayed")
+}
+
+// errNotForIt refuses a client for which the grant type is not meant.
+func errNotForIt() *errs.Error {
+	return errs.New(errs.UnauthorizedClient, "grant-type-not-registered", "This client is not registered for this grant type.")
 }

@@ -75,7 +75,7 @@ func (e *Engine) load(ctx context.Context, site Site, caller oauth.Client, token
 	if err != nil {
 		return nil, err
 	}
-	u := &unit{now: e.Clock.Now(), site: site, hasher: hasher, client: client{Client: caller}}
+	u := &unit{now: e.Clock.Now(), site: site, hasher: hasher, client: caller}
 	may := func(clientID string) bool { return caller.Introspect || clientID == caller.ID }
 	claims, err := e.Verifier.VerifyAccessToken(ctx, site.Tenant, token)
 	switch {
@@ -88,7 +88,7 @@ func (e *Engine) load(ctx context.Context, site Site, caller oauth.Client, token
 	case err == nil:
 		return u, nil
 	}
-	row, st, err := e.refresh(ctx, site.Tenant, RefreshHash(hasher, token))
+	row, st, err := e.refresh(ctx, site.Tenant, ReadRefresh(hasher, token))
 	if err != nil || row.Hash == "" || !may(row.ClientID) || !rotated && !row.Rotated.IsZero() {
 		return u, err
 	}
@@ -99,8 +99,8 @@ func (e *Engine) load(ctx context.Context, site Site, caller oauth.Client, token
 
 // refresh gives a refresh token whose client, grant and, where it needs one,
 // log-in session stand; a zero row when there is none.
-func (e *Engine) refresh(ctx context.Context, tenant, hash string) (oauth.RefreshToken, oauth.Standing, error) {
-	row, st, err := e.Reader.RefreshStanding(ctx, tenant, hash)
+func (e *Engine) refresh(ctx context.Context, tenant string, ref oauth.RefreshRef) (oauth.RefreshToken, oauth.Standing, error) {
+	row, st, err := e.Reader.RefreshStanding(ctx, tenant, ref)
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return oauth.RefreshToken{}, oauth.Standing{}, err
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"net/url"
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
@@ -16,7 +15,6 @@ type RevokeInput struct {
 	Site   Site
 	Caller oauth.Client
 	Token  string
-	Hint   string
 	// Assertion is spent, and Renewal stored, in the same transaction.
 	Assertion *clientauth.Assertion
 	Renewal   *clientauth.Renewal
@@ -25,7 +23,8 @@ type RevokeInput struct {
 }
 
 // Revoke ends a token of the caller (RFC 7009): a refresh token with its
-// grant, an access token alone. A token that is unknown or dead already is no
+// grant, an access token alone. Both kinds are tried whatever token_type_hint
+// says. A token that is unknown or dead already is no
 // error (SMART REV-01). Errors: errs.UnauthorizedClient for a token of
 // another client, errs.InvalidClient for a used assertion, errs.Unavailable.
 func (e *Engine) Revoke(ctx context.Context, in RevokeInput) error {
@@ -36,15 +35,19 @@ func (e *Engine) Revoke(ctx context.Context, in RevokeInput) error {
 	if err != nil {
 		return err
 	}
-	values := url.Values{"token": {in.Token}, "token_type_hint": {in.Hint}}
-	refused := e.machine(u).revocation().NewRevocationRequest(ctx, form(ctx, values))
-	w := Writes{Assertion: in.Assertion, Renewal: in.Renewal}
+	w, refused := Writes{}, error(nil)
+	switch {
+	case u.access != nil && u.access.ClientID != in.Caller.ID, u.refresh.Hash != "" && u.refresh.ClientID != in.Caller.ID:
+		refused = errs.New(errs.UnauthorizedClient, "token-of-another-client", "The token was given to another client.")
+	case u.access != nil:
+		w.RevokeToken = &RevokedToken{ID: u.access.TokenID, Expires: u.access.Expires}
+	case u.refresh.Hash != "":
+		w.RevokeGrant, w.Reason = u.grant.ID, "revoked-by-client"
+	}
+	w.Assertion, w.Renewal = in.Assertion, in.Renewal
 	event := u.event(audit.TokenRevoked, in.Caller.ID, in.Network, in.RequestID)
 	if refused != nil {
-		refused = u.translate(refused)
 		event.Outcome, event.Reason = audit.MinorFailure, errs.As(refused).Code
-	} else {
-		w.RevokeGrant, w.RevokeToken, w.Reason = u.writes.RevokeGrant, u.writes.RevokeToken, "revoked-by-client"
 	}
 	if err := e.Commit(ctx, w, event, u.now); err != nil {
 		return err

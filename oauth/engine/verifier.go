@@ -11,30 +11,6 @@ import (
 	"github.com/mandate-health/mandate/oauth"
 )
 
-// accessClaims are the claims of an access token (RFC 9068 §2.2). The launch
-// context belongs to the grant; only patient is repeated here. Grant is
-// absent for client_credentials. Epoch is the client's, by which its tokens
-// die together.
-type accessClaims struct {
-	Issuer   string `json:"iss"`
-	Audience string `json:"aud"`
-	Subject  string `json:"sub"`
-	ClientID string `json:"client_id"`
-	Issued   int64  `json:"iat"`
-	Expires  int64  `json:"exp"`
-	ID       string `json:"jti"`
-	Scope    string `json:"scope"`
-	Patient  string `json:"patient,omitempty"`
-	Grant    string `json:"grant,omitempty"`
-	Epoch    int64  `json:"epoch"`
-	// ACR and AuthTime are of the person's log-in (RFC 9068 §2.2.1).
-	ACR      string `json:"acr,omitempty"`
-	AuthTime int64  `json:"auth_time,omitempty"`
-	// Act and Parents are there in delegated tokens only.
-	Act     *oauth.Actor `json:"act,omitempty"`
-	Parents []Parent     `json:"parents,omitempty"`
-}
-
 // Claims is a verified access token with what it stands for, as of now.
 type Claims struct {
 	TokenID  string
@@ -54,7 +30,6 @@ type Claims struct {
 	Act *oauth.Actor
 
 	parents  []Parent
-	raw      string
 	standing oauth.Standing
 }
 
@@ -87,22 +62,22 @@ func (v *Verifier) VerifyAccessToken(ctx context.Context, tenant, raw string) (C
 }
 
 // parse checks everything that needs no row.
-func (v *Verifier) parse(ctx context.Context, site Site, raw string) (accessToken, error) {
+func (v *Verifier) parse(ctx context.Context, site Site, raw string) (accessClaims, error) {
 	payload, err := v.payload(ctx, site, raw)
 	if err != nil {
-		return accessToken{}, err
+		return accessClaims{}, err
 	}
 	var c accessClaims
 	if err := json.Unmarshal(payload, &c); err != nil {
-		return accessToken{}, errs.Wrap(err, errs.Unauthenticated, "token-invalid", "The token is not valid: its claims cannot be read.")
+		return accessClaims{}, errs.Wrap(err, errs.Unauthenticated, "token-invalid", "The token is not valid: its claims cannot be read.")
 	}
 	if c.Issuer != site.Issuer || c.Audience != site.FHIRBase || c.ID == "" || c.ClientID == "" {
-		return accessToken{}, errs.New(errs.Unauthenticated, "token-invalid", "The token is not valid: it is for another server.")
+		return accessClaims{}, errs.New(errs.Unauthenticated, "token-invalid", "The token is not valid: it is for another server.")
 	}
 	if !v.Clock.Now().Before(time.Unix(c.Expires, 0)) {
-		return accessToken{}, errs.New(errs.Unauthenticated, "token-expired", "The token has expired.")
+		return accessClaims{}, errs.New(errs.Unauthenticated, "token-expired", "The token has expired.")
 	}
-	return accessToken{accessClaims: c, raw: raw}, nil
+	return c, nil
 }
 
 // payload gives the claims of a signed token or a handle: both say the same, so
@@ -114,14 +89,8 @@ func (v *Verifier) payload(ctx context.Context, site Site, raw string) ([]byte, 
 	return v.Ring.Verify(ctx, site.Tenant, keys.UseAccessToken, typAccess, raw)
 }
 
-// accessToken is an authentic and unexpired token whose state was not yet asked.
-type accessToken struct {
-	accessClaims
-	raw string
-}
-
 // live asks whether token, client, grant and person still stand.
-func (v *Verifier) live(ctx context.Context, tenant string, c accessToken) (Claims, error) {
+func (v *Verifier) live(ctx context.Context, tenant string, c accessClaims) (Claims, error) {
 	listed, st, err := v.Reader.TokenStanding(ctx, tenant, c.ref())
 	client := st.Client
 	if err == nil && c.Act != nil {
@@ -139,7 +108,7 @@ func (v *Verifier) live(ctx context.Context, tenant string, c accessToken) (Clai
 	}
 	out := Claims{
 		TokenID: c.ID, ClientID: c.ClientID, Subject: c.Subject, Scope: c.Scope, Patient: c.Patient,
-		Issued: time.Unix(c.Issued, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(), Client: client, raw: c.raw,
+		Issued: time.Unix(c.Issued, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(), Client: client,
 		Act: c.Act, parents: c.Parents,
 	}
 	if c.Grant == "" {

@@ -17,10 +17,9 @@ type Writes struct {
 	Assertion *clientauth.Assertion
 	// Renewal is a client secret to be stored in its newer form.
 	Renewal *clientauth.Renewal
-	// UseCode and RotateRefresh are hashes.
-	UseCode       string
-	RotateRefresh string
-	CreateRefresh *oauth.RefreshToken
+	// UseCode is the hash of a code.
+	UseCode string
+	Refresh *oauth.Rotation
 	// ExtendGrant is the new end of the grant ExtendID.
 	ExtendID    string
 	ExtendGrant time.Time
@@ -75,7 +74,8 @@ func (e *Engine) end(ctx context.Context, tx oauth.Tx, w Writes, event audit.Eve
 
 // apply writes everything but the end of a grant in the transaction. Errors: errs.InvalidClient with
 // code assertion-replayed; errs.InvalidGrant with code code-replayed when
-// another request redeemed the code first (SMART AZ-16); errs.Unavailable.
+// another request redeemed the code first (SMART AZ-16), with code refresh-moved
+// when the refresh token is not the newest; errs.Unavailable.
 func (w Writes) apply(ctx context.Context, tx oauth.Tx, tenant string, now time.Time) error {
 	if a := w.Assertion; a != nil {
 		err := tx.UseAssertion(ctx, tenant, a.Issuer, a.JTI, a.Expires)
@@ -101,25 +101,22 @@ func (w Writes) apply(ctx context.Context, tx oauth.Tx, tenant string, now time.
 			return errReplayedCode()
 		}
 	}
-	return w.applyRest(ctx, tx, tenant, now)
+	return w.applyRest(ctx, tx, tenant)
 }
 
-func (w Writes) applyRest(ctx context.Context, tx oauth.Tx, tenant string, now time.Time) error {
+func (w Writes) applyRest(ctx context.Context, tx oauth.Tx, tenant string) error {
 	if w.Also != nil {
 		if err := w.Also(ctx, tx); err != nil {
 			return err
 		}
 	}
-	if w.RotateRefresh != "" {
-		// Not being first means a parallel retry, which gets the same
-		// successor (SMART REF-09).
-		if _, err := tx.RotateRefresh(ctx, tenant, w.RotateRefresh, now); err != nil {
+	if w.Refresh != nil {
+		newest, err := tx.RotateRefresh(ctx, *w.Refresh)
+		if err != nil {
 			return err
 		}
-	}
-	if w.CreateRefresh != nil {
-		if err := tx.CreateRefresh(ctx, *w.CreateRefresh); err != nil {
-			return err
+		if !newest {
+			return errRefreshMoved()
 		}
 	}
 	if w.ExtendID != "" {

@@ -59,8 +59,11 @@ func (c Call) auth() clientauth.Request {
 
 // attempt is what is known of a request so far.
 type attempt struct {
-	call   Call
-	now    time.Time
+	call Call
+	now  time.Time
+	// certain is Asked.Certain.
+	certain bool
+
 	auth   clientauth.Result
 	blanks Blanks
 	// scopes, expires and ends are decided after the grant type filled its
@@ -75,6 +78,18 @@ type attempt struct {
 // Errors: those of RFC 6749 §5.2, errs.InvalidClient with 401; errs.Unavailable.
 func (e *Endpoint) Token(ctx context.Context, call Call) (Response, error) {
 	a := &attempt{call: call, now: e.Clock.Now()}
+	answer, err := e.answer(ctx, a)
+	if engine.RefreshMoved(err) {
+		// Another request came first, here or on another node, or memory was old.
+		a = &attempt{call: call, now: a.now, certain: true}
+		answer, err = e.answer(ctx, a)
+	}
+	return answer, err
+}
+
+// answer goes through all phases once. Errors: those of Token; one of which
+// engine.RefreshMoved is true, without any effect.
+func (e *Endpoint) answer(ctx context.Context, a *attempt) (Response, error) {
 	issued, err := e.walk(ctx, a)
 	if err != nil {
 		w := engine.Writes{RevokeGrant: issued.Writes.RevokeGrant, Reason: issued.Writes.Reason}
@@ -84,6 +99,9 @@ func (e *Endpoint) Token(ctx context.Context, call Call) (Response, error) {
 		return Response{}, e.refuse(ctx, a, w, err)
 	}
 	if err := e.commit(ctx, a, issued); err != nil {
+		if engine.RefreshMoved(err) && !a.certain {
+			return Response{}, err
+		}
 		w := engine.Writes{}
 		if engine.Replayed(err) {
 			w.RevokeGrant, w.Reason = a.blanks.Grant.ID, errs.As(err).Code
@@ -108,7 +126,7 @@ func (e *Endpoint) walk(ctx context.Context, a *attempt) (engine.Issued, error) 
 		return engine.Issued{}, err
 	}
 	a.blanks, err = kind.Fill(ctx, Asked{
-		Site: a.call.Site, Client: a.auth.Client, Form: a.call.Form, Now: a.now, Hasher: hasher, Reader: e.Reader,
+		Site: a.call.Site, Client: a.auth.Client, Form: a.call.Form, Now: a.now, Hasher: hasher, Reader: e.Reader, Certain: a.certain,
 	})
 	if err != nil {
 		return engine.Issued{}, err
@@ -119,7 +137,8 @@ func (e *Endpoint) walk(ctx context.Context, a *attempt) (engine.Issued, error) 
 	return e.Engine.Token(ctx, engine.TokenInput{
 		Site: a.call.Site, Client: a.auth.Client, Form: a.call.Form, Now: a.now,
 		Grant: a.blanks.Grant, Code: a.blanks.Code, Refresh: a.blanks.Refresh, Replayed: a.blanks.Replayed,
-		Scopes: a.scopes, Expires: a.expires, RefreshEnds: a.ends, Direct: a.blanks.Direct,
+		Successor: a.blanks.Successor, Direct: a.blanks.Direct,
+		Scopes: a.scopes, Expires: a.expires, RefreshEnds: a.ends,
 	})
 }
 

@@ -49,6 +49,9 @@ type Asked struct {
 	Now    time.Time
 	Hasher ids.Hasher
 	Reader engine.Reader
+	// Certain asks the store itself, because what was taken for granted turned
+	// out to be wrong.
+	Certain bool
 }
 
 // Blanks is what a grant type fills in.
@@ -59,8 +62,10 @@ type Blanks struct {
 	Standing oauth.Standing
 	Code     oauth.Code
 	Refresh  oauth.RefreshToken
-	// Replayed says that the refresh token was used again.
-	Replayed bool
+	// Replayed says that the refresh token was used again. Successor is the one
+	// that took its place, when its answer may have been lost.
+	Replayed  bool
+	Successor string
 	// Scopes are those asked for, all covered by the grant or the client's
 	// registration.
 	Scopes string
@@ -70,7 +75,7 @@ type Blanks struct {
 	Renews bool
 	// Until bounds the access token besides; zero does not.
 	Until time.Time
-	// Direct is set by a grant type that fosite does not know.
+	// Direct is set by a grant type that judges everything itself.
 	Direct *engine.Direct
 	// TokenType is told as issued_token_type (RFC 8693 §2.2.1).
 	TokenType string

@@ -27,7 +27,9 @@ func (e *Endpoint) Holder(ctx context.Context, tenant, presented string) (string
 	if err != nil {
 		return "", err
 	}
-	row, err := e.Reader.RefreshByHash(ctx, tenant, engine.RefreshHash(hasher, presented))
+	ref := engine.ReadRefresh(hasher, presented)
+	ref.Rotates = true
+	row, _, err := e.Reader.RefreshStanding(ctx, tenant, ref)
 	if errs.Is(err, errs.NotFound) {
 		return "", nil
 	}
@@ -42,7 +44,9 @@ func (refreshToken) Fill(ctx context.Context, in Asked) (Blanks, error) {
 		return Blanks{}, errs.New(errs.InvalidRequest, "parameter-missing", "refresh_token is missing.")
 	}
 	unknown := errs.New(errs.InvalidGrant, "refresh-unknown", "The refresh token is refused: it is not known.")
-	row, st, err := in.Reader.RefreshStanding(ctx, in.Site.Tenant, engine.RefreshHash(in.Hasher, presented))
+	ref := engine.ReadRefresh(in.Hasher, presented)
+	ref.Rotates = !in.Certain
+	row, st, err := in.Reader.RefreshStanding(ctx, in.Site.Tenant, ref)
 	if errs.Is(err, errs.NotFound) || err == nil && row.ClientID != in.Client.ID {
 		return Blanks{}, unknown
 	}
@@ -54,8 +58,11 @@ func (refreshToken) Fill(ctx context.Context, in Asked) (Blanks, error) {
 	if !g.Live(in.Now) || !g.Offline && !g.Online {
 		return b, errEnded()
 	}
-	if b.Replayed, err = replayed(ctx, in, row, presented); err != nil || b.Replayed {
-		return b, err
+	if !row.Rotated.IsZero() {
+		b.Successor, err = successor(ctx, in, row, presented)
+		if b.Replayed = b.Successor == ""; err != nil || b.Replayed {
+			return b, err
+		}
 	}
 	if in.Form.Has("scope") {
 		b.Scopes, b.Explained, err = subset(g.Scopes, in.Form.Get("scope"))
@@ -63,22 +70,23 @@ func (refreshToken) Fill(ctx context.Context, in Asked) (Blanks, error) {
 	return b, err
 }
 
-// replayed reports whether a rotated token is used again although its
-// successor was, or after the grace in which a lost answer may be asked for
-// again (REF-08, REF-09).
-func replayed(ctx context.Context, in Asked, row oauth.RefreshToken, presented string) (bool, error) {
-	if row.Rotated.IsZero() {
-		return false, nil
+// successor gives the refresh token that took the place of a rotated one, for as
+// long as a lost answer may be asked for again (REF-09): it is "" after that, and
+// when the successor was used itself, which makes the request a replay (REF-08).
+func successor(ctx context.Context, in Asked, row oauth.RefreshToken, presented string) (string, error) {
+	if row.Spent || in.Now.Sub(row.Rotated) > engine.Grace {
+		return "", nil
 	}
-	if in.Now.Sub(row.Rotated) > engine.Grace {
-		return true, nil
+	for _, next := range engine.Successors(in.Hasher, row.GrantID, presented, row.Rotated) {
+		found, _, err := in.Reader.RefreshStanding(ctx, in.Site.Tenant, engine.ReadRefresh(in.Hasher, next))
+		if err == nil && found.Rotated.IsZero() {
+			return next, nil
+		}
+		if err != nil && !errs.Is(err, errs.NotFound) {
+			return "", err
+		}
 	}
-	next := engine.RefreshHash(in.Hasher, engine.Successor(in.Hasher, row.GrantID, presented, row.Rotated))
-	successor, err := in.Reader.RefreshByHash(ctx, in.Site.Tenant, next)
-	if errs.Is(err, errs.NotFound) {
-		return true, nil
-	}
-	return !successor.Rotated.IsZero(), err
+	return "", nil
 }
 
 // subset gives the requested scopes when the granted ones cover them, in the

@@ -32,7 +32,7 @@ func Bench(b *testing.B, s *store.Store) {
 				if err := tx.UseAssertion(ctx, tenant, "app", id, noon().Add(time.Hour)); err != nil {
 					return err
 				}
-				err := tx.CreateRefresh(ctx, oauth.RefreshToken{Tenant: tenant, Hash: id, GrantID: "g", ClientID: "app"})
+				err := rotate(ctx, tx, oauth.Rotation{Tenant: tenant, To: id, GrantID: id, ClientID: "app", Named: true})
 				if err != nil {
 					return err
 				}

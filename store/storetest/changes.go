@@ -55,7 +55,8 @@ func changes(t *testing.T, s *store.Store) {
 	}
 	h.says(t, s.CreateGrant(ctx, grant("g1", noon())))
 	h.says(t, s.CreateCode(ctx, code()))
-	h.says(t, s.CreateRefresh(ctx, refresh()))
+	h.says(t, begin(ctx, s))
+	h.says(t, rotate(ctx, s, follows("r1", "r2", noon())))
 	h.says(t, s.UseAssertion(ctx, tenant, "iss", "jti", noon()))
 	h.says(t, s.CreateSession(ctx, session()))
 	h.says(t, s.UpdateSession(ctx, session()))

@@ -78,10 +78,10 @@ func assertionRace(t *testing.T, s *store.Store) {
 
 func guardRaces(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	must(t, s.CreateRefresh(ctx, refresh()))
+	must(t, begin(ctx, s))
 	must(t, s.CreateGrant(ctx, grant("g1", noon())))
 	must(t, s.CreateLaunch(ctx, launch()))
-	equal(t, race(t, 20, "", func(int) (bool, error) { return s.RotateRefresh(ctx, tenant, "r1", noon()) }), 1)
+	equal(t, race(t, 20, "", func(int) (bool, error) { return s.RotateRefresh(ctx, follows("r1", "r2", noon())) }), 1)
 	equal(t, race(t, 20, "", func(int) (bool, error) { return s.RevokeGrant(ctx, tenant, "g1", "x", noon()) }), 1)
 	equal(t, race(t, 20, "", func(i int) (bool, error) { return s.UseLaunch(ctx, tenant, "l1", fmt.Sprint(i), noon()) }), 1)
 	must(t, s.CreatePushed(ctx, pushed()))

@@ -121,8 +121,8 @@ func tables(t *testing.T) []string {
 
 // life is what a server does for one person, from account to revocation.
 func life(ctx context.Context, s *store.Store, id string) error {
-	person, sess, c, r, p := rosa(), session(), code(), refresh(), pending()
-	person.ID, person.Username, sess.Hash, c.Hash, r.Hash, p.ID = id, id, id, id, id, id
+	person, sess, c, r, p := rosa(), session(), code(), follows("", id, noon()), pending()
+	person.ID, person.Username, sess.Hash, c.Hash, r.GrantID, p.ID = id, id, id, id, id, id
 	err := s.InTx(ctx, func(tx store.Tx) error {
 		for _, step := range []func() error{
 			func() error { return tx.PutPerson(ctx, person) },
@@ -133,7 +133,7 @@ func life(ctx context.Context, s *store.Store, id string) error {
 			func() error { return tx.PutClient(ctx, oauth.Client{Tenant: tenant, ID: id}) },
 			func() error { return tx.PutPending(ctx, p) },
 			func() error { return tx.CreateCode(ctx, c) },
-			func() error { return tx.CreateRefresh(ctx, r) },
+			func() error { return rotate(ctx, tx, r) },
 			func() error { return actAs(ctx, tx, id) },
 		} {
 			if err := step(); err != nil {
@@ -165,14 +165,16 @@ func again(ctx context.Context, s *store.Store, id string) error {
 		func() error { _, err := s.CodeByHash(ctx, tenant, id); return err },
 		func() error { _, err := s.ConsentHistory(ctx, tenant, id); return err },
 		func() error { _, err := s.RelatedPersonsOfPatient(ctx, tenant, id); return err },
-		func() error { _, err := s.RefreshByHash(ctx, tenant, id); return err },
+		func() error {
+			_, _, err := s.RefreshStanding(ctx, tenant, oauth.RefreshRef{Hash: id, GrantID: id})
+			return err
+		},
 	} {
 		if err := read(); err != nil {
 			return err
 		}
 	}
-	if ok, err := s.RotateRefresh(ctx, tenant, id, noon()); err != nil || !ok {
-		return fmt.Errorf("not rotated: %w", err)
-	}
-	return nil
+	r := follows(id, "next", noon())
+	r.GrantID = id
+	return rotate(ctx, s, r)
 }

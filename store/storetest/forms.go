@@ -42,6 +42,7 @@ func olderNodes(t *testing.T, e store.Engine) {
 	equal(t, count("SELECT COUNT(*) FROM refresh_token WHERE LENGTH(hash) = 64"), int64(1))
 	equal(t, count("SELECT COUNT(*) FROM used_assertion WHERE LENGTH(guard) = 43"), int64(1))
 	equal(t, count("SELECT COUNT(*) FROM pending WHERE browser = 'b'"), int64(1))
+	// Whoever finds that every node reads it begins a chain.
 	old.found(t, short, 1)
 	must(t, long.Beat(ctx, "new", noon()))
 	again := written(t, long, "2")
@@ -52,7 +53,8 @@ func olderNodes(t *testing.T, e store.Engine) {
 	fresh := written(t, long, "3")
 	equal(t, count("SELECT COUNT(*) FROM audit_entry"), int64(1))
 	equal(t, count("SELECT COUNT(*) FROM auth_code WHERE LENGTH(hash) = 22"), int64(1))
-	equal(t, count("SELECT COUNT(*) FROM refresh_token WHERE LENGTH(hash) = 22"), int64(1))
+	equal(t, count("SELECT COUNT(*) FROM refresh_token"), int64(2))
+	equal(t, count("SELECT COUNT(*) FROM refresh_chain WHERE LENGTH(newest) = 16"), int64(2))
 	equal(t, count("SELECT COUNT(*) FROM used_assertion WHERE LENGTH(guard) = 22"), int64(1))
 	equal(t, count("SELECT COUNT(*) FROM pending WHERE browser = ''"), int64(1))
 	again.found(t, long, 3)
@@ -62,7 +64,7 @@ func olderNodes(t *testing.T, e store.Engine) {
 // forms is one of each thing that has two stored forms.
 type forms struct {
 	code    oauth.Code
-	refresh oauth.RefreshToken
+	refresh oauth.Rotation
 	pending oauth.Pending
 	consent consent.Record
 	jti     string
@@ -70,8 +72,8 @@ type forms struct {
 
 func written(t *testing.T, s *store.Store, n string) forms {
 	t.Helper()
-	ctx, f := t.Context(), forms{code: code(), refresh: refresh(), jti: "jti" + n}
-	f.code.Hash, f.refresh.Hash = strings.Repeat("c"+n, 32), strings.Repeat("e"+n, 32)
+	ctx, f := t.Context(), forms{code: code(), refresh: follows("", strings.Repeat("e"+n, 32), noon()), jti: "jti" + n}
+	f.code.Hash, f.refresh.GrantID = strings.Repeat("c"+n, 32), "g"+n
 	f.pending = oauth.Pending{
 		Tenant: tenant, ID: "f" + n, Browser: "b", SessionHash: f.code.Hash, PersonID: "p", Created: noon(), Expires: noon().Add(time.Hour),
 		LaunchUser: fhir.Reference{Type: "Practitioner", ID: "dr"}, Context: oauth.Context{Patient: "rosa", Intent: "order"},
@@ -86,7 +88,8 @@ func written(t *testing.T, s *store.Store, n string) forms {
 		Actors: []fhir.Reference{{Type: "Device", ID: "app"}}, JSON: []byte(strings.Repeat(`{"resourceType":"Consent"}`, 20)), Updated: noon(),
 	}
 	must(t, s.CreateCode(ctx, f.code))
-	must(t, s.CreateRefresh(ctx, f.refresh))
+	must(t, s.CreateGrant(ctx, grant("g"+n, noon())))
+	must(t, rotate(ctx, s, f.refresh))
 	must(t, s.UseAssertion(ctx, tenant, "iss", f.jti, noon()))
 	must(t, s.PutPending(ctx, f.pending))
 	must(t, s.PutConsent(ctx, f.consent, 0))
@@ -101,9 +104,21 @@ func (f forms) found(t *testing.T, s *store.Store, events int) {
 	equal(t, got(s.CodeByHash(ctx, tenant, f.code.Hash))(t), f.code)
 	equal(t, got(s.UseCode(ctx, tenant, f.code.Hash, noon()))(t), true)
 	equal(t, got(s.UseCode(ctx, tenant, f.code.Hash, noon()))(t), false)
-	equal(t, got(s.RefreshByHash(ctx, tenant, f.refresh.Hash))(t), f.refresh)
-	equal(t, got(s.RotateRefresh(ctx, tenant, f.refresh.Hash, noon()))(t), true)
-	equal(t, got(s.RotateRefresh(ctx, tenant, f.refresh.Hash, noon()))(t), false)
+	// Whichever node rotates, the token is the newest once, and older ones are
+	// told from it.
+	for _, next := range []string{strings.Repeat("d1", 32), strings.Repeat("d2", 32)} {
+		newest, _, err := s.RefreshStanding(ctx, tenant, oauth.RefreshRef{Hash: f.refresh.To, GrantID: f.refresh.GrantID})
+		must(t, err)
+		equal(t, newest.Rotated.IsZero(), true)
+		last := f.refresh
+		last.From, last.To = f.refresh.To, next
+		equal(t, got(s.RotateRefresh(ctx, last))(t), true)
+		equal(t, got(s.RotateRefresh(ctx, last))(t), false)
+		before, _, err := s.RefreshStanding(ctx, tenant, oauth.RefreshRef{Hash: last.From, GrantID: last.GrantID})
+		must(t, err)
+		equal(t, before.Rotated, last.At)
+		f.refresh = last
+	}
 	fails(t, s.UseAssertion(ctx, tenant, "iss", f.jti, noon()), errs.Conflict)
 	equal(t, got(s.PendingByID(ctx, tenant, f.pending.ID))(t), f.pending)
 	equal(t, got(s.ConsentByID(ctx, tenant, f.consent.ID))(t), f.consent)

@@ -77,7 +77,7 @@ func tenantsApart(t *testing.T, s *store.Store) {
 	must(t, s.PutConsent(ctx, record("c1", 1), 0))
 	must(t, s.PutRelatedPerson(ctx, related(1), 0))
 	must(t, s.CreateGrant(ctx, grant("g1", noon())))
-	must(t, s.CreateRefresh(ctx, refresh()))
+	must(t, begin(ctx, s))
 	must(t, s.CreateLaunch(ctx, launch()))
 	must(t, s.PutFactor(ctx, identity.Factor{Tenant: tenant, ID: "f", PersonID: "p-rosa", Secret: []byte("x")}))
 	tries := map[string]error{}
@@ -88,7 +88,7 @@ func tenantsApart(t *testing.T, s *store.Store) {
 	_, tries["consent"] = s.ConsentByID(ctx, other, "c1")
 	_, tries["related"] = s.RelatedPersonByID(ctx, other, "maria")
 	_, tries["grant"] = s.GrantByID(ctx, other, "g1")
-	_, tries["refresh"] = s.RefreshByHash(ctx, other, "r1")
+	_, _, tries["refresh"] = s.RefreshStanding(ctx, other, refreshRef("r1"))
 	must(t, s.CreatePushed(ctx, pushed()))
 	_, tries["pushed request"] = s.PushedByHash(ctx, other, "q1")
 	_, tries["launch"] = s.LaunchByHash(ctx, other, "l1")
@@ -100,7 +100,9 @@ func tenantsApart(t *testing.T, s *store.Store) {
 	equal(t, len(got(s.Factors(ctx, other, "p-rosa"))(t)), 0)
 	equal(t, len(got(s.ConsentsOfPatient(ctx, other, "rosa"))(t)), 0)
 	equal(t, got(s.RevokeGrant(ctx, other, "g1", "x", noon()))(t), false)
-	equal(t, got(s.RotateRefresh(ctx, other, "r1", noon()))(t), false)
+	theirs := follows("r1", "r2", noon())
+	theirs.Tenant = other
+	equal(t, got(s.RotateRefresh(ctx, theirs))(t), false)
 }
 
 // A NUL or broken UTF-8 from outside finds nothing and is no server fault.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 	"time"
@@ -131,17 +132,76 @@ func refresh() oauth.RefreshToken {
 		Expires: noon().Add(time.Hour)}
 }
 
+// follows puts the token with one hash in the place of another, of the grant g1.
+func follows(from, to string, at time.Time) oauth.Rotation {
+	return oauth.Rotation{Tenant: tenant, GrantID: "g1", ClientID: "app", From: from, To: to, Named: true, At: at, Expires: noon().Add(time.Hour)}
+}
+
+// begin gives the grant g1 its first refresh token.
+func begin(ctx context.Context, tx oauth.TokenStore) error {
+	return rotate(ctx, tx, follows("", "r1", noon()))
+}
+
+// rotate is RotateRefresh by one who is the first.
+func rotate(ctx context.Context, tx oauth.TokenStore, r oauth.Rotation) error {
+	first, err := tx.RotateRefresh(ctx, r)
+	if err == nil && !first {
+		err = errs.New(errs.Conflict, "refresh-moved", "Another was first.")
+	}
+	return err
+}
+
+// refreshRef is how a token that names the grant g1 is asked for.
+func refreshRef(hash string) oauth.RefreshRef { return oauth.RefreshRef{Hash: hash, GrantID: "g1"} }
+
+// SMART REF-08, REF-09: the newest token of a grant, the one before it and older
+// ones are told apart, whichever form they were given out in.
 func refreshTokens(t *testing.T, s *store.Store) {
-	ctx := t.Context()
-	_, err := s.RefreshByHash(ctx, tenant, "r1")
-	fails(t, err, errs.NotFound)
-	must(t, s.CreateRefresh(ctx, refresh()))
-	equal(t, got(s.RefreshByHash(ctx, tenant, "r1"))(t), refresh())
-	equal(t, got(s.RotateRefresh(ctx, tenant, "r1", noon()))(t), true)
-	equal(t, got(s.RotateRefresh(ctx, tenant, "r1", noon().Add(time.Second)))(t), false)
-	// A retry derives the same successor: creating it again changes nothing.
-	must(t, s.CreateRefresh(ctx, refresh()))
-	equal(t, got(s.RefreshByHash(ctx, tenant, "r1"))(t).Rotated, noon())
+	ctx, at := t.Context(), noon().Add(time.Minute)
+	must(t, s.CreateGrant(ctx, grant("g1", noon())))
+	for _, named := range []bool{true, false} {
+		_, _, err := s.RefreshStanding(ctx, tenant, refreshRef("r1"))
+		fails(t, err, errs.NotFound)
+		move := func(from, to string, at time.Time) bool {
+			t.Helper()
+			r := follows(from, to, at)
+			r.Named = named
+			return got(s.RotateRefresh(ctx, r))(t)
+		}
+		state := func(hash string) oauth.RefreshToken {
+			t.Helper()
+			ref := refreshRef(hash)
+			if !named {
+				ref.GrantID = ""
+			}
+			v, st, err := s.RefreshStanding(ctx, tenant, ref)
+			must(t, err)
+			equal(t, st.Grant, grant("g1", noon()))
+			return v
+		}
+		equal(t, move("", "r1", noon()), true)
+		equal(t, state("r1"), refresh())
+		equal(t, move("r1", "r2", at), true)
+		equal(t, move("r1", "r3", at), false)
+		equal(t, state("r1").Rotated, at)
+		next := refresh()
+		next.Hash, next.Issued = "r2", at
+		equal(t, state("r2"), next)
+		equal(t, move("r2", "r3", at.Add(time.Second)), true)
+		equal(t, []any{state("r1").Rotated.IsZero(), state("r2").Rotated, state("r2").Spent, state("r3").Rotated.IsZero()},
+			[]any{false, at.Add(time.Second), false, true})
+		equal(t, state("r1").Spent, named)
+		other := follows("r3", "r4", at)
+		other.GrantID = "g2"
+		equal(t, got(s.RotateRefresh(ctx, other))(t), false)
+		other.GrantID, other.Tenant = "g1", "other"
+		equal(t, got(s.RotateRefresh(ctx, other))(t), false)
+		must(t, s.Disarm(ctx, false))
+	}
+	// A revoked grant gives nothing more, whoever was told that it stands.
+	must(t, begin(ctx, s))
+	equal(t, got(s.RevokeGrant(ctx, tenant, "g1", "x", noon()))(t), true)
+	equal(t, got(s.RotateRefresh(ctx, follows("r1", "r2", at)))(t), false)
 }
 
 func assertions(t *testing.T, s *store.Store) {

@@ -19,7 +19,7 @@ func standings(t *testing.T, s *store.Store) {
 		t.Helper()
 		_, byCode, err := s.CodeStanding(ctx, tenant, "c1")
 		must(t, err)
-		_, byRefresh, err := s.RefreshStanding(ctx, tenant, "r1")
+		_, byRefresh, err := s.RefreshStanding(ctx, tenant, refreshRef("r1"))
 		must(t, err)
 		_, byToken, err := s.TokenStanding(ctx, tenant, ref)
 		must(t, err)
@@ -28,11 +28,11 @@ func standings(t *testing.T, s *store.Store) {
 		return byCode
 	}
 	must(t, s.CreateCode(ctx, code()))
-	must(t, s.CreateRefresh(ctx, refresh()))
+	must(t, begin(ctx, s))
 	// A code or token whose grant is gone is worth nothing.
 	_, _, err := s.CodeStanding(ctx, tenant, "c1")
 	fails(t, err, errs.NotFound)
-	_, _, err = s.RefreshStanding(ctx, tenant, "r1")
+	_, _, err = s.RefreshStanding(ctx, tenant, refreshRef("r1"))
 	fails(t, err, errs.NotFound)
 	_, _, err = s.TokenStanding(ctx, tenant, ref)
 	fails(t, err, errs.NotFound)
@@ -42,7 +42,7 @@ func standings(t *testing.T, s *store.Store) {
 	equal(t, seen(), oauth.Standing{Grant: g})
 	c, _, _ := s.CodeStanding(ctx, tenant, "c1")
 	equal(t, c, code())
-	r, _, _ := s.RefreshStanding(ctx, tenant, "r1")
+	r, _, _ := s.RefreshStanding(ctx, tenant, refreshRef("r1"))
 	equal(t, r, refresh())
 	must(t, s.PutClient(ctx, app()))
 	must(t, s.PutPerson(ctx, identity.Person{Tenant: tenant, ID: "p-maria", Username: "maria"}))

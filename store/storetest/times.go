@@ -45,7 +45,10 @@ func times(t *testing.T, s *store.Store) {
 func housekeeping(t *testing.T, s *store.Store) {
 	ctx, week := t.Context(), 7*24*time.Hour
 	must(t, s.CreateCode(ctx, code()))
-	must(t, s.CreateRefresh(ctx, refresh()))
+	must(t, begin(ctx, s))
+	row := follows("", "row", noon())
+	row.Named = false
+	must(t, rotate(ctx, s, row))
 	must(t, s.CreateLaunch(ctx, launch()))
 	must(t, s.CreateSession(ctx, session()))
 	must(t, s.PutPending(ctx, pending()))
@@ -71,7 +74,7 @@ func housekeeping(t *testing.T, s *store.Store) {
 	// A guard outlives its assertion, so a clock that jumps cannot open it.
 	fails(t, s.UseAssertion(ctx, tenant, "iss", "jti", noon()), errs.Conflict)
 
-	equal(t, got(s.Housekeep(ctx, noon().Add(week)))(t), int64(5+2+1101))
+	equal(t, got(s.Housekeep(ctx, noon().Add(week)))(t), int64(6+2+1101))
 	_, err := s.CodeByHash(ctx, tenant, "c1")
 	fails(t, err, errs.NotFound)
 	equal(t, got(s.TokenRevoked(ctx, tenant, "t1"))(t), false)

@@ -221,7 +221,7 @@ func Revoke(d Deps) http.Handler {
 			return
 		}
 		err = d.Engine.Revoke(r.Context(), engine.RevokeInput{
-			Site: a.site, Caller: result.Client, Token: a.form.Get("token"), Hint: a.form.Get("token_type_hint"),
+			Site: a.site, Caller: result.Client, Token: a.form.Get("token"),
 			Assertion: result.Assertion, Renewal: result.Renewal, Network: a.network, RequestID: a.requestID,
 		})
 		if err != nil {

@@ -106,7 +106,7 @@ func (f *fake) CodeByHash(_ context.Context, t, hash string) (oauth.Code, error)
 	return get(f, func() map[string]oauth.Code { return f.rows.codes }, t+hash)
 }
 
-func (f *fake) RefreshByHash(_ context.Context, t, hash string) (oauth.RefreshToken, error) {
+func (f *fake) refreshByHash(t, hash string) (oauth.RefreshToken, error) {
 	return get(f, func() map[string]oauth.RefreshToken { return f.rows.refresh }, t+hash)
 }
 
@@ -208,20 +208,18 @@ func (t tx) UseCode(_ context.Context, tenant, hash string, at time.Time) (bool,
 	return true, nil
 }
 
-func (t tx) CreateRefresh(_ context.Context, r oauth.RefreshToken) error {
-	if _, found := t.rows.refresh[r.Tenant+r.Hash]; !found {
-		t.rows.refresh[r.Tenant+r.Hash] = r
+func (t tx) RotateRefresh(_ context.Context, r oauth.Rotation) (bool, error) {
+	if r.From != "" {
+		before := t.rows.refresh[r.Tenant+r.From]
+		if before.GrantID != r.GrantID || !before.Rotated.IsZero() || !t.rows.grants[r.Tenant+r.GrantID].Revoked.IsZero() {
+			return false, nil
+		}
+		before.Rotated = r.At
+		t.rows.refresh[r.Tenant+r.From] = before
 	}
-	return nil
-}
-
-func (t tx) RotateRefresh(_ context.Context, tenant, hash string, at time.Time) (bool, error) {
-	r := t.rows.refresh[tenant+hash]
-	if !r.Rotated.IsZero() {
-		return false, nil
+	t.rows.refresh[r.Tenant+r.To] = oauth.RefreshToken{
+		Tenant: r.Tenant, Hash: r.To, GrantID: r.GrantID, ClientID: r.ClientID, Issued: r.At, Expires: r.Expires,
 	}
-	r.Rotated = at
-	t.rows.refresh[tenant+hash] = r
 	return true, nil
 }
 

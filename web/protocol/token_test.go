@@ -74,7 +74,7 @@ func TestCodeExchange(t *testing.T) {
 	if a.status != 200 || a.body["expires_in"] != 3600.0 || a.body["scope"] != g.Scopes || a.body["patient"] != "rosa" || a.body["need_patient_banner"] != true {
 		t.Fatalf("%d %s", a.status, a.raw)
 	}
-	if len(a.str("refresh_token")) != 43 {
+	if len(a.str("refresh_token")) != 86 {
 		t.Errorf("refresh token %q", a.str("refresh_token"))
 	}
 	_, at := claims(t, a.str("access_token"))

@@ -90,10 +90,6 @@ func (w *world) ClientByID(ctx context.Context, t, id string) (oauth.Client, err
 	return w.store.ClientByID(ctx, t, id)
 }
 
-func (w *world) RefreshByHash(ctx context.Context, t, hash string) (oauth.RefreshToken, error) {
-	return w.store.RefreshByHash(ctx, t, hash)
-}
-
 // standing says how a grant stands, as the store's joined rows do.
 func (w *world) standing(ctx context.Context, t, id string) (oauth.Standing, error) {
 	g, err := w.store.GrantByID(ctx, t, id)
@@ -119,10 +115,14 @@ func (w *world) CodeStanding(ctx context.Context, t, hash string) (oauth.Code, o
 	return c, st, err
 }
 
-func (w *world) RefreshStanding(ctx context.Context, t, hash string) (oauth.RefreshToken, oauth.Standing, error) {
-	r, err := w.store.RefreshByHash(ctx, t, hash)
+// RefreshStanding takes for granted, as memory does, what the caller finds out.
+func (w *world) RefreshStanding(ctx context.Context, t string, ref oauth.RefreshRef) (oauth.RefreshToken, oauth.Standing, error) {
+	r, err := w.store.refreshByHash(t, ref.Hash)
 	if err != nil {
 		return r, oauth.Standing{}, err
+	}
+	if ref.Rotates {
+		r.Rotated = time.Time{}
 	}
 	st, err := w.standing(ctx, t, r.GrantID)
 	return r, st, err
