@@ -28,6 +28,7 @@ func discovery() []kit.Row {
 		{ID: "SMART DISC-14", Title: "response_types_supported is code alone", Run: discResponseTypes},
 		{ID: "SMART DISC-15", Title: "management, introspection and revocation endpoints answer", Run: discEndpoints},
 		{ID: "SMART DISC-19", Title: "no unknown bare word among the capabilities", Run: discWords},
+		{ID: "SMART DISC-20", Title: "the documents agree whatever is accepted, and every address that they name answers", Run: discAgree},
 		{ID: "SMART OID-10", Title: "the OpenID configuration has its required members", Run: discOpenID},
 		{ID: "SMART OID-03", Title: "the key set holds a public RSA key with kid and nothing private", Run: discKeys},
 		{ID: "SMART CORS-01", Title: "any origin may read the configuration and the CapabilityStatement", Run: discCORS},
