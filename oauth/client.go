@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/json"
+	"net/netip"
 	"net/url"
 	"slices"
 	"time"
@@ -116,6 +117,9 @@ type Client struct {
 	// RequiredScopes are those the app cannot work without, with the reason
 	// its maker gave.
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`
+	// AllowedAddresses are the networks (CIDR) from which the client may call the
+	// server itself; empty means any. Browsers of people are not bound by it.
+	AllowedAddresses []string `json:"allowed_addresses,omitempty"`
 	// Disabled clients get nothing.
 	Disabled bool `json:"disabled,omitempty"`
 	// Deleted is when the client was deleted; the row stays, disabled, so that
@@ -170,6 +174,19 @@ func RequestObjectAlgorithms() []string { return []string{"PS256", "ES256", "RS3
 // ForItself reports whether the client may act for itself.
 func (c Client) ForItself() bool {
 	return c.Kind == ClientBackend || c.Kind == ClientSymmetric && c.SecretForItself
+}
+
+// CallsFrom reports whether the client may call from the address. One that is
+// not known is refused to a client that is bound to addresses.
+func (c Client) CallsFrom(address string) bool {
+	if len(c.AllowedAddresses) == 0 {
+		return true
+	}
+	ip, err := netip.ParseAddr(address)
+	return err == nil && slices.ContainsFunc(c.AllowedAddresses, func(text string) bool {
+		network, err := netip.ParsePrefix(text)
+		return err == nil && network.Contains(ip.Unmap().WithZone(""))
+	})
 }
 
 // Confidential reports whether the client has a credential that it must use

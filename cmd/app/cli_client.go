@@ -15,6 +15,8 @@ type clientCommand struct {
 	List     clientList     `cmd:"" help:"List the clients, or those that wait for approval."`
 	Approve  clientApprove  `cmd:"" help:"Let a client that waits for approval work."`
 	Refuse   clientRefuse   `cmd:"" help:"Refuse a client that waits for approval, and delete it."`
+	Show     clientShow     `cmd:"" help:"Show what is registered of a client, as a client file would say it."`
+	Rotate   clientRotate   `cmd:"" help:"Give a client a new secret beside the one before, or retire that one."`
 	Disable  clientDisable  `cmd:"" help:"Stop a client: its tokens are dead, and it gets no more."`
 	Enable   clientEnable   `cmd:"" help:"Let a disabled client work again."`
 	Delete   clientDelete   `cmd:"" help:"Delete a client for good."`

@@ -179,3 +179,40 @@ func TestOperatorsRegisterClients(t *testing.T) {
 		t.Error("a deleted client is listed")
 	}
 }
+
+// A client that is bound to networks is refused from any other address, with the
+// right secret too.
+func TestClientsBoundToAddresses(t *testing.T) {
+	s := start(t, nil)
+	var made card
+	s.admin(t, "POST", "/clients", strings.Replace(asks, "{", `{"allowed_addresses":["192.0.2.0/24"],"introspect":true,`, 1), &made)
+	ask := func() *kit.Response {
+		return s.do(t, kit.Request{Method: "POST", URL: s.Config.Introspect, Basic: &[2]string{made.ID, made.Secret}, Form: map[string][]string{"token": {"x"}}})
+	}
+	if res := ask(); res.Status != http.StatusUnauthorized || !strings.Contains(string(res.Body), "client-address") {
+		t.Error(res, string(res.Body))
+	}
+	s.admin(t, "PUT", "/clients/"+made.ID, strings.Replace(asks, "{", `{"client_id":"`+made.ID+`","allowed_addresses":["127.0.0.0/8","::1/128"],`, 1), nil)
+	if res := ask(); res.Status != http.StatusOK {
+		t.Error(res, string(res.Body))
+	}
+	code, out, errOut := cli(t, "client", "rotate", "--data", s.data, made.ID)
+	if code != 0 || len(strings.TrimSpace(out)) != 43 {
+		t.Fatalf("%s %s", out, errOut)
+	}
+	was := made.Secret
+	made.Secret = strings.TrimSpace(out)
+	if res := ask(); res.Status != http.StatusOK {
+		t.Error(res)
+	}
+	if code, out, errOut := cli(t, "client", "rotate", "--retire", "--data", s.data, made.ID); code != 0 || !strings.Contains(out, "1 valid secret") {
+		t.Fatalf("%s %s", out, errOut)
+	}
+	if code, out, _ := cli(t, "client", "show", "--data", s.data, made.ID); code != 0 || !strings.Contains(out, "127.0.0.0/8") || strings.Contains(out, "hash") {
+		t.Error(out)
+	}
+	made.Secret = was
+	if res := ask(); res.Status != http.StatusUnauthorized {
+		t.Error(res)
+	}
+}

@@ -53,7 +53,7 @@ type Call struct {
 func (c Call) auth() clientauth.Request {
 	return clientauth.Request{
 		Tenant: c.Site.Tenant, Audiences: []string{c.Site.TokenURL, c.Site.Issuer},
-		Authorization: c.Authorization, Form: c.Form,
+		Network: c.Network, Authorization: c.Authorization, Form: c.Form,
 	}
 }
 

@@ -3,6 +3,7 @@ package registration
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,6 +37,12 @@ func (r Rules) checkAddresses(c oauth.Client, f *Faults) {
 				f.add(one.member+"["+strconv.Itoa(i)+"]", why)
 			}
 		}
+	}
+	if len(c.AllowedAddresses) > maxURIs || slices.ContainsFunc(c.AllowedAddresses, func(s string) bool {
+		network, err := netip.ParsePrefix(s)
+		return err != nil || network != network.Masked()
+	}) {
+		f.add("allowed_addresses", "must be at most 50 networks such as 192.0.2.0/24")
 	}
 	for _, one := range []struct{ member, address string }{
 		{"client_uri", c.ClientURI}, {"logo_uri", c.LogoURI}, {"tos_uri", c.TosURI}, {"policy_uri", c.PolicyURI},

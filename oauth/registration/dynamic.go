@@ -52,7 +52,7 @@ func (d *Dynamic) Register(ctx context.Context, r Request) (Issued, error) {
 	case d.Mode == ByToken && r.Token == "":
 		return Issued{}, errs.New(errs.Unauthenticated, "initial-token-missing", "Registration needs an initial access token of the organization.")
 	}
-	c, err := d.judge(r.Metadata)
+	c, err := d.judge(r.Metadata, Rights{})
 	if err != nil {
 		return Issued{}, err
 	}
@@ -92,9 +92,10 @@ func errOff() error {
 	return errs.New(errs.NotFound, "registration-off", "Clients are not registered dynamically here.")
 }
 
-// judge gives the client that metadata describes. Errors: those of Faults.Err.
-func (d *Dynamic) judge(m Metadata) (oauth.Client, error) {
-	entry := Entry{Metadata: m}
+// judge gives the client that metadata describes, with the rights that an
+// operator gave it. Errors: those of Faults.Err.
+func (d *Dynamic) judge(m Metadata, rights Rights) (oauth.Client, error) {
+	entry := Entry{Metadata: m, Rights: rights}
 	if m.Scope == "" && !entry.ForItself() {
 		entry.Scope = patientScopes
 	}
@@ -161,10 +162,6 @@ func (d *Dynamic) Replace(ctx context.Context, r Request) (Issued, error) {
 	if _, err := d.Managed(ctx, r); err != nil {
 		return Issued{}, err
 	}
-	next, err := d.judge(r.Metadata)
-	if err != nil {
-		return Issued{}, err
-	}
 	h, err := d.Hasher(ctx, r.Tenant)
 	if err != nil {
 		return Issued{}, err
@@ -173,6 +170,10 @@ func (d *Dynamic) Replace(ctx context.Context, r Request) (Issued, error) {
 	out.Client, err = d.Update(ctx, Change{Tenant: r.Tenant, ID: r.ID, Reason: ReasonEdited, Origin: r.Origin, Apply: func(c *oauth.Client) error {
 		if !owns(*c, h, r.Token) {
 			return errToken()
+		}
+		next, err := d.judge(r.Metadata, Of(*c).Rights)
+		if err != nil {
+			return err
 		}
 		*c = d.over(*c, next)
 		out.Token, out.Secret = d.newToken(h, c), ""
@@ -184,13 +185,10 @@ func (d *Dynamic) Replace(ctx context.Context, r Request) (Issued, error) {
 	return out, err
 }
 
-// over puts what a client says of itself over what is registered. The rights
-// that an operator gave stay.
+// over puts what a client says of itself over what is registered.
 func (d *Dynamic) over(have, next oauth.Client) oauth.Client {
 	next.Tenant, next.ID, next.Created, next.Epoch = have.Tenant, have.ID, have.Created, have.Epoch
 	next.Disabled, next.Registration, next.Verified = have.Disabled, have.Registration, have.Verified
-	next.RegisterLaunch, next.Introspect = have.RegisterLaunch && next.Confidential(), have.Introspect && next.Confidential()
-	next.RefreshIDToken, next.AccessTokenFormat = have.RefreshIDToken, have.AccessTokenFormat
 	if next.Kind == oauth.ClientSymmetric && have.Kind == oauth.ClientSymmetric {
 		next.SecretHashes = have.SecretHashes
 	}

@@ -191,6 +191,13 @@ func TestManagement(t *testing.T) {
 	if next.Client.Disabled || next.Secret != "" || len(next.Client.SecretHashes) != 1 || next.Client.Scopes != "patient/Observation.rs openid" {
 		t.Errorf("%+v", next)
 	}
+	// What an operator gave stays.
+	given := r.clients["main/"+id]
+	given.Introspect, given.AllowedAddresses, given.AccessTokenFormat = true, []string{"192.0.2.0/24"}, oauth.FormatOpaque
+	r.clients["main/"+id] = given
+	if next = replace(func(m *registration.Metadata) { m.SoftwareVersion = "2.1" }); !next.Client.Introspect || len(next.Client.AllowedAddresses) != 1 || next.Client.AccessTokenFormat != oauth.FormatOpaque {
+		t.Errorf("a maker changed its rights: %+v", next.Client)
+	}
 	// What people and operators go by is approved anew.
 	for name, change := range map[string]func(*registration.Metadata){
 		"name":     func(m *registration.Metadata) { m.Name = "Your Bank" },

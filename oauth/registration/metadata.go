@@ -53,6 +53,8 @@ type Rights struct {
 	RegisterLaunch    bool   `json:"register_launch,omitempty"`
 	RefreshIDToken    bool   `json:"refresh_id_token,omitempty"`
 	AccessTokenFormat string `json:"access_token_format,omitempty"`
+	// AllowedAddresses are networks such as 192.0.2.0/24; see oauth.Client.
+	AllowedAddresses []string `json:"allowed_addresses,omitempty"`
 	// AppStateCodes and their like are what the app may keep; see oauth.Client.
 	AppStateCodes     []string `json:"app_state_codes,omitempty"`
 	AppStateReadCodes []string `json:"app_state_read_codes,omitempty"`
@@ -112,7 +114,7 @@ func Of(c oauth.Client) Entry {
 	}
 	return Entry{ID: c.ID, Kind: c.Kind, Metadata: m, Rights: Rights{
 		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken,
-		AccessTokenFormat: c.AccessTokenFormat, SecretForItself: c.SecretForItself, StepUp: c.StepUp,
+		AccessTokenFormat: c.AccessTokenFormat, AllowedAddresses: c.AllowedAddresses, SecretForItself: c.SecretForItself, StepUp: c.StepUp,
 		AppStateCodes: c.AppStateCodes, AppStateReadCodes: c.AppStateReadCodes, AppStateGlobal: c.AppStateGlobal,
 		TokenExchange: c.TokenExchange, MayAct: c.MayAct, DeviceFlow: c.DeviceFlow,
 	}}

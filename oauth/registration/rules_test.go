@@ -226,6 +226,7 @@ func TestFaultsNameTheirMember(t *testing.T) {
 		"application_type":                  func(e *registration.Entry) { e.ApplicationType = canary },
 		"required_scopes":                   func(e *registration.Entry) { e.RequiredScopes = map[string]string{"patient/Encounter.rs": "why"} },
 		"required_scopes ":                  func(e *registration.Entry) { e.RequiredScopes = map[string]string{"openid": ""} },
+		"allowed_addresses":                 func(e *registration.Entry) { e.AllowedAddresses = []string{"192.0.2.7/24"} },
 		"access_token_format":               func(e *registration.Entry) { e.AccessTokenFormat = canary },
 		"introspect":                        func(e *registration.Entry) { e.Introspect = true },
 		"client_credentials_by_secret":      func(e *registration.Entry) { e.SecretForItself = true },

@@ -85,7 +85,7 @@ func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.
 	}
 	a.auth = clientauth.Request{
 		Tenant: site.Tenant, Audiences: []string{site.TokenURL, endpoint(site), site.Issuer},
-		Authorization: r.Header.Values("Authorization"), Form: a.form,
+		Network: a.network, Authorization: r.Header.Values("Authorization"), Form: a.form,
 	}
 	d.allow(w, r, a.auth)
 	return a, true, err
@@ -180,6 +180,9 @@ func (d Deps) introspector(ctx context.Context, a asked) (oauth.Client, error) {
 		}
 		if !claims.Client.Introspect {
 			return oauth.Client{}, errs.New(errs.Forbidden, "introspection-right", "This client may not introspect with a token.")
+		}
+		if !claims.Client.CallsFrom(a.network) {
+			return oauth.Client{}, errs.New(errs.InvalidClient, "client-address", "This client may not call from this address.")
 		}
 		return claims.Client, nil
 	}

@@ -64,9 +64,10 @@ func RegisterLaunch(d Deps, launches Launches, launchURL string) http.Handler {
 			form.Set("client_assertion", body.ClientAssertion)
 			form.Set("client_assertion_type", body.ClientAssertionType)
 		}
+		network, _ := d.origin(r)
 		who, err := d.Auth.Authenticate(r.Context(), clientauth.Request{
 			Tenant: site.Tenant, Audiences: []string{launchURL, site.TokenURL, site.Issuer},
-			Authorization: r.Header.Values("Authorization"), Form: form,
+			Network: network, Authorization: r.Header.Values("Authorization"), Form: form,
 		})
 		if err == nil {
 			err = d.Engine.Spend(r.Context(), site.Tenant, who)

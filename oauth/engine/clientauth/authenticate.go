@@ -32,6 +32,9 @@ type Request struct {
 	// endpoint's, the endpoint's own where that is another one, and the issuer,
 	// which is all that general OAuth clients name.
 	Audiences []string
+	// Network is the address that the client calls from, as seen behind trusted
+	// proxies.
+	Network string
 	// Authorization holds the values of the Authorization header.
 	Authorization []string
 	// Form is the strictly parsed body: no parameter twice, none empty.
@@ -110,10 +113,14 @@ func renewal(h ids.Hasher, clientID, stored, secret string) *Renewal {
 
 // Authenticate finds the method that the request uses and checks it. Errors:
 // errs.InvalidRequest when it uses two (SMART SYM-05); errs.InvalidClient for
-// every failed proof (ASY-15), unknown and disabled clients; errs.RateLimited of
+// every failed proof (ASY-15), unknown and disabled clients, and addresses that
+// are not the client's; errs.RateLimited of
 // Admit; errs.Unavailable.
 func (a *Authenticator) Authenticate(ctx context.Context, req Request) (Result, error) {
 	res, err := a.prove(ctx, req)
+	if err == nil && !res.Client.CallsFrom(req.Network) {
+		return Result{}, errs.New(errs.InvalidClient, "client-address", "This client may not call from this address.")
+	}
 	// A client that is only named is not counted: anybody may name it.
 	if err != nil || a.Admit == nil || res.Method == None {
 		return res, err
