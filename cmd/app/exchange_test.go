@@ -32,6 +32,9 @@ func TestAnAgentActsThroughAnApp(t *testing.T) {
 	s := shared(t)
 	b := s.browser("rosa")
 	g := s.granted(t, kit.Launch{Client: s.Client("public"), Scope: "launch/patient patient/Patient.rs patient/Observation.rs", Visit: kit.Visit{Browser: b}})
+	if text := g.Answer.ConsentPage.Text(); !strings.Contains(text, "may hand this access on") || !strings.Contains(text, "Visit Scribe") {
+		t.Errorf("the consent page does not say who may act: %s", text)
+	}
 	row := s.newest(t, "rosa")
 	agent, ok := s.ClientByID("demo-agent")
 	if !ok {

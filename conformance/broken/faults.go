@@ -12,7 +12,9 @@ import (
 // Faults gives every fault that the proxy can make.
 func (p *Proxy) Faults() []Fault {
 	var out []Fault
-	for _, part := range [][]Fault{discoveryFaults(), p.authorizeFaults(), pushFaults(), p.clientFaults(), tokenFaults(), grantFaults(), p.identityFaults(), lifeFaults(p), p.gatewayFaults()} {
+	for _, part := range [][]Fault{
+		discoveryFaults(), p.authorizeFaults(), pushFaults(), p.clientFaults(), tokenFaults(), grantFaults(), p.identityFaults(), lifeFaults(p), p.gatewayFaults(),
+	} {
 		out = append(out, part...)
 	}
 	return out

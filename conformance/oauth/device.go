@@ -35,7 +35,8 @@ func devBegin(ctx context.Context, t *kit.Target) error {
 	in, _ := res.JSON()["expires_in"].(float64)
 	every, _ := res.JSON()["interval"].(float64)
 	c.That(in > 0 && in <= 1800 && every >= 5, "expires_in %v, interval %v", in, every)
-	c.That(res.Text("verification_uri") != "" && strings.HasPrefix(res.Text("verification_uri_complete"), res.Text("verification_uri")), "verification_uri %q", res.Text("verification_uri"))
+	page := res.Text("verification_uri")
+	c.That(page != "" && strings.HasPrefix(res.Text("verification_uri_complete"), page), "verification_uri %q", page)
 	return c.Err()
 }
 

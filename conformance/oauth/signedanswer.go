@@ -42,7 +42,7 @@ func intSigned(ctx context.Context, t *kit.Target) error {
 	if err := json.Unmarshal(published.Body, &keys); err != nil {
 		return err
 	}
-	signed, err := jose.ParseSigned(string(res.Body), []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	signed, err := jose.ParseSignedCompact(string(res.Body), []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	if !c.Note(err) {
 		return c.Err()
 	}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/mandate-health/mandate/fhir/compartment"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/fhir/upstream"
+	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/authority"
@@ -33,6 +35,8 @@ type Offer struct {
 	// KeepOffered that it may be given.
 	KeepAsked   bool
 	KeepOffered bool
+	// Actors are the names of programs to which the app may hand its access on.
+	Actors []string
 	// MoreHidden is true for proxies: there may be kinds that are not shared.
 	MoreHidden bool
 	Answer     access.ScopeAnswer
@@ -130,11 +134,29 @@ func (s *Service) offerable(ctx context.Context, p oauth.Pending) (o Offer, st a
 	o.Answer = access.GrantedScopes(o.question)
 	o.Kinds, o.Actions = kindsOf(o.Answer.Clinical)
 	s.require(&o)
+	if o.Actors, err = s.actors(ctx, o.Client); err != nil {
+		return o, st, err
+	}
 	o.Identity = req.OpenID && registered.OpenID
 	o.KeepAsked, o.KeepOffered = req.OfflineAccess, o.Answer.OfflineOffered
 	o.MoreHidden = p.Capacity.IsProxy()
 	o.Handle = s.handle(p, o)
 	return o, st, nil
+}
+
+// actors names who may act with the tokens of an app. One that is not registered
+// any more, or may not, is left out.
+func (s *Service) actors(ctx context.Context, app oauth.Client) (names []string, err error) {
+	for _, id := range app.MayAct {
+		c, err := s.Read.ClientByID(ctx, app.Tenant, id)
+		if err != nil && !errs.Is(err, errs.NotFound) {
+			return nil, err
+		}
+		if err == nil && !c.Disabled && c.TokenExchange {
+			names = append(names, cmp.Or(c.Name, c.ID))
+		}
+	}
+	return names, nil
 }
 
 // require marks the kinds and actions that the app cannot work without, with
@@ -169,7 +191,7 @@ func (s *Service) handle(p oauth.Pending, o Offer) string {
 			kinds[i].Categories[j].Count = 0
 		}
 	}
-	b, err := json.Marshal([]any{p.ID, p.PersonID, p.SessionHash, p.Capacity, p.Context, p.Request, kinds, o.Actions, o.KeepOffered})
+	b, err := json.Marshal([]any{p.ID, p.PersonID, p.SessionHash, p.Capacity, p.Context, p.Request, kinds, o.Actions, o.KeepOffered, o.Actors})
 	if err != nil {
 		// None of them can fail; and a handle that is never given fits no form.
 		return s.IDs.Secret()

@@ -14,7 +14,7 @@ import (
 
 // typeAccessToken is the only type of token that is taken and given (RFC 8693
 // §3).
-const typeAccessToken = "urn:ietf:params:oauth:token-type:access_token"
+const typeAccessToken = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // the name of a type and no credential
 
 // tokenExchange gives a client a token with which it acts for another one under
 // a person's grant (RFC 8693, delegation). What it gives is never more than the

@@ -61,6 +61,8 @@ type Consent struct {
 	VisitMinutes int
 	// PatientTold: the patient gets a notice of this answer.
 	PatientTold bool
+	// Actors are the names of programs to which the app may hand its access on.
+	Actors []string
 	// DeviceCode is the code that the screen of a device shows which waits for the
 	// answer; empty for an app in this browser.
 	DeviceCode string

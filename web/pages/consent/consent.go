@@ -50,7 +50,7 @@ func (h *Handler) page(r *http.Request, p oauth.Pending, who flow.Visitor, o flo
 		Self: p.Capacity.Kind == fhir.CapacitySelf, Relation: p.Capacity.Relationship,
 		Clinician: p.Capacity.Kind == fhir.CapacityPractitioner && p.Request.Launch != "",
 		Identity:  o.Identity, MoreHidden: o.MoreHidden, Until: o.Answer.ValidUntil,
-		VisitMinutes: int(oauth.TokenLife(p.Capacity).Minutes()), PatientTold: p.Capacity.IsProxy(), DeviceCode: p.Request.Device.Code,
+		VisitMinutes: int(oauth.TokenLife(p.Capacity).Minutes()), PatientTold: p.Capacity.IsProxy(), DeviceCode: p.Request.Device.Code, Actors: o.Actors,
 		Technical: pages.Technical{ClientID: o.Client.ID, RedirectURI: p.Request.RedirectURI, Scopes: o.Answer.Texts},
 	}
 	for _, k := range o.Kinds {
