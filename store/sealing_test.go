@@ -14,6 +14,7 @@ import (
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/oauth/appstate"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/store/embedded"
@@ -75,6 +76,7 @@ func fill(t *testing.T, s *store.Store) {
 		{"older", s.PutRelatedPerson(ctx, proxy.RelatedPerson{Tenant: "main", ID: "r", Patient: "rosa", JSON: secret}, 1)},
 		{"key", s.PutSigningKey(ctx, keys.SigningKey{Tenant: "main", KID: "k", Private: secret})},
 		{"event", s.AppendAudit(ctx, audit.Event{Tenant: "main", ID: "e", Query: canary, Detail: map[string]string{"x": canary}})},
+		{"app state", s.PutAppState(ctx, appstate.State{Tenant: "main", ID: "s", Version: 1, Code: "x|y", Subject: "Patient/rosa", JSON: secret}, 0)},
 		{"secret", made},
 	} {
 		if step.err != nil {
@@ -102,13 +104,14 @@ func TestSealedColumns(t *testing.T) {
 	older, err4 := s.RelatedPersonVersion(ctx, "main", "r", 1)
 	signing, err5 := s.SigningKeys(ctx, "main")
 	events, err6 := s.Audits(ctx, audit.Filter{Tenant: "main"})
-	for i, err := range []error{err1, err2, err3, err4, err5, err6} {
+	state, err7 := s.AppState(ctx, "main", "s")
+	for i, err := range []error{err1, err2, err3, err4, err5, err6, err7} {
 		if err != nil {
 			t.Fatal(i, err)
 		}
 	}
 	for _, got := range []string{person.Name, string(factors[0].Secret), string(history[0].JSON), string(history[1].JSON),
-		string(older.JSON), string(signing[0].Private), events[0].Query, events[0].Detail["x"]} {
+		string(older.JSON), string(signing[0].Private), string(state.JSON), events[0].Query, events[0].Detail["x"]} {
 		if got != canary {
 			t.Errorf("got %q back", got)
 		}

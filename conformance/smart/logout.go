@@ -87,7 +87,8 @@ func logoutByApp(ctx context.Context, t *kit.Target) error {
 		return c.Err()
 	}
 	to, err := url.Parse(res.Header.Get("Location"))
-	c.That(err == nil && res.Status == http.StatusSeeOther && strings.HasPrefix(to.String(), back) && to.Query().Get("state") == "a&b=c", "%s: the browser does not go back with the state", res)
+	home := err == nil && strings.HasPrefix(to.String(), back) && to.Query().Get("state") == "a&b=c"
+	c.That(home && res.Status == http.StatusSeeOther, "%s: the browser does not go back with the state", res)
 	l.want(ctx, &c, false, "after the log-out")
 	return c.Err()
 }
