@@ -39,7 +39,7 @@ func NewExtras() (*Extras, error) {
 		{ID: "selftest-second", Kind: "backend", Scopes: "system/*.cruds"},
 		{ID: "selftest-narrow", Kind: "backend", Scopes: "system/Patient.rs"},
 		{ID: "selftest-keys", Kind: "backend", Scopes: "system/*.cruds", JWKSURI: "http://" + e.keyHost + "/jwks.json"},
-		{ID: "selftest-pushes", Kind: "asymmetric", Pushes: true, RedirectURIs: []string{"https://selftest.example/callback"}},
+		{ID: "selftest-pushes", Kind: "asymmetric", Pushes: true, AuthAlg: "ES256", RedirectURIs: []string{"https://selftest.example/callback"}},
 		{ID: "selftest-stepup", Kind: "public", RedirectURIs: []string{"https://selftest.example/callback"}, StepUp: []kit.StepUp{{Scope: "patient/Patient.rs", MaxAge: 300}}},
 		{ID: "self:test%41+b", Kind: "symmetric", Secret: "a:b%20c+d e/" + secret, RedirectURIs: []string{"https://selftest.example/callback"}},
 	} {
@@ -63,6 +63,7 @@ func (e *Extras) WriteClients(path string) error {
 		}
 		if c.Pushes {
 			m["require_pushed_authorization_requests"] = true
+			m["token_endpoint_auth_signing_alg"] = c.AuthAlg
 		}
 		if c.Scopes != "" {
 			m["scopes"] = c.Scopes

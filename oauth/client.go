@@ -92,6 +92,9 @@ type Client struct {
 	// is unsafe beside keys: SMART Backend Services forbid it (SYM-02), and it is
 	// for a client that cannot hold a key.
 	SecretForItself bool `json:"client_credentials_by_secret,omitempty"`
+	// AuthAlg is the one algorithm of the client's assertions; empty means RS384
+	// or ES384, as SMART has it (D2).
+	AuthAlg string `json:"token_endpoint_auth_signing_alg,omitempty"`
 	// RequirePushed says that authorization requests must be pushed (RFC 9126
 	// §6).
 	RequirePushed bool `json:"require_pushed_authorization_requests,omitempty"`
@@ -170,6 +173,18 @@ const (
 // RequestObjectAlgorithms gives the signature algorithms of request objects.
 // The last one, RS256, serves only a client that is registered for it.
 func RequestObjectAlgorithms() []string { return []string{"PS256", "ES256", "RS384", "ES384", "RS256"} }
+
+// AssertionAlgorithms gives the values of AuthAlg. PS256 and ES256 are those of
+// FAPI 2.0.
+func AssertionAlgorithms() []string { return []string{"RS384", "ES384", "PS256", "ES256"} }
+
+// Signs reports whether the client's assertions may be signed with an algorithm.
+func (c Client) Signs(alg string) bool {
+	if c.AuthAlg != "" {
+		return alg == c.AuthAlg
+	}
+	return alg == "RS384" || alg == "ES384"
+}
 
 // ForItself reports whether the client may act for itself.
 func (c Client) ForItself() bool {

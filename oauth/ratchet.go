@@ -16,6 +16,7 @@ func ratchet() []tooth {
 	return []tooth{
 		{"require_pushed_authorization_requests", func(c Client) bool { return c.RequirePushed }, func(to *Client, from Client) { to.RequirePushed = from.RequirePushed }},
 		{"require_signed_request_object", func(c Client) bool { return c.RequireSigned }, func(to *Client, from Client) { to.RequireSigned = from.RequireSigned }},
+		{"token_endpoint_auth_signing_alg", func(c Client) bool { return c.AuthAlg != "" }, func(to *Client, from Client) { to.AuthAlg = from.AuthAlg }},
 		{"request_object_signing_alg", func(c Client) bool { return c.RequestObjectAlg != "" }, func(to *Client, from Client) { to.RequestObjectAlg = from.RequestObjectAlg }},
 	}
 }

@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -103,7 +104,7 @@ func (t *Target) As(c Client, r Request) (Request, error) {
 	case "symmetric":
 		r.Basic = &[2]string{c.ID, c.Secret}
 	case "asymmetric", "backend":
-		signed, err := c.Sign(t.NewAssertion(c, "ES384"))
+		signed, err := c.Sign(t.NewAssertion(c, cmp.Or(c.AuthAlg, "ES384")))
 		if err != nil {
 			return r, err
 		}

@@ -66,6 +66,8 @@ type Client struct {
 	Scopes       string          `json:"scopes"`
 	// StepUp are its requests that need a recent log-in.
 	StepUp []StepUp `json:"step_up,omitempty"`
+	// AuthAlg is the one algorithm of its assertions; empty means several.
+	AuthAlg string `json:"token_endpoint_auth_signing_alg,omitempty"`
 	// Pushes says that the client must push its authorization requests.
 	Pushes bool `json:"require_pushed_authorization_requests,omitempty"`
 	// PostLogoutRedirectURIs are where a browser may go after a log-out.

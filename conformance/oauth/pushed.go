@@ -17,7 +17,8 @@ func pushed() []kit.Row {
 		{ID: "MANDATE PAR-02", Title: "a request_uri serves once, its own client only, and never leads away", Needs: kit.Login | kit.Pushing, Run: parOnce},
 		{ID: "MANDATE PAR-03", Title: "a request is judged when it is pushed, and its client authenticates", Needs: kit.Login | kit.Symmetric | kit.Pushing, Run: parJudged},
 		{ID: "MANDATE PAR-04", Title: "a client that must push gets no code for a request that was not pushed", Needs: kit.Login | kit.Pushes | kit.Pushing, Run: parRequired},
-		{ID: "MANDATE PAR-05", Title: "an EHR launch works when pushed, and its handle stays good until the browser comes", Needs: kit.Login | kit.Launcher | kit.Pushing, Run: parLaunch},
+		{ID: "MANDATE PAR-07", Title: "a client that is registered for one algorithm proves itself with no other", Needs: kit.Login | kit.Pushes | kit.Pushing, Run: parPinned},
+		{ID: "MANDATE PAR-05", Title: "an EHR launch works when pushed, and its handle is good until the browser comes", Needs: kit.Login | kit.Launcher | kit.Pushing, Run: parLaunch},
 		{ID: "MANDATE PAR-06", Title: "a request_uri ends as soon as it said it would", Needs: kit.Login | kit.Clock | kit.Pushing, Run: parExpires},
 	}
 }
@@ -178,5 +179,27 @@ func parExpires(ctx context.Context, t *kit.Target) error {
 	}
 	var c kit.Check
 	page(ctx, t, &c, "after its end", url.Values{"client_id": {app.ID}, "request_uri": {res.Text("request_uri")}})
+	return c.Err()
+}
+
+func parPinned(ctx context.Context, t *kit.Target) error {
+	var c kit.Check
+	app := t.PushClient()
+	if app.AuthAlg != "ES256" {
+		return kit.Unmet{Why: "a client that is registered for ES256 alone"}
+	}
+	for alg, status := range map[string]int{"ES256": http.StatusCreated, "ES384": http.StatusUnauthorized} {
+		signed, err := app.Sign(t.NewAssertion(app, alg))
+		if !c.Note(err) {
+			continue
+		}
+		form := parRequest(t, app)
+		form.Set("client_assertion_type", kit.AssertionType)
+		form.Set("client_assertion", signed)
+		res, err := t.Do(ctx, kit.Request{URL: t.Config.Push, Form: form})
+		if c.Note(err) {
+			c.That(res.Status == status, "%s: %s", alg, res)
+		}
+	}
 	return c.Err()
 }

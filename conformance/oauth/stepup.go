@@ -13,7 +13,7 @@ import (
 
 func stepUp() []kit.Row {
 	return []kit.Row{
-		{ID: "MANDATE STU-01", Title: "what needs a recent log-in is refused with a challenge, and works after a new one", Needs: kit.Login | kit.Clock | kit.StepsUp, Run: stepUpWorks},
+		{ID: "MANDATE STU-01", Title: "what needs a recent log-in is refused with a challenge, and works after one", Needs: kit.Login | kit.Clock | kit.StepsUp, Run: stepUpWorks},
 		{ID: "MANDATE STU-02", Title: "max_age and prompt=login ask for a new log-in, and its time is told", Needs: kit.Login | kit.Symmetric | kit.Clock, Run: stepUpAsked},
 	}
 }
@@ -21,7 +21,8 @@ func stepUp() []kit.Row {
 func stepUpWorks(ctx context.Context, t *kit.Target) error {
 	var c kit.Check
 	app := t.StepUpClient()
-	launch := kit.Launch{Client: app, Scope: "launch/patient patient/Patient.rs patient/Condition.rs", Visit: kit.Visit{Person: t.Patient(), Browser: t.NewBrowser(t.Person(t.Patient()))}}
+	visit := kit.Visit{Person: t.Patient(), Browser: t.NewBrowser(t.Person(t.Patient()))}
+	launch := kit.Launch{Client: app, Scope: "launch/patient patient/Patient.rs patient/Condition.rs", Visit: visit}
 	g, err := t.Launch(ctx, launch)
 	if err != nil {
 		return err

@@ -7,8 +7,9 @@ import (
 	"github.com/mandate-health/mandate/oauth"
 )
 
-// Authorization is how a client's authorization requests come.
+// Authorization is how a client's authorization requests come, and how it signs.
 type Authorization struct {
+	AuthAlg string `json:"token_endpoint_auth_signing_alg,omitempty"`
 	// RequirePushed is of RFC 9126 §6, RequireSigned of RFC 9101 §10.5.
 	RequirePushed    bool   `json:"require_pushed_authorization_requests,omitempty"`
 	RequireSigned    bool   `json:"require_signed_request_object,omitempty"`
@@ -21,6 +22,7 @@ type Authorization struct {
 
 func authorizationOf(c oauth.Client) Authorization {
 	return Authorization{
+		AuthAlg:       c.AuthAlg,
 		RequirePushed: c.RequirePushed, RequireSigned: c.RequireSigned, RequestObjectAlg: c.RequestObjectAlg,
 		DefaultMaxAge: c.DefaultMaxAge, DefaultACR: c.DefaultACR,
 	}
@@ -29,13 +31,16 @@ func authorizationOf(c oauth.Client) Authorization {
 // put gives the client what it says about its requests.
 func (a Authorization) put(c *oauth.Client) {
 	c.RequirePushed, c.RequireSigned, c.RequestObjectAlg = a.RequirePushed, a.RequireSigned, a.RequestObjectAlg
-	c.DefaultMaxAge, c.DefaultACR = a.DefaultMaxAge, a.DefaultACR
+	c.AuthAlg, c.DefaultMaxAge, c.DefaultACR = a.AuthAlg, a.DefaultMaxAge, a.DefaultACR
 }
 
 func (a Authorization) check(c oauth.Client, f *Faults) {
 	known := oauth.RequestObjectAlgorithms()
 	if a.RequestObjectAlg != "" && !slices.Contains(known, a.RequestObjectAlg) {
 		f.add("request_object_signing_alg", "must be one of "+strings.Join(known, ", "))
+	}
+	if a.AuthAlg != "" && (!slices.Contains(oauth.AssertionAlgorithms(), a.AuthAlg) || c.Kind != oauth.ClientAsymmetric && c.Kind != oauth.ClientBackend) {
+		f.add("token_endpoint_auth_signing_alg", "must be one of "+strings.Join(oauth.AssertionAlgorithms(), ", ")+", for a client with keys")
 	}
 	if (a.RequireSigned || a.RequestObjectAlg != "") && len(c.JWKS) == 0 && c.JWKSURI == "" {
 		f.add("require_signed_request_object", "and request_object_signing_alg need jwks or jwks_uri")

@@ -26,8 +26,9 @@ const (
 	minRSABits   = 2048
 )
 
-// accepted are the signature algorithms of client assertions (D2).
-var accepted = []jose.SignatureAlgorithm{jose.RS384, jose.ES384}
+// accepted are the signature algorithms of client assertions; which of them a
+// client may use is said by its registration (oauth.Client.Signs).
+var accepted = []jose.SignatureAlgorithm{jose.RS384, jose.ES384, jose.PS256, jose.ES256}
 
 // claims are those of a client assertion. iat and nbf are optional (D11).
 type claims struct {
@@ -64,6 +65,9 @@ func (a *Authenticator) assertion(ctx context.Context, req Request, cred credent
 	if c.Kind != oauth.ClientAsymmetric && c.Kind != oauth.ClientBackend {
 		return Result{}, errs.New(errs.InvalidClient, "method-not-registered", "This client is not registered for keys.")
 	}
+	if !c.Signs(header.Algorithm) {
+		return Result{}, errAssertion("assertion-algorithm", "it is signed with an algorithm for which this client is not registered")
+	}
 	if jku, present := header.ExtraHeaders["jku"]; present && (c.JWKSURI == "" || jku != c.JWKSURI) {
 		return Result{}, errAssertion("assertion-jku", "jku is not the registered URL")
 	}
@@ -91,7 +95,7 @@ func parseAssertion(raw string) (*jwt.JSONWebToken, jose.Header, error) {
 	}
 	token, err := jwt.ParseSigned(raw, accepted)
 	if err != nil || len(token.Headers) != 1 {
-		return nil, jose.Header{}, errAssertion("assertion-malformed", "it is not a JWT signed with RS384 or ES384")
+		return nil, jose.Header{}, errAssertion("assertion-malformed", "it is not a JWT signed with RS384, ES384, PS256 or ES256")
 	}
 	header := token.Headers[0]
 	if header.KeyID == "" {

@@ -38,7 +38,8 @@ func (a *Authenticator) RequestObject(ctx context.Context, c oauth.Client, raw, 
 	key, err := a.key(ctx, c, header)
 	if err != nil {
 		if errs.Is(err, errs.InvalidClient) {
-			err = errs.Wrap(err, errs.InvalidRequestObject, "request-object-key", "The request object is refused: the client has not registered a key of its kid and type, or its key set cannot be fetched.")
+			err = errs.Wrap(err, errs.InvalidRequestObject, "request-object-key",
+				"The request object is refused: the client has not registered a key of its kid and type, or its key set cannot be fetched.")
 		}
 		return nil, err
 	}
