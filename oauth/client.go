@@ -151,10 +151,7 @@ type Registration struct {
 	Asked     time.Time `json:"asked,omitzero"`
 	Authentic time.Time `json:"authentic,omitzero"`
 	Approved  time.Time `json:"approved,omitzero"`
-	// IdleWarned is when its operators were told that it will be disabled for
-	// want of use.
-	IdleWarned time.Time `json:"idle_warned,omitzero"`
-	// Why is the stable reason of the last disabling, such as idle.
+	// Why is the stable reason of the last disabling, such as client-disabled.
 	Why string `json:"why,omitempty"`
 }
 

@@ -116,7 +116,10 @@ func keyLives() map[keys.Use]time.Duration {
 func (a *App) hashesSecrets(ctx context.Context, tenant, mark string) (bool, error) {
 	all, err := a.store.Clients(ctx, tenant)
 	return slices.ContainsFunc(all, func(c oauth.Client) bool {
-		return c.Registration.TokenHash != "" && ids.Mark(c.Registration.TokenHash) == mark || slices.ContainsFunc(c.SecretHashes, func(stored string) bool { return ids.Mark(stored) == mark })
+		if token := c.Registration.TokenHash; token != "" && ids.Mark(token) == mark {
+			return true
+		}
+		return slices.ContainsFunc(c.SecretHashes, func(stored string) bool { return ids.Mark(stored) == mark })
 	}), err
 }
 

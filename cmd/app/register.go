@@ -36,8 +36,9 @@ func (t *tenant) registerRoutes() []route.Route {
 	d := register.Deps{Tenant: t.id, Registry: t.dynamic(), URL: t.site.Issuer + registerPath, Problem: t.problem, Origin: t.origin}
 	return append(t.clientRoutes(), []route.Route{
 		{
-			Method: "GET", Path: "/docs/registration", Auth: route.None, PHI: route.NoPHI, Owner: ownerRegister, Handler: register.Guide(d, t.site.FHIRBase+"/.well-known/smart-configuration"),
-			Reason: "how to register must be readable without any condition (45 CFR 170.404(b))",
+			Method: "GET", Path: "/docs/registration", Auth: route.None, PHI: route.NoPHI, Owner: ownerRegister,
+			Handler: register.Guide(d, t.site.FHIRBase+"/.well-known/smart-configuration"),
+			Reason:  "how to register must be readable without any condition (45 CFR 170.404(b))",
 		},
 		{
 			Method: "POST", Path: registerPath, Auth: route.None, PHI: route.NoPHI, Limit: "register", Owner: ownerRegister, Handler: register.Add(d),
@@ -45,6 +46,7 @@ func (t *tenant) registerRoutes() []route.Route {
 		},
 		{Method: "GET", Path: registerPath + "/{id}", Auth: route.Bearer, PHI: route.NoPHI, Limit: "token", Owner: ownerRegister, Scopes: "registration", Handler: register.Managed(d)},
 		{Method: "PUT", Path: registerPath + "/{id}", Auth: route.Bearer, PHI: route.NoPHI, Limit: "token", Owner: ownerRegister, Scopes: "registration", Handler: register.Replace(d)},
-		{Method: "DELETE", Path: registerPath + "/{id}", Auth: route.Bearer, PHI: route.NoPHI, Limit: "token", Owner: ownerRegister, Scopes: "registration", Handler: register.Unregister(d)},
+		{Method: "DELETE", Path: registerPath + "/{id}", Auth: route.Bearer, PHI: route.NoPHI, Limit: "token", Owner: ownerRegister, Scopes: "registration",
+			Handler: register.Unregister(d)},
 	}...)
 }

@@ -3,7 +3,6 @@ package registration
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/clock"
@@ -29,7 +28,6 @@ type Service struct {
 // The reasons that audit events of the registry carry.
 const (
 	ReasonEdited   = "client-edited"
-	ReasonKeys     = "client-keys-changed"
 	ReasonSecret   = "client-secret-rotated"
 	ReasonRetired  = "client-secret-retired"
 	ReasonDisabled = "client-disabled"
@@ -38,8 +36,6 @@ const (
 	ReasonVerified = "client-maker-verified"
 	ReasonRefused  = "client-refused"
 	ReasonDeleted  = "client-deleted"
-	ReasonIdle     = "client-idle"
-	ReasonWarned   = "client-idle-warned"
 	// ReasonPending is of a registration that waits for approval, ReasonInvited
 	// of an initial access token that was made.
 	ReasonPending        = "client-pending"
@@ -188,7 +184,7 @@ func (s *Service) Enable(ctx context.Context, tenant, id string, origin audit.Ev
 		if c.Registration.Pending {
 			return errs.New(errs.Conflict, "client-pending", "The client waits for approval; approve it.")
 		}
-		c.Disabled, c.Registration.Why, c.Registration.IdleWarned = false, "", time.Time{}
+		c.Disabled, c.Registration.Why = false, ""
 		return nil
 	}})
 }

@@ -14,7 +14,8 @@ func Guide(d Deps, configuration string) http.Handler {
 	var how string
 	switch d.Registry.Mode {
 	case registration.ByToken:
-		how = "Ask the organization for an initial access token. Then POST your metadata as JSON (RFC 7591) to\n\n    " + d.URL + "\n\nwith the header Authorization: Bearer TOKEN. Your client works at once."
+		how = "Ask the organization for an initial access token. Then POST your metadata as JSON (RFC 7591) to\n\n    " +
+			d.URL + "\n\nwith the header Authorization: Bearer TOKEN. Your client works at once."
 	case registration.ByApproval:
 		how = "POST your metadata as JSON (RFC 7591) to\n\n    " + d.URL + "\n\nYour client is registered at once and works when the organization has approved it."
 		if d.Registry.AutoPatient {
