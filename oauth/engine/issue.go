@@ -85,6 +85,8 @@ type idClaims struct {
 	AMR      []string `json:"amr,omitempty"`
 	ATHash   string   `json:"at_hash,omitempty"`
 	FHIRUser string   `json:"fhirUser,omitempty"`
+	// SessionID is for clients that want to be told of its end.
+	SessionID string `json:"sid,omitempty"`
 }
 
 // idToken signs the id_token from the grant and the code.
@@ -98,11 +100,10 @@ func (e *Engine) idToken(ctx context.Context, u *unit, accessToken string) (stri
 	if !u.grant.AuthTime.IsZero() {
 		claims.AuthTime = u.grant.AuthTime.Unix()
 	}
-	use := keys.UseIDToken
-	if u.client.IDTokenAlg == "ES256" {
-		use = keys.UseIDTokenES256
+	if u.client.BackchannelLogoutURI != "" {
+		claims.SessionID = oauth.SessionID(u.grant.SessionHash)
 	}
-	return e.Ring.Sign(ctx, u.site.Tenant, use, typID, claims)
+	return e.Ring.Sign(ctx, u.site.Tenant, useOfIDToken(u.client), typID, claims)
 }
 
 // accessTokenHash gives the at_hash of a token for the algorithms with SHA-256,

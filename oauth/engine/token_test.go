@@ -261,6 +261,21 @@ func TestTokenIssues(t *testing.T) {
 		id.ATHash != base64.RawURLEncoding.EncodeToString(sum[:16]) {
 		t.Errorf("id_token %s %v", raw, err)
 	}
+	told := judged(e, at, "authorization_code")
+	told.Client.BackchannelLogoutURI, told.Grant.SessionHash, told.Grant.ACR, told.Grant.AuthTime = "https://app.example/out", "h", "acr", at
+	if out, err = e.Token(t.Context(), told); err != nil {
+		t.Fatal(err)
+	}
+	var access accessClaims
+	for token, into := range map[string]any{out.IDToken: &id, out.AccessToken: &access} {
+		raw, _ := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+		if err := json.Unmarshal(raw, into); err != nil {
+			t.Error(err)
+		}
+	}
+	if id.SessionID != oauth.SessionID("h") || id.AuthTime != at.Unix() || access.ACR != "acr" || access.AuthTime != at.Unix() {
+		t.Errorf("the log-in is not told: %+v %+v", id, access)
+	}
 	visit := judged(e, at, "authorization_code")
 	visit.Grant.Offline, visit.Scopes = false, "patient/*.rs"
 	if out, err = e.Token(t.Context(), visit); err != nil || out.IDToken != "" || out.RefreshToken != "" || out.Writes.Refresh != nil {
