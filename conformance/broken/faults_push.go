@@ -23,11 +23,7 @@ func pushFaults() []Fault {
 				r.StatusCode = http.StatusCreated
 			}
 		}), Rows: []string{"MANDATE PAR-03"}},
-		{Name: "a log-in that is too old looks like a bad token", response: func(r *http.Response) {
-			if strings.Contains(r.Header.Get("Www-Authenticate"), "insufficient_user_authentication") {
-				r.Header.Set("Www-Authenticate", `Bearer error="invalid_token"`)
-			}
-		}, Rows: []string{"MANDATE STU-01"}},
+		{Name: "nobody is told when the person logged in", response: at("/introspect", object(drop("auth_time"))), Rows: []string{"MANDATE STU-02"}},
 		{Name: "a request object is read without its signature", request: authorizeQuery(func(q url.Values) {
 			parts := strings.Split(q.Get("request"), ".")
 			if len(parts) != 3 {
