@@ -20,7 +20,7 @@ import (
 // planted words.
 func (s *server) live(t *testing.T) []string {
 	t.Helper()
-	words := []string{`"resourceType"`, `"provision"`, "Alvarez", "canary-name", "+1 555 0199 777", "canary@mail.example", "canary-mrn-4711", "canary-username"}
+	words := []string{`"reference":"Patient/`, `"provision"`, `"patient-privacy"`, "Alvarez", "canary-name", "+1 555 0199 777", "canary@mail.example", "canary-mrn-4711", "canary-username"}
 	relation := `{"resourceType":"RelatedPerson","id":"canary","active":true,"patient":{"reference":"Patient/rosa"},"name":[{"family":"canary-name"}],` +
 		`"telecom":[{"system":"phone","value":"+1 555 0199 777"},{"system":"email","value":"canary@mail.example"}]}`
 	if res := s.put(t, "/related-persons/canary", "", []byte(relation)); res.Status != http.StatusOK {

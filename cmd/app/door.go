@@ -110,7 +110,11 @@ func commandPath(n *kong.Node) string {
 
 // actsInside reports whether a command is one that a running server does.
 func actsInside(n *kong.Node) bool {
-	noun, _, _ := strings.Cut(commandPath(n), " ")
+	noun, verb, _ := strings.Cut(commandPath(n), " ")
+	if noun == "brand" && verb == "make" {
+		// It prints what is to be edited and looks at nothing.
+		return false
+	}
 	switch noun {
 	case "account", "audit", "brand", "client", "jobs", "keys", "operator", "tenant":
 		return true
