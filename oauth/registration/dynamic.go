@@ -137,10 +137,10 @@ func errToken() error {
 }
 
 // Managed gives a client to its maker. Errors: errs.Unauthenticated with code
-// registration-token; errs.NotFound with code registration-off; errs.Unavailable.
+// registration-token, also while registration is off; errs.Unavailable.
 func (d *Dynamic) Managed(ctx context.Context, r Request) (oauth.Client, error) {
 	if d.Mode == Off || d.Mode == "" {
-		return oauth.Client{}, errOff()
+		return oauth.Client{}, errToken()
 	}
 	h, err := d.Hasher(ctx, r.Tenant)
 	if err != nil {
