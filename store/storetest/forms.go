@@ -106,18 +106,17 @@ func (f forms) found(t *testing.T, s *store.Store, events int) {
 	equal(t, got(s.UseCode(ctx, tenant, f.code.Hash, noon()))(t), false)
 	// Whichever node rotates, the token is the newest once, and older ones are
 	// told from it.
+	last := f.refresh
 	for _, next := range []string{strings.Repeat("d1", 32), strings.Repeat("d2", 32)} {
-		newest, _, err := s.RefreshStanding(ctx, tenant, oauth.RefreshRef{Hash: f.refresh.To, GrantID: f.refresh.GrantID})
+		newest, _, err := s.RefreshStanding(ctx, tenant, oauth.RefreshRef{Hash: last.To, GrantID: last.GrantID})
 		must(t, err)
 		equal(t, newest.Rotated.IsZero(), true)
-		last := f.refresh
-		last.From, last.To = f.refresh.To, next
+		last.From, last.To = last.To, next
 		equal(t, got(s.RotateRefresh(ctx, last))(t), true)
 		equal(t, got(s.RotateRefresh(ctx, last))(t), false)
 		before, _, err := s.RefreshStanding(ctx, tenant, oauth.RefreshRef{Hash: last.From, GrantID: last.GrantID})
 		must(t, err)
 		equal(t, before.Rotated, last.At)
-		f.refresh = last
 	}
 	fails(t, s.UseAssertion(ctx, tenant, "iss", f.jti, noon()), errs.Conflict)
 	equal(t, got(s.PendingByID(ctx, tenant, f.pending.ID))(t), f.pending)

@@ -98,8 +98,8 @@ func tamperings() map[string]tampering {
 		"another class's": {"INSERT INTO audit_retention (tenant, class, days, erased) VALUES ('hospital', 'security', 1, 0)", "retention-changed"},
 		// The log's keys.
 		"a key's beginning": {"UPDATE audit_key SET starts = starts + 1 WHERE generation = 2 AND tenant = 'hospital'", "log-key-changed announced"},
-		"a public key": {"UPDATE audit_key SET verifier_key = (SELECT verifier_key FROM audit_key WHERE generation = 2 AND tenant = 'hospital') WHERE generation = 1 AND tenant = 'hospital'",
-			"log-key-changed"},
+		"a public key": {"UPDATE audit_key SET verifier_key = (SELECT verifier_key FROM audit_key WHERE generation = 2 AND tenant = 'hospital')" +
+			" WHERE generation = 1 AND tenant = 'hospital'", "log-key-changed"},
 		"no public key": {"UPDATE audit_key SET verifier_key = 'x' WHERE generation = 2 AND tenant = 'hospital'", "log-key-changed announced"},
 		"a key less":    {"DELETE FROM audit_key WHERE generation = 2 AND tenant = 'hospital'", "log-key-changed announced"},
 	}
