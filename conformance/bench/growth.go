@@ -127,7 +127,7 @@ func (g *growing) live(ctx context.Context) error {
 		bound       float64
 	}{
 		{"app_grant", "bytes per live grant, with indexes", 0},
-		{"refresh_token", "bytes per live token, with indexes", 300},
+		{"refresh_chain", "bytes per live token, with indexes", 300},
 		{"used_assertion", "bytes per replay guard, with indexes", 0},
 	} {
 		before, err := g.load.size(ctx, t.table)
@@ -175,7 +175,7 @@ func (g *growing) expire(ctx context.Context) (int, error) {
 	for _, part := range []struct {
 		table string
 		rows  int
-	}{{"used_assertion", n / 5 * 2}, {"refresh_token", n / 5 * 2}, {"auth_code", n - n/5*4}} {
+	}{{"used_assertion", n / 5 * 2}, {"refresh_chain", n / 5 * 2}, {"auth_code", n - n/5*4}} {
 		g.rig.say("%d expired rows into %s", part.rows, part.table)
 		if err := g.load.rows(ctx, part.table, part.rows, expiredAge); err != nil {
 			return 0, err
