@@ -1,6 +1,10 @@
 package pages
 
-import "time"
+import (
+	"time"
+
+	"github.com/mandate-health/mandate/internal/words"
+)
 
 // PickPatient asks whose record is meant. Posts: patient (the chosen Value), or
 // answer=cancel for "Not now". A clinician searches by GET with q.
@@ -92,3 +96,10 @@ type Done struct {
 
 // Template names the page.
 func (Done) Template() string { return "done" }
+
+func (p Done) titleKey(*words.Catalogue, string) (string, words.Args) {
+	if p.OnDevice {
+		return "done.device_title", nil
+	}
+	return "done.title", nil
+}

@@ -70,6 +70,9 @@ type AppRequestScope struct{ Scope, Cause, Hint string }
 func (OperatorClient) Template() string { return "operator-client" }
 
 func (p OperatorClient) titleKey(*words.Catalogue, string) (string, words.Args) {
+	if p.App.State == "pending" {
+		return "operator-client.waiting_title", words.Args{"app": p.App.Name}
+	}
 	return "operator-client.title", words.Args{"app": p.App.Name}
 }
 
