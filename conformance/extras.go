@@ -41,6 +41,8 @@ func NewExtras() (*Extras, error) {
 		{ID: "selftest-keys", Kind: "backend", Scopes: "system/*.cruds", JWKSURI: "http://" + e.keyHost + "/jwks.json"},
 		{ID: "selftest-pushes", Kind: "asymmetric", Pushes: true, AuthAlg: "ES256", RedirectURIs: []string{"https://selftest.example/callback"}},
 		{ID: "selftest-stepup", Kind: "public", RedirectURIs: []string{"https://selftest.example/callback"}, StepUp: []kit.StepUp{{Scope: "patient/Patient.rs", MaxAge: 300}}},
+		{ID: "selftest-dpop", Kind: "public", DPoPBound: true, RedirectURIs: []string{"https://selftest.example/callback"}},
+		{ID: "selftest-nonce", Kind: "backend", DPoPNonce: true, Scopes: "system/*.rs"},
 		{ID: "self:test%41+b", Kind: "symmetric", Secret: "a:b%20c+d e/" + secret, RedirectURIs: []string{"https://selftest.example/callback"}},
 	} {
 		if c.Kind == "backend" || c.Kind == "asymmetric" {
@@ -67,6 +69,12 @@ func (e *Extras) WriteClients(path string) error {
 		}
 		if c.Scopes != "" {
 			m["scopes"] = c.Scopes
+		}
+		if c.DPoPBound {
+			m["dpop_bound_access_tokens"] = true
+		}
+		if c.DPoPNonce {
+			m["dpop_nonce_required"] = true
 		}
 		switch {
 		case c.Secret != "":

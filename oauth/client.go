@@ -88,6 +88,11 @@ type Client struct {
 	AppStateCodes     []string `json:"app_state_codes,omitempty"`
 	AppStateReadCodes []string `json:"app_state_read_codes,omitempty"`
 	AppStateGlobal    bool     `json:"app_state_global,omitempty"`
+	// DPoPBound wants a DPoP proof with every token request; without it the
+	// client may still send one. DPoPNonce wants a nonce of this server in each
+	// of the client's proofs (RFC 9449 §5.2, §8).
+	DPoPBound bool `json:"dpop_bound_access_tokens,omitempty"`
+	DPoPNonce bool `json:"dpop_nonce_required,omitempty"`
 	// SecretForItself lets a symmetric client act for itself with its secret. It
 	// is unsafe beside keys: SMART Backend Services forbid it (SYM-02), and it is
 	// for a client that cannot hold a key.

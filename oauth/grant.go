@@ -172,8 +172,11 @@ type Code struct {
 	// Challenge is the S256 code_challenge.
 	Challenge string
 	Nonce     string
-	Issued    time.Time
-	Expires   time.Time
+	// Confirmation is the key that must redeem it, zero where any may (RFC 9449
+	// §10).
+	Confirmation Confirmation
+	Issued       time.Time
+	Expires      time.Time
 	// Used is when it was redeemed, zero before.
 	Used time.Time
 }
@@ -185,8 +188,11 @@ type RefreshToken struct {
 	Hash     string
 	GrantID  string
 	ClientID string
-	Issued   time.Time
-	Expires  time.Time
+	// Confirmation is the key of a public client to which it is bound, zero for
+	// one that any holder may use (RFC 9449 §5).
+	Confirmation Confirmation
+	Issued       time.Time
+	Expires      time.Time
 	// Rotated is when its successor was given out, zero while it is newest.
 	Rotated time.Time
 	// Spent says that its successor was rotated too.
@@ -217,4 +223,8 @@ type Rotation struct {
 	At       time.Time
 	// Expires is the end of the new token.
 	Expires time.Time
+	// Confirmation is what the tokens of a grant are bound to from the first on
+	// (RFC 9449 §5). A rotation with another one is not the first, so that a
+	// token which was believed without a look at the store is refused too.
+	Confirmation Confirmation
 }

@@ -16,6 +16,9 @@ type AuthorizeRequest struct {
 	Aud         string `json:"aud"`
 	Challenge   string `json:"code_challenge"`
 	Nonce       string `json:"nonce,omitempty"`
+	// JKT is the thumbprint of the key that must redeem the code, empty where any
+	// may (RFC 9449 §10).
+	JKT string `json:"dpop_jkt,omitempty"`
 	// Launch is the keyed hash of the EHR launch handle, empty for standalone.
 	Launch    string   `json:"launch,omitempty"`
 	Prompt    []string `json:"prompt,omitempty"`

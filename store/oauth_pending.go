@@ -98,13 +98,16 @@ func packPending(v oauth.Pending) ([]byte, error) {
 		}
 		texts = append(texts, text)
 	}
-	if v.Request.Device.Hash != "" {
-		// Only requests of devices have it, so that others stay as short.
+	if v.Request.Device.Hash != "" || v.Request.JKT != "" {
+		// Only few requests have it, so that others stay as short.
 		text, err := doc(v.Request.Device).text()
 		if err != nil {
 			return nil, err
 		}
 		texts = append(texts, text)
+	}
+	if v.Request.JKT != "" {
+		texts = append(texts, v.Request.JKT)
 	}
 	return shortenAll(make([]byte, 0, 384), texts), nil
 }
@@ -124,6 +127,9 @@ func unpackPending(v *oauth.Pending, plain []byte) error {
 	v.Request.MaxAge = age
 	if len(rest) > 6 {
 		err = errors.Join(err, doc(&v.Request.Device).Scan(rest[6]))
+	}
+	if len(rest) > 7 {
+		v.Request.JKT = rest[7]
 	}
 	return errors.Join(err, reference{&v.LaunchUser}.Scan(rest[0]), reference{&v.Capacity.Acting}.Scan(rest[1]),
 		doc(&v.Context).Scan(rest[3]), doc(&v.Request.Prompt).Scan(rest[4]), doc(&v.Request.ACR).Scan(rest[5]))

@@ -28,8 +28,8 @@ func (p *ports) RefreshStanding(ctx context.Context, tenant string, ref oauth.Re
 	}
 	_, short, long := p.hashForms(ref.Hash)
 	v := oauth.RefreshToken{Hash: ref.Hash}
-	head := []any{&v.Tenant, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated)}
-	st, err := p.standing(ctx, "refresh-token", head, `SELECT t.tenant, t.grant_id, t.client_id, t.issued, t.expires, t.rotated, `+
+	head := []any{&v.Tenant, &v.GrantID, &v.ClientID, into(&v.Issued), into(&v.Expires), into(&v.Rotated), doc(&v.Confirmation)}
+	st, err := p.standing(ctx, "refresh-token", head, `SELECT t.tenant, t.grant_id, t.client_id, t.issued, t.expires, t.rotated, t.cnf, `+
 		standingColumns+` FROM refresh_token t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
 		WHERE t.tenant = $1 AND t.hash IN ($2, $3)`, tenant, short, long)
 	return v, st, err
@@ -40,8 +40,8 @@ func (p *ports) RefreshStanding(ctx context.Context, tenant string, ref oauth.Re
 func (p *ports) chainStanding(ctx context.Context, tenant string, ref oauth.RefreshRef) (oauth.RefreshToken, oauth.Standing, error) {
 	v := oauth.RefreshToken{Tenant: tenant, Hash: ref.Hash, GrantID: ref.GrantID}
 	var newest, previous []byte
-	st, err := p.standing(ctx, "refresh-token", []any{&newest, &previous, into(&v.Issued), into(&v.Expires)},
-		`SELECT t.newest, t.previous, t.issued, t.expires, `+standingColumns+`
+	st, err := p.standing(ctx, "refresh-token", []any{&newest, &previous, into(&v.Issued), into(&v.Expires), doc(&v.Confirmation)},
+		`SELECT t.newest, t.previous, t.issued, t.expires, t.cnf, `+standingColumns+`
 		FROM refresh_chain t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
 		WHERE t.tenant = $1 AND t.grant_id = $2`, tenant, ref.GrantID)
 	v.ClientID = st.Grant.ClientID
@@ -76,15 +76,15 @@ const standingGrant = ` AND EXISTS (SELECT 1 FROM app_grant g WHERE g.tenant = $
 // rotateChain puts the new token into the row of its chain.
 func (p *ports) rotateChain(ctx context.Context, r oauth.Rotation) (bool, error) {
 	if r.From == "" && r.Named {
-		return p.add(ctx, "tenant, grant_id", `INSERT INTO refresh_chain (tenant, grant_id, newest, previous, issued, expires)
-			VALUES ($1, $2, $3, $4, $5, $6)`, r.Tenant, r.GrantID, chainHash(r.To), []byte{}, micros(r.At), micros(r.Expires))
+		return p.add(ctx, "tenant, grant_id", `INSERT INTO refresh_chain (tenant, grant_id, newest, previous, issued, expires, cnf)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`, r.Tenant, r.GrantID, chainHash(r.To), []byte{}, micros(r.At), micros(r.Expires), doc(r.Confirmation))
 	}
 	if r.From == "" {
 		return p.rotateRow(ctx, r)
 	}
 	return p.won(ctx, `UPDATE refresh_chain SET newest = $4, previous = $3, issued = $5, expires = $6
-		WHERE tenant = $1 AND grant_id = $2 AND newest = $3`+standingGrant,
-		r.Tenant, r.GrantID, chainHash(r.From), chainHash(r.To), micros(r.At), micros(r.Expires))
+		WHERE tenant = $1 AND grant_id = $2 AND newest = $3 AND cnf = $7`+standingGrant,
+		r.Tenant, r.GrantID, chainHash(r.From), chainHash(r.To), micros(r.At), micros(r.Expires), doc(r.Confirmation))
 }
 
 // rotateRow marks the row of a token as rotated. Its successor gets one too, or
@@ -92,19 +92,19 @@ func (p *ports) rotateChain(ctx context.Context, r oauth.Rotation) (bool, error)
 func (p *ports) rotateRow(ctx context.Context, r oauth.Rotation) (bool, error) {
 	if r.From != "" {
 		_, short, long := p.hashForms(r.From)
-		won, err := p.won(ctx, `UPDATE refresh_token SET rotated = $5 WHERE tenant = $1 AND grant_id = $2 AND hash IN ($3, $4) AND rotated = 0`+standingGrant,
-			r.Tenant, r.GrantID, short, long, micros(r.At))
+		won, err := p.won(ctx, `UPDATE refresh_token SET rotated = $5 WHERE tenant = $1 AND grant_id = $2 AND hash IN ($3, $4) AND rotated = 0 AND cnf = $6`+standingGrant,
+			r.Tenant, r.GrantID, short, long, micros(r.At), doc(r.Confirmation))
 		if !won || err != nil {
 			return won, err
 		}
 	}
 	if r.Named && p.newest.Load() {
-		return p.add(ctx, "tenant, grant_id", `INSERT INTO refresh_chain (tenant, grant_id, newest, previous, issued, expires)
-			VALUES ($1, $2, $3, $4, $5, $6)`, r.Tenant, r.GrantID, chainHash(r.To), chainHash(r.From), micros(r.At), micros(r.Expires))
+		return p.add(ctx, "tenant, grant_id", `INSERT INTO refresh_chain (tenant, grant_id, newest, previous, issued, expires, cnf)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`, r.Tenant, r.GrantID, chainHash(r.To), chainHash(r.From), micros(r.At), micros(r.Expires), doc(r.Confirmation))
 	}
 	hash, _, _ := p.hashForms(r.To)
-	return p.add(ctx, "tenant, hash", `INSERT INTO refresh_token (tenant, hash, grant_id, client_id, issued, expires, rotated)
-		VALUES ($1, $2, $3, $4, $5, $6, 0)`, r.Tenant, hash, r.GrantID, r.ClientID, micros(r.At), micros(r.Expires))
+	return p.add(ctx, "tenant, hash", `INSERT INTO refresh_token (tenant, hash, grant_id, client_id, issued, expires, rotated, cnf)
+		VALUES ($1, $2, $3, $4, $5, $6, 0, $7)`, r.Tenant, hash, r.GrantID, r.ClientID, micros(r.At), micros(r.Expires), doc(r.Confirmation))
 }
 
 // Named reports whether every running node reads refresh tokens that name their

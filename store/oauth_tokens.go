@@ -16,10 +16,10 @@ import (
 func (p *ports) CreateCode(ctx context.Context, v oauth.Code) error {
 	hash, _, _ := p.hashForms(v.Hash)
 	return p.write(ctx, `INSERT INTO auth_code
-		(tenant, hash, grant_id, client_id, redirect_uri, challenge, nonce, issued, expires, used)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		(tenant, hash, grant_id, client_id, redirect_uri, challenge, nonce, issued, expires, used, cnf)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		v.Tenant, hash, v.GrantID, v.ClientID, v.RedirectURI, v.Challenge, v.Nonce,
-		micros(v.Issued), micros(v.Expires), micros(v.Used))
+		micros(v.Issued), micros(v.Expires), micros(v.Used), doc(&v.Confirmation))
 }
 
 // CodeByHash implements oauth.TokenStore.
@@ -28,9 +28,9 @@ func (p *ports) CodeByHash(ctx context.Context, tenant, hash string) (oauth.Code
 	return one(ctx, p, "code", func(r Row) (v oauth.Code, err error) {
 		v.Hash = hash
 		err = r.Scan(&v.Tenant, &v.GrantID, &v.ClientID, &v.RedirectURI, &v.Challenge, &v.Nonce,
-			into(&v.Issued), into(&v.Expires), into(&v.Used))
+			into(&v.Issued), into(&v.Expires), into(&v.Used), doc(&v.Confirmation))
 		return v, err
-	}, `SELECT tenant, grant_id, client_id, redirect_uri, challenge, nonce, issued, expires, used
+	}, `SELECT tenant, grant_id, client_id, redirect_uri, challenge, nonce, issued, expires, used, cnf
 		FROM auth_code WHERE tenant = $1 AND hash IN ($2, $3)`, tenant, short, long)
 }
 

@@ -58,19 +58,29 @@ func named(path string) (id, rest string, ok bool) {
 // host and the issuer's path. OpenID Connect puts it behind the path.
 const wellKnown = "/.well-known/"
 
-// inserted turns /.well-known/NAME/t/acme into /t/acme/.well-known/NAME.
+// inserted turns /.well-known/NAME/t/acme into /t/acme/.well-known/NAME, and for
+// the resource below it /.well-known/NAME/t/acme/fhir into
+// /t/acme/.well-known/NAME/fhir (RFC 9728 §3.1).
 func inserted(path string) (string, bool) {
 	below, ok := strings.CutPrefix(path, wellKnown)
 	if !ok {
 		return "", false
 	}
-	name, issuer, ok := strings.Cut(below, "/")
-	issuer = "/" + issuer
-	if !ok || !strings.HasPrefix(issuer, route.TenantPrefix) || strings.Count(issuer, "/") != 2 {
+	name, base, ok := strings.Cut(below, "/")
+	id, rest, named := named("/" + base)
+	switch {
+	case !ok || !named || id == "":
+		return "", false
+	case "/"+base == route.TenantPrefix+id:
+		rest = ""
+	case name != protectedResource:
 		return "", false
 	}
-	return issuer + wellKnown + name, true
+	return route.TenantPrefix + id + wellKnown + name + rest, true
 }
+
+// protectedResource is the name of the metadata of a resource.
+const protectedResource = "oauth-protected-resource"
 
 // at gives the request with another path, both as sent and decoded.
 func at(r *http.Request, escaped string) *http.Request {

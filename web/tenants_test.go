@@ -39,13 +39,16 @@ func TestThePathNamesTheTenant(t *testing.T) {
 		"/t/nobody/apps":             "home /t/nobody/apps",
 		"/t/default/fhir/a%2Fb?q=1":  "home /fhir/a%2Fb?q=1",
 		"/t/default":                 "home /",
-		"/.well-known/oauth-authorization-server/t/acme":      "acme /t/acme/.well-known/oauth-authorization-server",
-		"/.well-known/openid-configuration/t/acme?x":          "acme /t/acme/.well-known/openid-configuration?x",
-		"/.well-known/openid-configuration/t/default":         "home /.well-known/openid-configuration",
-		"/.well-known/openid-configuration/t/nobody":          "home /.well-known/openid-configuration/t/nobody",
-		"/.well-known/openid-configuration/t/acme/apps":       "home /.well-known/openid-configuration/t/acme/apps",
-		"/.well-known/openid-configuration":                   "home /.well-known/openid-configuration",
-		"/.well-known/oauth-authorization-server/t/acme/fhir": "home /.well-known/oauth-authorization-server/t/acme/fhir",
+		"/.well-known/oauth-authorization-server/t/acme":       "acme /t/acme/.well-known/oauth-authorization-server",
+		"/.well-known/openid-configuration/t/acme?x":           "acme /t/acme/.well-known/openid-configuration?x",
+		"/.well-known/openid-configuration/t/default":          "home /.well-known/openid-configuration",
+		"/.well-known/openid-configuration/t/nobody":           "home /.well-known/openid-configuration/t/nobody",
+		"/.well-known/openid-configuration/t/acme/apps":        "home /.well-known/openid-configuration/t/acme/apps",
+		"/.well-known/oauth-protected-resource/t/acme/fhir":    "acme /t/acme/.well-known/oauth-protected-resource/fhir",
+		"/.well-known/oauth-protected-resource/t/default/fhir": "home /.well-known/oauth-protected-resource/fhir",
+		"/.well-known/oauth-protected-resource/fhir":           "home /.well-known/oauth-protected-resource/fhir",
+		"/.well-known/openid-configuration":                    "home /.well-known/openid-configuration",
+		"/.well-known/oauth-authorization-server/t/acme/fhir":  "home /.well-known/oauth-authorization-server/t/acme/fhir",
 	} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("GET", "http://id.example.org"+target, nil))

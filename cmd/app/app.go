@@ -169,7 +169,7 @@ func (a *App) buildRooms() {
 }
 
 func (a *App) buildOAuth() {
-	verifier := &engine.Verifier{Ring: a.ring, Sites: a, Reader: a.memory, Clock: a.clock, Acting: a.memory}
+	verifier := &engine.Verifier{Ring: a.ring, Sites: a, Reader: a.memory, Clock: a.clock, Acting: a.memory, Nonces: a.cfg.DPoPNonce}
 	a.engine = engine.New(engine.Deps{
 		Ring: a.ring, IDs: a.ids, Clock: a.clock, Reader: a.memory, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
 		Redecider: a.loader, Verifier: verifier, Recorder: a.queue, Ender: a.connections(),

@@ -51,6 +51,8 @@ type Config struct {
 	// Staleness bounds how old a revocation made on another node may be before
 	// this one counts it; zero asks the store about every token (D17).
 	Staleness time.Duration `name:"revocation-staleness" default:"5s" help:"How late another node's revocation may count here (default ${default}); 0s asks the store each time." placeholder:"TIME"`
+	// DPoPNonce asks every DPoP proof for a nonce (RFC 9449 §8).
+	DPoPNonce bool `name:"dpop-nonce" help:"Ask for a nonce of this server in every DPoP proof. Without, only clients registered with dpop_nonce_required are asked."`
 	// HelpPhone is printed on every page.
 	HelpPhone string `name:"help-phone" default:"+1 555 0100" help:"Telephone number printed on every page."`
 	// Organization is the name of who runs this server, as people know it;

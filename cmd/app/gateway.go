@@ -25,13 +25,20 @@ import (
 // verifier hands the gateway what an access token stands for.
 type verifier struct{ engine *engine.Engine }
 
-// VerifyAccessToken checks a bearer token.
+// VerifyAccessToken checks a token.
 func (v verifier) VerifyAccessToken(ctx context.Context, tenant, raw string) (gateway.Bearer, error) {
 	c, err := v.engine.Verifier.VerifyAccessToken(ctx, tenant, raw)
-	if err != nil {
-		return gateway.Bearer{}, err
-	}
-	return gateway.Bearer{Client: c.Client, Grant: c.Grant, Scopes: c.Scope, JTI: c.TokenID, System: c.Grant.ID == "", Acted: c.Acted()}, nil
+	return bearerOf(c), err
+}
+
+// Presented checks a token that a request presents, with its proof.
+func (v verifier) Presented(ctx context.Context, tenant string, p oauth.Presentation) (gateway.Bearer, string, error) {
+	c, nonce, err := v.engine.Verifier.Presented(ctx, tenant, p)
+	return bearerOf(c), nonce, err
+}
+
+func bearerOf(c engine.Claims) gateway.Bearer {
+	return gateway.Bearer{Client: c.Client, Grant: c.Grant, Scopes: c.Scope, JTI: c.TokenID, System: c.Grant.ID == "", Acted: c.Acted()}
 }
 
 // origins tells from where registered apps run.
@@ -78,7 +85,7 @@ func (t *tenant) gateway() *gateway.Gateway {
 			File: t.consents, Consents: t.store, Relations: t.store, Log: fhirapi.Log{Events: t.reports, AsOf: t.reports.AsOf, Names: t.auditNames()},
 		},
 		Validator: t.codec, Definitions: t.definitions, Recorder: counted{t.queue, t.metrics}, Origins: origins{t.store}, Problems: t.problem,
-		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, Log: t.log,
+		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, URL: t.requestURL, Log: t.log,
 	})
 }
 

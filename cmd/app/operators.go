@@ -25,8 +25,9 @@ type administrator struct{}
 // development server to the token of the ready file.
 func (t *tenant) adminBearer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !found {
+		scheme, got, found := strings.Cut(r.Header.Get("Authorization"), " ")
+		dpop := strings.EqualFold(scheme, "DPoP")
+		if !found || !dpop && scheme != "Bearer" {
 			t.problem.JSON(w, r, errs.New(errs.Unauthenticated, "admin-token", "The administration API needs an access token."))
 			return
 		}
@@ -34,7 +35,7 @@ func (t *tenant) adminBearer(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		client, err := t.administrator(r, got)
+		client, err := t.administrator(w, r, oauth.Presentation{DPoP: dpop, Token: got})
 		if err != nil {
 			t.problem.JSON(w, r, err)
 			return
@@ -44,9 +45,13 @@ func (t *tenant) adminBearer(next http.Handler) http.Handler {
 }
 
 // administrator gives the client whose token opens the area of the request.
-// Errors: errs.Unauthenticated, errs.Forbidden, errs.Unavailable.
-func (t *tenant) administrator(r *http.Request, token string) (string, error) {
-	claims, err := t.engine.Verifier.VerifyAccessToken(r.Context(), t.id, token)
+// Errors: those of engine.Verifier.Presented; errs.Forbidden.
+func (t *tenant) administrator(w http.ResponseWriter, r *http.Request, p oauth.Presentation) (string, error) {
+	p.Proofs, p.Method, p.URLs = r.Header.Values("DPoP"), r.Method, []string{t.requestURL(r)}
+	claims, nonce, err := t.engine.Verifier.Presented(r.Context(), t.id, p)
+	if nonce != "" {
+		w.Header().Set("DPoP-Nonce", nonce)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -53,7 +53,7 @@ const (
 func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	d := protocol.Deps{
 		Site: t.siteOf, Endpoint: t.endpoint(), Engine: t.engine, Auth: t.auth, Ring: t.ring,
-		Clients: t.store, Problem: t.problem, Origin: t.origin, Metrics: t.metrics,
+		Clients: t.store, Problem: t.problem, Origin: t.origin, URL: t.requestURL, Metrics: t.metrics,
 	}
 	authorize := protocol.AuthorizeDeps{
 		Flow: t.flow, Visitor: t.visitor, Tenant: t.session.Tenant, Page: t.problem.HTML,
@@ -87,8 +87,9 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	for path, h := range map[string]http.Handler{
 		fhirPath + "/.well-known/smart-configuration": smart, "/.well-known/openid-configuration": oidc,
 		"/.well-known/oauth-authorization-server": oidc, "/jwks": jwks,
-		protocol.StylePath(t.kit.SMARTStyle()): protocol.Style(t.kit.SMARTStyle()),
-		brandPath:                              protocol.BrandBundle(t.brandBundle, t.problem),
+		protocol.StylePath(t.kit.SMARTStyle()):   protocol.Style(t.kit.SMARTStyle()),
+		brandPath:                                protocol.BrandBundle(t.brandBundle, t.problem),
+		protocol.ResourceMetadataPath + fhirPath: protocol.ResourceMetadata(e, scopes),
 	} {
 		out = append(out, open("GET", path, public, h), open("OPTIONS", path, "CORS preflight", h))
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/ids"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
+	"github.com/mandate-health/mandate/oauth/constraint"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/flow"
 	"github.com/mandate-health/mandate/store"
@@ -104,7 +105,7 @@ func (t *tenant) buildFlow() {
 }
 
 func (t *tenant) buildWeb() (err error) {
-	t.problem = problem.New(problem.Config{Issuer: t.site.Issuer, Log: t.log, Page: t.errorPage})
+	t.problem = problem.New(problem.Config{Issuer: t.site.Issuer, Log: t.log, Page: t.errorPage, DPoP: constraint.Algorithms(), Resource: protocol.ResourceMetadataURL(t.site.FHIRBase)})
 	t.session, err = session.New(session.Deps{
 		PublicURL: t.public, Base: t.base, Tenant: func(*http.Request) string { return t.id },
 		Sessions: t.identity, IDs: t.ids, Hasher: t.hasher,

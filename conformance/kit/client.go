@@ -230,10 +230,15 @@ func (t *Target) redeem(ctx context.Context, g *Grant) (_ *Grant, err error) {
 	if g.Response, err = t.Call(ctx, t.Config.Token, g.Client, CodeForm(g.Code, g.Redirect, g.Verifier)); err != nil {
 		return nil, err
 	}
+	return g, g.redeemed()
+}
+
+// redeemed gives an error unless the answer has an access token.
+func (g *Grant) redeemed() error {
 	if g.Status != http.StatusOK || g.Access() == "" {
-		return g, fmt.Errorf("the code was not redeemed: %s", g.Response)
+		return fmt.Errorf("the code was not redeemed: %s", g.Response)
 	}
-	return g, nil
+	return nil
 }
 
 // Standard gives a grant of a launch that several rows may share: they must

@@ -55,6 +55,12 @@ const (
 	Device
 	// SignedAnswers: signed introspection answers.
 	SignedAnswers
+	// DPoP: the server says that it takes DPoP proofs.
+	DPoP
+	// Bound: an app that must send a DPoP proof.
+	Bound
+	// Nonced: a backend client whose proofs need a nonce of the server.
+	Nonced
 )
 
 var needTexts = []string{
@@ -67,6 +73,8 @@ var needTexts = []string{
 	"an app whose looks at the Patient need a recent log-in (step_up)",
 	"a client that may act with the tokens of an app (token_exchange, may_act)",
 	"a client that is a device without keyboard (device_authorization)", "signed introspection answers",
+	"DPoP in the discovery document",
+	"an app registered with dpop_bound_access_tokens", "a backend client registered with dpop_nonce_required",
 }
 
 // String names the means in words.

@@ -84,6 +84,10 @@ type Client struct {
 	MayAct        []string `json:"may_act,omitempty"`
 	// DeviceFlow says that the client is a device without keyboard (RFC 8628).
 	DeviceFlow bool `json:"device_authorization,omitempty"`
+	// DPoPBound clients must send a DPoP proof, DPoPNonce ones with a nonce of
+	// the server.
+	DPoPBound bool `json:"dpop_bound_access_tokens,omitempty"`
+	DPoPNonce bool `json:"dpop_nonce_required,omitempty"`
 }
 
 // Person is one account with its credentials.
@@ -131,6 +135,7 @@ type Configuration struct {
 	ChallengeMethods    []string `json:"code_challenge_methods_supported"`
 	TokenAuthMethods    []string `json:"token_endpoint_auth_methods_supported"`
 	TokenAuthAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	DPoPAlgorithms      []string `json:"dpop_signing_alg_values_supported"`
 	Capabilities        []string `json:"capabilities"`
 	IssParameter        bool     `json:"authorization_response_iss_parameter_supported"`
 	Push                string   `json:"pushed_authorization_request_endpoint"`
@@ -231,6 +236,9 @@ func (t *Target) Has() Need {
 	set(Signing, t.OpenID.RequestParameter)
 	set(StepsUp, t.StepUpClient().ID != "")
 	set(Pushes, t.PushClient().ID != "")
+	set(DPoP, len(t.Config.DPoPAlgorithms) > 0)
+	set(Bound, t.BoundClient().ID != "")
+	set(Nonced, t.NoncedClient().ID != "")
 	set(Tenants, len(t.Ready.Tenants) > 0)
 	_, _, handed := t.Handed()
 	set(Agent, handed)

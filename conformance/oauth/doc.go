@@ -23,6 +23,8 @@ func Sections() []kit.Section {
 		{Name: "OAuth, token exchange", Rows: exchange()},
 		{Name: "OAuth, devices", Rows: devices()},
 		{Name: "OAuth, stronger log-ins", Rows: stepUp()},
+		{Name: "OAuth, tokens bound to a key (DPoP)", Rows: dpop()},
+		{Name: "OAuth, metadata", Rows: metadata()},
 		{Name: "OAuth, CORS", Rows: cors()},
 	}
 }

@@ -29,6 +29,9 @@ const (
 	AuthorizationPending Kind = "authorization_pending"
 	SlowDown             Kind = "slow_down"
 	ExpiredToken         Kind = "expired_token"
+	// InvalidDPoPProof and UseDPoPNonce are those of RFC 9449 §12.2.
+	InvalidDPoPProof Kind = "invalid_dpop_proof"
+	UseDPoPNonce     Kind = "use_dpop_nonce"
 
 	// Registration of clients (RFC 7591 §3.2.2).
 	InvalidRedirectURI          Kind = "invalid_redirect_uri"

@@ -34,6 +34,6 @@ func (e *Engine) IssueCode(ctx context.Context, tx oauth.TokenStore, in IssueInp
 	return code, tx.CreateCode(ctx, oauth.Code{
 		Tenant: in.Grant.Tenant, Hash: CodeHash(hasher, code), GrantID: in.Grant.ID, ClientID: in.Client.ID,
 		RedirectURI: in.Request.RedirectURI, Challenge: in.Request.Challenge, Nonce: in.Request.Nonce,
-		Issued: in.Now, Expires: in.Now.Add(CodeLife),
+		Issued: in.Now, Expires: in.Now.Add(CodeLife), Confirmation: oauth.Confirmation{JKT: in.Request.JKT},
 	})
 }

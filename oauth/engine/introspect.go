@@ -38,6 +38,8 @@ type Introspection struct {
 	AuthTime int64  `json:"auth_time,omitempty"`
 	// Act is who acts with a token that was handed on (RFC 8693 §4.1).
 	Act *oauth.Actor `json:"act,omitempty"`
+	// Confirmation is the key to which the token is bound (RFC 9449 §6.2).
+	Confirmation oauth.Confirmation `json:"cnf,omitzero"`
 	oauth.Context
 }
 
@@ -134,10 +136,12 @@ func (e *Engine) describe(ctx context.Context, u *unit) (Introspection, error) {
 		out.ACR, out.AuthTime = u.grant.ACR, u.grant.AuthTime.Unix()
 	}
 	if u.access != nil {
-		out.ClientID, out.Subject, out.TokenType = u.access.ClientID, u.access.Subject, "Bearer"
 		out.Issued, out.Act = u.access.Issued.Unix(), u.access.Act
+		out.ClientID, out.Subject, out.TokenType = u.access.ClientID, u.access.Subject, u.access.Confirmation.TokenType()
+		out.Confirmation = u.access.Confirmation
 	} else {
 		out.ClientID, out.Subject, out.Issued = u.refresh.ClientID, u.grant.PersonID, u.refresh.Issued.Unix()
+		out.Confirmation = u.refresh.Confirmation
 	}
 	if slices.Contains(words(u.scopes), "openid") {
 		out.FHIRUser = fhirUser(u.site, u)

@@ -45,6 +45,8 @@ type accessClaims struct {
 	// Act and Parents are there in delegated tokens only.
 	Act     *oauth.Actor `json:"act,omitempty"`
 	Parents []Parent     `json:"parents,omitempty"`
+	// Confirmation is the key to which the token is bound.
+	Confirmation oauth.Confirmation `json:"cnf,omitzero"`
 }
 
 // issue signs a JWT access token (RFC 9068), or seals a handle for a client
@@ -55,7 +57,7 @@ func (e *Engine) issue(ctx context.Context, u *unit) (out Issued, err error) {
 		Issuer: u.site.Issuer, Audience: u.site.FHIRBase, Subject: u.subject(), ClientID: u.client.ID,
 		Issued: second(u.now).Unix(), Expires: u.expires.Unix(), ID: out.TokenID, Scope: u.scopes,
 		Patient: u.grant.Context.Patient, Grant: u.grant.ID, Epoch: u.client.Epoch,
-		Act: u.act, Parents: u.parents,
+		Act: u.act, Parents: u.parents, Confirmation: u.confirmation,
 	}
 	if !u.grant.AuthTime.IsZero() {
 		claims.ACR, claims.AuthTime = u.grant.ACR, u.grant.AuthTime.Unix()

@@ -38,6 +38,10 @@ type TokenInput struct {
 	RefreshEnds time.Time
 	// Direct is set for a grant type that judged everything itself.
 	Direct *Direct
+	// Confirmation is the key that the client proved, to which the access token
+	// is bound, and for a public client the refresh token too: it has nothing
+	// else to prove itself by (RFC 9449 §5).
+	Confirmation oauth.Confirmation
 }
 
 // Issued is what a token request yields. Nothing of it may leave before
@@ -63,6 +67,10 @@ func (e *Engine) Token(ctx context.Context, in TokenInput) (Issued, error) {
 		now: in.Now, site: in.Site, hasher: hasher, client: in.Client, grant: in.Grant,
 		code: in.Code, refresh: in.Refresh, replayed: in.Replayed, successor: in.Successor,
 		scopes: in.Scopes, expires: second(in.Expires), refreshEnds: in.RefreshEnds,
+		confirmation: in.Confirmation,
+	}
+	if !in.Client.Confidential() {
+		u.holder = in.Confirmation
 	}
 	if in.Direct != nil {
 		return e.direct(ctx, u, *in.Direct)
@@ -162,9 +170,14 @@ func (u *unit) renewable() bool { return !u.client.ForItself() && (u.grant.Offli
 // rotation puts a new refresh token in the place of the one with a hash.
 func (u *unit) rotation(from, token string) *oauth.Rotation {
 	to := ReadRefresh(u.hasher, token)
+	held := u.holder
+	if from != "" && !u.refresh.Issued.IsZero() {
+		// It was read and not only believed, so what it is bound to is known.
+		held = u.refresh.Confirmation
+	}
 	return &oauth.Rotation{
 		Tenant: u.site.Tenant, GrantID: u.grant.ID, ClientID: u.client.ID, From: from, To: to.Hash,
-		Named: to.GrantID != "", At: u.now, Expires: u.refreshEnds,
+		Named: to.GrantID != "", At: u.now, Expires: u.refreshEnds, Confirmation: held,
 	}
 }
 

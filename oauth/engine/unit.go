@@ -37,6 +37,9 @@ type unit struct {
 	// act and parents are those of a delegated access token.
 	act     *oauth.Actor
 	parents []Parent
+	// confirmation is the key of the access token, holder that of the refresh
+	// token.
+	confirmation, holder oauth.Confirmation
 }
 
 // subject gives the sub of the tokens: the person, or the client itself.

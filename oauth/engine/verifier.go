@@ -9,6 +9,7 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/constraint"
 )
 
 // Claims is a verified access token with what it stands for, as of now.
@@ -28,6 +29,9 @@ type Claims struct {
 	// Act is who acts with a token that was handed on, nil for any other; then
 	// Grant is that of another client.
 	Act *oauth.Actor
+	// Confirmation is the key that whoever presents the token must prove; zero
+	// for a bearer token. Verifier.Presented asks for the proof.
+	Confirmation oauth.Confirmation
 
 	parents  []Parent
 	standing oauth.Standing
@@ -44,9 +48,15 @@ type Verifier struct {
 	Clock  clock.Clock
 	// Acting tells of delegated tokens; nil refuses them.
 	Acting Acting
+	// Nonces asks every DPoP proof for a nonce of ours, and not only those of
+	// the clients that are registered so.
+	Nonces bool
+
+	seen constraint.Seen
 }
 
-// VerifyAccessToken gives what a bearer token stands for. Errors:
+// VerifyAccessToken gives what a token stands for, whoever shows it: what
+// confirms the right to use it is asked by Presented. Errors:
 // errs.Unauthenticated with code token-invalid, token-expired or
 // token-revoked; errs.Unavailable.
 func (v *Verifier) VerifyAccessToken(ctx context.Context, tenant, raw string) (Claims, error) {
@@ -110,6 +120,7 @@ func (v *Verifier) live(ctx context.Context, tenant string, c accessClaims) (Cla
 		TokenID: c.ID, ClientID: c.ClientID, Subject: c.Subject, Scope: c.Scope, Patient: c.Patient,
 		Issued: time.Unix(c.Issued, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(), Client: client,
 		Act: c.Act, parents: c.Parents,
+		Confirmation: c.Confirmation,
 	}
 	if c.Grant == "" {
 		return out, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/constraint"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 )
 
@@ -20,6 +21,8 @@ type Writes struct {
 	// UseCode is the hash of a code.
 	UseCode string
 	Refresh *oauth.Rotation
+	// Proof is the DPoP proof to be recorded as used; nil for none.
+	Proof *constraint.Proof
 	// ExtendGrant is the new end of the grant ExtendID.
 	ExtendID    string
 	ExtendGrant time.Time
@@ -73,9 +76,10 @@ func (e *Engine) end(ctx context.Context, tx oauth.Tx, w Writes, event audit.Eve
 }
 
 // apply writes everything but the end of a grant in the transaction. Errors: errs.InvalidClient with
-// code assertion-replayed; errs.InvalidGrant with code code-replayed when
-// another request redeemed the code first (SMART AZ-16), with code refresh-moved
-// when the refresh token is not the newest; errs.Unavailable.
+// code assertion-replayed; errs.InvalidDPoPProof with code dpop-proof-replayed;
+// errs.InvalidGrant with code code-replayed when another request redeemed the
+// code first (SMART AZ-16), with code refresh-moved when the refresh token is not
+// the newest; errs.Unavailable.
 func (w Writes) apply(ctx context.Context, tx oauth.Tx, tenant string, now time.Time) error {
 	if a := w.Assertion; a != nil {
 		err := tx.UseAssertion(ctx, tenant, a.Issuer, a.JTI, a.Expires)
@@ -89,6 +93,15 @@ func (w Writes) apply(ctx context.Context, tx oauth.Tx, tenant string, now time.
 	if r := w.Renewal; r != nil {
 		// Not being first means that a parallel request did the same.
 		if _, err := tx.RenewSecret(ctx, tenant, r.ClientID, r.Was, r.Fresh); err != nil {
+			return err
+		}
+	}
+	if p := w.Proof; p != nil {
+		err := tx.UseAssertion(ctx, tenant, constraint.Issuer(p.Thumbprint), p.ID, p.Until)
+		if errs.Is(err, errs.Conflict) {
+			return constraint.Replayed()
+		}
+		if err != nil {
 			return err
 		}
 	}

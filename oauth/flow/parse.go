@@ -38,7 +38,7 @@ const (
 var singleParameters = []string{
 	"response_type", "client_id", "redirect_uri", "scope", "state", "aud", "resource",
 	"code_challenge", "code_challenge_method", "launch", "nonce", "prompt", "max_age",
-	"login_hint", "acr_values", "response_mode", "request", "request_uri",
+	"login_hint", "acr_values", "response_mode", "request", "request_uri", "dpop_jkt",
 }
 
 // ParseAddressee reads the two parameters that decide whether an error may be
@@ -98,11 +98,11 @@ func ParseAuthorize(v url.Values, base string, others ...string) (req oauth.Auth
 	req = oauth.AuthorizeRequest{
 		ClientID: v.Get("client_id"), RedirectURI: v.Get("redirect_uri"),
 		Scope: v.Get("scope"), State: v.Get("state"), Nonce: v.Get("nonce"),
-		Challenge: v.Get("code_challenge"), LoginHint: v.Get("login_hint"),
+		Challenge: v.Get("code_challenge"), JKT: v.Get("dpop_jkt"), LoginHint: v.Get("login_hint"),
 		Prompt: strings.Fields(v.Get("prompt")), ACR: strings.Fields(v.Get("acr_values")), MaxAge: -1,
 	}
 	for _, check := range []func(url.Values, *oauth.AuthorizeRequest) error{
-		checkOnce, checkResponse, checkState, checkChallenge, checkScope, checkMaxAge, checkPrompt,
+		checkOnce, checkResponse, checkState, checkChallenge, checkScope, checkMaxAge, checkPrompt, checkJKT,
 	} {
 		if err := check(v, &req); err != nil {
 			return req, "", err
@@ -155,8 +155,21 @@ func checkChallenge(v url.Values, req *oauth.AuthorizeRequest) error {
 		return errs.New(errs.InvalidRequest, "code-challenge-missing", "The parameter code_challenge is missing; PKCE with S256 is required.")
 	case v.Get("code_challenge_method") != "S256":
 		return errs.New(errs.InvalidRequest, "code-challenge-method-unsupported", "The code_challenge_method must be S256.")
-	case len(req.Challenge) != 43 || strings.Trim(req.Challenge, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "":
+	case !digest(req.Challenge):
 		return errs.New(errs.InvalidRequest, "code-challenge-malformed", "The code_challenge is not a base64url SHA-256 value.")
+	}
+	return nil
+}
+
+// digest reports whether s is a SHA-256 value in base64url.
+func digest(s string) bool {
+	return len(s) == 43 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == ""
+}
+
+// checkJKT judges the key to which the code shall be bound (RFC 9449 §10).
+func checkJKT(_ url.Values, req *oauth.AuthorizeRequest) error {
+	if req.JKT != "" && !digest(req.JKT) {
+		return errs.New(errs.InvalidRequest, "dpop-jkt-malformed", "The parameter dpop_jkt is not a base64url SHA-256 thumbprint.")
 	}
 	return nil
 }

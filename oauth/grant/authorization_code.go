@@ -49,7 +49,7 @@ func (authorizationCode) Fill(ctx context.Context, in Asked) (Blanks, error) {
 	case in.Form.Get("redirect_uri") != code.RedirectURI:
 		return b, errs.New(errs.InvalidGrant, "redirect-uri-mismatch", "redirect_uri is not that of the authorization request.")
 	}
-	return b, nil
+	return b, holds(code.Confirmation, in.Confirmation)
 }
 
 // verifier reports whether s has the form of a code_verifier (SMART PKCE-05).

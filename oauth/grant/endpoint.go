@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth/constraint"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 )
@@ -45,6 +47,10 @@ type Call struct {
 	Site          engine.Site
 	Form          url.Values
 	Authorization []string
+	// Proofs are the values of the DPoP header, URLs the addresses under which
+	// the client may know this endpoint.
+	Proofs []string
+	URLs   []string
 	// Network and RequestID go into the audit event.
 	Network   string
 	RequestID string
@@ -64,7 +70,11 @@ type attempt struct {
 	// certain is Asked.Certain.
 	certain bool
 
-	auth   clientauth.Result
+	auth clientauth.Result
+	// proof is the DPoP proof that passed, nil without one; nonce what the
+	// client is told to use from now on.
+	proof  *constraint.Proof
+	nonce  string
 	blanks Blanks
 	// scopes, expires and ends are decided after the grant type filled its
 	// blanks.
@@ -96,7 +106,7 @@ func (e *Endpoint) answer(ctx context.Context, a *attempt) (Response, error) {
 		if engine.Replayed(err) && w.RevokeGrant == "" {
 			w.RevokeGrant, w.Reason = a.blanks.Grant.ID, errs.As(err).Code
 		}
-		return Response{}, e.refuse(ctx, a, w, err)
+		return Response{Nonce: a.nonce}, e.refuse(ctx, a, w, err)
 	}
 	if err := e.commit(ctx, a, issued); err != nil {
 		if engine.RefreshMoved(err) && !a.certain {
@@ -106,7 +116,7 @@ func (e *Endpoint) answer(ctx context.Context, a *attempt) (Response, error) {
 		if engine.Replayed(err) {
 			w.RevokeGrant, w.Reason = a.blanks.Grant.ID, errs.As(err).Code
 		}
-		return Response{}, e.refuse(ctx, a, w, err)
+		return Response{Nonce: a.nonce}, e.refuse(ctx, a, w, err)
 	}
 	return a.response(issued), nil
 }
@@ -121,12 +131,16 @@ func (e *Endpoint) walk(ctx context.Context, a *attempt) (engine.Issued, error) 
 	if err != nil {
 		return engine.Issued{}, err
 	}
+	if err := e.prove(ctx, a); err != nil {
+		return engine.Issued{}, err
+	}
 	hasher, err := e.Engine.Ring.Hasher(ctx, a.call.Site.Tenant)
 	if err != nil {
 		return engine.Issued{}, err
 	}
 	a.blanks, err = kind.Fill(ctx, Asked{
 		Site: a.call.Site, Client: a.auth.Client, Form: a.call.Form, Now: a.now, Hasher: hasher, Reader: e.Reader, Certain: a.certain,
+		Confirmation: a.confirmation(),
 	})
 	if err != nil {
 		return engine.Issued{}, err
@@ -139,6 +153,7 @@ func (e *Endpoint) walk(ctx context.Context, a *attempt) (engine.Issued, error) 
 		Grant: a.blanks.Grant, Code: a.blanks.Code, Refresh: a.blanks.Refresh, Replayed: a.blanks.Replayed,
 		Successor: a.blanks.Successor, Direct: a.blanks.Direct,
 		Scopes: a.scopes, Expires: a.expires, RefreshEnds: a.ends,
+		Confirmation: a.confirmation(),
 	})
 }
 
@@ -157,7 +172,7 @@ func (e *Endpoint) kind(form url.Values) (Type, error) {
 // commit applies what was issued together with its event.
 func (e *Endpoint) commit(ctx context.Context, a *attempt, issued engine.Issued) error {
 	w := issued.Writes
-	w.Assertion, w.Renewal, w.Also = a.auth.Assertion, a.auth.Renewal, a.blanks.Also
+	w.Assertion, w.Proof, w.Renewal, w.Also = a.auth.Assertion, a.proof, a.auth.Renewal, a.blanks.Also
 	if a.ends.After(a.blanks.Grant.Ends) {
 		w.ExtendID, w.ExtendGrant = a.blanks.Grant.ID, a.ends
 	}
@@ -167,35 +182,40 @@ func (e *Endpoint) commit(ctx context.Context, a *attempt, issued engine.Issued)
 }
 
 // refuse commits the event of a refusal with what it ends, and gives the
-// error to be answered. An assertion that was verified is spent by a refused
-// request too; one that was spent before is the graver refusal.
+// error to be answered. An assertion and a proof that were verified are spent by
+// a refused request too; one that was spent before is the graver refusal.
 func (e *Endpoint) refuse(ctx context.Context, a *attempt, w engine.Writes, cause error) error {
-	// A flood must not become a flood of writes.
-	if k := errs.KindOf(cause); k == errs.Unavailable || k == errs.Internal || k == errs.RateLimited {
+	switch errs.KindOf(cause) {
+	case errs.Unavailable, errs.Internal, errs.RateLimited:
+		// A flood must not become a flood of writes.
+		return cause
+	case errs.UseDPoPNonce:
+		// The request is no attempt yet: it comes again with the nonce.
 		return cause
 	}
 	if k := errs.KindOf(cause); k == errs.AuthorizationPending || k == errs.SlowDown {
 		return e.wait(ctx, a, cause)
 	}
-	w.Renewal = a.auth.Renewal
-	if errs.As(cause).Code != "assertion-replayed" {
-		w.Assertion = a.auth.Assertion
+	w.Assertion, w.Proof, w.Renewal = a.auth.Assertion, a.proof, a.auth.Renewal
+	for {
+		switch errs.As(cause).Code {
+		case "assertion-replayed":
+			w.Assertion = nil
+		case "dpop-proof-replayed":
+			w.Proof = nil
+		}
+		err := e.record(ctx, a, w, cause)
+		if !errs.Is(err, errs.InvalidClient) && !errs.Is(err, errs.InvalidDPoPProof) {
+			return cmp.Or(err, cause)
+		}
+		cause = err
 	}
-	err := e.record(ctx, a, w, cause)
-	if errs.Is(err, errs.InvalidClient) {
-		cause, w.Assertion = err, nil
-		err = e.record(ctx, a, w, cause)
-	}
-	if err != nil {
-		return err
-	}
-	return cause
 }
 
 // wait tells a device that it has to, without an event: there will be many.
 func (e *Endpoint) wait(ctx context.Context, a *attempt, cause error) error {
-	w := engine.Writes{Assertion: a.auth.Assertion, Renewal: a.auth.Renewal, Also: a.blanks.Also}
-	if w.Assertion == nil && w.Renewal == nil && w.Also == nil {
+	w := engine.Writes{Assertion: a.auth.Assertion, Proof: a.proof, Renewal: a.auth.Renewal, Also: a.blanks.Also}
+	if w.Assertion == nil && w.Proof == nil && w.Renewal == nil && w.Also == nil {
 		return cause
 	}
 	if err := e.Engine.Apply(ctx, a.call.Site.Tenant, w, a.now); err != nil {

@@ -52,6 +52,8 @@ type Asked struct {
 	// Certain asks the store itself, because what was taken for granted turned
 	// out to be wrong.
 	Certain bool
+	// Confirmation is the key that the client proved, zero without one.
+	Confirmation oauth.Confirmation
 }
 
 // Blanks is what a grant type fills in.

@@ -58,6 +58,11 @@ func (refreshToken) Fill(ctx context.Context, in Asked) (Blanks, error) {
 	if !g.Live(in.Now) || !g.Offline && !g.Online {
 		return b, errEnded()
 	}
+	// Before a replay is looked for: who has a token without its key must not be
+	// able to end the grant of the one who has both.
+	if err := holds(row.Confirmation, in.Confirmation); err != nil {
+		return b, err
+	}
 	if !row.Rotated.IsZero() {
 		b.Successor, err = successor(ctx, in, row, presented)
 		if b.Replayed = b.Successor == ""; err != nil || b.Replayed {

@@ -18,14 +18,16 @@ type Response struct {
 	// IssuedTokenType is there in the answer to a token exchange only.
 	IssuedTokenType string `json:"issued_token_type,omitempty"`
 	oauth.Context
+	// Nonce is for the header DPoP-Nonce, empty for none.
+	Nonce string `json:"-"`
 }
 
 // response puts the answer together.
 func (a *attempt) response(issued engine.Issued) Response {
 	return Response{
-		AccessToken: issued.AccessToken, TokenType: "Bearer",
+		AccessToken: issued.AccessToken, TokenType: a.confirmation().TokenType(),
 		ExpiresIn: a.expires.Unix() - a.now.Unix(), Scope: a.scopes,
 		RefreshToken: issued.RefreshToken, IDToken: issued.IDToken, IssuedTokenType: a.blanks.TokenType,
-		Context: a.blanks.Grant.Context,
+		Context: a.blanks.Grant.Context, Nonce: a.nonce,
 	}
 }

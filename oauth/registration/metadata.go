@@ -45,6 +45,9 @@ type Metadata struct {
 	Publisher      string            `json:"publisher,omitempty"`
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`
 	Authorization
+	// DPoPBound is that of RFC 9449 §5.2, DPoPNonce of Mandate.
+	DPoPBound bool `json:"dpop_bound_access_tokens,omitempty"`
+	DPoPNonce bool `json:"dpop_nonce_required,omitempty"`
 }
 
 // Rights are what only an operator gives a client.
@@ -108,6 +111,7 @@ func Of(c oauth.Client) Entry {
 		Publisher: c.Publisher, RequiredScopes: c.RequiredScopes,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI,
 		Authorization: authorizationOf(c),
+		DPoPBound:     c.DPoPBound, DPoPNonce: c.DPoPNonce,
 	}
 	if slices.Contains(m.GrantTypes, grantCode) {
 		m.ResponseTypes = []string{respondCode}

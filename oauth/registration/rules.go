@@ -64,7 +64,7 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		AppStateCodes:    e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
 		TokenExchange: e.TokenExchange, MayAct: e.MayAct,
 		PostLogoutRedirectURIs: m.PostLogoutRedirectURIs, BackchannelLogoutURI: m.BackchannelLogoutURI,
-		DeviceFlow: e.DeviceFlow,
+		DeviceFlow: e.DeviceFlow, DPoPBound: m.DPoPBound, DPoPNonce: m.DPoPNonce,
 	}
 	m.put(&c)
 	m.Authorization.check(c, &f)

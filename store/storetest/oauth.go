@@ -110,7 +110,7 @@ func grants(t *testing.T, s *store.Store) {
 
 func code() oauth.Code {
 	return oauth.Code{Tenant: tenant, Hash: "c1", GrantID: "g1", ClientID: "app", RedirectURI: "https://app.example/cb",
-		Challenge: "ch", Nonce: "n", Issued: noon(), Expires: noon().Add(time.Minute)}
+		Challenge: "ch", Nonce: "n", Confirmation: oauth.Confirmation{JKT: "key"}, Issued: noon(), Expires: noon().Add(time.Minute)}
 }
 
 func codes(t *testing.T, s *store.Store) {
@@ -129,7 +129,7 @@ func codes(t *testing.T, s *store.Store) {
 
 func refresh() oauth.RefreshToken {
 	return oauth.RefreshToken{Tenant: tenant, Hash: "r1", GrantID: "g1", ClientID: "app", Issued: noon(),
-		Expires: noon().Add(time.Hour)}
+		Expires: noon().Add(time.Hour), Confirmation: oauth.Confirmation{JKT: "key"}}
 }
 
 // follows puts the token with one hash in the place of another, of the grant g1.

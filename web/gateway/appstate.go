@@ -33,7 +33,7 @@ func (s *stateBase) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.g.preflight(w, r, "/"+appstate.Type) {
 		return
 	}
-	x, err := s.g.authenticate(r)
+	x, err := s.g.authenticate(w, r)
 	if err != nil {
 		s.g.refuse(w, r, err)
 		return

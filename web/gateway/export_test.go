@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/web/gateway"
 )
 
@@ -121,6 +122,11 @@ func TestTokenEndsDuringAnExportFile(t *testing.T) {
 type ending struct {
 	verifier
 	left int
+}
+
+func (e *ending) Presented(ctx context.Context, tenant string, p oauth.Presentation) (gateway.Bearer, string, error) {
+	b, err := e.VerifyAccessToken(ctx, tenant, p.Token)
+	return b, "", err
 }
 
 func (e *ending) VerifyAccessToken(ctx context.Context, tenant, raw string) (gateway.Bearer, error) {

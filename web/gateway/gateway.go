@@ -42,6 +42,11 @@ type Verifier interface {
 	// VerifyAccessToken returns errs.Unauthenticated for a token that is not
 	// or no longer good, errs.Unavailable.
 	VerifyAccessToken(ctx context.Context, tenant, raw string) (Bearer, error)
+	// Presented does so for a token that a request presents, with the proof that
+	// it may, once for each request. The nonce is what the client is told to use
+	// from now on, empty for none. It returns errs.InvalidDPoPProof,
+	// errs.UseDPoPNonce and errs.RateLimited too.
+	Presented(ctx context.Context, tenant string, p oauth.Presentation) (b Bearer, nonce string, err error)
 }
 
 // Origins knows from where registered apps run.
@@ -76,7 +81,7 @@ type OAuth struct {
 }
 
 // Deps is what the gateway is made of. All fields are required but OAuth, Log,
-// RequestID and Address.
+// RequestID, Address and URL.
 type Deps struct {
 	Tenant string
 	// Base is the public FHIR base URL, without a trailing slash; BasePath is
@@ -102,7 +107,9 @@ type Deps struct {
 	// address.
 	RequestID func(*http.Request) string
 	Address   func(*http.Request) string
-	Log       *slog.Logger
+	// URL tells the address of a request as its client knows it.
+	URL func(*http.Request) string
+	Log *slog.Logger
 }
 
 // Gateway serves everything below the FHIR base. It is safe for concurrent
@@ -120,6 +127,9 @@ func New(d Deps) *Gateway {
 	}
 	if d.Address == nil {
 		d.Address = none
+	}
+	if d.URL == nil {
+		d.URL = func(r *http.Request) string { return d.Base + strings.TrimPrefix(r.URL.EscapedPath(), d.BasePath) }
 	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
@@ -157,7 +167,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.d.Problems.FHIR(w, r, errAbsent)
 		return
 	}
-	x, err := g.authenticate(r)
+	x, err := g.authenticate(w, r)
 	if err != nil {
 		g.refuse(w, r, err)
 		return

@@ -13,41 +13,58 @@ import (
 
 var errNoToken = errs.New(errs.Unauthenticated, "token-missing", "An access token is needed, in the Authorization header.")
 
-// bearerToken takes the token from the one Authorization header; never from
-// the address or a body (RFC 6750 §5.3).
-func bearerToken(r *http.Request) (string, error) {
+// presented takes the token from the one Authorization header; never from the
+// address or a body (RFC 6750 §5.3, RFC 9449 §7.1).
+func (g *Gateway) presented(r *http.Request) (oauth.Presentation, error) {
 	values := r.Header.Values("Authorization")
 	if len(values) != 1 {
-		return "", errNoToken
+		return oauth.Presentation{}, errNoToken
 	}
 	scheme, token, ok := strings.Cut(values[0], " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " ,\t") {
-		return "", errNoToken
+	dpop := strings.EqualFold(scheme, "DPoP")
+	if !ok || !dpop && !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " ,\t") {
+		return oauth.Presentation{}, errNoToken
 	}
-	return token, nil
+	p := oauth.Presentation{DPoP: dpop, Token: token}
+	if dpop {
+		p.Proofs, p.Method, p.URLs = r.Header.Values("DPoP"), r.Method, []string{g.d.URL(r)}
+	}
+	return p, nil
 }
 
-// authenticate gives the exchange of a good token. Errors:
-// errs.Unauthenticated, errs.Unavailable.
-func (g *Gateway) authenticate(r *http.Request) (*exchange, error) {
-	raw, err := bearerToken(r)
+// authenticate gives the exchange of a good token in the right hands. Errors:
+// errs.Unauthenticated, errs.InvalidDPoPProof, errs.UseDPoPNonce,
+// errs.RateLimited, errs.Unavailable.
+func (g *Gateway) authenticate(w http.ResponseWriter, r *http.Request) (*exchange, error) {
+	p, err := g.presented(r)
 	if err != nil {
 		return nil, err
 	}
-	x := &exchange{g: g, ctx: r.Context(), token: raw}
+	x := &exchange{g: g, ctx: r.Context(), token: p.Token}
 	x.origin = audit.Event{Tenant: g.d.Tenant, Network: g.d.Address(r), RequestID: g.d.RequestID(r)}
-	return x, x.stand()
+	b, nonce, err := g.d.Verifier.Presented(x.ctx, g.d.Tenant, p)
+	if nonce != "" {
+		w.Header().Set("DPoP-Nonce", nonce)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return x, x.back(b)
 }
 
-// stand verifies the token and loads what backs it now. It is asked again
-// between fetching and releasing, so that a revocation in between counts
+// stand verifies the token again and loads what backs it now: between fetching and releasing, so that a revocation in between counts
 // (GW-26).
 func (x *exchange) stand() error {
-	g := x.g
-	b, err := g.d.Verifier.VerifyAccessToken(x.ctx, g.d.Tenant, x.token)
+	b, err := x.g.d.Verifier.VerifyAccessToken(x.ctx, x.g.d.Tenant, x.token)
 	if err != nil {
 		return err
 	}
+	return x.back(b)
+}
+
+// back loads what backs a token that was verified.
+func (x *exchange) back(b Bearer) error {
+	g := x.g
 	now := g.d.Clock.Now()
 	grant := b.Grant
 	if b.System {

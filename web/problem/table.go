@@ -44,6 +44,8 @@ func table() map[errs.Kind]row {
 		errs.SlowDown:                    {bad, 0, string(errs.SlowDown), "throttled", "Asked too often"},
 		errs.ExpiredToken:                {bad, 0, string(errs.ExpiredToken), "expired", "Expired"},
 		errs.InvalidTarget:               {bad, 0, string(errs.InvalidTarget), "invalid", "Unknown target"},
+		errs.InvalidDPoPProof:            {http.StatusUnauthorized, bad, string(errs.InvalidDPoPProof), "login", "DPoP proof refused"},
+		errs.UseDPoPNonce:                {http.StatusUnauthorized, bad, string(errs.UseDPoPNonce), "login", "DPoP nonce needed"},
 		errs.Unauthenticated:             {http.StatusUnauthorized, 0, "invalid_token", "login", "Not authenticated"},
 		errs.InsufficientLogIn:           {http.StatusUnauthorized, 0, string(errs.InsufficientLogIn), "login", "Log-in not sufficient"},
 		errs.Forbidden:                   {http.StatusForbidden, 0, "insufficient_scope", "forbidden", "Not allowed"},

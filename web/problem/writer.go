@@ -27,7 +27,10 @@ type Writer struct {
 	docs string
 	log  *slog.Logger
 	page func(w http.ResponseWriter, r *http.Request, status int, e *errs.Error)
-	rows map[errs.Kind]row
+	dpop []string
+	// resource is the address of the metadata of the FHIR base.
+	resource string
+	rows     map[errs.Kind]row
 }
 
 // Config is what a Writer is made of.
@@ -38,6 +41,12 @@ type Config struct {
 	Log *slog.Logger
 	// Page renders the HTML form; nil gives plain text.
 	Page func(w http.ResponseWriter, r *http.Request, status int, e *errs.Error)
+	// DPoP are the algorithms that a DPoP proof may be signed with; none offers
+	// no tokens that are bound to a key.
+	DPoP []string
+	// Resource is the URL of the metadata of the FHIR base (RFC 9728), told with
+	// each 401 there; empty tells none.
+	Resource string
 }
 
 // New gives a writer.
@@ -46,7 +55,7 @@ func New(c Config) *Writer {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Writer{docs: c.Issuer + "/docs/errors/", log: log, page: c.Page, rows: table()}
+	return &Writer{docs: c.Issuer + "/docs/errors/", log: log, page: c.Page, dpop: c.DPoP, resource: c.Resource, rows: table()}
 }
 
 // Status gives the HTTP status of an error outside the OAuth endpoints.
@@ -69,7 +78,7 @@ func (p *Writer) OAuth(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="token", charset="UTF-8"`)
 	}
 	if e.Kind == errs.Unauthenticated || e.Kind == errs.Forbidden {
-		w.Header().Set("WWW-Authenticate", challenge(r, e, row))
+		p.challenge(w, r, e, row, "")
 	}
 	write(w, "application/json", status, struct {
 		Error       string `json:"error"`
@@ -82,7 +91,7 @@ func (p *Writer) OAuth(w http.ResponseWriter, r *http.Request, err error) {
 // 401 carries the Bearer challenge of RFC 6750 §3.
 func (p *Writer) FHIR(w http.ResponseWriter, r *http.Request, err error) {
 	e, row := p.begin(w, r, err)
-	demand(w, r, e, row)
+	p.demand(w, r, e, row, p.resource)
 	write(w, "application/fhir+json", row.status, p.Outcome(e))
 }
 
@@ -127,7 +136,7 @@ type issue struct {
 // JSON writes problem+json (RFC 9457) for the APIs of our own.
 func (p *Writer) JSON(w http.ResponseWriter, r *http.Request, err error) {
 	e, row := p.begin(w, r, err)
-	demand(w, r, e, row)
+	p.demand(w, r, e, row, "")
 	write(w, "application/problem+json", row.status, struct {
 		Type   string `json:"type"`
 		Title  string `json:"title"`
@@ -222,35 +231,6 @@ func (p *Writer) link(e *errs.Error) string {
 	}
 	return p.docs + e.Code
 }
-
-// demand tells with a 401 which credential is wanted (RFC 6750 §3).
-func demand(w http.ResponseWriter, r *http.Request, e *errs.Error, row row) {
-	if row.status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", challenge(r, e, row))
-	}
-}
-
-// challenge gives the Bearer challenge. It names no error when the request
-// had no credential at all (RFC 6750 §3.1).
-func challenge(r *http.Request, e *errs.Error, row row) string {
-	c := `Bearer realm="fhir"`
-	if r.Header.Get("Authorization") == "" {
-		return c
-	}
-	name := row.oauth
-	if e.Kind != errs.Forbidden && e.Kind != errs.InsufficientLogIn {
-		name = "invalid_token"
-	}
-	c += `, error="` + name + `", error_description="` + description(e.Msg) + `"`
-	var wants demanding
-	if errors.As(e, &wants) {
-		c += wants.Challenge()
-	}
-	return c
-}
-
-// demanding is an error that knows which further parameters its challenge has.
-type demanding interface{ Challenge() string }
 
 // description keeps the characters that RFC 6749 §5.2 allows.
 func description(msg string) string {

@@ -10,7 +10,7 @@ import (
 
 // corsExpose are the headers that a browser app may read beside the answer: when
 // to try again above all.
-const corsExpose = "RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id"
+const corsExpose = "DPoP-Nonce, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id"
 
 // allow lets the browser of the named client read the answer: the origin is
 // reflected only when that client registered it (SMART CORS-02). A failed
@@ -40,7 +40,7 @@ func (d Deps) preflight(w http.ResponseWriter, r *http.Request, tenant string) {
 	if origin := r.Header.Get("Origin"); origin != "" && r.Header.Get("Access-Control-Request-Method") != "" && d.registered(r, tenant, origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Methods", "POST")
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
 		h.Set("Access-Control-Max-Age", "300")
 	}
 	w.WriteHeader(http.StatusNoContent)

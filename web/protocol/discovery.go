@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/brand"
+	"github.com/mandate-health/mandate/oauth/constraint"
 	"github.com/mandate-health/mandate/oauth/grant"
 )
 
@@ -86,6 +87,7 @@ type smartConfiguration struct {
 	CodeChallengeMethods  []string `json:"code_challenge_methods_supported"`
 	TokenEndpointAuth     []string `json:"token_endpoint_auth_methods_supported"`
 	TokenEndpointAuthAlgs []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	DPoPAlgs              []string `json:"dpop_signing_alg_values_supported"`
 	Capabilities          []string `json:"capabilities,omitempty"`
 	SubjectTypes          []string `json:"subject_types_supported,omitempty"`
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported,omitempty"`
@@ -100,14 +102,17 @@ type smartConfiguration struct {
 	ACRValues             []string `json:"acr_values_supported,omitempty"`
 	RequestObjectAlgs     []string `json:"request_object_signing_alg_values_supported,omitempty"`
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
+	IntrospectionAuthAlgs []string `json:"introspection_endpoint_auth_signing_alg_values_supported,omitempty"`
 	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint,omitempty"`
 	BackchannelLogout     bool     `json:"backchannel_logout_supported,omitempty"`
 	BackchannelSession    bool     `json:"backchannel_logout_session_supported,omitempty"`
 
-	Associated      []associated      `json:"associated_endpoints,omitempty"`
-	BrandBundle     string            `json:"user_access_brand_bundle,omitempty"`
-	BrandIdentifier *brand.Identifier `json:"user_access_brand_identifier,omitempty"`
+	Associated         []associated      `json:"associated_endpoints,omitempty"`
+	BrandBundle        string            `json:"user_access_brand_bundle,omitempty"`
+	BrandIdentifier    *brand.Identifier `json:"user_access_brand_identifier,omitempty"`
+	RevocationAuthAlgs []string          `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
+	ProtectedResources []string          `json:"protected_resources,omitempty"`
 }
 
 func configuration(e Endpoints, scopes []string) smartConfiguration {
@@ -123,6 +128,7 @@ func configuration(e Endpoints, scopes []string) smartConfiguration {
 		CodeChallengeMethods:  []string{"S256"},
 		TokenEndpointAuth:     []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
 		TokenEndpointAuthAlgs: []string{"RS384", "ES384"},
+		DPoPAlgs:              constraint.Algorithms(),
 		IssParameter:          true,
 		PushEndpoint:          e.Push,
 		PushRequired:          e.PushRequired,
@@ -166,6 +172,8 @@ func OpenIDConfiguration(e Endpoints, scopes []string) http.Handler {
 	c.RevocationAuth = c.TokenEndpointAuth
 	c.EndSessionEndpoint = e.EndSession
 	c.BackchannelLogout, c.BackchannelSession = true, true
+	c.IntrospectionAuthAlgs, c.RevocationAuthAlgs = c.TokenEndpointAuthAlgs, c.TokenEndpointAuthAlgs
+	c.ProtectedResources = []string{e.FHIRBase}
 	return document(c)
 }
 

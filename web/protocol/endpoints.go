@@ -42,6 +42,9 @@ type Deps struct {
 	// proxies, and the id of the request, for audit; nil takes the address of
 	// the connection.
 	Origin func(r *http.Request) (network, requestID string)
+	// URL tells the address of a request as its client knows it; nil takes the
+	// one that discovery tells.
+	URL func(r *http.Request) string
 	// Metrics counts token requests; nil counts nothing.
 	Metrics *telemetry.Metrics
 }
@@ -62,6 +65,8 @@ type asked struct {
 	site      engine.Site
 	form      url.Values
 	auth      clientauth.Request
+	proofs    []string
+	url       string
 	network   string
 	requestID string
 }
@@ -78,7 +83,10 @@ func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.
 		d.preflight(w, r, site.Tenant)
 		return asked{}, false, nil
 	}
-	a = asked{site: site}
+	a = asked{site: site, proofs: r.Header.Values("DPoP"), url: endpoint(site)}
+	if d.URL != nil {
+		a.url = d.URL(r)
+	}
 	a.network, a.requestID = d.origin(r)
 	if a.form, err = readForm(w, r); err == nil {
 		err = d.nameHolder(r, site.Tenant, a.form)
@@ -93,7 +101,7 @@ func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.
 
 func (a asked) call() grant.Call {
 	return grant.Call{
-		Site: a.site, Form: a.form, Authorization: a.auth.Authorization,
+		Site: a.site, Form: a.form, Authorization: a.auth.Authorization, Proofs: a.proofs, URLs: []string{a.url},
 		Network: a.network, RequestID: a.requestID,
 	}
 }
@@ -131,6 +139,9 @@ func Token(d Deps) http.Handler {
 		}
 		answer, err := d.Endpoint.Token(r.Context(), a.call())
 		d.Metrics.Token(a.form.Get("grant_type"), err)
+		if answer.Nonce != "" {
+			w.Header().Set("DPoP-Nonce", answer.Nonce)
+		}
 		if err != nil {
 			d.Problem.OAuth(w, r, err)
 			return
@@ -153,7 +164,7 @@ func Introspect(d Deps) http.Handler {
 		}
 		var caller oauth.Client
 		if err == nil {
-			caller, err = d.introspector(r.Context(), a)
+			caller, err = d.introspector(w, r, a)
 		}
 		if err != nil {
 			d.refuse(w, r, a, err)
@@ -172,9 +183,13 @@ func Introspect(d Deps) http.Handler {
 }
 
 // introspector says who asks.
-func (d Deps) introspector(ctx context.Context, a asked) (oauth.Client, error) {
-	if raw, ok := bearer(a.auth.Authorization); ok {
-		claims, err := d.Engine.Verifier.VerifyAccessToken(ctx, a.site.Tenant, raw)
+func (d Deps) introspector(w http.ResponseWriter, r *http.Request, a asked) (oauth.Client, error) {
+	if p, ok := presented(a.auth.Authorization); ok {
+		p.Proofs, p.Method, p.URLs = a.proofs, r.Method, []string{a.url}
+		claims, nonce, err := d.Engine.Verifier.Presented(r.Context(), a.site.Tenant, p)
+		if nonce != "" {
+			w.Header().Set("DPoP-Nonce", nonce)
+		}
 		if err != nil {
 			return oauth.Client{}, err
 		}
@@ -186,23 +201,24 @@ func (d Deps) introspector(ctx context.Context, a asked) (oauth.Client, error) {
 		}
 		return claims.Client, nil
 	}
-	result, err := d.Auth.Authenticate(ctx, a.auth)
+	result, err := d.Auth.Authenticate(r.Context(), a.auth)
 	if err != nil {
 		return oauth.Client{}, err
 	}
 	if result.Method == clientauth.None {
 		return oauth.Client{}, errs.New(errs.InvalidClient, "credential-missing", "The client must authenticate.")
 	}
-	return result.Client, d.Engine.Spend(ctx, a.site.Tenant, result)
+	return result.Client, d.Engine.Spend(r.Context(), a.site.Tenant, result)
 }
 
-// bearer gives the token of an Authorization header of that scheme.
-func bearer(header []string) (string, bool) {
+// presented gives the access token of an Authorization header.
+func presented(header []string) (oauth.Presentation, bool) {
 	if len(header) != 1 {
-		return "", false
+		return oauth.Presentation{}, false
 	}
 	scheme, token, found := strings.Cut(header[0], " ")
-	return strings.TrimSpace(token), found && strings.EqualFold(scheme, "Bearer")
+	dpop := strings.EqualFold(scheme, "DPoP")
+	return oauth.Presentation{DPoP: dpop, Token: strings.TrimSpace(token)}, found && (dpop || strings.EqualFold(scheme, "Bearer"))
 }
 
 // Revoke answers revocation requests (RFC 7009, SMART REV-*).

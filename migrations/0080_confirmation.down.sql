@@ -1,0 +1,3 @@
+ALTER TABLE refresh_chain DROP COLUMN cnf;
+ALTER TABLE refresh_token DROP COLUMN cnf;
+ALTER TABLE auth_code DROP COLUMN cnf;
