@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"encoding/json"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -28,4 +29,14 @@ func MakeKeys(name string) (json.RawMessage, error) {
 	return json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
 		{Key: key, KeyID: name + "-es384", Algorithm: "ES384", Use: "sig"}, {Key: small, KeyID: name + "-es256", Algorithm: "ES256", Use: "sig"},
 	}})
+}
+
+// KeyClient gives the client whose keys the checks may publish at KeyHost.
+func (t *Target) KeyClient() Client {
+	for _, c := range t.Clients {
+		if t.KeyHost != "" && strings.HasPrefix(c.JWKSURI, "http://"+t.KeyHost+"/") {
+			return c
+		}
+	}
+	return Client{}
 }

@@ -334,16 +334,6 @@ func (t *Target) PushClient() Client {
 	return Client{}
 }
 
-// KeyClient gives the client whose keys the checks may publish at KeyHost.
-func (t *Target) KeyClient() Client {
-	for _, c := range t.Clients {
-		if t.KeyHost != "" && strings.HasPrefix(c.JWKSURI, "http://"+t.KeyHost+"/") {
-			return c
-		}
-	}
-	return Client{}
-}
-
 // ClientByID gives a client of the ready file.
 func (t *Target) ClientByID(id string) (Client, bool) {
 	for _, c := range t.Clients {

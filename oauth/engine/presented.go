@@ -64,3 +64,6 @@ func (v *Verifier) Nonce(ctx context.Context, tenant string, c oauth.Client, use
 	}
 	return newest, nil
 }
+
+// ProofAlgorithms gives the algorithms of DPoP proofs, for discovery.
+func ProofAlgorithms() []string { return constraint.Algorithms() }

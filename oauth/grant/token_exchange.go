@@ -39,6 +39,9 @@ func (t tokenExchange) Fill(ctx context.Context, in Asked) (Blanks, error) {
 	if err != nil {
 		return Blanks{}, err
 	}
+	if subject.Confirmation.JKT != "" && in.Confirmation.JKT == "" {
+		return Blanks{}, errs.New(errs.InvalidDPoPProof, "dpop-proof-missing", "The subject_token is bound to a key: a DPoP proof is needed, to whose key the new token is bound.")
+	}
 	if subject.Grant.ID == "" {
 		return Blanks{}, errs.New(errs.InvalidRequest, "subject-token-personless", "The subject_token stands for no person: a client that acts for itself hands nothing on.")
 	}
@@ -48,6 +51,9 @@ func (t tokenExchange) Fill(ctx context.Context, in Asked) (Blanks, error) {
 	if in.Form.Has("actor_token") {
 		presented, err := t.verify(ctx, in, "actor")
 		if err != nil {
+			return b, err
+		}
+		if err := holds(presented.Confirmation, in.Confirmation); err != nil {
 			return b, err
 		}
 		if presented.Grant.ID != "" {

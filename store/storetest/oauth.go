@@ -134,7 +134,8 @@ func refresh() oauth.RefreshToken {
 
 // follows puts the token with one hash in the place of another, of the grant g1.
 func follows(from, to string, at time.Time) oauth.Rotation {
-	return oauth.Rotation{Tenant: tenant, GrantID: "g1", ClientID: "app", From: from, To: to, Named: true, At: at, Expires: noon().Add(time.Hour)}
+	return oauth.Rotation{Tenant: tenant, GrantID: "g1", ClientID: "app", From: from, To: to, Named: true, At: at, Expires: noon().Add(time.Hour),
+		Confirmation: oauth.Confirmation{JKT: "key"}}
 }
 
 // begin gives the grant g1 its first refresh token.
@@ -196,6 +197,12 @@ func refreshTokens(t *testing.T, s *store.Store) {
 		equal(t, got(s.RotateRefresh(ctx, other))(t), false)
 		other.GrantID, other.Tenant = "g1", "other"
 		equal(t, got(s.RotateRefresh(ctx, other))(t), false)
+		// RFC 9449 §5: who is believed to have the newest token must have its key.
+		for _, key := range []string{"", "another"} {
+			keyless := follows("r3", "r4", at)
+			keyless.Named, keyless.Confirmation = named, oauth.Confirmation{JKT: key}
+			equal(t, got(s.RotateRefresh(ctx, keyless))(t), false)
+		}
 		must(t, s.Disarm(ctx, false))
 	}
 	// A revoked grant gives nothing more, whoever was told that it stands.
@@ -231,6 +238,9 @@ func pendings(t *testing.T, s *store.Store) {
 	p.SessionHash, p.PersonID, p.LaunchUser = "h1", "p-rosa", fhir.Reference{Type: "Practitioner", ID: "dr"}
 	p.Capacity = fhir.Capacity{Kind: fhir.CapacitySelf, Patient: "rosa"}
 	p.Context.Patient = "rosa"
+	p.Request.JKT = "key"
+	must(t, s.PutPending(ctx, p))
+	equal(t, got(s.PendingByID(ctx, tenant, "f1"))(t), p)
 	p.Request.Device = oauth.DeviceRef{Hash: "d", Code: "WDJB-MJHT"}
 	must(t, s.PutPending(ctx, p))
 	equal(t, got(s.PendingByID(ctx, tenant, "f1"))(t), p)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"github.com/mandate-health/mandate/oauth/engine"
 	"net/http"
 	"slices"
 	"time"
@@ -12,7 +13,6 @@ import (
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/brand"
-	"github.com/mandate-health/mandate/oauth/constraint"
 	"github.com/mandate-health/mandate/oauth/grant"
 )
 
@@ -128,7 +128,7 @@ func configuration(e Endpoints, scopes []string) smartConfiguration {
 		CodeChallengeMethods:  []string{"S256"},
 		TokenEndpointAuth:     []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
 		TokenEndpointAuthAlgs: []string{"RS384", "ES384"},
-		DPoPAlgs:              constraint.Algorithms(),
+		DPoPAlgs:              engine.ProofAlgorithms(),
 		IssParameter:          true,
 		PushEndpoint:          e.Push,
 		PushRequired:          e.PushRequired,

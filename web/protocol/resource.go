@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/mandate-health/mandate/oauth/constraint"
+	"github.com/mandate-health/mandate/oauth/engine"
 )
 
 // ResourceMetadataPath is where RFC 9728 §3.1 puts the metadata of a resource:
@@ -37,6 +37,6 @@ type resourceMetadata struct {
 func ResourceMetadata(e Endpoints, scopes []string) http.Handler {
 	return document(resourceMetadata{
 		Resource: e.FHIRBase, AuthorizationServers: []string{e.Issuer}, Scopes: scopes, BearerMethods: []string{"header"},
-		DPoPAlgs: constraint.Algorithms(), Name: "FHIR R4", Documentation: e.FHIRBase + "/metadata",
+		DPoPAlgs: engine.ProofAlgorithms(), Name: "FHIR R4", Documentation: e.FHIRBase + "/metadata",
 	})
 }
