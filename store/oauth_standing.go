@@ -100,8 +100,9 @@ func (p *ports) CodeStanding(ctx context.Context, tenant, hash string) (oauth.Co
 	_, short, long := p.hashForms(hash)
 	v := oauth.Code{Hash: hash}
 	st, err := p.standing(ctx, "code", []any{&v.Tenant, &v.GrantID, &v.ClientID, &v.RedirectURI, &v.Challenge, &v.Nonce,
-		into(&v.Issued), into(&v.Expires), into(&v.Used), doc(&v.Confirmation)}, `SELECT t.tenant, t.grant_id, t.client_id, t.redirect_uri, t.challenge, t.nonce, t.issued, t.expires, t.used, t.cnf, `+
-		standingColumns+` FROM auth_code t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
+		into(&v.Issued), into(&v.Expires), into(&v.Used), doc(&v.Confirmation)},
+		`SELECT t.tenant, t.grant_id, t.client_id, t.redirect_uri, t.challenge, t.nonce, t.issued, t.expires, t.used, t.cnf, `+
+			standingColumns+` FROM auth_code t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
 		WHERE t.tenant = $1 AND t.hash IN ($2, $3)`, tenant, short, long)
 	return v, st, err
 }

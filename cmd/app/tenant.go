@@ -105,7 +105,10 @@ func (t *tenant) buildFlow() {
 }
 
 func (t *tenant) buildWeb() (err error) {
-	t.problem = problem.New(problem.Config{Issuer: t.site.Issuer, Log: t.log, Page: t.errorPage, DPoP: constraint.Algorithms(), Resource: protocol.ResourceMetadataURL(t.site.FHIRBase)})
+	t.problem = problem.New(problem.Config{
+		Issuer: t.site.Issuer, Log: t.log, Page: t.errorPage,
+		DPoP: constraint.Algorithms(), Resource: protocol.ResourceMetadataURL(t.site.FHIRBase),
+	})
 	t.session, err = session.New(session.Deps{
 		PublicURL: t.public, Base: t.base, Tenant: func(*http.Request) string { return t.id },
 		Sessions: t.identity, IDs: t.ids, Hasher: t.hasher,

@@ -178,7 +178,8 @@ func dpopScheme(ctx context.Context, t *kit.Target) error {
 		}
 	}
 	if res, err := p.FHIR(ctx, plain.Access(), path); c.Note(err) {
-		c.That(res.Status == http.StatusUnauthorized && strings.Contains(strings.Join(res.Header.Values("WWW-Authenticate"), ", "), `error="invalid_token"`), "a bearer token as DPoP: %s", res)
+		challenge := strings.Join(res.Header.Values("WWW-Authenticate"), ", ")
+		c.That(res.Status == http.StatusUnauthorized && strings.Contains(challenge, `error="invalid_token"`), "a bearer token as DPoP: %s", res)
 	}
 	if res, err := t.Do(ctx, kit.Request{URL: t.FHIRBase + "/" + path}); c.Note(err) {
 		challenges := res.Header.Values("WWW-Authenticate")

@@ -44,7 +44,8 @@ func serverMetadata(ctx context.Context, t *kit.Target) error {
 	doc, same := res.JSON(), smart.JSON()
 	c.That(res.Status == http.StatusOK && res.Media() == "application/json", "%s %s", res, res.Media())
 	c.That(res.Text("issuer") == t.Config.Issuer, "issuer is %q", res.Text("issuer"))
-	for _, member := range []string{"authorization_endpoint", "token_endpoint", "jwks_uri", "response_types_supported", "grant_types_supported", "scopes_supported", "code_challenge_methods_supported"} {
+	for _, member := range []string{"authorization_endpoint", "token_endpoint", "jwks_uri",
+		"response_types_supported", "grant_types_supported", "scopes_supported", "code_challenge_methods_supported"} {
 		c.That(doc[member] != nil, "%s is missing", member)
 	}
 	for member, value := range doc {

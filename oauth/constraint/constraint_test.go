@@ -141,7 +141,7 @@ func TestEveryAlgorithm(t *testing.T) {
 func TestHostileProofs(t *testing.T) {
 	key := p256(t)
 	head := map[string]any{"typ": "dpop+jwt", "jwk": public(t, key)}
-	weak, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // weak on purpose
+	weak, err := rsa.GenerateKey(rand.Reader, 1024) // weak on purpose
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,8 @@ func (p *Writer) challenge(w http.ResponseWriter, r *http.Request, e *errs.Error
 	if errors.As(e, &wants) {
 		fault += wants.Challenge()
 	}
-	bearer, dpop := `Bearer realm="fhir"`, `DPoP realm="fhir"`
+	const realm = ` realm="fhir"`
+	bearer, dpop := "Bearer"+realm, "DPoP"+realm
 	switch {
 	case scheme == "":
 	case proof || strings.EqualFold(scheme, "DPoP"):
