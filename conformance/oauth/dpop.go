@@ -14,7 +14,7 @@ import (
 func dpop() []kit.Row {
 	const login = kit.DPoP | kit.Login
 	return []kit.Row{
-		{ID: "RFC9449 5.1", Title: "only asymmetric algorithms are listed", Needs: kit.DPoP, Run: dpopListed},
+		{ID: "RFC9449 5.1", Title: "only asymmetric algorithms are listed", Run: dpopListed},
 		{ID: "RFC9449 5", Title: "a token that was asked for with a proof is bound to its key, and introspection shows it", Needs: login | kit.Symmetric, Run: dpopBound},
 		{ID: "RFC9449 5b", Title: "a backend service gets bound tokens too", Needs: kit.DPoP | kit.Backend, Run: dpopBackend},
 		{ID: "RFC9449 5c", Title: "a public app's refresh token is bound: another key is refused and ends nothing", Needs: login, Run: dpopRefresh},
@@ -42,6 +42,9 @@ func dpopLaunch(ctx context.Context, t *kit.Target) (*kit.Prover, *kit.Grant, er
 }
 
 func dpopListed(_ context.Context, t *kit.Target) error {
+	if len(t.Config.DPoPAlgorithms) == 0 {
+		return kit.Unmet{Why: "the server offers no DPoP"}
+	}
 	var c kit.Check
 	for _, alg := range t.Config.DPoPAlgorithms {
 		c.That(alg != "none" && !strings.HasPrefix(alg, "HS"), "%s is listed", alg)
