@@ -52,8 +52,8 @@ func (g *Gateway) authenticate(w http.ResponseWriter, r *http.Request) (*exchang
 	return x, x.back(b)
 }
 
-// stand verifies the token again and loads what backs it now: between fetching and releasing, so that a revocation in between counts
-// (GW-26).
+// stand verifies the token again and loads what backs it now: between fetching
+// and releasing, so that a revocation in between counts (GW-26).
 func (x *exchange) stand() error {
 	b, err := x.g.d.Verifier.VerifyAccessToken(x.ctx, x.g.d.Tenant, x.token)
 	if err != nil {
