@@ -75,8 +75,13 @@ func (d *Door) receive(ctx context.Context, c *net.UnixConn, handle func(context
 	defer stop()
 	v := &Visit{line: newLine(c), answers: make(chan answer)}
 	exit := 1
-	// The caller hears how it ended in any case.
-	defer func() { _ = v.line.send(message{Exit: &exit}) }()
+	// The caller hears how it ended, unless it was broken off: then the status
+	// would say that the command failed, and nobody knows how far it came.
+	defer func() {
+		if ctx.Err() == nil {
+			_ = v.line.send(message{Exit: &exit})
+		}
+	}()
 	user, err := d.caller(c)
 	if err != nil {
 		v.tell(err)
