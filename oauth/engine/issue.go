@@ -105,7 +105,7 @@ func (e *Engine) idToken(ctx context.Context, u *unit, accessToken string) (stri
 	if u.client.BackchannelLogoutURI != "" {
 		claims.SessionID = oauth.SessionID(u.grant.SessionHash)
 	}
-	return e.Ring.Sign(ctx, u.site.Tenant, useOfIDToken(u.client), typID, claims)
+	return e.Ring.Sign(ctx, u.site.Tenant, signingUse(u.client.IDTokenAlg), typID, claims)
 }
 
 // accessTokenHash gives the at_hash of a token for the algorithms with SHA-256,

@@ -39,15 +39,16 @@ func (e *Engine) LogoutToken(ctx context.Context, tenant string, c oauth.Client,
 		return "", err
 	}
 	now := e.Clock.Now()
-	return e.Ring.Sign(ctx, tenant, useOfIDToken(c), typLogout, logoutClaims{
+	return e.Ring.Sign(ctx, tenant, signingUse(c.IDTokenAlg), typLogout, logoutClaims{
 		Issuer: site.Issuer, Subject: subject, Audience: c.ID, Issued: now.Unix(), Expires: now.Add(logoutLife).Unix(),
 		ID: id, SessionID: sessionID, Events: map[string]struct{}{eventLogout: {}},
 	})
 }
 
-// useOfIDToken is the use of the key that signs a client's id_tokens.
-func useOfIDToken(c oauth.Client) keys.Use {
-	if c.IDTokenAlg == "ES256" {
+// signingUse is the use of the key that signs for a client with the algorithm
+// that it registered, RS256 when it registered none (D2).
+func signingUse(alg string) keys.Use {
+	if alg == "ES256" {
 		return keys.UseIDTokenES256
 	}
 	return keys.UseIDToken

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 
-	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/oauth"
 )
 
@@ -23,11 +22,7 @@ type signedAnswer struct {
 // SignIntrospection signs an answer for the client that asked, with the algorithm
 // that it registered, RS256 when it registered none. Errors: errs.Unavailable.
 func (e *Engine) SignIntrospection(ctx context.Context, site Site, caller oauth.Client, answer Introspection) (string, error) {
-	use := keys.UseIDToken
-	if caller.IntrospectionAlg == "ES256" {
-		use = keys.UseIDTokenES256
-	}
-	return e.Ring.Sign(ctx, site.Tenant, use, typIntrospection, signedAnswer{
+	return e.Ring.Sign(ctx, site.Tenant, signingUse(caller.IntrospectionAlg), typIntrospection, signedAnswer{
 		Issuer: site.Issuer, Audience: caller.ID, Issued: second(e.Clock.Now()).Unix(), Token: answer,
 	})
 }
