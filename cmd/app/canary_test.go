@@ -20,7 +20,11 @@ import (
 // planted words.
 func (s *server) live(t *testing.T) []string {
 	t.Helper()
-	words := []string{`"reference":"Patient/`, `"provision"`, `"patient-privacy"`, "Alvarez", "canary-name", "+1 555 0199 777", "canary@mail.example", "canary-mrn-4711", "canary-username"}
+	// Brands are published, so that not every resource is one to look for.
+	words := []string{
+		`"resourceType":"Consent"`, `"resourceType":"RelatedPerson"`, `"resourceType":"Basic"`, `"reference":"Patient/`,
+		`"provision"`, `"patient-privacy"`, "Alvarez", "canary-name", "+1 555 0199 777", "canary@mail.example", "canary-mrn-4711", "canary-username",
+	}
 	relation := `{"resourceType":"RelatedPerson","id":"canary","active":true,"patient":{"reference":"Patient/rosa"},"name":[{"family":"canary-name"}],` +
 		`"telecom":[{"system":"phone","value":"+1 555 0199 777"},{"system":"email","value":"canary@mail.example"}]}`
 	if res := s.put(t, "/related-persons/canary", "", []byte(relation)); res.Status != http.StatusOK {
