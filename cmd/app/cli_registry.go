@@ -121,14 +121,9 @@ func clockText(d registration.Deadline) string {
 	case !d.Done.IsZero():
 		return "done " + d.Done.UTC().Format(time.DateOnly)
 	case d.Late:
-		return fmt.Sprintf("%s LATE by %d business days", lastDay(d), -d.DaysLeft)
+		return fmt.Sprintf("%s LATE by %d business days", d.LastDay().Format(time.DateOnly), -d.DaysLeft)
 	}
-	return fmt.Sprintf("%s (%d business days left)", lastDay(d), d.DaysLeft)
-}
-
-// lastDay gives the last day on which a deadline can be met.
-func lastDay(d registration.Deadline) string {
-	return d.Due.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
+	return fmt.Sprintf("%s (%d business days left)", d.LastDay().Format(time.DateOnly), d.DaysLeft)
 }
 
 func dateOrDash(t time.Time) string {

@@ -260,7 +260,7 @@ func TestClocks(t *testing.T) {
 	at := func(now string) registration.Clocks {
 		return holidays.ClocksOf(r.clients["main/"+out.Client.ID], day(now).Add(10*time.Hour))
 	}
-	for now, left := range map[string]int{"2026-11-20": 11, "2026-11-21": 10, "2026-11-23": 10, "2026-11-26": 7, "2026-12-07": 1, "2026-12-08": -1, "2026-12-13": -4} {
+	for now, left := range map[string]int{"2026-11-20": 10, "2026-11-21": 10, "2026-11-23": 9, "2026-11-26": 7, "2026-12-07": 0, "2026-12-08": -1, "2026-12-13": -4} {
 		k := at(now)
 		if !k.Authenticity.Due.Equal(day("2026-12-08")) || k.Authenticity.DaysLeft != left || k.Authenticity.Late != (left < 0) || !k.Production.Due.IsZero() {
 			t.Errorf("%s: %+v", now, k)
@@ -274,7 +274,7 @@ func TestClocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := at("2026-12-28")
-	if !k.Authenticity.Late || k.Production.Late || !k.Production.Due.Equal(day("2026-12-30")) || k.Production.DaysLeft != 2 {
+	if !k.Authenticity.Late || k.Production.Late || !k.Production.Due.Equal(day("2026-12-30")) || k.Production.DaysLeft != 1 || !k.Production.LastDay().Equal(day("2026-12-29")) {
 		t.Errorf("%+v", k)
 	}
 	if c := r.clients["main/"+out.Client.ID]; !c.Disabled || c.Verified.IsZero() {
@@ -308,3 +308,14 @@ func TestClocks(t *testing.T) {
 }
 
 func errOf(_ oauth.Client, err error) error { return err }
+
+// REG-08: on whatever day an app asks, all days of the clock are left.
+func TestClockIsFullOnItsFirstDay(t *testing.T) {
+	h := registration.Holidays{"2026-11-26": true}
+	for i := range 14 {
+		asked := time.Date(2026, 11, 16+i, 23, 59, 0, 0, time.UTC)
+		if due := h.After(asked, 10); h.Left(asked, due) != 10 || h.Left(due.Add(-time.Second), due) != 0 || h.Left(due, due) > 0 {
+			t.Errorf("%s: due %s, %d left", asked.Weekday(), due, h.Left(asked, due))
+		}
+	}
+}

@@ -80,13 +80,14 @@ func (h Holidays) After(t time.Time, n int) time.Time {
 	return day.AddDate(0, 0, 1)
 }
 
-// Left gives how many business days remain until the end due, today included;
-// negative ones are past.
+// Left gives how many business days follow today until the end due: none on the
+// last day, and fewer than none when due is past, by today at the latest.
 func (h Holidays) Left(now, due time.Time) int {
 	n, step := 0, 1
-	from, to := now.UTC().Truncate(24*time.Hour), due
+	tomorrow := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
+	from, to := tomorrow, due
 	if !now.Before(due) {
-		from, to, step = due, now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1), -1
+		from, to, step = due, tomorrow, -1
 	}
 	for day := from; day.Before(to); day = day.AddDate(0, 0, 1) {
 		if h.business(day) {
@@ -112,9 +113,19 @@ type Deadline struct {
 	Due time.Time `json:"due,omitzero"`
 	// Done is when it was met; zero while it runs.
 	Done time.Time `json:"done,omitzero"`
-	// DaysLeft are business days while it runs, negative when it is late.
+	// DaysLeft are the business days that follow today while it runs: 0 on the
+	// last day, negative when it is late.
 	DaysLeft int  `json:"business_days_left"`
 	Late     bool `json:"late"`
+}
+
+// LastDay gives the last day, in UTC, on which the deadline can be met; zero
+// while the clock has not begun.
+func (d Deadline) LastDay() time.Time {
+	if d.Due.IsZero() {
+		return d.Due
+	}
+	return d.Due.AddDate(0, 0, -1)
 }
 
 // Clocks are the two clocks of a registration: ten business days to verify who

@@ -15,8 +15,8 @@ type RegisteredApp struct {
 	State string
 	// Verified is when its maker was checked; zero: never.
 	Verified time.Time
-	// Due is until when the next step of a pending one is due, DaysLeft how many
-	// business days that is; zero Due: nothing is due.
+	// Due is the last day for the next step of a pending one, DaysLeft how many
+	// business days follow today until then; zero Due: nothing is due.
 	Due      time.Time
 	DaysLeft int
 	Late     bool

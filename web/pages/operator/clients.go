@@ -59,7 +59,7 @@ func (h *Handler) row(c oauth.Client) pages.RegisteredApp {
 	if !next.Done.IsZero() {
 		next = clocks.Production
 	}
-	a.Due, a.DaysLeft, a.Late = next.Due, next.DaysLeft, next.Late
+	a.Due, a.DaysLeft, a.Late = next.LastDay(), next.DaysLeft, next.Late
 	return a
 }
 
