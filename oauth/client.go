@@ -122,6 +122,9 @@ type Client struct {
 	DefaultMaxAge int64    `json:"default_max_age,omitempty"`
 	DefaultACR    []string `json:"default_acr_values,omitempty"`
 	StepUp        []StepUp `json:"step_up,omitempty"`
+	// DetailsTypes are the types of authorization_details that its token answers
+	// carry (RFC 9396 §10): DetailsSMART or none.
+	DetailsTypes []string `json:"authorization_details_types,omitempty"`
 	// RequiredScopes are those the app cannot work without, with the reason
 	// its maker gave.
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`
@@ -171,6 +174,10 @@ const (
 	FormatJWT    = "jwt"
 	FormatOpaque = "opaque"
 )
+
+// DetailsSMART is the type of the authorization_details of SMART App Launch 2.2
+// (TOK-15).
+const DetailsSMART = "smart_on_fhir"
 
 // RequestObjectAlgorithms gives the signature algorithms of request objects.
 // The last one, RS256, serves only a client that is registered for it.

@@ -61,6 +61,8 @@ const (
 	Bound
 	// Nonced: a backend client whose proofs need a nonce of the server.
 	Nonced
+	// Details: an app whose token answers carry authorization_details.
+	Details
 )
 
 var needTexts = []string{
@@ -75,6 +77,7 @@ var needTexts = []string{
 	"a client that is a device without keyboard (device_authorization)", "signed introspection answers",
 	"DPoP in the discovery document",
 	"an app registered with dpop_bound_access_tokens", "a backend client registered with dpop_nonce_required",
+	"an app registered with authorization_details_types",
 }
 
 // String names the means in words.

@@ -88,6 +88,9 @@ type Client struct {
 	// the server.
 	DPoPBound bool `json:"dpop_bound_access_tokens,omitempty"`
 	DPoPNonce bool `json:"dpop_nonce_required,omitempty"`
+	// Details are the types of authorization_details that its token answers carry
+	// (RFC 9396 §10).
+	Details []string `json:"authorization_details_types,omitempty"`
 }
 
 // Person is one account with its credentials.
@@ -243,6 +246,7 @@ func (t *Target) Has() Need {
 	_, _, handed := t.Handed()
 	set(Agent, handed)
 	set(Device, t.DeviceClient().ID != "" && t.Config.Device != "")
+	set(Details, t.DetailsClient().ID != "")
 	set(Admin, t.AdminAPI.URL != "" && t.AdminAPI.Token != "")
 	return n
 }

@@ -28,6 +28,7 @@ func Sections() []kit.Section {
 		{Name: "SMART OpenID Connect", Rows: openID()},
 		{Name: "SMART refresh", Rows: refresh()},
 		{Name: "SMART app state", Rows: appState()},
+		{Name: "SMART, what is experimental or open", Rows: beyond()},
 		{Name: "Log-out by an app", Rows: logout()},
 	}
 }

@@ -69,7 +69,7 @@ func (s *Service) Deny(ctx context.Context, p oauth.Pending, who Visitor) (strin
 // that returns to the app. Errors: errs.Conflict code offer-changed when the
 // page must be shown again, *Refusal when nothing is left to grant.
 func (s *Service) Allow(ctx context.Context, p oauth.Pending, who Visitor, t Ticks) (string, error) {
-	o, _, err := s.offerable(ctx, p)
+	o, st, err := s.offerable(ctx, p)
 	if err != nil {
 		return "", err
 	}
@@ -86,6 +86,9 @@ func (s *Service) Allow(ctx context.Context, p oauth.Pending, who Visitor, t Tic
 		return "", s.refusePending(ctx, p, who, errDenied, a.Explained...)
 	}
 	g := s.grant(p, who, a, t)
+	if err := s.contexts(ctx, p, st, &g); err != nil {
+		return "", err
+	}
 	code := ""
 	err = s.Tx.InTx(ctx, func(tx Tx) error {
 		code, err = s.commit(ctx, tx, p, who, o, a, g)

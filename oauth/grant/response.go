@@ -18,6 +18,8 @@ type Response struct {
 	// IssuedTokenType is there in the answer to a token exchange only.
 	IssuedTokenType string `json:"issued_token_type,omitempty"`
 	oauth.Context
+	// Details is there for a client that registered authorization_details_types.
+	Details []Detail `json:"authorization_details,omitempty"`
 	// Nonce is for the header DPoP-Nonce, empty for none.
 	Nonce string `json:"-"`
 }
@@ -28,6 +30,6 @@ func (a *attempt) response(issued engine.Issued) Response {
 		AccessToken: issued.AccessToken, TokenType: a.confirmation().TokenType(),
 		ExpiresIn: a.expires.Unix() - a.now.Unix(), Scope: a.scopes,
 		RefreshToken: issued.RefreshToken, IDToken: issued.IDToken, IssuedTokenType: a.blanks.TokenType,
-		Context: a.blanks.Grant.Context, Nonce: a.nonce,
+		Context: a.blanks.Grant.Context, Details: a.details(), Nonce: a.nonce,
 	}
 }

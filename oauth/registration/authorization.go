@@ -18,6 +18,8 @@ type Authorization struct {
 	// Client Registration.
 	DefaultMaxAge int64    `json:"default_max_age,omitempty"`
 	DefaultACR    []string `json:"default_acr_values,omitempty"`
+	// DetailsTypes is of RFC 9396 §10.
+	DetailsTypes []string `json:"authorization_details_types,omitempty"`
 }
 
 func authorizationOf(c oauth.Client) Authorization {
@@ -25,6 +27,7 @@ func authorizationOf(c oauth.Client) Authorization {
 		AuthAlg:       c.AuthAlg,
 		RequirePushed: c.RequirePushed, RequireSigned: c.RequireSigned, RequestObjectAlg: c.RequestObjectAlg,
 		DefaultMaxAge: c.DefaultMaxAge, DefaultACR: c.DefaultACR,
+		DetailsTypes: c.DetailsTypes,
 	}
 }
 
@@ -32,6 +35,7 @@ func authorizationOf(c oauth.Client) Authorization {
 func (a Authorization) put(c *oauth.Client) {
 	c.RequirePushed, c.RequireSigned, c.RequestObjectAlg = a.RequirePushed, a.RequireSigned, a.RequestObjectAlg
 	c.AuthAlg, c.DefaultMaxAge, c.DefaultACR = a.AuthAlg, a.DefaultMaxAge, a.DefaultACR
+	c.DetailsTypes = a.DetailsTypes
 }
 
 func (a Authorization) check(c oauth.Client, f *Faults) {
@@ -41,6 +45,9 @@ func (a Authorization) check(c oauth.Client, f *Faults) {
 	}
 	if a.AuthAlg != "" && (!slices.Contains(oauth.AssertionAlgorithms(), a.AuthAlg) || c.Kind != oauth.ClientAsymmetric && c.Kind != oauth.ClientBackend) {
 		f.add("token_endpoint_auth_signing_alg", "must be one of "+strings.Join(oauth.AssertionAlgorithms(), ", ")+", for a client with keys")
+	}
+	if len(a.DetailsTypes) > 0 && !slices.Equal(a.DetailsTypes, []string{oauth.DetailsSMART}) {
+		f.add("authorization_details_types", "may hold only "+oauth.DetailsSMART)
 	}
 	if (a.RequireSigned || a.RequestObjectAlg != "") && len(c.JWKS) == 0 && c.JWKSURI == "" {
 		f.add("require_signed_request_object", "and request_object_signing_alg need jwks or jwks_uri")
