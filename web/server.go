@@ -29,8 +29,10 @@ type Deps struct {
 	// faults of our own.
 	NotFound http.Handler
 	Failed   func(http.ResponseWriter, *http.Request, error)
-	IDs      ids.Source
-	Log      *slog.Logger
+	// FailedClient is Failed where OAuth clients call; nil is Failed.
+	FailedClient func(http.ResponseWriter, *http.Request, error)
+	IDs          ids.Source
+	Log          *slog.Logger
 	// HSTS says that the public URL is https.
 	HSTS bool
 	// Observer is told about every request.
@@ -42,7 +44,7 @@ type Deps struct {
 func New(d Deps) (http.Handler, error) {
 	router := mux.NewRouter().SkipClean(true)
 	var faults []error
-	seen := map[string]bool{}
+	seen, programs := map[string]bool{}, map[string]bool{}
 	for _, rt := range d.Routes {
 		err := rt.Validate()
 		if key := rt.Method + " " + rt.Path; seen[key] {
@@ -54,6 +56,7 @@ func New(d Deps) (http.Handler, error) {
 			faults = append(faults, err)
 			continue
 		}
+		programs[d.Base.Path(rt.Path)] = rt.Auth == route.Client || programs[d.Base.Path(rt.Path)]
 		// A HEAD is answered where a GET is.
 		methods := []string{rt.Method}
 		if rt.Method == http.MethodGet {
@@ -69,7 +72,11 @@ func New(d Deps) (http.Handler, error) {
 	router.NotFoundHandler = d.NotFound
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", strings.Join(taken(router, *r), ", "))
-		d.Failed(w, r, errs.New(errs.NotSupported, "method-not-allowed", "This address does not take that method."))
+		failed := d.Failed
+		if programs[r.URL.Path] && d.FailedClient != nil {
+			failed = d.FailedClient
+		}
+		failed(w, r, errs.New(errs.NotSupported, "method-not-allowed", "This address does not take that method."))
 	})
 	return d.Observer.watch(d.Observer.Metrics.Route("any", "none"), d.wrap(d.split(router)), d.IDs.ID), nil
 }

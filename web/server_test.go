@@ -90,6 +90,26 @@ func (s *site) ask(t *testing.T, method, target string) *httptest.ResponseRecord
 	return w
 }
 
+// A wrong method at an address of OAuth clients is answered as they read it,
+// below the tenant's base too; elsewhere by a page.
+func TestWrongMethodsOfClients(t *testing.T) {
+	s := newSite(t, func(d *web.Deps) {
+		d.Base = route.BaseOf("acme")
+		d.Routes[1].Auth, d.Routes[1].Reason = route.Client, ""
+		d.Routes = append(d.Routes, open("OPTIONS", "/token", say("preflight")))
+		d.FailedClient = func(w http.ResponseWriter, _ *http.Request, err error) {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			fmt.Fprintf(w, `{"error":%q}`, errs.As(err).Code)
+		}
+	})
+	for target, want := range map[string]string{"/t/acme/token": `{"error":"method-not-allowed"}`, "/t/acme/help": "method-not-allowed"} {
+		w := s.ask(t, "PUT", target)
+		if w.Code != http.StatusMethodNotAllowed || w.Body.String() != want || w.Header().Get("Allow") == "" {
+			t.Errorf("%s: %d %s %v", target, w.Code, w.Body, w.Header())
+		}
+	}
+}
+
 // TRP-22: who answers which address. Below the FHIR base the gateway sees the
 // path as the client sent it; registered routes win there.
 func TestWhoAnswers(t *testing.T) {

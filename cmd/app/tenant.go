@@ -123,7 +123,7 @@ func (t *tenant) buildWeb() (err error) {
 	}
 	t.handler, err = web.New(web.Deps{
 		Routes: t.limited(routes), Base: t.base, FHIRBasePath: t.base.Path(fhirPath), Gateway: t.limit("fhir", t.problem.FHIR, t.gateway()), IDs: t.ids, Log: t.log,
-		NotFound: http.HandlerFunc(t.notFound), Failed: t.problem.HTML, HSTS: strings.HasPrefix(t.public, "https://"), Observer: t.observer(),
+		NotFound: http.HandlerFunc(t.notFound), Failed: t.problem.HTML, FailedClient: t.problem.OAuth, HSTS: strings.HasPrefix(t.public, "https://"), Observer: t.observer(),
 	})
 	return err
 }

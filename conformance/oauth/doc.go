@@ -1,6 +1,6 @@
 // Package oauth holds the rows about clients: symmetric and asymmetric
-// authentication, backend services, introspection, revocation,
-// pushed and signed authorization requests and CORS.
+// authentication, backend services, introspection, revocation, pushed and
+// signed authorization requests, CORS and hostile input.
 //
 // Neighbours: conformance/kit does the talking, conformance runs the rows. It
 // owns no row about people (conformance/smart, conformance/consent).
@@ -26,5 +26,6 @@ func Sections() []kit.Section {
 		{Name: "OAuth, tokens bound to a key (DPoP)", Rows: dpop()},
 		{Name: "OAuth, metadata", Rows: metadata()},
 		{Name: "OAuth, CORS", Rows: cors()},
+		{Name: "OAuth, hostile input", Rows: hostile()},
 	}
 }

@@ -1,0 +1,33 @@
+package conformance_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/mandate-health/mandate/conformance/oauth"
+)
+
+// SE-14: what hostile requests hold is in no log, neither as it was sent nor
+// with line ends that would forge a line.
+func TestHostileInputIsNotLogged(t *testing.T) {
+	s := another(t, "hostile", "--log-level", "debug", "--log-requests", "all", "--log-identifiers", "plain")
+	target := s.open(t)
+	for _, row := range rowsByID(t, "MANDATE BAD-01", "MANDATE BAD-02", "MANDATE BAD-03", "MANDATE BAD-04", "MANDATE BAD-05", "MANDATE BAD-06") {
+		t.Run(row.ID, func(t *testing.T) { must(t, target, row) })
+	}
+	raw, err := os.ReadFile(s.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(raw)) {
+		seen++
+		if strings.Contains(line, oauth.Injected) {
+			t.Errorf("it logs %s", line)
+		}
+	}
+	if seen < 100 {
+		t.Errorf("only %d lines", seen)
+	}
+}
