@@ -29,6 +29,9 @@ people                accounts:
 key_host              host:port of this machine where the server fetches the keys
                       of the client whose jwks_uri lies there; the checks
                       publish them
+udap_ca               an authority whose members the server trusts as UDAP
+                      clients: community, certificate and private_key in PEM
+                      (PKCS#8), crl_refresh in seconds
 tenants               further FHIR bases of the same server: id, issuer, fhir_base
 launch_api            where an EHR registers launch contexts: url, client_id
 admin_api             the administration API of Mandate: url, token

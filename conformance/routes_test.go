@@ -35,6 +35,7 @@ var openToAll = []string{
 	"GET /fhir/.well-known/smart-configuration", "OPTIONS /fhir/.well-known/smart-configuration", "GET /fhir/metadata",
 	"GET /fhir/StructureDefinition/{id}", "GET /fhir/CodeSystem/{id}",
 	"GET /user-access-brands", "OPTIONS /user-access-brands",
+	"GET /fhir/.well-known/udap", "OPTIONS /fhir/.well-known/udap", "POST /udap/register",
 	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke", "OPTIONS /par",
 	"OPTIONS /app-state/Basic", "OPTIONS /app-state/Basic/{id}",
 	"POST /register", "GET /docs/registration",

@@ -16,6 +16,7 @@ import (
 	"github.com/mandate-health/mandate/conformance/oauth"
 	"github.com/mandate-health/mandate/conformance/security"
 	"github.com/mandate-health/mandate/conformance/smart"
+	"github.com/mandate-health/mandate/conformance/udap"
 	"github.com/mandate-health/mandate/internal/clock"
 )
 
@@ -55,7 +56,7 @@ const (
 // the clock come last.
 func Sections() []kit.Section {
 	var out []kit.Section
-	for _, part := range [][]kit.Section{smart.Sections(), oauth.Sections(), security.Sections(), consent.Sections()} {
+	for _, part := range [][]kit.Section{smart.Sections(), oauth.Sections(), udap.Sections(), security.Sections(), consent.Sections()} {
 		out = append(out, part...)
 	}
 	return lateLast(out)

@@ -99,7 +99,7 @@ func inTheClear(raw string) bool {
 }
 
 func weakKeys(c Client) bool {
-	if c.Kind != ClientAsymmetric && c.Kind != ClientBackend || c.JWKSURI != "" {
+	if c.Kind != ClientAsymmetric && c.Kind != ClientBackend || c.JWKSURI != "" || c.UDAP != nil {
 		return false
 	}
 	var set jose.JSONWebKeySet

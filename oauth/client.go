@@ -131,6 +131,11 @@ type Client struct {
 	// AllowedAddresses are the networks (CIDR) from which the client may call the
 	// server itself; empty means any. Browsers of people are not bound by it.
 	AllowedAddresses []string `json:"allowed_addresses,omitempty"`
+	// UDAP is the trust in a client that is known by its certificate, nil for any
+	// other.
+	UDAP *UDAP `json:"udap,omitempty"`
+	// GrantsFrom ends every grant that was made before it.
+	GrantsFrom time.Time `json:"grants_from,omitzero"`
 	// Disabled clients get nothing.
 	Disabled bool `json:"disabled,omitempty"`
 	// Deleted is when the client was deleted; the row stays, disabled, so that
@@ -212,6 +217,9 @@ func (c Client) CallsFrom(address string) bool {
 		return err == nil && network.Contains(ip.Unmap().WithZone(""))
 	})
 }
+
+// Lost reports whether a grant is one of those that the client lost together.
+func (c Client) Lost(g Grant) bool { return g.Created.Before(c.GrantsFrom) }
 
 // Confidential reports whether the client has a credential that it must use
 // (SMART SYM-04).

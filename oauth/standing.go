@@ -22,6 +22,12 @@ type Standing struct {
 	ApprovalEnded bool
 }
 
+// Live reports whether the grant gives anything at t as far as its own end goes:
+// it is not revoked, not over, and none of those that its client lost together.
+func (s Standing) Live(t time.Time) bool {
+	return s.Grant.Live(t) && !s.Client.Lost(s.Grant)
+}
+
 // TokenRef is what an access token says about itself. GrantID is empty for a
 // client that acts for itself.
 type TokenRef struct{ ID, ClientID, GrantID string }

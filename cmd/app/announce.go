@@ -20,6 +20,7 @@ func (d *development) ready(t *tenant, at reached, caFile string) ready {
 		UpstreamFHIRBase: at.upstream, Console: own.Issuer + "/staff",
 		Clock: own.Issuer + "/dev/clock", Outbox: own.Issuer + "/dev/outbox",
 		AdminAPI: own.AdminAPI, People: readyPeople(), Tenants: []readyTenant{},
+		UDAPCA: readyCommunity{devCommunity, t.devCommunity.Certificate, t.devCommunity.PrivateKey, int(t.cfg.UDAP.complete().CRLRefresh.Seconds())},
 	}
 	for _, other := range t.served() {
 		r.Tenants = append(r.Tenants, other.ready())

@@ -16,6 +16,7 @@ import (
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/internal/keys/devkeys"
 	"github.com/mandate-health/mandate/internal/limit"
 	"github.com/mandate-health/mandate/internal/telemetry"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
@@ -29,6 +30,7 @@ import (
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 	"github.com/mandate-health/mandate/oauth/flight"
 	"github.com/mandate-health/mandate/oauth/grant"
+	"github.com/mandate-health/mandate/oauth/udap"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web/pages"
@@ -71,6 +73,9 @@ type App struct {
 	loader      *authority.Loader
 	engine      *engine.Engine
 	auth        *clientauth.Authenticator
+	// trust is in the UDAP communities, devCommunity that of a development server.
+	trust        *udap.Trust
+	devCommunity devkeys.Community
 	// passwords is shared, because it bounds the memory of all log-ins at once.
 	passwords identity.Passwords
 	// public is the URL of the main listener.
@@ -131,7 +136,11 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	a.flights = flight.New(flight.Deps{Store: a.store, Known: a.knownClient, Log: a.log})
 	a.store.OnAudit(a.flights.Observe)
 	a.buildRooms()
-	a.buildOAuth()
+	fetcher := clientauth.NewFetcher(clientauth.FetcherConfig{Clock: a.clock, Dev: a.cfg.Dev})
+	if err := a.buildUDAP(ctx, fetcher); err != nil {
+		return err
+	}
+	a.buildOAuth(fetcher)
 	a.home, err = a.newTenant(ctx, tenants.Tenant{
 		ID: tenants.Default, Name: a.cfg.Organization, Organization: a.cfg.OrganizationRef, Upstream: at.upstream,
 	})
@@ -168,7 +177,7 @@ func (a *App) buildRooms() {
 	a.loader = &authority.Loader{Policies: a.consents, Proxies: a.memory, Clock: a.clock}
 }
 
-func (a *App) buildOAuth() {
+func (a *App) buildOAuth(fetcher *clientauth.Fetcher) {
 	verifier := &engine.Verifier{Ring: a.ring, Sites: a, Reader: a.memory, Clock: a.clock, Acting: a.memory, Nonces: a.cfg.DPoPNonce}
 	a.engine = engine.New(engine.Deps{
 		Ring: a.ring, IDs: a.ids, Clock: a.clock, Reader: a.memory, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
@@ -177,7 +186,7 @@ func (a *App) buildOAuth() {
 	})
 	a.auth = &clientauth.Authenticator{
 		Clients: a.memory, Hashers: a.ring, Clock: a.clock, Admit: a.admitClient,
-		Keys: clientauth.NewFetcher(clientauth.FetcherConfig{Clock: a.clock, Dev: a.cfg.Dev}),
+		Keys: fetcher, Certificates: a.trust,
 	}
 }
 
@@ -193,6 +202,6 @@ func (a *App) connections() *oauth.Connections {
 func (a *App) endpoint() *grant.Endpoint {
 	return grant.New(grant.Deps{
 		Engine: a.engine, Auth: a.auth, Reader: a.memory,
-		Redecide: a.loader, Clock: a.clock, Devices: a.store,
+		Redecide: a.loader, Clock: a.clock, Devices: a.store, Purpose: a.trust.Purpose,
 	})
 }

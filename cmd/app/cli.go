@@ -34,6 +34,7 @@ type commands struct {
 	Doctor   doctorCommand   `cmd:"" help:"Look for what is wrong with a server, its settings, its machine and what is around it."`
 	Jobs     jobsCommand     `cmd:"" help:"Look after work that waits, such as notices to people."`
 	TLS      tlsCommand      `cmd:"" name:"tls" help:"Help with the server's certificate and key pins."`
+	UDAP     udapCommand     `cmd:"" name:"udap" help:"Show trust communities, and check a certificate by them."`
 	Operator operatorCommand `cmd:"" help:"Say who may administer the database, keep the keys, audit and operate."`
 	Routes   routesCommand   `cmd:"" help:"List every route with its authentication, data class and owner."`
 	Selftest selftestCommand `cmd:"" help:"Check a SMART on FHIR server from outside: this one, or any other."`
@@ -146,6 +147,9 @@ func (c *devCommand) completed(loaded *config.Loaded) Config {
 	}
 	if loaded.Origin("app_state") == "default" {
 		cfg.AppState = true
+	}
+	if loaded.Origin("udap.crl_refresh") == "default" {
+		cfg.UDAP.CRLRefresh = devCRLRefresh // nobody who tries it wants to wait
 	}
 	if cfg.Organization == "" {
 		cfg.Organization, cfg.OrganizationRef = "Lakeside Palliative Care", "Organization/lakeside-palliative"

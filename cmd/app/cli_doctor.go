@@ -175,6 +175,7 @@ func (d *doctor) checks() []health.Check {
 		d.backupChecks(),
 		d.hostChecks(),
 		tlsconf.Checks(d.cfg.Transport, d.cfg.PublicURL, d.clock),
+		d.udapChecks(),
 		d.publicChecks(),
 		d.runningChecks(),
 		d.upstreamChecks(),

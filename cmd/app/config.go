@@ -82,6 +82,7 @@ type Config struct {
 	Mail      smtp.Config    `embed:"" section:"notify"`
 	Limits    limit.Config   `embed:"" section:"limits"`
 	Push      PushConfig     `embed:"" section:"par"`
+	UDAP      UDAPConfig     `embed:"" section:"udap"`
 
 	Registration RegistrationConfig `embed:"" section:"registration"`
 

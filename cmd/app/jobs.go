@@ -19,6 +19,9 @@ type leaderJob struct {
 // leaderJobs lists them. The store's clock says when each is due.
 func (a *App) leaderJobs() []leaderJob {
 	all := append(a.auditJobs(), leaderJob{"housekeeping", time.Minute, a.housekeep}, leaderJob{"keys", keysEvery, a.tendKeys})
+	if len(a.trust.Communities) > 0 {
+		all = append(all, leaderJob{"certificates", a.cfg.UDAP.complete().CRLRefresh / 4, a.tendCertificates})
+	}
 	if a.cfg.Backup.To != "" {
 		all = append(all, leaderJob{"backup", min(backupLook, a.cfg.Backup.Every/12), a.backup})
 	}

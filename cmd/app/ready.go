@@ -7,21 +7,23 @@ import (
 
 // ready is what the ready file tells programs that drive a development server.
 type ready struct {
-	Tenant             string        `json:"tenant"`
-	CAFile             string        `json:"ca_file,omitempty"`
-	DemoApp            string        `json:"demo_app"`
-	EHRSimulator       string        `json:"ehr_simulator"`
-	LaunchAPI          launchAPI     `json:"launch_api"`
-	Issuer             string        `json:"issuer"`
-	FHIRBase           string        `json:"fhir_base"`
-	SMARTConfiguration string        `json:"smart_configuration"`
-	UpstreamFHIRBase   string        `json:"upstream_fhir_base"`
-	Console            string        `json:"console"`
-	Clock              string        `json:"clock"`
-	Outbox             string        `json:"outbox"`
-	AdminAPI           adminAPI      `json:"admin_api"`
-	Clients            []readyClient `json:"clients"`
-	People             []readyPerson `json:"people"`
+	Tenant             string    `json:"tenant"`
+	CAFile             string    `json:"ca_file,omitempty"`
+	DemoApp            string    `json:"demo_app"`
+	EHRSimulator       string    `json:"ehr_simulator"`
+	LaunchAPI          launchAPI `json:"launch_api"`
+	Issuer             string    `json:"issuer"`
+	FHIRBase           string    `json:"fhir_base"`
+	SMARTConfiguration string    `json:"smart_configuration"`
+	UpstreamFHIRBase   string    `json:"upstream_fhir_base"`
+	Console            string    `json:"console"`
+	Clock              string    `json:"clock"`
+	Outbox             string    `json:"outbox"`
+	AdminAPI           adminAPI  `json:"admin_api"`
+	// UDAPCA is the anchor of the development community, with its key.
+	UDAPCA  readyCommunity `json:"udap_ca"`
+	Clients []readyClient  `json:"clients"`
+	People  []readyPerson  `json:"people"`
 	// Tenants are the others that were served when the file was written.
 	Tenants []readyTenant `json:"tenants"`
 }
@@ -72,6 +74,15 @@ type readyClient struct {
 	MayAct        []string `json:"may_act,omitempty"`
 	// DeviceFlow says that the client is a device without keyboard.
 	DeviceFlow bool `json:"device_authorization,omitempty"`
+}
+
+// readyCommunity lets a program issue certificates that this server trusts.
+type readyCommunity struct {
+	Community   string `json:"community"`
+	Certificate string `json:"certificate"`
+	PrivateKey  string `json:"private_key"`
+	// CRLRefresh is in seconds.
+	CRLRefresh int `json:"crl_refresh"`
 }
 
 type readyPerson struct {

@@ -36,11 +36,16 @@ func (t *tenant) routes() ([]route.Route, error) {
 		StaffTasks: operators.Tasks,
 	})
 	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), t.publicRoutes(), t.adminRoutes(), t.appStateRoutes())
-	out = append(append(out, t.registerRoutes()...), operators.Routes()...)
+	out = slices.Concat(out, t.registerRoutes(), t.udapRoutes(), operators.Routes())
 	if t.cfg.Dev {
 		out = append(out, t.devRoutes()...)
 	}
 	return out, nil
+}
+
+// supportedScopes lists what is granted to who may have it.
+func supportedScopes() []string {
+	return append([]string{"openid", "fhirUser", "profile", "launch", "launch/patient", "launch/encounter", "offline_access", "online_access"}, flow.SupportedScopes()...)
 }
 
 const (
@@ -59,7 +64,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		Flow: t.flow, Visitor: t.visitor, Tenant: t.session.Tenant, Page: t.problem.HTML,
 		FlowPath: consents.FirstPath, SelfPath: t.base.Path("/authorize"),
 	}
-	scopes := append([]string{"openid", "fhirUser", "profile", "launch", "launch/patient", "launch/encounter", "offline_access", "online_access"}, flow.SupportedScopes()...)
+	scopes := supportedScopes()
 	e := t.endpoints()
 	open := func(method, path, why string, h http.Handler) route.Route {
 		return route.Route{Method: method, Path: path, Auth: route.None, PHI: route.NoPHI, Owner: ownerProtocol, Reason: why, Handler: h}

@@ -104,7 +104,7 @@ func (t *Target) As(c Client, r Request) (Request, error) {
 	case "symmetric":
 		r.Basic = &[2]string{c.ID, c.Secret}
 	case "asymmetric", "backend":
-		signed, err := c.Sign(t.NewAssertion(c, cmp.Or(c.AuthAlg, "ES384")))
+		signed, err := c.sign(t, form)
 		if err != nil {
 			return r, err
 		}
@@ -114,6 +114,19 @@ func (t *Target) As(c Client, r Request) (Request, error) {
 		form.Set("client_id", c.ID)
 	}
 	return r, nil
+}
+
+// sign makes the client's assertion for a form: by its certificate if it has one.
+func (c Client) sign(t *Target, form url.Values) (string, error) {
+	if c.Member == nil {
+		return c.Sign(t.NewAssertion(c, cmp.Or(c.AuthAlg, "ES384")))
+	}
+	a := t.NewAssertion(c, "")
+	if c.Extensions != nil {
+		a.Claims["extensions"] = c.Extensions
+	}
+	form.Set("udap", "1")
+	return c.Member.Sign(a)
 }
 
 // Call sends a form to an endpoint as a client.

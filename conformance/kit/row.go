@@ -63,6 +63,8 @@ const (
 	Nonced
 	// Details: an app whose token answers carry authorization_details.
 	Details
+	// UDAP: the key of an authority of a trust community.
+	UDAP
 )
 
 var needTexts = []string{
@@ -78,6 +80,7 @@ var needTexts = []string{
 	"DPoP in the discovery document",
 	"an app registered with dpop_bound_access_tokens", "a backend client registered with dpop_nonce_required",
 	"an app registered with authorization_details_types",
+	"the key of an authority whose certificates the server trusts (udap_ca)",
 }
 
 // String names the means in words.

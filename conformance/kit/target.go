@@ -40,9 +40,11 @@ type Ready struct {
 	} `json:"admin_api"`
 	// KeyHost is an address of this machine at which checks may publish the keys
 	// of the client whose jwks_uri leads there.
-	KeyHost string   `json:"key_host"`
-	Clients []Client `json:"clients"`
-	People  []Person `json:"people"`
+	KeyHost string `json:"key_host"`
+	// UDAPCA is an authority whose members the server trusts.
+	UDAPCA  Community `json:"udap_ca"`
+	Clients []Client  `json:"clients"`
+	People  []Person  `json:"people"`
 	// Tenants are further FHIR bases of the same process.
 	Tenants []Tenant `json:"tenants"`
 }
@@ -91,6 +93,10 @@ type Client struct {
 	// Details are the types of authorization_details that its token answers carry
 	// (RFC 9396 §10).
 	Details []string `json:"authorization_details_types,omitempty"`
+	// Member is the certificate of a client that registered by UDAP, with the
+	// authorization extensions that it states as a service.
+	Member     *Member        `json:"-"`
+	Extensions map[string]any `json:"-"`
 }
 
 // Person is one account with its credentials.
@@ -242,6 +248,7 @@ func (t *Target) Has() Need {
 	set(DPoP, len(t.Config.DPoPAlgorithms) > 0)
 	set(Bound, t.BoundClient().ID != "")
 	set(Nonced, t.NoncedClient().ID != "")
+	set(UDAP, t.UDAPCA.Certificate != "" && t.UDAPCA.PrivateKey != "")
 	set(Tenants, len(t.Ready.Tenants) > 0)
 	_, _, handed := t.Handed()
 	set(Agent, handed)
@@ -249,103 +256,6 @@ func (t *Target) Has() Need {
 	set(Details, t.DetailsClient().ID != "")
 	set(Admin, t.AdminAPI.URL != "" && t.AdminAPI.Token != "")
 	return n
-}
-
-// find gives the first client of a kind that has a redirect URI, or, for
-// backend clients, a key.
-func (t *Target) find(kind string) *Client {
-	for i, c := range t.Clients {
-		if c.Kind == kind && (len(c.RedirectURIs) > 0 || kind == "backend" && len(c.PrivateJWKS) > 0) {
-			return &t.Clients[i]
-		}
-	}
-	return nil
-}
-
-// Client gives the first usable client of a kind: public, symmetric,
-// asymmetric or backend. The row's Needs must have asked for it.
-func (t *Target) Client(kind string) Client {
-	if c := t.find(kind); c != nil {
-		return *c
-	}
-	return Client{Kind: kind}
-}
-
-// another gives the second client of a kind that has keys of its own.
-func (t *Target) another(kind string) *Client {
-	first := t.find(kind)
-	for i, c := range t.Clients {
-		if first != nil && c.Kind == kind && c.ID != first.ID && c.JWKSURI == "" {
-			return &t.Clients[i]
-		}
-	}
-	return nil
-}
-
-// SecondBackend gives a backend service beside that of Client("backend").
-func (t *Target) SecondBackend() Client {
-	if c := t.another("backend"); c != nil {
-		return *c
-	}
-	return Client{Kind: "backend"}
-}
-
-// ReservedClient gives a client whose id and secret hold characters that HTTP
-// Basic has a use for.
-func (t *Target) ReservedClient() Client {
-	for _, c := range t.Clients {
-		if c.Kind == "symmetric" && strings.Contains(c.ID, ":") && strings.ContainsAny(c.Secret, ":+% ") {
-			return c
-		}
-	}
-	return Client{}
-}
-
-// NarrowClient gives a backend service that is registered for Patients alone.
-func (t *Target) NarrowClient() Client {
-	for _, c := range t.Clients {
-		if c.Kind == "backend" && c.Scopes == "system/Patient.rs" {
-			return c
-		}
-	}
-	return Client{}
-}
-
-// StepUp is a rule about the log-in behind some requests.
-type StepUp struct {
-	Scope string `json:"scope"`
-	// MaxAge is in seconds.
-	MaxAge int64 `json:"max_age"`
-}
-
-// StepUpClient gives an app whose looks at the Patient need a recent log-in.
-func (t *Target) StepUpClient() Client {
-	for _, c := range t.Clients {
-		if len(c.StepUp) == 1 && c.StepUp[0].Scope == "patient/Patient.rs" {
-			return c
-		}
-	}
-	return Client{}
-}
-
-// PushClient gives a client with keys that must push its authorization requests.
-func (t *Target) PushClient() Client {
-	for _, c := range t.Clients {
-		if c.Pushes && c.Kind == "asymmetric" {
-			return c
-		}
-	}
-	return Client{}
-}
-
-// ClientByID gives a client of the ready file.
-func (t *Target) ClientByID(id string) (Client, bool) {
-	for _, c := range t.Clients {
-		if c.ID == id {
-			return c, true
-		}
-	}
-	return Client{}, false
 }
 
 func (t *Target) person(username string) (Person, bool) {
@@ -443,4 +353,23 @@ func (t *Target) moveClock(ctx context.Context, body map[string]string) error {
 	defer t.mu.Unlock()
 	t.offset = answer.Now.Sub(t.clock.Now())
 	return nil
+}
+
+// Await asks until the answer is yes or the time is up; it reports whether it
+// was yes.
+func (t *Target) Await(ctx context.Context, within time.Duration, yes func() bool) bool {
+	end := time.NewTimer(within)
+	defer end.Stop()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for !yes() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-end.C:
+			return yes()
+		case <-tick.C:
+		}
+	}
+	return true
 }

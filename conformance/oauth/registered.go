@@ -15,7 +15,6 @@ func registered() []kit.Row {
 	return []kit.Row{
 		{ID: "SMART REG-01", Title: "launch and redirect URIs are kept as they were registered", Needs: kit.Admin | kit.Login, Run: regURIs},
 		{ID: "SMART REG-02", Title: "each client has its id, and a registration endpoint answers where one is advertised", Needs: kit.Admin | kit.Login, Run: regIDs},
-		{ID: "SMART UDP-01", Title: "UDAP metadata is JSON for anybody, or 404", Run: udapMetadata},
 	}
 }
 
@@ -79,22 +78,6 @@ func regIDs(ctx context.Context, t *kit.Target) error {
 	res, err := t.Do(ctx, kit.Request{Method: http.MethodPost, URL: document.Text("registration_endpoint"), Type: "application/json", Body: strings.NewReader("{}")})
 	if c.Note(err) {
 		c.That(res.Status >= 400 && res.Status < 500 && res.Status != http.StatusNotFound && res.Text("error") != "", "an empty registration: %s", res)
-	}
-	return c.Err()
-}
-
-func udapMetadata(ctx context.Context, t *kit.Target) error {
-	var c kit.Check
-	for _, credential := range []string{"", "Bearer garbage"} {
-		r := kit.Request{URL: t.FHIRBase + "/.well-known/udap", Header: http.Header{}}
-		if credential != "" {
-			r.Header.Set("Authorization", credential)
-		}
-		res, err := t.Do(ctx, r)
-		if !c.Note(err) || res.Status == http.StatusNotFound {
-			continue
-		}
-		c.That(res.Status == http.StatusOK && res.Media() == "application/json" && len(res.JSON()) > 0, "%s %s", res, res.Media())
 	}
 	return c.Err()
 }

@@ -32,6 +32,8 @@ const (
 	// InvalidDPoPProof and UseDPoPNonce are those of RFC 9449 §12.2.
 	InvalidDPoPProof Kind = "invalid_dpop_proof"
 	UseDPoPNonce     Kind = "use_dpop_nonce"
+	// InvalidIDP: an identity provider that is not trusted (UDAP tiered OAuth).
+	InvalidIDP Kind = "invalid_idp"
 
 	// Registration of clients (RFC 7591 §3.2.2).
 	InvalidRedirectURI          Kind = "invalid_redirect_uri"

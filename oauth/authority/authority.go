@@ -117,7 +117,7 @@ func View(g oauth.Grant) access.GrantView {
 // errs.InvalidScope when requested is wider than the grant, errs.Unavailable.
 func (l *Loader) Redecide(ctx context.Context, have oauth.Standing, requested string) (oauth.Redecision, error) {
 	now, g := l.Clock.Now(), have.Grant
-	if have.Client.ID == "" || have.Client.Disabled || have.ApprovalEnded || !g.Live(now) {
+	if have.Client.ID == "" || have.Client.Disabled || have.ApprovalEnded || !have.Live(now) {
 		return oauth.Redecision{}, errs.New(errs.AccessDenied, "grant-ended", "The grant has ended.")
 	}
 	if g.Capacity.IsProxy() {

@@ -40,6 +40,9 @@ type Introspection struct {
 	Act *oauth.Actor `json:"act,omitempty"`
 	// Confirmation is the key to which the token is bound (RFC 9449 §6.2).
 	Confirmation oauth.Confirmation `json:"cnf,omitzero"`
+	// Extensions says in whose name and for what purpose a service asked
+	// (UDP-31).
+	Extensions map[string]*oauth.B2B `json:"extensions,omitempty"`
 	oauth.Context
 }
 
@@ -139,6 +142,9 @@ func (e *Engine) describe(ctx context.Context, u *unit) (Introspection, error) {
 		out.Issued, out.Act = u.access.Issued.Unix(), u.access.Act
 		out.ClientID, out.Subject, out.TokenType = u.access.ClientID, u.access.Subject, u.access.Confirmation.TokenType()
 		out.Confirmation = u.access.Confirmation
+		if u.access.B2B != nil {
+			out.Extensions = map[string]*oauth.B2B{"hl7-b2b": u.access.B2B}
+		}
 	} else {
 		out.ClientID, out.Subject, out.Issued = u.refresh.ClientID, u.grant.PersonID, u.refresh.Issued.Unix()
 		out.Confirmation = u.refresh.Confirmation

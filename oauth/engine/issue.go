@@ -45,6 +45,8 @@ type accessClaims struct {
 	// Act and Parents are there in delegated tokens only.
 	Act     *oauth.Actor `json:"act,omitempty"`
 	Parents []Parent     `json:"parents,omitempty"`
+	// B2B is in whose name and for what purpose a service asked (UDP-31).
+	B2B *oauth.B2B `json:"hl7-b2b,omitempty"`
 	// Confirmation is the key to which the token is bound.
 	Confirmation oauth.Confirmation `json:"cnf,omitzero"`
 }
@@ -57,7 +59,7 @@ func (e *Engine) issue(ctx context.Context, u *unit) (out Issued, err error) {
 		Issuer: u.site.Issuer, Audience: u.site.FHIRBase, Subject: u.subject(), ClientID: u.client.ID,
 		Issued: second(u.now).Unix(), Expires: u.expires.Unix(), ID: out.TokenID, Scope: u.scopes,
 		Patient: u.grant.Context.Patient, Grant: u.grant.ID, Epoch: u.client.Epoch,
-		Act: u.act, Parents: u.parents, Confirmation: u.confirmation,
+		Act: u.act, Parents: u.parents, Confirmation: u.confirmation, B2B: u.b2b,
 	}
 	if !u.grant.AuthTime.IsZero() {
 		claims.ACR, claims.AuthTime = u.grant.ACR, u.grant.AuthTime.Unix()

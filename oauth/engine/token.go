@@ -42,6 +42,8 @@ type TokenInput struct {
 	// is bound, and for a public client the refresh token too: it has nothing
 	// else to prove itself by (RFC 9449 §5).
 	Confirmation oauth.Confirmation
+	// B2B is who asks, and for what purpose; the access token carries it.
+	B2B *oauth.B2B
 }
 
 // Issued is what a token request yields. Nothing of it may leave before
@@ -67,7 +69,7 @@ func (e *Engine) Token(ctx context.Context, in TokenInput) (Issued, error) {
 		now: in.Now, site: in.Site, hasher: hasher, client: in.Client, grant: in.Grant,
 		code: in.Code, refresh: in.Refresh, replayed: in.Replayed, successor: in.Successor,
 		scopes: in.Scopes, expires: second(in.Expires), refreshEnds: in.RefreshEnds,
-		confirmation: in.Confirmation,
+		confirmation: in.Confirmation, b2b: in.B2B,
 	}
 	if !in.Client.Confidential() {
 		u.holder = in.Confirmation

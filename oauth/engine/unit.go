@@ -29,6 +29,9 @@ type unit struct {
 	// access is the verified access token of an introspection or revocation.
 	access *Claims
 
+	// b2b is what the access token says of who asks.
+	b2b *oauth.B2B
+
 	// scopes and expires are those of the access token to be issued,
 	// refreshEnds the end of the refresh token.
 	scopes      string

@@ -32,6 +32,9 @@ type Claims struct {
 	// Confirmation is the key that whoever presents the token must prove; zero
 	// for a bearer token. Verifier.Presented asks for the proof.
 	Confirmation oauth.Confirmation
+	// B2B is in whose name and for what purpose a service asked; nil where it
+	// need not say.
+	B2B *oauth.B2B
 
 	parents  []Parent
 	standing oauth.Standing
@@ -119,7 +122,7 @@ func (v *Verifier) live(ctx context.Context, tenant string, c accessClaims) (Cla
 	out := Claims{
 		TokenID: c.ID, ClientID: c.ClientID, Subject: c.Subject, Scope: c.Scope, Patient: c.Patient,
 		Issued: time.Unix(c.Issued, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(), Client: client,
-		Act: c.Act, parents: c.Parents,
+		Act: c.Act, parents: c.Parents, B2B: c.B2B,
 		Confirmation: c.Confirmation,
 	}
 	if c.Grant == "" {
@@ -132,7 +135,7 @@ func (v *Verifier) live(ctx context.Context, tenant string, c accessClaims) (Cla
 // stands tells why a grant gives nothing any more, nil when it does.
 func stands(st oauth.Standing, now time.Time) error {
 	switch {
-	case !st.Grant.Live(now):
+	case !st.Live(now):
 		return errRevoked("its grant has ended")
 	case !st.PersonActive:
 		return errRevoked("its person may not act any more")

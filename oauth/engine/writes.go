@@ -89,6 +89,9 @@ func (w Writes) apply(ctx context.Context, tx oauth.Tx, tenant string, now time.
 		if err != nil {
 			return err
 		}
+		if err := remember(ctx, tx, tenant, a); err != nil {
+			return err
+		}
 	}
 	if r := w.Renewal; r != nil {
 		// Not being first means that a parallel request did the same.
@@ -115,6 +118,21 @@ func (w Writes) apply(ctx context.Context, tx oauth.Tx, tenant string, now time.
 		}
 	}
 	return w.applyRest(ctx, tx, tenant)
+}
+
+// remember notes a certificate that the client showed for the first time, so
+// that its revocation ends what was given for it.
+func remember(ctx context.Context, tx oauth.Tx, tenant string, a *clientauth.Assertion) error {
+	if a.Chain == nil {
+		return nil
+	}
+	c, err := tx.ClientByID(ctx, tenant, a.Issuer)
+	if err != nil || c.UDAP == nil {
+		return err
+	}
+	known := c.UDAP.Remember(a.Chain)
+	c.UDAP = &known
+	return tx.PutClient(ctx, c)
 }
 
 func (w Writes) applyRest(ctx context.Context, tx oauth.Tx, tenant string) error {

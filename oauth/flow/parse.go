@@ -102,7 +102,7 @@ func ParseAuthorize(v url.Values, base string, others ...string) (req oauth.Auth
 		Prompt: strings.Fields(v.Get("prompt")), ACR: strings.Fields(v.Get("acr_values")), MaxAge: -1,
 	}
 	for _, check := range []func(url.Values, *oauth.AuthorizeRequest) error{
-		checkOnce, checkResponse, checkState, checkChallenge, checkScope, checkMaxAge, checkPrompt, checkJKT,
+		checkOnce, checkResponse, checkState, checkChallenge, checkScope, checkMaxAge, checkPrompt, checkJKT, checkProvider,
 	} {
 		if err := check(v, &req); err != nil {
 			return req, "", err
@@ -203,6 +203,15 @@ func checkMaxAge(v url.Values, req *oauth.AuthorizeRequest) error {
 func checkPrompt(_ url.Values, req *oauth.AuthorizeRequest) error {
 	if len(req.Prompt) > 1 && slices.Contains(req.Prompt, "none") {
 		return errs.New(errs.InvalidRequest, "prompt-contradictory", "The prompt none excludes every other.")
+	}
+	return nil
+}
+
+// checkProvider refuses to sign people in somewhere else (UDP-33): tiered OAuth
+// is not offered, and UDAP's metadata do not say so.
+func checkProvider(v url.Values, _ *oauth.AuthorizeRequest) error {
+	if v.Has("idp") {
+		return errs.New(errs.InvalidIDP, "idp-not-trusted", "The identity provider that idp names is not trusted here; leave it out to sign in here.")
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (authorizationCode) Fill(ctx context.Context, in Asked) (Blanks, error) {
 	switch {
 	case !code.Used.IsZero():
 		// A replay is the engine's to refuse, because it ends the grant.
-	case !g.Live(in.Now):
+	case !st.Live(in.Now):
 		return b, errEnded()
 	case in.Form.Get("redirect_uri") != code.RedirectURI:
 		return b, errs.New(errs.InvalidGrant, "redirect-uri-mismatch", "redirect_uri is not that of the authorization request.")

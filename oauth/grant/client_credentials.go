@@ -29,7 +29,14 @@ func (clientCredentials) Fill(_ context.Context, in Asked) (Blanks, error) {
 		return Blanks{}, errs.New(errs.InvalidScope, "scope-missing", "scope is missing.")
 	}
 	granted, explained, err := preauthorised(in.Client.Scopes, in.Form.Get("scope"))
-	return Blanks{Scopes: granted, Explained: explained}, err
+	out := Blanks{Scopes: granted, Explained: explained}
+	if err != nil || in.Client.UDAP == nil {
+		return out, err
+	}
+	// Who is known by certificate states purpose and subject anew for each token
+	// (UDP-29, UDP-31).
+	out.B2B, err = in.B2B()
+	return out, err
 }
 
 // preauthorised gives requested ∩ registered at system level, with the

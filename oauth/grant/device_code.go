@@ -58,7 +58,7 @@ func (k deviceCode) Fill(ctx context.Context, in Asked) (Blanks, error) {
 		return b, errReplayedDevice()
 	case !in.Now.Before(d.Expires):
 		return b, errDeviceExpired()
-	case !st.Grant.Live(in.Now):
+	case !st.Live(in.Now):
 		return b, errEnded()
 	}
 	b.Also = func(ctx context.Context, tx oauth.Tx) error {

@@ -3,6 +3,7 @@ package grant
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"maps"
 	"net/url"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/constraint"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
@@ -25,6 +27,9 @@ type Deps struct {
 	Redecide engine.Redecider
 	Clock    clock.Clock
 	Devices  Devices
+	// Purpose judges the hl7-b2b extension of an assertion; oauth/udap does.
+	// Errors: errs.InvalidGrant.
+	Purpose func(c oauth.Client, extensions map[string]json.RawMessage) (*oauth.B2B, error)
 }
 
 // Endpoint answers token requests. It is safe for concurrent use.
@@ -141,6 +146,7 @@ func (e *Endpoint) walk(ctx context.Context, a *attempt) (engine.Issued, error) 
 	a.blanks, err = kind.Fill(ctx, Asked{
 		Site: a.call.Site, Client: a.auth.Client, Form: a.call.Form, Now: a.now, Hasher: hasher, Reader: e.Reader, Certain: a.certain,
 		Confirmation: a.confirmation(),
+		B2B:          func() (*oauth.B2B, error) { return e.Purpose(a.auth.Client, a.auth.Extensions) },
 	})
 	if err != nil {
 		return engine.Issued{}, err
@@ -152,7 +158,7 @@ func (e *Endpoint) walk(ctx context.Context, a *attempt) (engine.Issued, error) 
 		Site: a.call.Site, Client: a.auth.Client, Form: a.call.Form, Now: a.now,
 		Grant: a.blanks.Grant, Code: a.blanks.Code, Refresh: a.blanks.Refresh, Replayed: a.blanks.Replayed,
 		Successor: a.blanks.Successor, Direct: a.blanks.Direct,
-		Scopes: a.scopes, Expires: a.expires, RefreshEnds: a.ends,
+		Scopes: a.scopes, Expires: a.expires, RefreshEnds: a.ends, B2B: a.blanks.B2B,
 		Confirmation: a.confirmation(),
 	})
 }
@@ -272,6 +278,9 @@ func (a *attempt) detail() map[string]string {
 	}
 	if direct := a.blanks.Direct; direct != nil && direct.Act != nil {
 		maps.Copy(d, engine.ActDetail(direct.Act, a.blanks.Grant))
+	}
+	if b := a.blanks.B2B; b != nil {
+		maps.Copy(d, b.Detail())
 	}
 	return d
 }

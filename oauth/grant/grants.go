@@ -54,6 +54,9 @@ type Asked struct {
 	Certain bool
 	// Confirmation is the key that the client proved, zero without one.
 	Confirmation oauth.Confirmation
+	// B2B reads who asks, and for what purpose, from a client that is known by
+	// its certificate; nil for any other. Errors: errs.InvalidGrant.
+	B2B func() (*oauth.B2B, error)
 }
 
 // Blanks is what a grant type fills in.
@@ -84,4 +87,6 @@ type Blanks struct {
 	// Also is what the grant type writes in the one commit of the answer; it may
 	// be called again.
 	Also func(ctx context.Context, tx oauth.Tx) error
+	// B2B is who asks, and for what purpose, where the client had to say so.
+	B2B *oauth.B2B
 }

@@ -55,7 +55,7 @@ func (refreshToken) Fill(ctx context.Context, in Asked) (Blanks, error) {
 	}
 	g := st.Grant
 	b := Blanks{Grant: g, Standing: st, Refresh: row, Scopes: g.Scopes, Renews: true}
-	if !g.Live(in.Now) || !g.Offline && !g.Online {
+	if !st.Live(in.Now) || !g.Offline && !g.Online {
 		return b, errEnded()
 	}
 	// Before a replay is looked for: who has a token without its key must not be

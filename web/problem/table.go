@@ -34,6 +34,7 @@ func table() map[errs.Kind]row {
 		errs.AccessDenied:                {http.StatusForbidden, bad, string(errs.AccessDenied), "forbidden", "Access denied"},
 		errs.LoginRequired:               {http.StatusUnauthorized, bad, string(errs.LoginRequired), "login", "Sign-in needed"},
 		errs.InteractionRequired:         {http.StatusForbidden, bad, string(errs.InteractionRequired), "suppressed", "Interaction needed"},
+		errs.InvalidIDP:                  {bad, 0, string(errs.InvalidIDP), "invalid", "Identity provider not accepted"},
 		errs.InvalidRedirectURI:          {bad, 0, string(errs.InvalidRedirectURI), "invalid", "Redirect URI not accepted"},
 		errs.InvalidClientMetadata:       {bad, 0, string(errs.InvalidClientMetadata), "invalid", "Client metadata not accepted"},
 		errs.InvalidSoftwareStatement:    {bad, 0, string(errs.InvalidSoftwareStatement), "invalid", "Software statement not valid"},

@@ -44,6 +44,11 @@ type claims struct {
 // assertion verifies private_key_jwt (SMART ASY-01…ASY-15). Nothing of the
 // assertion is believed before its signature but the client it names.
 func (a *Authenticator) assertion(ctx context.Context, req Request, cred credential) (Result, error) {
+	if carriesCertificates(cred.assertion) {
+		if res, known, err := a.certified(ctx, req, cred); known || err != nil {
+			return res, err
+		}
+	}
 	token, header, err := parseAssertion(cred.assertion)
 	if err != nil {
 		return Result{}, err
@@ -64,6 +69,9 @@ func (a *Authenticator) assertion(ctx context.Context, req Request, cred credent
 	}
 	if c.Kind != oauth.ClientAsymmetric && c.Kind != oauth.ClientBackend {
 		return Result{}, errs.New(errs.InvalidClient, "method-not-registered", "This client is not registered for keys.")
+	}
+	if c.UDAP != nil {
+		return Result{}, errAssertion("assertion-certificate", "its header has no x5c, and this client is known by its certificate")
 	}
 	if !c.Signs(header.Algorithm) {
 		return Result{}, errAssertion("assertion-algorithm", "it is signed with an algorithm for which this client is not registered")

@@ -2,6 +2,7 @@ package clientauth
 
 import (
 	"context"
+	"encoding/json"
 	"net/url"
 	"time"
 
@@ -48,6 +49,9 @@ type Result struct {
 	Assertion *Assertion
 	// Renewal is set where the secret is registered under an older key.
 	Renewal *Renewal
+	// Extensions are the authorization extensions of an assertion that a
+	// certificate proved.
+	Extensions map[string]json.RawMessage
 }
 
 // Renewal is a client secret hashed anew, because its registered form is under a
@@ -64,6 +68,9 @@ type Assertion struct {
 	Issuer  string
 	JTI     string
 	Expires time.Time
+	// Chain is that of a certificate which the client showed for the first time,
+	// to be remembered with it.
+	Chain []string
 }
 
 // Clients gives registered clients. Errors: errs.NotFound.
@@ -76,13 +83,23 @@ type Hashers interface {
 	Hasher(ctx context.Context, tenant string) (ids.Hasher, error)
 }
 
+// Certificates verifies assertions that carry their certificates (UDP-25).
+type Certificates interface {
+	// Assert judges the assertion of a client for one of the audiences. Errors:
+	// errs.InvalidClient.
+	Assert(ctx context.Context, c oauth.Client, compact string, audiences []string) (oauth.CertifiedAssertion, error)
+}
+
 // Authenticator authenticates clients.
 type Authenticator struct {
 	Clients Clients
 	Hashers Hashers
 	// Keys fetches key sets that are registered by URL.
-	Keys  *Fetcher
-	Clock clock.Clock
+	Keys *Fetcher
+	// Certificates serves clients that are known by certificate; nil refuses
+	// them.
+	Certificates Certificates
+	Clock        clock.Clock
 	// Admit counts a request of a client that has proved itself; nil counts
 	// none. Errors: errs.RateLimited.
 	Admit func(ctx context.Context, tenant, clientID string) error

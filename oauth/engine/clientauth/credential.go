@@ -95,7 +95,7 @@ func Named(req Request) string {
 		}
 	}
 	if raw := req.Form.Get("client_assertion"); raw != "" {
-		if t, err := jwt.ParseSigned(raw, accepted); err == nil {
+		if t, err := jwt.ParseSigned(raw, certifiedBy); err == nil {
 			var c jwt.Claims
 			if t.UnsafeClaimsWithoutVerification(&c) == nil {
 				return c.Issuer

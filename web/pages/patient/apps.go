@@ -43,7 +43,7 @@ func (h *Handler) apps(w http.ResponseWriter, r *http.Request, id session.Identi
 			h.Page(w, r, err)
 			return
 		}
-		if g.Live(now) {
+		if g.Live(now) && !names.client(r.Context(), g.ClientID).Lost(g) {
 			page.Apps = append(page.Apps, entry)
 		} else {
 			page.Ended = append(page.Ended, entry)
@@ -68,8 +68,9 @@ func (h *Handler) entry(ctx context.Context, names *names, id session.Identity, 
 	if err != nil {
 		return pages.AppEntry{}, err
 	}
+	client := names.client(ctx, g.ClientID)
 	e := pages.AppEntry{
-		App: appInfo(names.client(ctx, g.ClientID)), Since: g.Created, LastUsed: used, Until: g.Ends,
+		App: appInfo(client), Since: g.Created, LastUsed: used, Until: g.Ends,
 		Renewed: g.RenewFor > 0, URL: h.Session.Path("/apps/" + g.ID), EndURL: h.Session.Path("/apps/" + g.ID + "/end"),
 	}
 	e.Kinds, e.Actions = describe(g)
@@ -78,6 +79,8 @@ func (h *Handler) entry(ctx context.Context, names *names, id session.Identity, 
 		e.EndedOn = g.Revoked
 	case !g.Live(h.Clock.Now()):
 		e.EndedOn = g.Ends
+	case client.Lost(g):
+		e.EndedOn = client.GrantsFrom
 	}
 	if e.Actors, err = h.actors(ctx, names, g); err != nil {
 		return pages.AppEntry{}, err
