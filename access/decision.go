@@ -27,7 +27,11 @@ type GrantView struct {
 	// Topics are the sensitive topics ticked on the consent page; nil for
 	// capacities that see by organisational policy.
 	Topics []string
-	Ends   time.Time
+	// Members are the patients to whom a client that acts for itself is bound; nil
+	// for one that is bound to none, empty where its group has nobody (SMART
+	// TRP-26).
+	Members []string
+	Ends    time.Time
 }
 
 // Input is everything a decision depends on. Exactly one of Request and

@@ -54,11 +54,13 @@ func inDirectory(res *fhir.Resource) bool {
 }
 
 // levelReaches reports whether the level's patient is the one this resource
-// is about. A resource that names several patients, or one that cannot be
+// is about, or for a client that is bound to a group whether all whom it is about
+// are its members. A resource that names several patients, or one that cannot be
 // resolved, is out of everybody's reach but a system's (CMP-11, GW-24).
 func (in *Input) levelReaches(level scope.Level, res *fhir.Resource) bool {
 	patient := in.boundTo(level)
-	if patient == "" {
+	members := in.Grant.Members
+	if patient == "" && members == nil {
 		return true
 	}
 	if inDirectory(res) {
@@ -70,7 +72,7 @@ func (in *Input) levelReaches(level scope.Level, res *fhir.Resource) bool {
 		return false
 	}
 	for _, s := range res.Subjects {
-		if s != patient {
+		if members == nil && s != patient || members != nil && !slices.Contains(members, s) {
 			return false
 		}
 	}
@@ -108,6 +110,12 @@ func judgeRequestCompartment(in *Input, _ *Decision) verdict {
 	default:
 		return pass
 	}
+	if members := in.Grant.Members; members != nil {
+		if slices.Contains(members, named) {
+			return pass
+		}
+		return hide("outside-compartment", "Patient")
+	}
 	for _, level := range in.Grant.levels() {
 		if bound := in.boundTo(level); bound == "" || bound == named {
 			return pass
@@ -136,6 +144,10 @@ func narrowSearch(in *Input, d *Decision) verdict {
 	return pass
 }
 
+// maxNarrowed is how many patients of a group stand in one search. The answer of
+// a larger group's is only filtered.
+const maxNarrowed = 50
+
 // narrowing gives the parameters that every visible resource of the type
 // meets. ok is false when nothing can be added.
 func (in *Input) narrowing(typ string) (Narrowing, bool) {
@@ -150,13 +162,19 @@ func (in *Input) narrowing(typ string) (Narrowing, bool) {
 			}
 		}
 	}
-	if len(patients) == 1 && patients[0] != "" && typ != "Schedule" {
+	if m := in.Grant.Members; m != nil && len(m) <= maxNarrowed {
+		patients = m
+	}
+	if len(patients) > 0 && patients[0] != "" && (len(patients) == 1 || in.Grant.Members != nil) && typ != "Schedule" {
 		if param, ok := compartment.SearchByPatient(typ); ok {
-			value := patients[0]
-			if param != "_id" {
-				value = "Patient/" + value
+			var values []string
+			for _, value := range patients {
+				if param != "_id" {
+					value = "Patient/" + value
+				}
+				values = append(values, value)
 			}
-			out = append(out, rest.Param{Name: param, Values: []string{value}})
+			out = append(out, rest.Param{Name: param, Values: values})
 		}
 	}
 	if p, ok := commonParam(scopes); ok {

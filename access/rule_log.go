@@ -23,7 +23,8 @@ func judgeLog(in *Input, _ *Decision) verdict {
 	if typ, _ := in.target(); typ != LogType {
 		return pass
 	}
-	if !LogReadable(in.Grant.Capacity.Kind) {
+	// An event is about many, and a group is bound to be some of them.
+	if !LogReadable(in.Grant.Capacity.Kind) || in.Grant.Members != nil {
 		return deny("type-not-offered", LogType)
 	}
 	op := in.Op

@@ -16,6 +16,9 @@ clients               registered clients:
   redirect_uris       registered redirect URIs; nothing needs to answer there
   launch_uris         registered launch URLs, for EHR launches
   scopes              what the client may ask
+  patient_group       of a service: id of the Group to whose members it is bound
+  authorization_details_types
+                      of an app: ["smart_on_fhir"] where its answers carry them
   token_exchange      true for one that acts with tokens of other clients
   device_authorization
                       true for a device without keyboard (RFC 8628)

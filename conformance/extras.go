@@ -42,6 +42,7 @@ func NewExtras() (*Extras, error) {
 		{ID: "selftest-pushes", Kind: "asymmetric", Pushes: true, AuthAlg: "ES256", RedirectURIs: []string{"https://selftest.example/callback"}},
 		{ID: "selftest-stepup", Kind: "public", RedirectURIs: []string{"https://selftest.example/callback"}, StepUp: []kit.StepUp{{Scope: "patient/Patient.rs", MaxAge: 300}}},
 		{ID: "selftest-dpop", Kind: "public", DPoPBound: true, RedirectURIs: []string{"https://selftest.example/callback"}},
+		{ID: "selftest-group", Kind: "backend", PatientGroup: "lakeside-home-care", Scopes: "system/*.cruds"},
 		{ID: "selftest-details", Kind: "public", Details: []string{"smart_on_fhir"}, RedirectURIs: []string{"https://selftest.example/callback"}},
 		{ID: "selftest-nonce", Kind: "backend", DPoPNonce: true, Scopes: "system/*.rs"},
 		{ID: "self:test%41+b", Kind: "symmetric", Secret: "a:b%20c+d e/" + secret, RedirectURIs: []string{"https://selftest.example/callback"}},
@@ -73,6 +74,9 @@ func (e *Extras) WriteClients(path string) error {
 		}
 		if c.DPoPBound {
 			m["dpop_bound_access_tokens"] = true
+		}
+		if c.PatientGroup != "" {
+			m["patient_group"] = c.PatientGroup
 		}
 		if len(c.Details) > 0 {
 			m["authorization_details_types"] = c.Details

@@ -93,6 +93,10 @@ type Client struct {
 	// of the client's proofs (RFC 9449 §5.2, §8).
 	DPoPBound bool `json:"dpop_bound_access_tokens,omitempty"`
 	DPoPNonce bool `json:"dpop_nonce_required,omitempty"`
+	// PatientGroup is the id of the FHIR Group to whose members a client that acts
+	// for itself is bound, in exports and in every other request; empty for none
+	// (SMART TRP-26, BLK-07).
+	PatientGroup string `json:"patient_group,omitempty"`
 	// SecretForItself lets a symmetric client act for itself with its secret. It
 	// is unsafe beside keys: SMART Backend Services forbid it (SYM-02), and it is
 	// for a client that cannot hold a key.

@@ -9,3 +9,13 @@ func (t *Target) DetailsClient() Client {
 	}
 	return Client{}
 }
+
+// GroupedClient gives a backend service that is bound to the members of a Group.
+func (t *Target) GroupedClient() Client {
+	for _, c := range t.Clients {
+		if c.PatientGroup != "" && c.Kind == "backend" && len(c.PrivateJWKS) > 0 {
+			return c
+		}
+	}
+	return Client{}
+}

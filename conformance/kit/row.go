@@ -65,6 +65,8 @@ const (
 	Details
 	// UDAP: the key of an authority of a trust community.
 	UDAP
+	// Grouped: a backend client that is bound to the members of a Group.
+	Grouped
 )
 
 var needTexts = []string{
@@ -81,6 +83,7 @@ var needTexts = []string{
 	"an app registered with dpop_bound_access_tokens", "a backend client registered with dpop_nonce_required",
 	"an app registered with authorization_details_types",
 	"the key of an authority whose certificates the server trusts (udap_ca)",
+	"a backend client registered with patient_group",
 }
 
 // String names the means in words.

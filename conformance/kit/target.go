@@ -90,6 +90,8 @@ type Client struct {
 	// the server.
 	DPoPBound bool `json:"dpop_bound_access_tokens,omitempty"`
 	DPoPNonce bool `json:"dpop_nonce_required,omitempty"`
+	// PatientGroup is the id of the Group to whose members a service is bound.
+	PatientGroup string `json:"patient_group,omitempty"`
 	// Details are the types of authorization_details that its token answers carry
 	// (RFC 9396 §10).
 	Details []string `json:"authorization_details_types,omitempty"`
@@ -253,6 +255,7 @@ func (t *Target) Has() Need {
 	_, _, handed := t.Handed()
 	set(Agent, handed)
 	set(Device, t.DeviceClient().ID != "" && t.Config.Device != "")
+	set(Grouped, t.GroupedClient().ID != "")
 	set(Details, t.DetailsClient().ID != "")
 	set(Admin, t.AdminAPI.URL != "" && t.AdminAPI.Token != "")
 	return n

@@ -14,6 +14,7 @@ func Sections() []kit.Section {
 		{Name: "FHIR enforcement, interactions", Rows: interactions()},
 		{Name: "FHIR enforcement, levels and owned types", Rows: levels()},
 		{Name: "FHIR, bulk data", Rows: bulk()},
+		{Name: "FHIR, services of a group", Rows: group()},
 		{Name: "FHIR, whose record it is", Rows: compartment()},
 		{Name: "FHIR enforcement, traps of reading", Rows: reading()},
 		{Name: "FHIR enforcement, traps of writing", Rows: writing()},

@@ -67,6 +67,8 @@ type Rights struct {
 	MayAct        []string `json:"may_act,omitempty"`
 	// DeviceFlow is for devices without keyboard (RFC 8628).
 	DeviceFlow bool `json:"device_authorization,omitempty"`
+	// PatientGroup bounds a client that acts for itself; see oauth.Client.
+	PatientGroup string `json:"patient_group,omitempty"`
 	// SecretForItself is unsafe; see oauth.Client.
 	SecretForItself bool `json:"client_credentials_by_secret,omitempty"`
 	// StepUp is what some of its requests need of a log-in (RFC 9470).
@@ -121,6 +123,7 @@ func Of(c oauth.Client) Entry {
 		AccessTokenFormat: c.AccessTokenFormat, AllowedAddresses: c.AllowedAddresses, SecretForItself: c.SecretForItself, StepUp: c.StepUp,
 		AppStateCodes: c.AppStateCodes, AppStateReadCodes: c.AppStateReadCodes, AppStateGlobal: c.AppStateGlobal,
 		TokenExchange: c.TokenExchange, MayAct: c.MayAct, DeviceFlow: c.DeviceFlow,
+		PatientGroup: c.PatientGroup,
 	}}
 }
 

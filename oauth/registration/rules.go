@@ -62,7 +62,7 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		RefreshIDToken: e.RefreshIDToken, AccessTokenFormat: e.AccessTokenFormat, SecretForItself: e.SecretForItself, StepUp: e.StepUp,
 		AllowedAddresses: e.AllowedAddresses,
 		AppStateCodes:    e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
-		TokenExchange: e.TokenExchange, MayAct: e.MayAct,
+		TokenExchange: e.TokenExchange, MayAct: e.MayAct, PatientGroup: e.PatientGroup,
 		PostLogoutRedirectURIs: m.PostLogoutRedirectURIs, BackchannelLogoutURI: m.BackchannelLogoutURI,
 		DeviceFlow: e.DeviceFlow, DPoPBound: m.DPoPBound, DPoPNonce: m.DPoPNonce,
 	}
@@ -127,6 +127,13 @@ func clientID(id string) bool {
 	return len(id) <= maxClient && !strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' })
 }
 
+// resourceID reports whether s is a logical id of FHIR.
+func resourceID(s string) bool {
+	return len(s) <= 64 && !strings.ContainsFunc(s, func(c rune) bool {
+		return c != '-' && c != '.' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+	})
+}
+
 func checkFormats(c oauth.Client, f *Faults) {
 	if c.IDTokenAlg != "" && c.IDTokenAlg != "RS256" && c.IDTokenAlg != "ES256" {
 		f.add("id_token_signed_response_alg", "must be RS256 or ES256")
@@ -145,6 +152,9 @@ func checkFormats(c oauth.Client, f *Faults) {
 	}
 	if c.ForItself() && c.DeviceFlow {
 		f.add("device_authorization", "is for clients that act for people")
+	}
+	if c.PatientGroup != "" && (!c.ForItself() || !resourceID(c.PatientGroup)) {
+		f.add("patient_group", "must be the id of a Group, for a client that acts for itself")
 	}
 	if c.Kind == oauth.ClientPublic && c.TokenExchange {
 		f.add("token_exchange", "is for clients that have a credential")

@@ -56,6 +56,11 @@ func (a *act) startExport(d access.Decision) (answer, error) {
 			}
 		}
 	}
+	if a.req.Type == "Group" {
+		if _, err := a.exported(a.req.ID); err != nil {
+			return answer{}, err
+		}
+	}
 	send := a.req
 	if len(d.Rewrite) == 1 {
 		send = send.With(d.Rewrite[0]...)
@@ -158,6 +163,9 @@ type manifestFile struct {
 // jobStatus answers a status request; the manifest lists only files of types
 // that are granted now, by addresses of ours.
 func (a *act) jobStatus(t ticket) (answer, error) {
+	if _, err := a.exported(t.Group); err != nil {
+		return answer{}, err
+	}
 	res, err := a.x.g.d.Upstream.Do(a.x.ctx, http.MethodGet, t.Address, http.Header{"Accept": {"application/json"}}, nil)
 	if err != nil {
 		return answer{}, err

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/fhir"
-	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/web/fhirapi"
 )
@@ -29,7 +28,7 @@ func (a *act) file(w http.ResponseWriter, t ticket) (answer, error) {
 		return answer{}, errs.New(errs.Forbidden, "no-scope", "The access token has no scope for "+t.Type+".rs.")
 	}
 	a.req.Type = t.Type
-	members, err := a.members(t.Group)
+	members, err := a.exported(t.Group)
 	if err != nil {
 		return answer{}, err
 	}
@@ -65,19 +64,10 @@ func (a *act) file(w http.ResponseWriter, t ticket) (answer, error) {
 	return answer{status: http.StatusOK, media: mediaNDJSON, body: batch.Bytes(), begun: sent}, nil
 }
 
-// members gives the patients of a group, nil for an export of no group.
-func (a *act) members(group string) ([]string, error) {
-	if group == "" {
-		return nil, nil
-	}
-	s, err := a.current(fhir.Reference{Type: "Group", ID: group}, scope.Read)
-	return append([]string{""}, s.res.Subjects...), err
-}
-
 // outsider reports whether a resource is about somebody outside the group
 // (SMART BLK-07).
 func outsider(res *fhir.Resource, members []string) bool {
-	return members != nil && slices.ContainsFunc(res.Subjects, func(p string) bool { return !slices.Contains(members, p) })
+	return members != nil && slices.ContainsFunc(res.Subjects, func(p string) bool { return p != "" && !slices.Contains(members, p) })
 }
 
 // lines adds those resources that may leave.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/mandate-health/mandate/access"
@@ -75,6 +76,11 @@ func (x *exchange) back(b Bearer) error {
 	if err != nil {
 		return err
 	}
+	if b.System && b.Client.PatientGroup != "" {
+		if in.Grant.Members, err = x.members(b.Client.PatientGroup); err != nil {
+			return err
+		}
+	}
 	x.bearer, x.in = b, in
 	o := &x.origin
 	o.PersonID, o.ClientID, o.Capacity = grant.PersonID, grant.ClientID, grant.Capacity
@@ -114,7 +120,8 @@ func (a *act) stands() (changed bool, err error) {
 		return false, err
 	}
 	now := a.x.in
-	if before.Policy == now.Policy && before.ProxyInForce == now.ProxyInForce && before.SafetyHold == now.SafetyHold {
+	same := before.Policy == now.Policy && before.ProxyInForce == now.ProxyInForce && before.SafetyHold == now.SafetyHold
+	if same && slices.Equal(before.Grant.Members, now.Grant.Members) {
 		return false, nil
 	}
 	_, err = a.permit()

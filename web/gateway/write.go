@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -92,11 +93,15 @@ func (a *act) planCreate() (plan, error) {
 	return plan{created: true, send: rest.Request{Interaction: rest.Create, Type: a.req.Type, Body: body}}, nil
 }
 
+// errHidden says what errAbsent says, of a resource that is there.
+var errHidden = errs.New(errAbsent.Kind, errAbsent.Code, errAbsent.Msg)
+
 // planUpdate replaces a resource. Only a client that acts for itself creates
-// by updating: for others the answer would tell a hidden id from a free one.
+// by updating: for others the answer would tell a hidden id from a free one. What
+// is there and hidden from it is not replaced (SMART TRP-08).
 func (a *act) planUpdate() (plan, error) {
 	prior, err := a.stored(scope.Update)
-	if errs.Is(err, errs.NotFound) && a.x.system() && a.req.IfMatch == "" {
+	if errs.Is(err, errs.NotFound) && !errors.Is(err, errHidden) && a.x.system() && a.req.IfMatch == "" {
 		body, err := a.acceptable(a.req.Body, scope.Update)
 		return plan{created: true, send: rest.Request{Interaction: rest.Update, Type: a.req.Type, ID: a.req.ID, Body: body}}, err
 	}
@@ -190,7 +195,7 @@ func (a *act) stored(op scope.Ops) (sight, error) {
 	if !d.Allow {
 		if !ok || !a.judge(&res, scope.Read).Allow {
 			a.note(d)
-			return sight{}, errAbsent
+			return sight{}, errHidden
 		}
 		return sight{}, a.forbid(d)
 	}
