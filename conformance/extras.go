@@ -19,6 +19,8 @@ const ExtraTenant = "selftest"
 // with a server of its own.
 type Extras struct {
 	clients []kit.Client
+	// authority vouches for the certificate of one of them.
+	authority *kit.ClientAuthority
 	// keyHost is where the suite publishes the keys of one of them.
 	keyHost string
 }
@@ -54,7 +56,7 @@ func NewExtras() (*Extras, error) {
 		}
 		e.clients = append(e.clients, c)
 	}
-	return e, nil
+	return e, e.certify()
 }
 
 // WriteClients writes the registrations as mandate --client reads them.
@@ -83,6 +85,9 @@ func (e *Extras) WriteClients(path string) error {
 		}
 		if c.DPoPNonce {
 			m["dpop_nonce_required"] = true
+		}
+		if err := certificates(c, m); err != nil {
+			return err
 		}
 		switch {
 		case c.Secret != "":

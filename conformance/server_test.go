@@ -117,12 +117,16 @@ func startFull(name string, args ...string) (*server, error) {
 	if err := extras.WriteClients(clients); err != nil {
 		return nil, err
 	}
+	authority := filepath.Join(dir, "clients-ca.pem")
+	if err := extras.WriteAuthority(authority); err != nil {
+		return nil, err
+	}
 	add := exec.Command(shared.binary, "tenant", "add", conformance.ExtraTenant, "--name", "Second", "--upstream", "http://127.0.0.1:9/fhir",
 		"--data", data, "--keys", "file:"+kek)
 	if out, err := add.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("no second tenant: %w\n%s", err, out)
 	}
-	s, err := start(name, append([]string{"--client", clients, "--data", data}, args...)...)
+	s, err := start(name, append([]string{"--client", clients, "--mtls-ca", authority, "--data", data}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ type Client struct {
 	// ApplicationType is native or web, empty when nothing was said.
 	ApplicationType string `json:"application_type,omitempty"`
 	// AuthMethod is the token_endpoint_auth_method that was registered, for its
-	// maker to read; what is asked follows from Kind.
+	// maker to read; what is asked follows from Kind, and from ByCertificate.
 	AuthMethod string `json:"token_endpoint_auth_method,omitempty"`
 	// Verified is when the organisation checked the app; zero means never.
 	Verified time.Time `json:"verified,omitzero"`
@@ -97,6 +97,16 @@ type Client struct {
 	// for itself is bound, in exports and in every other request; empty for none
 	// (SMART TRP-26, BLK-07).
 	PatientGroup string `json:"patient_group,omitempty"`
+	// CertificateBound wants a TLS client certificate with every token request,
+	// to which the tokens are bound (RFC 8705 §3.4).
+	CertificateBound bool `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+	// The one name by which the certificate of a client that authenticates by
+	// tls_client_auth is known (RFC 8705 §2.1.2).
+	TLSSubjectDN string `json:"tls_client_auth_subject_dn,omitempty"`
+	TLSDNS       string `json:"tls_client_auth_san_dns,omitempty"`
+	TLSURI       string `json:"tls_client_auth_san_uri,omitempty"`
+	TLSIP        string `json:"tls_client_auth_san_ip,omitempty"`
+	TLSEmail     string `json:"tls_client_auth_san_email,omitempty"`
 	// SecretForItself lets a symmetric client act for itself with its secret. It
 	// is unsafe beside keys: SMART Backend Services forbid it (SYM-02), and it is
 	// for a client that cannot hold a key.
@@ -202,6 +212,19 @@ func (c Client) Signs(alg string) bool {
 		return alg == c.AuthAlg
 	}
 	return alg == "RS384" || alg == "ES384"
+}
+
+// The ways of authentication by a TLS client certificate (RFC 8705 §2): one from
+// an authority that is trusted here, or one that the client registered.
+const (
+	MethodTLS       = "tls_client_auth"
+	MethodTLSOfSelf = "self_signed_tls_client_auth"
+)
+
+// ByCertificate reports whether the client proves itself by a TLS client
+// certificate, and by nothing else.
+func (c Client) ByCertificate() bool {
+	return c.AuthMethod == MethodTLS || c.AuthMethod == MethodTLSOfSelf
 }
 
 // ForItself reports whether the client may act for itself.

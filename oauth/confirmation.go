@@ -28,4 +28,6 @@ type Presentation struct {
 	Proofs []string
 	Method string
 	URLs   []string
+	// Certificate is the thumbprint of the TLS client certificate, "" for none.
+	Certificate string
 }

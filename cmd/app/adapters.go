@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/mandate-health/mandate/internal/clock"
@@ -86,15 +85,4 @@ func (t *tenant) siteOf(r *http.Request) (engine.Site, error) {
 // origin gives what the audit log says about where a request came from.
 func (t *tenant) origin(r *http.Request) (network, requestID string) {
 	return t.session.Address(r), web.RequestID(r)
-}
-
-// requestURL gives the address of a request as its client knows it, without the
-// query: the public URL with the path that was sent, before it was led to its
-// tenant.
-func (t *tenant) requestURL(r *http.Request) string {
-	sent, err := url.ParseRequestURI(r.RequestURI)
-	if err != nil {
-		sent = r.URL
-	}
-	return t.public + sent.EscapedPath()
 }

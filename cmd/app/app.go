@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"net"
 	"sync/atomic"
@@ -140,7 +141,11 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	if err := a.buildUDAP(ctx, fetcher); err != nil {
 		return err
 	}
-	a.buildOAuth(fetcher)
+	authorities, err := a.cfg.MTLS.authorities()
+	if err != nil {
+		return err
+	}
+	a.buildOAuth(fetcher, authorities)
 	a.home, err = a.newTenant(ctx, tenants.Tenant{
 		ID: tenants.Default, Name: a.cfg.Organization, Organization: a.cfg.OrganizationRef, Upstream: at.upstream,
 	})
@@ -177,7 +182,7 @@ func (a *App) buildRooms() {
 	a.loader = &authority.Loader{Policies: a.consents, Proxies: a.memory, Clock: a.clock}
 }
 
-func (a *App) buildOAuth(fetcher *clientauth.Fetcher) {
+func (a *App) buildOAuth(fetcher *clientauth.Fetcher, authorities *x509.CertPool) {
 	verifier := &engine.Verifier{Ring: a.ring, Sites: a, Reader: a.memory, Clock: a.clock, Acting: a.memory, Nonces: a.cfg.DPoPNonce}
 	a.engine = engine.New(engine.Deps{
 		Ring: a.ring, IDs: a.ids, Clock: a.clock, Reader: a.memory, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
@@ -186,7 +191,7 @@ func (a *App) buildOAuth(fetcher *clientauth.Fetcher) {
 	})
 	a.auth = &clientauth.Authenticator{
 		Clients: a.memory, Hashers: a.ring, Clock: a.clock, Admit: a.admitClient,
-		Keys: fetcher, Certificates: a.trust,
+		Keys: fetcher, Certificates: a.trust, Authorities: authorities,
 	}
 }
 

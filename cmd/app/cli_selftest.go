@@ -143,14 +143,18 @@ func ownSettings(ctx context.Context, dir, ready string) (Config, *conformance.E
 	if err := extras.WriteClients(clients); err != nil {
 		return Config{}, nil, err
 	}
+	authority := filepath.Join(dir, "clients-ca.pem")
+	if err := extras.WriteAuthority(authority); err != nil {
+		return Config{}, nil, err
+	}
 	dev := devCommand{ReadyFile: ready, TLS: true}
 	dev.Settings = Config{
-		Dev: true, Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"), ClientFiles: []string{clients},
+		Dev: true, Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"), ClientFiles: []string{clients}, MTLS: MTLSConfig{CAFile: authority},
 		KeySettings: KeySettings{Keys: "file:" + filepath.Join(dir, "keys.json")},
 	}
 	// Neither the environment nor a file counts: they may name a database that
 	// must not be filled with demo people.
-	given := map[string]bool{"listen": true, "data": true, "keys": true, "client": true}
+	given := map[string]bool{"listen": true, "data": true, "keys": true, "client": true, "mtls-ca": true}
 	loaded, err := config.Load(&dev.Settings, config.Sources{Given: given})
 	if err != nil {
 		return Config{}, nil, err

@@ -76,6 +76,7 @@ type Config struct {
 	ReadyUpstream bool `name:"ready-upstream" help:"Let /readyz fail while the upstream cannot be reached."`
 
 	Transport tlsconf.Config `embed:"" section:"tls"`
+	MTLS      MTLSConfig     `embed:"" section:"mtls"`
 	HTTP      HTTPConfig     `embed:"" section:"http"`
 	Audit     AuditConfig    `embed:"" section:"audit"`
 	Notify    webhook.Config `embed:"" section:"notify"`

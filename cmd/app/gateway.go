@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/ids"
@@ -57,6 +59,7 @@ func (o origins) Registered(ctx context.Context, tenant, origin string) (bool, e
 // CapabilityStatement name. One that is switched off is empty.
 func (t *tenant) endpoints() protocol.Endpoints {
 	e := protocol.Endpoints{
+		MTLS: t.cfg.MTLS.methods(), MTLSRoot: strings.TrimSuffix(t.cfg.MTLS.PublicURL, "/"),
 		Issuer: t.site.Issuer, FHIRBase: t.site.FHIRBase, Authorize: t.site.Issuer + "/authorize", Token: t.site.TokenURL,
 		Introspect: t.site.IntrospectURL, Revoke: t.site.RevokeURL, JWKS: t.site.Issuer + "/jwks", Management: t.site.Issuer + "/apps",
 		Push: t.site.PushURL, PushRequired: t.cfg.Push.Require,
@@ -86,6 +89,7 @@ func (t *tenant) gateway() *gateway.Gateway {
 		},
 		Validator: t.codec, Definitions: t.definitions, Recorder: counted{t.queue, t.metrics}, Origins: origins{t.store}, Problems: t.problem,
 		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, URL: t.requestURL, Log: t.log,
+		Certificate: func(r *http.Request) string { return t.certificate(r).Thumbprint() },
 	})
 }
 

@@ -48,6 +48,7 @@ func (t *tenant) adminBearer(next http.Handler) http.Handler {
 // Errors: those of engine.Verifier.Presented; errs.Forbidden.
 func (t *tenant) administrator(w http.ResponseWriter, r *http.Request, p oauth.Presentation) (string, error) {
 	p.Proofs, p.Method, p.URLs = r.Header.Values("DPoP"), r.Method, []string{t.requestURL(r)}
+	p.Certificate = t.certificate(r).Thumbprint()
 	claims, nonce, err := t.engine.Verifier.Presented(r.Context(), t.id, p)
 	if nonce != "" {
 		w.Header().Set("DPoP-Nonce", nonce)

@@ -117,10 +117,7 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 	if err != nil {
 		return err
 	}
-	at := reached{public: strings.TrimSuffix(a.cfg.PublicURL, "/"), upstream: a.cfg.Upstream}
-	if at.public == "" {
-		at.public = publicURL(scheme, main.Addr())
-	}
+	at := a.reach(scheme, main.Addr())
 	a.ready = a.readiness()
 	servers := &group{log: a.log, cfg: a.cfg.HTTP.complete(), ready: a.ready}
 	// Requests in flight still record, so the queue outlives the servers.
@@ -136,14 +133,17 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 			return err
 		}
 	}
+	certified, err := a.openMTLS(ctx, main.Addr())
+	if err != nil {
+		return err
+	}
+	defer shut(certified)
 	if err := a.build(ctx, at); err != nil {
 		return explain(err)
 	}
-	if dev == nil {
-		// Who is answered at all is answered as a registered client.
-		if err := a.registerFiles(ctx); err != nil {
-			return explain(err)
-		}
+	// Who is answered at all is answered as a registered client.
+	if err := a.registerFiles(ctx); err != nil {
+		return explain(err)
 	}
 	a.serveMetrics(ctx, servers)
 	if err := a.redirect(ctx, servers); err != nil {
@@ -153,6 +153,7 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 	entrance := a.openDoor(ctx)
 	go tuneCollector(ctx)
 	servers.start(main, a.handler(), a.tls.TLS())
+	a.serveMTLS(certified, servers)
 	a.log.InfoContext(ctx, "serving", "fhir_base", a.home.site.FHIRBase, "port", portOf(main.Addr()), "version", Version)
 	if dev != nil {
 		if err := dev.open(ctx, a.home, at, caFile); err != nil {
@@ -171,6 +172,15 @@ func (a *App) serve(ctx context.Context, main net.Listener) error {
 	return servers.wait(ctx)
 }
 
+// reach gives the addresses that the configuration tells.
+func (a *App) reach(scheme string, main net.Addr) reached {
+	at := reached{public: strings.TrimSuffix(a.cfg.PublicURL, "/"), upstream: a.cfg.Upstream}
+	if at.public == "" {
+		at.public = publicURL(scheme, main)
+	}
+	return at
+}
+
 // drain waits until every event that was handed in is durable.
 func (a *App) drain() {
 	if a.queue == nil {
@@ -186,8 +196,12 @@ func (a *App) drain() {
 	}
 }
 
-// registerFiles registers the clients of --client files.
+// registerFiles registers the clients of --client files. A development server
+// registers them beside its own, later.
 func (a *App) registerFiles(ctx context.Context) error {
+	if a.cfg.Dev {
+		return nil
+	}
 	var clients []registration.Filed
 	files := a.cfg.clientFiles(a.log)
 	for _, path := range a.cfg.ClientFiles {

@@ -100,10 +100,12 @@ func (t *Target) As(c Client, r Request) (Request, error) {
 		form[name] = values
 	}
 	r.Form = form
-	switch c.Kind {
-	case "symmetric":
+	switch {
+	case c.byCertificate():
+		form.Set("client_id", c.ID)
+	case c.Kind == "symmetric":
 		r.Basic = &[2]string{c.ID, c.Secret}
-	case "asymmetric", "backend":
+	case c.Kind == "asymmetric" || c.Kind == "backend":
 		signed, err := c.sign(t, form)
 		if err != nil {
 			return r, err
@@ -235,15 +237,15 @@ func (t *Target) Launch(ctx context.Context, l Launch) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.redeem(ctx, g)
+	return g, t.Redeem(ctx, g)
 }
 
-// redeem redeems the code of a grant.
-func (t *Target) redeem(ctx context.Context, g *Grant) (_ *Grant, err error) {
+// Redeem redeems the code of a grant. Errors: no token.
+func (t *Target) Redeem(ctx context.Context, g *Grant) (err error) {
 	if g.Response, err = t.Call(ctx, t.Config.Token, g.Client, CodeForm(g.Code, g.Redirect, g.Verifier)); err != nil {
-		return nil, err
+		return err
 	}
-	return g, g.redeemed()
+	return g.redeemed()
 }
 
 // redeemed gives an error unless the answer has an access token.

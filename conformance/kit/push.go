@@ -46,5 +46,6 @@ func (t *Target) LaunchPushed(ctx context.Context, l Launch) (*Grant, error) {
 	if a.Code() == "" || a.Query.Get("state") != req.Get("state") {
 		return nil, fmt.Errorf("%w with the state that was pushed: %s", errNoCode, a)
 	}
-	return t.redeem(ctx, &Grant{Client: l.Client, Code: a.Code(), Verifier: verifier, Redirect: l.Visit.App, Answer: a})
+	g := &Grant{Client: l.Client, Code: a.Code(), Verifier: verifier, Redirect: l.Visit.App, Answer: a}
+	return g, t.Redeem(ctx, g)
 }

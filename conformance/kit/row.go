@@ -67,6 +67,9 @@ const (
 	UDAP
 	// Grouped: a backend client that is bound to the members of a Group.
 	Grouped
+	// Certificates: clients with TLS client certificates, and a listener that
+	// asks for them.
+	Certificates
 )
 
 var needTexts = []string{
@@ -84,6 +87,7 @@ var needTexts = []string{
 	"an app registered with authorization_details_types",
 	"the key of an authority whose certificates the server trusts (udap_ca)",
 	"a backend client registered with patient_group",
+	"clients with TLS client certificates (tls_certificate) and mtls_endpoint_aliases in the discovery document",
 }
 
 // String names the means in words.

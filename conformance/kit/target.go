@@ -99,6 +99,7 @@ type Client struct {
 	// authorization extensions that it states as a service.
 	Member     *Member        `json:"-"`
 	Extensions map[string]any `json:"-"`
+	TLS
 }
 
 // Person is one account with its credentials.
@@ -150,6 +151,8 @@ type Configuration struct {
 	Capabilities        []string `json:"capabilities"`
 	IssParameter        bool     `json:"authorization_response_iss_parameter_supported"`
 	Push                string   `json:"pushed_authorization_request_endpoint"`
+	Aliases             Aliases  `json:"mtls_endpoint_aliases"`
+	CertificateBound    bool     `json:"tls_client_certificate_bound_access_tokens"`
 }
 
 // OpenID is a part of an openid-configuration document.
@@ -251,6 +254,7 @@ func (t *Target) Has() Need {
 	set(Bound, t.BoundClient().ID != "")
 	set(Nonced, t.NoncedClient().ID != "")
 	set(UDAP, t.UDAPCA.Certificate != "" && t.UDAPCA.PrivateKey != "")
+	set(Certificates, t.certifies())
 	set(Tenants, len(t.Ready.Tenants) > 0)
 	_, _, handed := t.Handed()
 	set(Agent, handed)

@@ -24,6 +24,7 @@ func Sections() []kit.Section {
 		{Name: "OAuth, devices", Rows: devices()},
 		{Name: "OAuth, stronger log-ins", Rows: stepUp()},
 		{Name: "OAuth, tokens bound to a key (DPoP)", Rows: dpop()},
+		{Name: "OAuth, TLS client certificates", Rows: certificates()},
 		{Name: "OAuth, metadata", Rows: metadata()},
 		{Name: "OAuth, CORS", Rows: cors()},
 		{Name: "OAuth, hostile input", Rows: hostile()},

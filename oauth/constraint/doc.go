@@ -1,5 +1,5 @@
 // Package constraint judges proofs that a token is used by the one it was given
-// to: DPoP proofs (RFC 9449). It promises that a proof which passes was signed
+// to: DPoP proofs (RFC 9449) and TLS client certificates (RFC 8705). It promises that a proof which passes was signed
 // for this very method, address and token by the key whose thumbprint it gives,
 // not long ago, with an algorithm that is pinned here; and that it reads no
 // store, no clock and no key of ours.

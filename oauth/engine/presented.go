@@ -14,11 +14,14 @@ import (
 // what the client should use from now on, empty when it need not change.
 // Errors: those of VerifyAccessToken; errs.Unauthenticated with code
 // token-bound or token-not-bound for the wrong scheme and dpop-key-other for the
-// key of somebody else; errs.InvalidDPoPProof, errs.UseDPoPNonce,
+// key of somebody else, certificate-other for another certificate or none; errs.InvalidDPoPProof, errs.UseDPoPNonce,
 // errs.RateLimited.
 func (v *Verifier) Presented(ctx context.Context, tenant string, p oauth.Presentation) (c Claims, nonce string, err error) {
 	if c, err = v.VerifyAccessToken(ctx, tenant, p.Token); err != nil {
 		return c, "", err
+	}
+	if bound := c.Confirmation.Certificate; bound != "" && !ids.Equal(bound, p.Certificate) {
+		return c, "", errs.New(errs.Unauthenticated, "certificate-other", "The token is bound to a TLS client certificate, which must be shown with it.")
 	}
 	bound := c.Confirmation.JKT
 	switch {

@@ -56,6 +56,8 @@ type Call struct {
 	// the client may know this endpoint.
 	Proofs []string
 	URLs   []string
+	// Certificate is the TLS client certificate, nil without one.
+	Certificate *constraint.Certificate
 	// Network and RequestID go into the audit event.
 	Network   string
 	RequestID string
@@ -63,8 +65,8 @@ type Call struct {
 
 func (c Call) auth() clientauth.Request {
 	return clientauth.Request{
-		Tenant: c.Site.Tenant, Audiences: []string{c.Site.TokenURL, c.Site.Issuer},
-		Network: c.Network, Authorization: c.Authorization, Form: c.Form,
+		Tenant: c.Site.Tenant, Audiences: append([]string{c.Site.TokenURL, c.Site.Issuer}, c.URLs...),
+		Network: c.Network, Authorization: c.Authorization, Form: c.Form, Certificate: c.Certificate,
 	}
 }
 

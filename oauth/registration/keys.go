@@ -20,7 +20,7 @@ const (
 // checkKeys judges the key set, given by value or by address (SMART REG-04,
 // REG-06).
 func (r Rules) checkKeys(c oauth.Client, f *Faults) {
-	wants := c.Kind == oauth.ClientAsymmetric || c.Kind == oauth.ClientBackend
+	wants := (c.Kind == oauth.ClientAsymmetric || c.Kind == oauth.ClientBackend) && c.AuthMethod != oauth.MethodTLS
 	switch {
 	case len(c.JWKS) > 0 && c.JWKSURI != "":
 		f.add("jwks", "and jwks_uri exclude each other")

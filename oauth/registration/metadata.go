@@ -45,6 +45,7 @@ type Metadata struct {
 	Publisher      string            `json:"publisher,omitempty"`
 	RequiredScopes map[string]string `json:"required_scopes,omitempty"`
 	Authorization
+	Certificate
 	// DPoPBound is that of RFC 9449 §5.2, DPoPNonce of Mandate.
 	DPoPBound bool `json:"dpop_bound_access_tokens,omitempty"`
 	DPoPNonce bool `json:"dpop_nonce_required,omitempty"`
@@ -114,6 +115,7 @@ func Of(c oauth.Client) Entry {
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI,
 		Authorization: authorizationOf(c),
 		DPoPBound:     c.DPoPBound, DPoPNonce: c.DPoPNonce,
+		Certificate: certificateOf(c),
 	}
 	if slices.Contains(m.GrantTypes, grantCode) {
 		m.ResponseTypes = []string{respondCode}
@@ -138,6 +140,8 @@ func GrantTypes(c oauth.Client) []string {
 
 func methodOf(c oauth.Client) string {
 	switch {
+	case c.ByCertificate():
+		return c.AuthMethod
 	case c.Kind == oauth.ClientPublic:
 		return methodNone
 	case c.Kind != oauth.ClientSymmetric:
@@ -161,7 +165,9 @@ func (e Entry) ofKind() (m Metadata, conflict bool) {
 		if m.AuthMethod == "" {
 			m.AuthMethod = method
 		}
-		conflict = m.AuthMethod != method && (method != methodBasic || m.AuthMethod != methodPost)
+		// A certificate is a key as well: kind says who the client acts for.
+		byKey := method == methodKey && (m.AuthMethod == oauth.MethodTLS || m.AuthMethod == oauth.MethodTLSOfSelf)
+		conflict = m.AuthMethod != method && !byKey && (method != methodBasic || m.AuthMethod != methodPost)
 		if alone && m.GrantTypes == nil {
 			m.GrantTypes = []string{grantItself}
 		}

@@ -66,8 +66,10 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		PostLogoutRedirectURIs: m.PostLogoutRedirectURIs, BackchannelLogoutURI: m.BackchannelLogoutURI,
 		DeviceFlow: e.DeviceFlow, DPoPBound: m.DPoPBound, DPoPNonce: m.DPoPNonce,
 	}
-	m.put(&c)
+	m.Authorization.put(&c)
+	m.Certificate.put(&c)
 	m.Authorization.check(c, &f)
+	m.Certificate.check(c, &f)
 	checkLogIns(c, &f)
 	checkStateCodes(c, &f)
 	r.checkKeys(c, &f)
@@ -104,7 +106,7 @@ func (r Rules) kind(e Entry, m Metadata, f *Faults) oauth.ClientKind {
 			f.add("token_endpoint_auth_method", "must be private_key_jwt for a client that acts for itself")
 		}
 		return oauth.ClientPublic
-	case methodKey:
+	case methodKey, oauth.MethodTLS, oauth.MethodTLSOfSelf:
 		if itself {
 			return oauth.ClientBackend
 		}
@@ -118,7 +120,7 @@ func (r Rules) kind(e Entry, m Metadata, f *Faults) oauth.ClientKind {
 	if e.Kind != "" || r.Operator && m.AuthMethod == "" {
 		f.add("kind", "must be public, symmetric, asymmetric or backend")
 	} else {
-		f.add("token_endpoint_auth_method", "must be none, client_secret_basic, client_secret_post or private_key_jwt")
+		f.add("token_endpoint_auth_method", "must be none, client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth or self_signed_tls_client_auth")
 	}
 	return ""
 }

@@ -81,7 +81,7 @@ type OAuth struct {
 }
 
 // Deps is what the gateway is made of. All fields are required but OAuth, Log,
-// RequestID, Address and URL.
+// RequestID, Address, URL and Certificate.
 type Deps struct {
 	Tenant string
 	// Base is the public FHIR base URL, without a trailing slash; BasePath is
@@ -109,7 +109,10 @@ type Deps struct {
 	Address   func(*http.Request) string
 	// URL tells the address of a request as its client knows it.
 	URL func(*http.Request) string
-	Log *slog.Logger
+	// Certificate gives the thumbprint of the client's TLS certificate; nil
+	// knows none.
+	Certificate func(*http.Request) string
+	Log         *slog.Logger
 }
 
 // Gateway serves everything below the FHIR base. It is safe for concurrent
@@ -127,6 +130,9 @@ func New(d Deps) *Gateway {
 	}
 	if d.Address == nil {
 		d.Address = none
+	}
+	if d.Certificate == nil {
+		d.Certificate = none
 	}
 	if d.URL == nil {
 		d.URL = func(r *http.Request) string { return d.Base + strings.TrimPrefix(r.URL.EscapedPath(), d.BasePath) }

@@ -26,7 +26,7 @@ func (g *Gateway) presented(r *http.Request) (oauth.Presentation, error) {
 	if !ok || !dpop && !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " ,\t") {
 		return oauth.Presentation{}, errNoToken
 	}
-	p := oauth.Presentation{DPoP: dpop, Token: token}
+	p := oauth.Presentation{DPoP: dpop, Token: token, Certificate: g.d.Certificate(r)}
 	if dpop {
 		p.Proofs, p.Method, p.URLs = r.Header.Values("DPoP"), r.Method, []string{g.d.URL(r)}
 	}

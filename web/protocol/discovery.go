@@ -43,6 +43,11 @@ type Endpoints struct {
 	Brands string
 	// AppState is where apps keep state of their own, empty where they may not.
 	AppState string
+	// MTLS are the ways of authentication by a TLS client certificate that are
+	// offered, none where they are off. MTLSRoot is the public URL of the
+	// listener that asks for certificates, empty when it is the main one.
+	MTLS     []string
+	MTLSRoot string
 }
 
 // capabilities are the SMART capabilities that work (CAP-01…CAP-17, US-05).
@@ -88,6 +93,8 @@ type smartConfiguration struct {
 	TokenEndpointAuth     []string `json:"token_endpoint_auth_methods_supported"`
 	TokenEndpointAuthAlgs []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	DPoPAlgs              []string `json:"dpop_signing_alg_values_supported"`
+	CertificateBound      bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+	Aliases               *aliases `json:"mtls_endpoint_aliases,omitempty"`
 	Capabilities          []string `json:"capabilities,omitempty"`
 	SubjectTypes          []string `json:"subject_types_supported,omitempty"`
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported,omitempty"`
@@ -126,8 +133,10 @@ func configuration(e Endpoints, scopes []string) smartConfiguration {
 		ResponseTypes:         []string{"code"},
 		Scopes:                scopes,
 		CodeChallengeMethods:  []string{"S256"},
-		TokenEndpointAuth:     []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
+		TokenEndpointAuth:     slices.Concat([]string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}, e.MTLS),
 		TokenEndpointAuthAlgs: []string{"RS384", "ES384"},
+		CertificateBound:      len(e.MTLS) > 0,
+		Aliases:               e.mtls(),
 		DPoPAlgs:              engine.ProofAlgorithms(),
 		IssParameter:          true,
 		PushEndpoint:          e.Push,
@@ -168,7 +177,7 @@ func OpenIDConfiguration(e Endpoints, scopes []string) http.Handler {
 		c.ACRValues = append(c.ACRValues, string(level))
 	}
 	c.RequestObjectAlgs = oauth.RequestObjectAlgorithms()
-	c.IntrospectionAuth = []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
+	c.IntrospectionAuth = slices.Concat([]string{"client_secret_basic", "client_secret_post", "private_key_jwt"}, e.MTLS)
 	c.RevocationAuth = c.TokenEndpointAuth
 	c.EndSessionEndpoint = e.EndSession
 	c.BackchannelLogout, c.BackchannelSession = true, true

@@ -45,6 +45,9 @@ type Deps struct {
 	// URL tells the address of a request as its client knows it; nil takes the
 	// one that discovery tells.
 	URL func(r *http.Request) string
+	// Certificate gives the client's TLS certificate, nil without one; a nil
+	// function knows none.
+	Certificate func(r *http.Request) *clientauth.Certificate
 	// Metrics counts token requests; nil counts nothing.
 	Metrics *telemetry.Metrics
 }
@@ -92,8 +95,8 @@ func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.
 		err = d.nameHolder(r, site.Tenant, a.form)
 	}
 	a.auth = clientauth.Request{
-		Tenant: site.Tenant, Audiences: []string{site.TokenURL, endpoint(site), site.Issuer},
-		Network: a.network, Authorization: r.Header.Values("Authorization"), Form: a.form,
+		Tenant: site.Tenant, Audiences: []string{site.TokenURL, endpoint(site), site.Issuer, a.url},
+		Network: a.network, Authorization: r.Header.Values("Authorization"), Form: a.form, Certificate: d.certificate(r),
 	}
 	d.allow(w, r, a.auth)
 	return a, true, err
@@ -101,7 +104,7 @@ func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.
 
 func (a asked) call() grant.Call {
 	return grant.Call{
-		Site: a.site, Form: a.form, Authorization: a.auth.Authorization, Proofs: a.proofs, URLs: []string{a.url},
+		Site: a.site, Form: a.form, Authorization: a.auth.Authorization, Proofs: a.proofs, URLs: []string{a.url}, Certificate: a.auth.Certificate,
 		Network: a.network, RequestID: a.requestID,
 	}
 }
@@ -186,6 +189,7 @@ func Introspect(d Deps) http.Handler {
 func (d Deps) introspector(w http.ResponseWriter, r *http.Request, a asked) (oauth.Client, error) {
 	if p, ok := presented(a.auth.Authorization); ok {
 		p.Proofs, p.Method, p.URLs = a.proofs, r.Method, []string{a.url}
+		p.Certificate = a.auth.Certificate.Thumbprint()
 		claims, nonce, err := d.Engine.Verifier.Presented(r.Context(), a.site.Tenant, p)
 		if nonce != "" {
 			w.Header().Set("DPoP-Nonce", nonce)

@@ -28,6 +28,7 @@ type resourceMetadata struct {
 	Scopes               []string `json:"scopes_supported"`
 	BearerMethods        []string `json:"bearer_methods_supported"`
 	DPoPAlgs             []string `json:"dpop_signing_alg_values_supported"`
+	CertificateBound     bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	Name                 string   `json:"resource_name,omitempty"`
 	Documentation        string   `json:"resource_documentation,omitempty"`
 }
@@ -37,6 +38,6 @@ type resourceMetadata struct {
 func ResourceMetadata(e Endpoints, scopes []string) http.Handler {
 	return document(resourceMetadata{
 		Resource: e.FHIRBase, AuthorizationServers: []string{e.Issuer}, Scopes: scopes, BearerMethods: []string{"header"},
-		DPoPAlgs: engine.ProofAlgorithms(), Name: "FHIR R4", Documentation: e.FHIRBase + "/metadata",
+		DPoPAlgs: engine.ProofAlgorithms(), CertificateBound: len(e.MTLS) > 0, Name: "FHIR R4", Documentation: e.FHIRBase + "/metadata",
 	})
 }

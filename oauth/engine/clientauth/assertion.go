@@ -67,7 +67,7 @@ func (a *Authenticator) assertion(ctx context.Context, req Request, cred credent
 	if err != nil {
 		return Result{}, err
 	}
-	if c.Kind != oauth.ClientAsymmetric && c.Kind != oauth.ClientBackend {
+	if c.Kind != oauth.ClientAsymmetric && c.Kind != oauth.ClientBackend || c.ByCertificate() {
 		return Result{}, errs.New(errs.InvalidClient, "method-not-registered", "This client is not registered for keys.")
 	}
 	if c.UDAP != nil {

@@ -2,6 +2,7 @@ package clientauth
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"net/url"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/oauth"
+	"github.com/mandate-health/mandate/oauth/constraint"
 )
 
 // Method is an authentication method by its registered name (OIDC Core §9).
@@ -21,6 +23,8 @@ const (
 	ClientSecretBasic Method = "client_secret_basic"
 	ClientSecretPost  Method = "client_secret_post"
 	PrivateKeyJWT     Method = "private_key_jwt"
+	TLS               Method = oauth.MethodTLS
+	TLSOfSelf         Method = oauth.MethodTLSOfSelf
 )
 
 // AssertionType is the only client_assertion_type (RFC 7523 §2.2).
@@ -40,6 +44,8 @@ type Request struct {
 	Authorization []string
 	// Form is the strictly parsed body: no parameter twice, none empty.
 	Form url.Values
+	// Certificate is the TLS client certificate, nil without one.
+	Certificate *constraint.Certificate
 }
 
 // Result is an authenticated client. For None the client is only named.
@@ -100,6 +106,8 @@ type Authenticator struct {
 	// them.
 	Certificates Certificates
 	Clock        clock.Clock
+	// Authorities vouch for certificates of tls_client_auth; nil for none.
+	Authorities *x509.CertPool
 	// Admit counts a request of a client that has proved itself; nil counts
 	// none. Errors: errs.RateLimited.
 	Admit func(ctx context.Context, tenant, clientID string) error
@@ -169,6 +177,9 @@ func (a *Authenticator) public(ctx context.Context, req Request, cred credential
 	c, err := a.client(ctx, req.Tenant, cred.id)
 	if err != nil {
 		return Result{}, err
+	}
+	if c.ByCertificate() {
+		return a.certificate(ctx, req, c)
 	}
 	if c.Confidential() {
 		return Result{}, errs.New(errs.InvalidClient, "credential-missing", "This client must authenticate.")

@@ -102,6 +102,11 @@ func NewPublicClient(dev bool, roots *x509.CertPool) *http.Client {
 // longer fresh or does not know the kid. Errors: errs.InvalidClient with code
 // jwks-unavailable.
 func (f *Fetcher) Set(ctx context.Context, location, kid string) ([]jose.JSONWebKey, error) {
+	return f.with(ctx, location, func(k jose.JSONWebKey) bool { return k.KeyID == kid })
+}
+
+// with is Set for a key that is told otherwise than by its kid.
+func (f *Fetcher) with(ctx context.Context, location string, wanted func(jose.JSONWebKey) bool) ([]jose.JSONWebKey, error) {
 	f.mu.Lock()
 	e := f.sets[location]
 	if e == nil {
@@ -109,7 +114,7 @@ func (f *Fetcher) Set(ctx context.Context, location, kid string) ([]jose.JSONWeb
 		f.sets[location] = e
 	}
 	now := f.cfg.Clock.Now()
-	known := slices.ContainsFunc(e.keys, func(k jose.JSONWebKey) bool { return k.KeyID == kid })
+	known := slices.ContainsFunc(e.keys, wanted)
 	fresh := now.Before(e.fresh) && !now.Before(e.fetched)
 	if fresh && known || !known && pausing(now, e.missed, missPause) {
 		defer f.mu.Unlock()
@@ -121,7 +126,7 @@ func (f *Fetcher) Set(ctx context.Context, location, kid string) ([]jose.JSONWeb
 	}
 	if e.flight == nil {
 		e.flight = make(chan struct{})
-		go f.fly(context.WithoutCancel(ctx), location, kid, e)
+		go f.fly(context.WithoutCancel(ctx), location, wanted, e)
 	}
 	flight := e.flight
 	f.mu.Unlock()
@@ -145,7 +150,7 @@ func pausing(now, until time.Time, span time.Duration) bool {
 }
 
 // fly fetches once and notes the outcome.
-func (f *Fetcher) fly(ctx context.Context, location, kid string, e *cachedSet) {
+func (f *Fetcher) fly(ctx context.Context, location string, wanted func(jose.JSONWebKey) bool, e *cachedSet) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	keys, life, err := f.fetch(ctx, location)
@@ -156,7 +161,7 @@ func (f *Fetcher) fly(ctx context.Context, location, kid string, e *cachedSet) {
 		e.failed = now.Add(failPause)
 	} else {
 		e.keys, e.fetched, e.fresh, e.failed = keys, now, now.Add(life), time.Time{}
-		if !slices.ContainsFunc(keys, func(k jose.JSONWebKey) bool { return k.KeyID == kid }) {
+		if !slices.ContainsFunc(keys, wanted) {
 			e.missed = now.Add(missPause)
 		}
 	}
