@@ -429,7 +429,7 @@ func TestLimitIsSharedByNodes(t *testing.T) {
 		t.Fatal("nothing was refused")
 	}
 	if refused.Text("error") != "slow_down" || refused.Header.Get("Retry-After") == "" ||
-		!strings.HasPrefix(refused.Header.Get("RateLimit-Policy"), `"token";q=40;w=2`) || !strings.HasPrefix(refused.Header.Get("RateLimit"), `"token";r=0;t=`) {
+		!strings.HasPrefix(refused.Header.Get("RateLimit-Policy"), `"network";q=40;w=2`) || !strings.HasPrefix(refused.Header.Get("RateLimit"), `"network";r=0;t=`) {
 		t.Errorf("refused with %s %v", refused, refused.Header)
 	}
 	if res, err := p.a.Do(t.Context(), kit.Request{URL: p.b + "/.well-known/openid-configuration"}); err != nil || res.Status != http.StatusOK {

@@ -187,7 +187,7 @@ func (a *App) buildOAuth(fetcher *clientauth.Fetcher, authorities *x509.CertPool
 	a.engine = engine.New(engine.Deps{
 		Ring: a.ring, IDs: a.ids, Clock: a.clock, Reader: a.memory, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
 		Redecider: a.loader, Verifier: verifier, Recorder: a.queue, Ender: a.connections(),
-		Named: a.store.Named,
+		Named: a.store.Named, Admit: a.admitPerson,
 	})
 	a.auth = &clientauth.Authenticator{
 		Clients: a.memory, Hashers: a.ring, Clock: a.clock, Admit: a.admitClient,

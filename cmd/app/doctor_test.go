@@ -85,6 +85,7 @@ func TestDoctorFindsWhatIsUnwise(t *testing.T) {
 		"--read-header-timeout 10m":                                          "config-read-header-timeout warning",
 		"--limit-signin 0":                                                   "limits-sign-in failing",
 		"--limit-client 0":                                                   "limits-client failing",
+		"--limit-person 0":                                                   "limits-person failing",
 		"--limit-network 1000000":                                            "limits-network warning",
 		"--write-timeout 10h":                                                "config-write-timeout warning",
 		"--max-connections 1000000":                                          "config-max-connections warning",

@@ -3,26 +3,59 @@ package app
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/limit"
 	"github.com/mandate-health/mandate/web/route"
+	"github.com/mandate-health/mandate/web/session"
 )
 
-// limitRule gives the rule for one address on the routes of a class.
-func (a *App) limitRule(class string) limit.Rule {
+// measure is one limit for each address.
+type measure struct {
+	class string
+	rule  limit.Rule
+}
+
+// limitBuckets gives the limits on the routes of a class. What clients call shares
+// one with the authorization endpoint, so that nobody has a full measure at each;
+// registration has a narrower one besides.
+func (a *App) limitBuckets(class string) []measure {
+	network := limit.PerSecond(a.cfg.Limits.Network)
 	switch class {
 	case "signin":
-		return limit.PerSecond(a.cfg.Limits.SignIn)
+		return []measure{{class, limit.PerSecond(a.cfg.Limits.SignIn)}}
 	case "register":
-		return limit.PerHour(a.cfg.Limits.Register)
+		return []measure{{class, limit.PerHour(a.cfg.Limits.Register)}, {"network", network}}
+	case "fhir":
+		return []measure{{class, network}}
 	}
-	return limit.PerSecond(a.cfg.Limits.Network)
+	return []measure{{"network", network}}
 }
 
 // admitClient counts a request of an authenticated client.
 func (a *App) admitClient(ctx context.Context, tenant, clientID string) error {
 	return a.limiter.Take(ctx, tenant, "client:"+clientID, limit.PerSecond(a.cfg.Limits.Client))
+}
+
+// admitPerson counts a request about what a person allowed: with a code or a
+// token of theirs, or by their own browser.
+func (a *App) admitPerson(ctx context.Context, tenant, personID string) error {
+	return a.limiter.Take(ctx, tenant, "person:"+personID, limit.PerSecond(a.cfg.Limits.Person))
+}
+
+// limitPerson bounds what the browsers of one person begin. It needs session.Load
+// before it; a browser without a log-in is bounded by its address alone.
+func (t *tenant) limitPerson(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if who, ok := session.From(r); ok {
+			if err := t.admitPerson(r.Context(), t.id, who.Person.ID); err != nil {
+				t.problem.HTML(w, r, err)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // limited bounds the routes that name a class, before anything of a request is
@@ -36,19 +69,21 @@ func (t *tenant) limited(routes []route.Route) []route.Route {
 	return routes
 }
 
-// limit lets a request through while its address has a permit of the class.
+// limit lets a request through while its address has a permit of each of the class.
 func (t *tenant) limit(class string, refuse func(http.ResponseWriter, *http.Request, error), next http.Handler) http.Handler {
-	rule := t.limitRule(class)
-	if rule.Every <= 0 {
+	buckets := slices.DeleteFunc(t.limitBuckets(class), func(b measure) bool { return b.rule.Every <= 0 })
+	if len(buckets) == 0 {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		key := class + ":" + identity.AddressPrefix(t.session.Address(r))
-		if err := t.limiter.Take(r.Context(), t.id, key, rule); err != nil {
-			if readable(w, class); !preflight(w, r) {
-				refuse(w, r, err)
+		address := identity.AddressPrefix(t.session.Address(r))
+		for _, b := range buckets {
+			if err := t.limiter.Take(r.Context(), t.id, b.class+":"+address, b.rule); err != nil {
+				if readable(w, class); !preflight(w, r) {
+					refuse(w, r, err)
+				}
+				return
 			}
-			return
 		}
 		next.ServeHTTP(w, r)
 	})

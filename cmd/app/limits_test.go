@@ -41,9 +41,9 @@ func TestRefusalsAreReadable(t *testing.T) {
 		return nil
 	}
 	refresh := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}}
-	for class, at := range map[string]string{"token": s.Config.Token, "fhir": s.FHIRBase + "/Patient/rosa"} {
+	for class, at := range map[string]string{"network": s.Config.Token, "fhir": s.FHIRBase + "/Patient/rosa"} {
 		method, form := http.MethodGet, url.Values(nil)
-		if class == "token" {
+		if class == "network" {
 			method, form = http.MethodPost, refresh
 		}
 		res := over(class, method, at, form)
@@ -60,7 +60,60 @@ func TestRefusalsAreReadable(t *testing.T) {
 			}
 		}
 	}
-	if res := over("authorize", http.MethodGet, s.Config.Authorize, nil); res.Header.Get("Access-Control-Allow-Origin") != "" {
+	if res := over("network", http.MethodGet, s.Config.Authorize, nil); res.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("a page is open to other origins: %v", res.Header)
+	}
+}
+
+// SE-15: whatever apps and browsers ask about one person shares one measure, so
+// that nobody multiplies it with clients or addresses. Another person has another,
+// and what was refused spent nothing.
+func TestLimitOfOnePerson(t *testing.T) {
+	s := start(t, func(c *app.Config) { c.Limits = limit.Config{Person: 10} })
+	scope := "launch/patient offline_access patient/Patient.rs"
+	open := func(kind, person string) *kit.Grant {
+		t.Helper()
+		g, err := s.Launch(t.Context(), kit.Launch{Client: s.Client(kind), Scope: scope, Visit: kit.Visit{Person: person}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	rosa, elena, asks := open("public", "rosa"), open("symmetric", "elena"), open("symmetric", "rosa")
+	browser := s.Browser("rosa").Cookies(s.Config.Authorize)
+	call := func(endpoint string, g *kit.Grant, form url.Values) *kit.Response {
+		t.Helper()
+		res, err := s.Call(t.Context(), endpoint, g.Client, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	token := rosa.RefreshToken()
+	for range 500 {
+		res := call(s.Config.Token, rosa, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
+		if res.Status == http.StatusTooManyRequests {
+			break
+		}
+		if res.Status != http.StatusOK {
+			t.Fatal(res)
+		}
+		token = res.Text("refresh_token")
+	}
+	for what, res := range map[string]*kit.Response{
+		"the token endpoint":         call(s.Config.Token, rosa, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}),
+		"another app":                call(s.Config.Introspect, asks, url.Values{"token": {asks.Access()}}),
+		"the authorization endpoint": s.do(t, kit.Request{URL: s.Config.Authorize, Header: http.Header{"Cookie": {browser}}}),
+	} {
+		if res.Status != http.StatusTooManyRequests || res.Header.Get("RateLimit-Policy") != `"person";q=20;w=2` || res.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %s %v", what, res, res.Header)
+		}
+	}
+	if res := call(s.Config.Introspect, elena, url.Values{"token": {elena.Access()}}); res.Status != http.StatusOK {
+		t.Errorf("another person: %s", res)
+	}
+	// A token that was used long before ends the connection all the same.
+	if res := call(s.Config.Token, rosa, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {rosa.RefreshToken()}}); res.Status != http.StatusBadRequest {
+		t.Errorf("a replay: %s", res)
 	}
 }

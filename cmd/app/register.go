@@ -15,7 +15,7 @@ const ownerRegister = "web/register"
 
 // dynamic gives the use-cases of clients that register themselves.
 func (t *tenant) dynamic() *registration.Dynamic {
-	return &registration.Dynamic{Service: t.registry(), Policy: t.registrationPolicy(), HashSecret: clientauth.SecretHash}
+	return &registration.Dynamic{Service: t.registry(), Policy: t.registrationPolicy(), HashSecret: clientauth.SecretHash, Admit: t.admitClient}
 }
 
 // clientRoutes are the operators' API of clients, behind the guard of all of it.

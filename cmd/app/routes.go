@@ -76,7 +76,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	const public = "a discovery document must be readable before anything is known (SMART DISC-02)"
 	smart, oidc, jwks := protocol.SMARTConfiguration(e, scopes, t.brandBundle), protocol.OpenIDConfiguration(e, scopes), protocol.JWKS(d)
 	out := []route.Route{
-		limit(open("GET", "/authorize", "begins the log-in; the request itself is judged", t.session.Load(protocol.Authorize(authorize)))),
+		limit(open("GET", "/authorize", "begins the log-in; the request itself is judged", t.session.Load(t.limitPerson(protocol.Authorize(authorize))))),
 		limit(open("POST", "/authorize", "cross-site by specification; answered with our own GET (AZ-02)", protocol.AuthorizePost(authorize))),
 		{Method: "POST", Path: "/token", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Token(d)},
 		{Method: "POST", Path: "/introspect", Auth: route.Client, PHI: route.Identifiers, Limit: "introspect", Owner: ownerProtocol, Handler: protocol.Introspect(d)},

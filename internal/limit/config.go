@@ -8,6 +8,9 @@ type Config struct {
 	// Client is for one authenticated client at token, introspection,
 	// revocation and launch endpoints.
 	Client int `name:"limit-client" key:"client" default:"50000" help:"Requests per second of one app or service, over all nodes; 0 for no limit." placeholder:"N"`
+	// Person is for one person: what apps ask with the tokens of all connections,
+	// and the authorization requests of the person's browsers.
+	Person int `name:"limit-person" key:"person" default:"50000" help:"Requests per second about one person's connections, over all nodes; 0 for no limit." placeholder:"N"`
 	// Network is for one address (IPv6: one /64) at those, at the
 	// authorization endpoint and at the FHIR base.
 	Network int `name:"limit-network" key:"network" default:"50000" help:"Requests per second from one address (IPv6: one /64), over all nodes; 0 for no limit." placeholder:"N"`
@@ -27,6 +30,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	judge("client", c.Client)
+	judge("person", c.Person)
 	judge("network", c.Network)
 	judge("sign_in", c.SignIn)
 	judge("register", c.Register)

@@ -72,6 +72,9 @@ type Deps struct {
 	Redecider Redecider
 	Verifier  *Verifier
 	Recorder  audit.Recorder
+	// Admit counts a request with a token or a code of a person, whose grant it
+	// found; nil counts nothing. Errors: errs.RateLimited.
+	Admit func(ctx context.Context, tenant, personID string) error
 	// Named says that every running node reads refresh tokens that name their
 	// grant; nil means that it is so.
 	Named func() bool
@@ -81,6 +84,15 @@ type Deps struct {
 // use.
 type Engine struct {
 	Deps
+}
+
+// AdmitPerson counts a request about a grant; one without a person passes.
+// Errors: errs.RateLimited.
+func (e *Engine) AdmitPerson(ctx context.Context, g oauth.Grant) error {
+	if e.Admit == nil || g.PersonID == "" {
+		return nil
+	}
+	return e.Admit(ctx, g.Tenant, g.PersonID)
 }
 
 // Tokens gives what verifies access tokens; nil for no engine.

@@ -50,10 +50,13 @@ type Introspection struct {
 // (INT-09), otherwise about its own only (INT-10). Both kinds of token are tried
 // whatever token_type_hint says. What it tells is the state of now, proxies
 // decided anew. The event is durable before it returns.
-// Errors: errs.Unavailable.
+// Errors: errs.RateLimited; errs.Unavailable.
 func (e *Engine) Introspect(ctx context.Context, in IntrospectInput) (Introspection, error) {
 	u, err := e.load(ctx, in.Site, in.Caller, in.Token, false)
 	if err != nil {
+		return Introspection{}, err
+	}
+	if err := e.AdmitPerson(ctx, u.grant); err != nil {
 		return Introspection{}, err
 	}
 	out := Introspection{}

@@ -153,6 +153,9 @@ func (e *Endpoint) walk(ctx context.Context, a *attempt) (engine.Issued, error) 
 	if err != nil {
 		return engine.Issued{}, err
 	}
+	if err := e.admit(ctx, a); err != nil {
+		return engine.Issued{}, err
+	}
 	if err := e.decide(ctx, a); err != nil {
 		return engine.Issued{}, err
 	}
@@ -163,6 +166,16 @@ func (e *Endpoint) walk(ctx context.Context, a *attempt) (engine.Issued, error) 
 		Scopes: a.scopes, Expires: a.expires, RefreshEnds: a.ends, B2B: a.blanks.B2B,
 		Confirmation: a.confirmation(),
 	})
+}
+
+// admit counts a request once for the person whose grant it names, before
+// anything is spent. One that uses a code or a token again is never held up: it
+// ends the grant.
+func (e *Endpoint) admit(ctx context.Context, a *attempt) error {
+	if a.certain || a.blanks.Replayed || !a.blanks.Code.Used.IsZero() {
+		return nil
+	}
+	return e.Engine.AdmitPerson(ctx, a.blanks.Grant)
 }
 
 func (e *Endpoint) kind(form url.Values) (Type, error) {

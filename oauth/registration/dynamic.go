@@ -20,6 +20,9 @@ type Dynamic struct {
 	Policy
 	// HashSecret gives the form in which a client secret is stored.
 	HashSecret func(h ids.Hasher, secret string) string
+	// Admit counts a request of a client that showed its registration access
+	// token; nil counts nothing. Errors: errs.RateLimited.
+	Admit func(ctx context.Context, tenant, clientID string) error
 }
 
 // Request is a registration request. Token is the initial access token or, for
@@ -149,6 +152,9 @@ func (d *Dynamic) Managed(ctx context.Context, r Request) (oauth.Client, error) 
 	c, err := d.Read.ClientByID(ctx, r.Tenant, r.ID)
 	if errs.Is(err, errs.NotFound) || err == nil && !owns(c, h, r.Token) {
 		return oauth.Client{}, errToken()
+	}
+	if err == nil && d.Admit != nil {
+		err = d.Admit(ctx, r.Tenant, c.ID)
 	}
 	return c, err
 }

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -208,30 +207,6 @@ func (f *Fetcher) allowed(location string) bool {
 	ip, err := netip.ParseAddr(u.Hostname())
 	loopback := u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
 	return f.cfg.Dev && u.Scheme == "http" && loopback
-}
-
-// refusePrivate stops a connection to any address that is not public. It
-// sees the address after name resolution, so a name cannot hide it.
-func refusePrivate(_, address string, _ syscall.RawConn) error {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	ip := ap.Addr().Unmap()
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || slices.ContainsFunc(reserved, func(p string) bool {
-		return netip.MustParsePrefix(p).Contains(ip)
-	}) {
-		return errs.New(errs.InvalidClient, "jwks-address", "The key set lies at an address that is not public.")
-	}
-	return nil
-}
-
-// reserved are ranges that count as global unicast but are not public
-// (RFC 6890), among them those that embed IPv4 addresses.
-var reserved = []string{
-	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15",
-	"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-	"64:ff9b::/96", "64:ff9b:1::/48", "2001::/23", "2001:db8::/32", "2002::/16",
 }
 
 // freshness reads for how long an answer may be kept (RFC 9111 §4.2.1).

@@ -59,6 +59,10 @@ func TestAddresses(t *testing.T) {
 		"0.0.0.0:443": false, "100.64.0.1:443": false, "224.0.0.1:443": false, "255.255.255.255:443": false, "240.0.0.1:443": false,
 		"[::1]:443": false, "[fe80::1]:443": false, "[fd00::1]:443": false, "[::ffff:10.0.0.1]:443": false, "[::ffff:169.254.169.254]:443": false,
 		"[64:ff9b::a9fe:a9fe]:443": false, "[2002:7f00:1::]:443": false, "garbage": false,
+		"[64:ff9b:1::a9fe:a9fe]:443": false, "[::10.0.0.1]:443": false, "[::93.184.216.34]:443": false, "[::ffff:0:10.0.0.1]:443": false,
+		"[fec0::1]:443": false, "[2001:0:7f00:1::1]:443": false, "[2001:db8::1]:443": false, "[3fff::1]:443": false, "[3ffe::1]:443": false,
+		"[100::1]:443": false, "[100:0:0:1::1]:443": false, "[5f00::1]:443": false, "[4000::1]:443": false, "[ff02::1]:443": false, "[::]:443": false,
+		"[fe80::1%eth0]:443": false, "192.88.99.1:443": false, "192.0.0.1:443": false, "198.19.0.1:443": false, "[2620:4f:8000::1]:443": true,
 	} {
 		if err := refusePrivate("tcp", address, nil); (err == nil) != public {
 			t.Errorf("%s: %v", address, err)
