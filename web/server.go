@@ -43,6 +43,7 @@ type Deps struct {
 // route.
 func New(d Deps) (http.Handler, error) {
 	router := mux.NewRouter().SkipClean(true)
+	table := paths{router: router, fixed: map[fixed]http.Handler{}}
 	var faults []error
 	seen, programs := map[string]bool{}, map[string]bool{}
 	for _, rt := range d.Routes {
@@ -63,7 +64,8 @@ func New(d Deps) (http.Handler, error) {
 			methods = append(methods, http.MethodHead)
 		}
 		// Without the tenant: what is slow for one is slow for all.
-		router.Handle(d.Base.Path(rt.Path), metered(d.Observer.Metrics.Route(rt.Method, rt.Path), rt.Handler)).Methods(methods...)
+		h := metered(d.Observer.Metrics.Route(rt.Method, rt.Path), rt.Handler)
+		table.add(router.Handle(d.Base.Path(rt.Path), h).Methods(methods...), d.Base.Path(rt.Path), methods)
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -78,7 +80,7 @@ func New(d Deps) (http.Handler, error) {
 		}
 		failed(w, r, errs.New(errs.NotSupported, "method-not-allowed", "This address does not take that method."))
 	})
-	return d.Observer.watch(d.Observer.Metrics.Route("any", "none"), d.wrap(d.split(router)), d.IDs.ID), nil
+	return d.Observer.watch(d.Observer.Metrics.Route("any", "none"), d.wrap(d.split(table)), d.IDs.ID), nil
 }
 
 // taken lists the methods that an address takes (RFC 9110 §15.5.6).
@@ -96,16 +98,20 @@ func taken(router *mux.Router, r http.Request) []string {
 // split sends requests below the FHIR base to the gateway before the router
 // could clean or decode their path. Routes that are registered below the base
 // win: the discovery document lives there.
-func (d *Deps) split(router *mux.Router) http.Handler {
+func (d *Deps) split(table paths) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := table.fixed[fixed{r.Method, r.URL.Path}]; h != nil {
+			h.ServeHTTP(w, r)
+			return
+		}
 		path := r.URL.EscapedPath()
 		under := path == d.FHIRBasePath || strings.HasPrefix(path, d.FHIRBasePath+"/")
 		var match mux.RouteMatch
-		if under && (!router.Match(r, &match) || match.MatchErr != nil) {
+		if under && (!table.router.Match(r, &match) || match.MatchErr != nil) {
 			d.Gateway.ServeHTTP(w, r)
 			return
 		}
-		router.ServeHTTP(w, r)
+		table.router.ServeHTTP(w, r)
 	})
 }
 

@@ -226,3 +226,17 @@ func TestRoutesAreValidated(t *testing.T) {
 		}
 	}
 }
+
+// A path without variables is looked up, which changes nothing of who answers:
+// the route that was added first.
+func TestTheFirstRouteKeepsItsAddresses(t *testing.T) {
+	s := newSite(t, func(d *web.Deps) {
+		d.Routes = append(d.Routes, open("GET", "/apps/{id}", say("any app")), open("GET", "/apps/new", say("a new app")), open("POST", "/apps/new", say("made")))
+	})
+	for target, want := range map[string]string{"GET /apps/new": "any app", "GET /apps/7": "any app", "POST /apps/new": "made", "GET /%68elp": "help"} {
+		method, path, _ := strings.Cut(target, " ")
+		if w := s.ask(t, method, path); w.Code != http.StatusOK || w.Body.String() != want {
+			t.Errorf("%s: %d %q", target, w.Code, w.Body)
+		}
+	}
+}

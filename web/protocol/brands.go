@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"sync/atomic"
@@ -35,7 +34,7 @@ func BrandBundle(brands Brands, refuse *problem.Writer) http.Handler {
 		h.Set("Content-Type", "application/fhir+json")
 		h.Set("Cache-Control", "public, max-age=300")
 		h.Set("ETag", b.ETag())
-		http.ServeContent(w, r, "", b.Updated.Truncate(time.Second), bytes.NewReader(b.JSON))
+		serve(w, r, b.Updated.Truncate(time.Second), b.JSON)
 	})
 }
 

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -116,9 +115,9 @@ func (d Deps) refuse(w http.ResponseWriter, r *http.Request, a asked, err error)
 
 // nameHolder fills in the client of a refresh that names none.
 func (d Deps) nameHolder(r *http.Request, tenant string, form url.Values) error {
-	named := clientauth.Named(clientauth.Request{Authorization: r.Header.Values("Authorization"), Form: form})
 	presented := form.Get("refresh_token")
-	if named != "" || presented == "" || form.Get("grant_type") != "refresh_token" {
+	if presented == "" || form.Get("grant_type") != "refresh_token" ||
+		clientauth.Named(clientauth.Request{Authorization: r.Header.Values("Authorization"), Form: form}) != "" {
 		return nil
 	}
 	id, err := d.Endpoint.Holder(r.Context(), tenant, presented)
@@ -283,7 +282,7 @@ func JWKS(d Deps) http.Handler {
 		w.Header().Set("Cache-Control", "public, max-age=300")
 		sum := sha256.Sum256(set)
 		w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(set))
+		serve(w, r, time.Time{}, set)
 	})
 }
 
