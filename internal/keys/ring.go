@@ -48,6 +48,8 @@ type tenantRing struct {
 
 	mu     sync.RWMutex
 	loaded time.Time
+	// round grows whenever the keys were read.
+	round  uint64
 	keys   []*ringKey
 	jwks   []byte
 	making map[Use]chan struct{}
@@ -166,6 +168,7 @@ func (r *Ring) read(ctx context.Context, tenant string, t *tenantRing) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.keys, t.jwks, t.loaded = all, bytes, r.clock.Now()
+	t.round++
 	return nil
 }
 
@@ -314,6 +317,19 @@ func (r *Ring) Verify(ctx context.Context, tenant string, use Use, typ, token st
 		return nil, err
 	}
 	return k.verify(jws)
+}
+
+// Round tells the keys of a tenant that are in use from those that were before:
+// what was verified in one round need not be in the next, where its key may have
+// gone. Errors: errs.Unavailable.
+func (r *Ring) Round(ctx context.Context, tenant string) (uint64, error) {
+	t, err := r.open(ctx, tenant)
+	if err != nil {
+		return 0, err
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.round, nil
 }
 
 // find gives the key of an id and a use. An unknown id has the ring read again

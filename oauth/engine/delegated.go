@@ -40,7 +40,12 @@ func (c Claims) Holder() string {
 }
 
 // Standing is that of the grant, with the client to which it was given.
-func (c Claims) Standing() oauth.Standing { return c.standing }
+func (c Claims) Standing() oauth.Standing {
+	if c.standing == nil {
+		return oauth.Standing{}
+	}
+	return *c.standing
+}
 
 // Acted is what audit events say about the chain of a delegated token: the
 // actors, the newest first, and behind them the app; nil for any other.

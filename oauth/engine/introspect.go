@@ -83,7 +83,7 @@ func (e *Engine) load(ctx context.Context, site Site, caller oauth.Client, token
 	if err != nil {
 		return nil, err
 	}
-	u := &unit{now: e.Clock.Now(), site: site, hasher: hasher, client: caller}
+	u := &unit{now: e.Clock.Now(), site: site, hasher: hasher}
 	may := func(clientID string) bool { return caller.Introspect || clientID == caller.ID }
 	claims, err := e.Verifier.VerifyAccessToken(ctx, site.Tenant, token)
 	switch {
@@ -101,7 +101,7 @@ func (e *Engine) load(ctx context.Context, site Site, caller oauth.Client, token
 		return u, err
 	}
 	g := st.Grant
-	u.refresh, u.standing, u.grant, u.scopes, u.expires, u.refreshEnds = row, st, g, g.Scopes, g.Ends, g.Ends
+	u.refresh, u.standing, u.grant, u.scopes, u.expires, u.refreshEnds = row, &st, g, g.Scopes, g.Ends, g.Ends
 	return u, nil
 }
 
@@ -124,7 +124,7 @@ func (e *Engine) refresh(ctx context.Context, tenant string, ref oauth.RefreshRe
 // anew, so that it is inactive as soon as the consent is (SMART REF-10).
 func (e *Engine) describe(ctx context.Context, u *unit) (Introspection, error) {
 	if u.grant.ID != "" && u.grant.Capacity.IsProxy() {
-		d, err := e.Redecider.Redecide(ctx, u.standing, u.scopes)
+		d, err := e.Redecider.Redecide(ctx, *u.standing, u.scopes)
 		over := err == nil && (d.Scopes == "" || !d.ValidUntil.IsZero() && !u.now.Before(d.ValidUntil))
 		if over || errs.Is(err, errs.AccessDenied) || errs.Is(err, errs.InvalidScope) {
 			return Introspection{}, nil

@@ -65,8 +65,9 @@ func (e *Engine) Token(ctx context.Context, in TokenInput) (Issued, error) {
 	if err != nil {
 		return Issued{}, err
 	}
+	client := in.Client
 	u := &unit{
-		now: in.Now, site: in.Site, hasher: hasher, client: in.Client, grant: in.Grant,
+		now: in.Now, site: in.Site, hasher: hasher, client: &client, grant: in.Grant,
 		code: in.Code, refresh: in.Refresh, replayed: in.Replayed, successor: in.Successor,
 		scopes: in.Scopes, expires: second(in.Expires), refreshEnds: in.RefreshEnds,
 		confirmation: in.Confirmation, b2b: in.B2B,

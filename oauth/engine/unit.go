@@ -14,10 +14,12 @@ type unit struct {
 	now    time.Time
 	site   Site
 	hasher ids.Hasher
-	client oauth.Client
+	// client is the one that asks for a token, nil elsewhere.
+	client *oauth.Client
 	grant  oauth.Grant
-	// standing is that of the grant where one is introspected or revoked.
-	standing oauth.Standing
+	// standing is that of the grant where one is introspected or revoked, nil
+	// elsewhere.
+	standing *oauth.Standing
 
 	// The rows read in front; zero where the request has none. replayed says
 	// that the refresh token was used again after its grace, successor which one took

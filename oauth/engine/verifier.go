@@ -36,8 +36,9 @@ type Claims struct {
 	// need not say.
 	B2B *oauth.B2B
 
-	parents  []Parent
-	standing oauth.Standing
+	parents []Parent
+	// standing is nil for client_credentials.
+	standing *oauth.Standing
 }
 
 // Verifier checks access tokens: signature or seal, type, issuer, audience, end,
@@ -55,7 +56,8 @@ type Verifier struct {
 	// the clients that are registered so.
 	Nonces bool
 
-	seen constraint.Seen
+	seen  constraint.Seen
+	known verified
 }
 
 // VerifyAccessToken gives what a token stands for, whoever shows it: what
@@ -76,13 +78,9 @@ func (v *Verifier) VerifyAccessToken(ctx context.Context, tenant, raw string) (C
 
 // parse checks everything that needs no row.
 func (v *Verifier) parse(ctx context.Context, site Site, raw string) (accessClaims, error) {
-	payload, err := v.payload(ctx, site, raw)
+	c, err := v.claims(ctx, site, raw)
 	if err != nil {
 		return accessClaims{}, err
-	}
-	var c accessClaims
-	if err := json.Unmarshal(payload, &c); err != nil {
-		return accessClaims{}, errs.Wrap(err, errs.Unauthenticated, "token-invalid", "The token is not valid: its claims cannot be read.")
 	}
 	if c.Issuer != site.Issuer || c.Audience != site.FHIRBase || c.ID == "" || c.ClientID == "" {
 		return accessClaims{}, errs.New(errs.Unauthenticated, "token-invalid", "The token is not valid: it is for another server.")
@@ -91,6 +89,29 @@ func (v *Verifier) parse(ctx context.Context, site Site, raw string) (accessClai
 		return accessClaims{}, errs.New(errs.Unauthenticated, "token-expired", "The token has expired.")
 	}
 	return c, nil
+}
+
+// claims gives what a token says whose signature or seal is ours.
+func (v *Verifier) claims(ctx context.Context, site Site, raw string) (accessClaims, error) {
+	// Asked before: keys that change meanwhile are not those that verified.
+	round, err := v.Ring.Round(ctx, site.Tenant)
+	if err != nil {
+		return accessClaims{}, err
+	}
+	key := shownAs(site.Tenant, raw)
+	if kept := v.known.get(key, round); kept != nil {
+		return kept.claims, nil
+	}
+	payload, err := v.payload(ctx, site, raw)
+	if err != nil {
+		return accessClaims{}, err
+	}
+	fresh := &checked{round: round}
+	if err := json.Unmarshal(payload, &fresh.claims); err != nil {
+		return accessClaims{}, errs.Wrap(err, errs.Unauthenticated, "token-invalid", "The token is not valid: its claims cannot be read.")
+	}
+	v.known.put(key, fresh)
+	return fresh.claims, nil
 }
 
 // payload gives the claims of a signed token or a handle: both say the same, so
@@ -128,7 +149,8 @@ func (v *Verifier) live(ctx context.Context, tenant string, c accessClaims) (Cla
 	if c.Grant == "" {
 		return out, nil
 	}
-	out.Grant, out.standing = st.Grant, st
+	kept := st
+	out.Grant, out.standing = st.Grant, &kept
 	return out, stands(st, v.Clock.Now())
 }
 
