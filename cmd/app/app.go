@@ -208,5 +208,6 @@ func (a *App) endpoint() *grant.Endpoint {
 	return grant.New(grant.Deps{
 		Engine: a.engine, Auth: a.auth, Reader: a.memory,
 		Redecide: a.loader, Clock: a.clock, Devices: a.store, Purpose: a.trust.Purpose,
+		Off: a.cfg.OffConfig.grants(),
 	})
 }

@@ -93,6 +93,7 @@ type Config struct {
 
 	Backup BackupConfig `embed:"" section:"backup"`
 	Door   DoorConfig   `embed:""`
+	OffConfig
 
 	// TLS serves HTTPS under a self-made authority (development only).
 	TLS bool `kong:"-"`
@@ -159,6 +160,7 @@ func (c *Config) Validate() error {
 	c.Backup.validate(c.Data, &f)
 	c.Audit.validate(&f)
 	c.Registration.validate(&f)
+	c.OffConfig.validate(&f)
 	if !c.Dev {
 		c.validateServe(&f)
 	}

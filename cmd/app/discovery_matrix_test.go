@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,14 +23,19 @@ const (
 // toggle is one switch on which discovery depends: a new one is one row.
 type toggle struct {
 	name string
-	// on is what a server with the switch is configured with; nil for what
-	// operators switch while it runs, which off takes away again.
+	// on is what a server with the switch is configured with; nil for what is on by
+	// itself, and for what operators switch while it runs, which off takes away
+	// again.
 	on  func(*app.Config)
 	off func(t *testing.T, s *server)
-	// member of these documents is there only while the switch is on, and so is
-	// the capability, if there is one.
+	// without is what a server without the switch is configured with, where it is
+	// on by itself.
+	without func(*app.Config)
+	// member of these documents is there only while the switch is on, or the value
+	// in it; and so is the capability, if there is one.
 	documents  []string
 	member     string
+	value      string
 	capability string
 	// works reports whether the server behaves as if it were on.
 	works func(t *testing.T, s *server) bool
@@ -40,6 +46,23 @@ func reached(r kit.Request, path string) func(*testing.T, *server) bool {
 	return func(t *testing.T, s *server) bool {
 		r.URL = s.Issuer + path
 		return s.do(t, r).Status != http.StatusNotFound
+	}
+}
+
+// The grant types that can be switched off.
+const (
+	grantDevice   = "urn:ietf:params:oauth:grant-type:device_code"
+	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+)
+
+// knows reports whether the token endpoint knows a grant type.
+func knows(grant string) func(*testing.T, *server) bool {
+	return func(t *testing.T, s *server) bool {
+		res, err := s.Call(t.Context(), s.Config.Token, s.Client("symmetric"), url.Values{"grant_type": {grant}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.Text("error") != "unsupported_grant_type"
 	}
 }
 
@@ -71,6 +94,30 @@ func toggles() []toggle {
 				res := s.do(t, kit.Request{URL: s.Config.Authorize + "?" + req.Encode()})
 				return strings.Contains(res.Header.Get("Location"), "error=") || res.Status >= 400
 			},
+		},
+		{
+			name: "device flow", without: func(c *app.Config) { c.Off = append(c.Off, "device-authorization") },
+			documents: []string{docSMART, docOpenID, docOAuth}, member: "device_authorization_endpoint",
+			works: func(t *testing.T, s *server) bool {
+				res, err := s.Call(t.Context(), s.Issuer+"/device_authorization", s.DeviceClient(), url.Values{"scope": {"launch/patient patient/Patient.rs"}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				page := s.get(t, "/device")
+				if (page.Status == http.StatusOK) != (res.Status == http.StatusOK) {
+					t.Errorf("devices begin with %d, their page with %d", res.Status, page.Status)
+				}
+				return res.Status == http.StatusOK
+			},
+		},
+		{
+			name: "device grant", documents: []string{docSMART, docOpenID, docOAuth}, member: "grant_types_supported", value: grantDevice,
+			works: knows(grantDevice),
+		},
+		{
+			name: "token exchange", without: func(c *app.Config) { c.Off = append(c.Off, "token-exchange") },
+			documents: []string{docSMART, docOpenID, docOAuth}, member: "grant_types_supported", value: grantExchange,
+			works: knows(grantExchange),
 		},
 		{
 			name: "brands", off: func(t *testing.T, s *server) { s.admin(t, "DELETE", "/brands", "", nil) },
@@ -108,7 +155,9 @@ func (s *server) offers(t *testing.T, x toggle) (out []string) {
 		if err := json.Unmarshal(first, &d); err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := d[x.member]; ok {
+		v, ok := d[x.member]
+		list, _ := v.([]any)
+		if ok && (x.value == "" || slices.Contains(list, any(x.value))) {
 			out = append(out, path)
 		}
 	}
@@ -151,7 +200,13 @@ func TestSwitchesChangeDocumentAndBehaviourTogether(t *testing.T) {
 			}
 		}
 	})
-	off := start(t, nil)
+	off := start(t, func(c *app.Config) {
+		for _, x := range all {
+			if x.without != nil {
+				x.without(c)
+			}
+		}
+	})
 	for _, x := range all {
 		if x.off != nil {
 			x.off(t, off)

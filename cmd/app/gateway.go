@@ -14,6 +14,7 @@ import (
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine"
+	"github.com/mandate-health/mandate/oauth/grant"
 	"github.com/mandate-health/mandate/oauth/registration"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web"
@@ -64,7 +65,10 @@ func (t *tenant) endpoints() protocol.Endpoints {
 		Introspect: t.site.IntrospectURL, Revoke: t.site.RevokeURL, JWKS: t.site.Issuer + "/jwks", Management: t.site.Issuer + "/apps",
 		Push: t.site.PushURL, PushRequired: t.cfg.Push.Require,
 		Brands: t.site.Issuer + brandPath, EndSession: t.site.Issuer + signin.EndPath,
-		Device: t.site.Issuer + devicePath,
+		Device: t.site.Issuer + devicePath, Off: t.cfg.OffConfig.grants(),
+	}
+	if slices.Contains(e.Off, grant.Device) {
+		e.Device = ""
 	}
 	if t.cfg.AppState {
 		e.AppState = t.site.Issuer + appStatePath

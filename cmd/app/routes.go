@@ -40,7 +40,7 @@ func (t *tenant) routes() ([]route.Route, error) {
 	if t.cfg.Dev {
 		out = append(out, t.devRoutes()...)
 	}
-	return out, nil
+	return t.cfg.OffConfig.served(out), nil
 }
 
 // supportedScopes lists what is granted to who may have it.

@@ -9,7 +9,8 @@ package consent
 
 import "github.com/mandate-health/mandate/conformance/kit"
 
-// Sections gives the rows of this package. The last one withdraws consents.
+// Sections gives the rows of this package. The later ones withdraw
+// consents and let years pass.
 func Sections() []kit.Section {
 	return []kit.Section{
 		{Name: "Consent, the patient's choice", Rows: choice()},
@@ -17,5 +18,6 @@ func Sections() []kit.Section {
 		{Name: "Consent, proxies", Rows: proxies()},
 		{Name: "Consent, endings", Rows: endings()},
 		{Name: "Consents, how they are read", Rows: rules()},
+		{Name: "Consent, how long it lasts", Rows: renewal()},
 	}
 }

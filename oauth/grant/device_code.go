@@ -18,7 +18,7 @@ type Devices interface {
 type deviceCode struct{ devices Devices }
 
 // Name gives the grant type of RFC 8628 §3.4.
-func (deviceCode) Name() string { return "urn:ietf:params:oauth:grant-type:device_code" }
+func (deviceCode) Name() string { return Device }
 
 // Fill finds the request of the device and what the person answered. A code of
 // another client is told as unknown. A device that asks before its time has to

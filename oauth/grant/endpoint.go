@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/mandate-health/mandate/access"
@@ -27,6 +28,8 @@ type Deps struct {
 	Redecide engine.Redecider
 	Clock    clock.Clock
 	Devices  Devices
+	// Off are grant types that are not offered.
+	Off []string
 	// Purpose judges the hl7-b2b extension of an assertion; oauth/udap does.
 	// Errors: errs.InvalidGrant.
 	Purpose func(c oauth.Client, extensions map[string]json.RawMessage) (*oauth.B2B, error)
@@ -42,7 +45,9 @@ type Endpoint struct {
 func New(d Deps) *Endpoint {
 	e := &Endpoint{Deps: d, types: map[string]Type{}}
 	for _, t := range types(d) {
-		e.types[t.Name()] = t
+		if !slices.Contains(d.Off, t.Name()) {
+			e.types[t.Name()] = t
+		}
 	}
 	return e
 }

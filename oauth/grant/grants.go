@@ -3,6 +3,7 @@ package grant
 import (
 	"context"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/mandate-health/mandate/access"
@@ -22,15 +23,23 @@ func types(d Deps) []Type {
 	}
 }
 
-// Names gives the grant_type values that are offered, for the discovery
-// documents.
-func Names() []string {
+// Names gives the grant_type values that are offered but for those that are off,
+// for the discovery documents.
+func Names(off ...string) []string {
 	var names []string
 	for _, t := range types(Deps{}) {
-		names = append(names, t.Name())
+		if !slices.Contains(off, t.Name()) {
+			names = append(names, t.Name())
+		}
 	}
 	return names
 }
+
+// The grant types that can be switched off.
+const (
+	Exchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+	Device   = "urn:ietf:params:oauth:grant-type:device_code"
+)
 
 // Type is one grant type.
 type Type interface {

@@ -23,7 +23,7 @@ const typeAccessToken = "urn:ietf:params:oauth:token-type:access_token" //nolint
 type tokenExchange struct{ tokens *engine.Verifier }
 
 // Name gives the grant type of RFC 8693 §2.1.
-func (tokenExchange) Name() string { return "urn:ietf:params:oauth:grant-type:token-exchange" }
+func (tokenExchange) Name() string { return Exchange }
 
 // Fill verifies the tokens presented and asks the registrations who may act for
 // whom. As RFC 8693 §2.2.2 wants it, a token that is not acceptable is an

@@ -32,8 +32,10 @@ type Endpoints struct {
 	// Register is the registration endpoint (RFC 7591), empty while nobody may
 	// register dynamically.
 	Register string
-	// Device is where devices begin (RFC 8628).
+	// Device is where devices begin (RFC 8628), empty where they may not.
 	Device string
+	// Off are the grant types that are not offered.
+	Off []string
 	// Management is the page on which people see and end app access.
 	Management string
 	// EndSession is where apps sign people out.
@@ -128,7 +130,7 @@ func configuration(e Endpoints, scopes []string) smartConfiguration {
 		IntrospectionEndpoint: e.Introspect, RevocationEndpoint: e.Revoke, ManagementEndpoint: e.Management,
 		RegistrationEndpoint:  e.Register,
 		DeviceEndpoint:        e.Device,
-		GrantTypes:            grant.Names(),
+		GrantTypes:            grant.Names(e.Off...),
 		ResponseTypes:         []string{"code"},
 		Scopes:                scopes,
 		CodeChallengeMethods:  []string{"S256"},

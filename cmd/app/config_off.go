@@ -1,0 +1,50 @@
+package app
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/mandate-health/mandate/internal/config"
+	"github.com/mandate-health/mandate/oauth/grant"
+	"github.com/mandate-health/mandate/web/pages/consent"
+	"github.com/mandate-health/mandate/web/route"
+)
+
+// OffConfig says which features are not offered at all, whatever clients are
+// registered for. Discovery then does not name them either (SMART DISC-20).
+type OffConfig struct {
+	Off []string `name:"off" key:"off" help:"Feature that is not offered, to any client: device-authorization or token-exchange; may be repeated." placeholder:"FEATURE"`
+}
+
+// The features that can be switched off, with their grant types.
+var switches = map[string]string{
+	"device-authorization": grant.Device,
+	"token-exchange":       grant.Exchange,
+}
+
+func (c *OffConfig) validate(f *config.Faults) {
+	for _, name := range c.Off {
+		if switches[name] == "" {
+			f.Add("off", "%q is not device-authorization or token-exchange", name)
+		}
+	}
+}
+
+// grants gives the grant types that are not offered.
+func (c *OffConfig) grants() []string {
+	var out []string
+	for _, name := range c.Off {
+		out = append(out, switches[name])
+	}
+	return out
+}
+
+// served leaves out the routes of what is not offered.
+func (c *OffConfig) served(all []route.Route) []route.Route {
+	if !slices.Contains(c.Off, "device-authorization") {
+		return all
+	}
+	return slices.DeleteFunc(all, func(r route.Route) bool {
+		return r.Path == devicePath || r.Path == consent.DevicePath || strings.HasPrefix(r.Path, consent.DevicePath+"/")
+	})
+}
