@@ -13,7 +13,7 @@ import (
 func TestHostileInputIsNotLogged(t *testing.T) {
 	s := another(t, "hostile", "--log-level", "debug", "--log-requests", "all", "--log-identifiers", "plain")
 	target := s.open(t)
-	for _, row := range rowsByID(t, "MANDATE BAD-01", "MANDATE BAD-02", "MANDATE BAD-03", "MANDATE BAD-04", "MANDATE BAD-05", "MANDATE BAD-06") {
+	for _, row := range rowsByID(t, "MANDATE BAD-01", "MANDATE BAD-02", "MANDATE BAD-03", "MANDATE BAD-04", "MANDATE BAD-05", "MANDATE BAD-06", "MANDATE BAD-07") {
 		t.Run(row.ID, func(t *testing.T) { must(t, target, row) })
 	}
 	raw, err := os.ReadFile(s.log)

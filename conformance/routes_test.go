@@ -36,7 +36,7 @@ var openToAll = []string{
 	"GET /fhir/StructureDefinition/{id}", "GET /fhir/CodeSystem/{id}",
 	"GET /user-access-brands", "OPTIONS /user-access-brands",
 	"GET /fhir/.well-known/udap", "OPTIONS /fhir/.well-known/udap", "POST /udap/register",
-	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke", "OPTIONS /par",
+	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke", "OPTIONS /par", "OPTIONS /device_authorization",
 	"OPTIONS /app-state/Basic", "OPTIONS /app-state/Basic/{id}",
 	"POST /register", "GET /docs/registration",
 	"GET /signin", "POST /signin", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/web/problem"
 )
 
 // connected makes a grant on a person's own record and gives its row.
@@ -290,6 +291,29 @@ func TestAdministrationAPI(t *testing.T) {
 	s.refreshed(t, g, g.RefreshToken(), http.StatusBadRequest)
 }
 
+// Every cause code has its page, which tells a developer the code, how an OAuth
+// endpoint says it, and what to do; what is no code has none.
+func TestEveryCauseHasItsPage(t *testing.T) {
+	s := shared(t)
+	for _, code := range problem.Codes() {
+		res := s.do(t, kit.Request{URL: s.at("/docs/errors/" + code)})
+		if res.Status != http.StatusOK || !strings.Contains(string(res.Body), "<code>"+code+"</code>") {
+			t.Errorf("%s: %s", code, res)
+		}
+	}
+	res := s.do(t, kit.Request{URL: s.at("/docs/errors/assertion-jti")})
+	for _, want := range []string{"<code>invalid_client</code>", "<dd>401</dd>", "Give each assertion a jti of its own."} {
+		if !strings.Contains(string(res.Body), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, code := range []string{"no-such-code", "%3Cscript%3E", "invalid_client"} {
+		if res := s.do(t, kit.Request{URL: s.at("/docs/errors/" + code)}); res.Status != http.StatusNotFound {
+			t.Errorf("%s: %s", code, res)
+		}
+	}
+}
+
 // Pages that everybody sees, and addresses that lead nowhere.
 func TestPublicPages(t *testing.T) {
 	s := shared(t)
@@ -305,7 +329,7 @@ func TestPublicPages(t *testing.T) {
 		{"GET", "/nowhere", 404, "text/html"},
 		{"GET", "/apps/", 404, "text/html"},
 		{"POST", "/help", 405, "text/html"},
-		{"GET", "/token", 405, "text/html"},
+		{"GET", "/token", 405, "application/json"},
 		{"GET", "/", 303, "text/html"},
 		{"GET", "/assets/none.css", 404, ""},
 	}

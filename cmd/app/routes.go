@@ -74,6 +74,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		return r
 	}
 	const public = "a discovery document must be readable before anything is known (SMART DISC-02)"
+	device := protocol.Device(d, e.Device, t.site.Issuer+consentpages.DevicePath)
 	smart, oidc, jwks := protocol.SMARTConfiguration(e, scopes, t.brandBundle), protocol.OpenIDConfiguration(e, scopes), protocol.JWKS(d)
 	out := []route.Route{
 		limit(open("GET", "/authorize", "begins the log-in; the request itself is judged", t.session.Load(t.limitPerson(protocol.Authorize(authorize))))),
@@ -84,8 +85,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		{Method: "POST", Path: "/requests", Auth: route.Client, PHI: route.NoPHI, Limit: "introspect", Owner: ownerProtocol,
 			Handler: protocol.Requests(d, t.ownRequests)},
 		{Method: "POST", Path: "/par", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Push(d, t.flow)},
-		{Method: "POST", Path: devicePath, Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol,
-			Handler: protocol.Device(d, e.Device, t.site.Issuer+consentpages.DevicePath)},
+		{Method: "POST", Path: devicePath, Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: device},
 		{Method: "POST", Path: "/launch", Auth: route.Client, PHI: route.Identifiers, Limit: "token", Owner: ownerProtocol,
 			Handler: protocol.RegisterLaunch(d, t.flow, t.site.Issuer+"/launch")},
 	}
@@ -98,7 +98,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	} {
 		out = append(out, open("GET", path, public, h), open("OPTIONS", path, "CORS preflight", h))
 	}
-	for path, h := range map[string]http.Handler{"/token": protocol.Token(d), "/revoke": protocol.Revoke(d), "/par": protocol.Push(d, t.flow)} {
+	for path, h := range map[string]http.Handler{"/token": protocol.Token(d), "/revoke": protocol.Revoke(d), "/par": protocol.Push(d, t.flow), devicePath: device} {
 		r := open("OPTIONS", path, "CORS preflight", h)
 		r.Limit = "token"
 		out = append(out, r)

@@ -23,6 +23,7 @@ func hostile() []kit.Row {
 		{ID: "MANDATE BAD-04", Title: "odd, nested and foreign client assertions are invalid_client", Needs: kit.Backend, Run: hostileAssertions},
 		{ID: "MANDATE BAD-05", Title: "deep, huge and malformed JSON is refused with an error", Needs: kit.Launcher, Run: hostileJSON},
 		{ID: "MANDATE BAD-06", Title: "a bad authorization request ends on a page, not at an address nobody registered", Needs: kit.Login, Run: hostileAuthorize},
+		{ID: "MANDATE BAD-07", Title: "an error that goes back to the app has the code of its cause, and links its page", Needs: kit.Login, Run: hostileReturn},
 	}
 }
 
@@ -69,8 +70,13 @@ func wellFormed(ctx context.Context, t *kit.Target, c *kit.Check, what string, r
 	c.That(res.Status >= 400 && res.Status < 500, "%s: %s", what, res)
 	c.That(res.Media() == "application/json" && res.Text("error") != "" && res.Text("error_description") != "", "%s: %s has no error with a description", what, res)
 	c.That(strings.Contains(res.Header.Get("Cache-Control"), "no-store"), "%s: %s may be kept", what, res)
-	page := res.Text("error_uri")
-	if !c.That(page != "", "%s: %s links no page", what, res) {
+	c.That(res.Text("error_code") == path.Base(res.Text("error_uri")), "%s: the code %q is not that of %q", what, res.Text("error_code"), res.Text("error_uri"))
+	documented(ctx, t, c, what, res.Text("error_uri"))
+}
+
+// documented judges that an error links a page which explains its cause.
+func documented(ctx context.Context, t *kit.Target, c *kit.Check, what, page string) {
+	if !c.That(page != "", "%s: no page is linked", what) {
 		return
 	}
 	explained, err := t.Do(ctx, kit.Request{URL: page})
@@ -279,6 +285,37 @@ func hostileJSON(ctx context.Context, t *kit.Target) error {
 				c.That(res.Status >= 400 && res.Status < 500 && json.Valid(res.Body), "%s, %s: %s", at.name, what, res)
 			}
 		}
+	}
+	return c.Err()
+}
+
+func hostileReturn(ctx context.Context, t *kit.Target) error {
+	var c kit.Check
+	for what, bend := range map[string]func(url.Values){
+		"no challenge":          func(v url.Values) { v.Del("code_challenge") },
+		"an unknown type":       func(v url.Values) { v.Set("response_type", "token id_token") },
+		"another server":        func(v url.Values) { v.Set("aud", "https://other.example/fhir") },
+		"a repeated parameter":  func(v url.Values) { v.Add("scope", "openid") },
+		"scopes that are none":  func(v url.Values) { v.Set("scope", "patient/*.zz <b>") },
+		"an unknown challenge":  func(v url.Values) { v.Set("code_challenge_method", "plain") },
+		"an age of no number":   func(v url.Values) { v.Set("max_age", "-1") },
+		"a launch of somewhere": func(v url.Values) { v.Set("launch", "<b>"); v.Set("scope", "launch") },
+	} {
+		req := t.AuthorizeRequest(t.Client("public"), "launch/patient", t.NewVerifier())
+		bend(req)
+		res, err := t.Do(ctx, kit.Request{URL: t.Config.Authorize + "?" + req.Encode()})
+		if !c.Note(err) {
+			continue
+		}
+		to, err := url.Parse(res.Header.Get("Location"))
+		if !c.Note(err) || !c.That(to.Query().Has("error"), "%s: %s leads to %q", what, res, to) {
+			continue
+		}
+		q := to.Query()
+		c.That(q.Get("error_description") != "" && q.Get("state") == req.Get("state"), "%s: %v", what, q)
+		c.That(q.Get("error_code") == path.Base(q.Get("error_uri")), "%s: the code %q is not that of %q", what, q.Get("error_code"), q.Get("error_uri"))
+		c.That(!strings.ContainsAny(q.Get("error_description"), `<"\`), "%s: the description is %q", what, q.Get("error_description"))
+		documented(ctx, t, &c, what, q.Get("error_uri"))
 	}
 	return c.Err()
 }

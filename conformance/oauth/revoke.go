@@ -101,7 +101,13 @@ func origin(client kit.Client) string {
 func corsOrigins(ctx context.Context, t *kit.Target) error {
 	var c kit.Check
 	good := origin(t.Client("public"))
-	for endpoint, method := range map[string]string{t.Config.Token: "POST", t.FHIRBase + "/Patient/x": "GET", t.Config.Revoke: "POST"} {
+	endpoints := map[string]string{t.Config.Token: "POST", t.FHIRBase + "/Patient/x": "GET", t.Config.Revoke: "POST"}
+	for _, also := range []string{t.Config.Push, t.Config.Device} {
+		if also != "" {
+			endpoints[also] = "POST"
+		}
+	}
+	for endpoint, method := range endpoints {
 		for _, from := range []string{good, "https://evil.example", "null"} {
 			res, err := t.Do(ctx, kit.Request{Method: http.MethodOptions, URL: endpoint, Header: http.Header{
 				"Origin": {from}, "Access-Control-Request-Method": {method}, "Access-Control-Request-Headers": {"authorization,content-type"},

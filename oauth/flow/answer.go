@@ -361,7 +361,10 @@ func (s *Service) refusePending(ctx context.Context, p oauth.Pending, who Visito
 // RefusalURL gives the URL that tells the app about a refusal: the OAuth
 // error, the state byte for byte, and the issuer (RFC 9207).
 func (s *Service) RefusalURL(r *Refusal) string {
-	v := url.Values{"error": {string(r.Err.Kind)}, "error_description": {r.Err.Msg}}
+	v := url.Values{
+		"error": {string(r.Err.Kind)}, "error_description": {r.Err.Msg},
+		"error_uri": {s.IssuerURL + "/docs/errors/" + r.Err.Code}, "error_code": {r.Err.Code},
+	}
 	if r.State != "" {
 		v.Set("state", r.State)
 	}

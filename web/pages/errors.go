@@ -8,8 +8,10 @@ import "github.com/mandate-health/mandate/internal/words"
 type ErrorPage struct {
 	Frame
 	// Cause is the stable code of internal/errs; Kind its kind. Neither is
-	// shown.
+	// shown but to developers.
 	Cause, Kind string
+	// Developer is set on the page that documents the cause for developers.
+	Developer *ErrorFacts
 	// SupportCode identifies the event for the help desk; it tells nothing else.
 	SupportCode string
 	// AppName is the app concerned, if known from a registered client.
@@ -17,6 +19,15 @@ type ErrorPage struct {
 	// ReturnURL and ReturnKey are the next step: a link and its message key;
 	// empty gives a link to the start page ("error.to_start").
 	ReturnURL, ReturnKey string
+}
+
+// ErrorFacts is what a developer reads of a cause: how an OAuth endpoint tells it,
+// and what to do about it, in English like the specifications.
+type ErrorFacts struct {
+	Code, Error string
+	Status      int
+	// Hint may be empty: then error_description says it all.
+	Hint string
 }
 
 // Template names the page.

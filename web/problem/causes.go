@@ -1,6 +1,7 @@
 package problem
 
 import (
+	"cmp"
 	_ "embed"
 	"strings"
 
@@ -23,4 +24,21 @@ func KindOf(code string) errs.Kind {
 		}
 	}
 	return ""
+}
+
+// Codes gives every cause code, sorted.
+func Codes() []string {
+	var out []string
+	for line := range strings.Lines(causes) {
+		code, _, _ := strings.Cut(line, "\t")
+		out = append(out, code)
+	}
+	return out
+}
+
+// OAuthOf gives the value of error and the HTTP status with which a kind is told
+// where OAuth clients call.
+func OAuthOf(kind errs.Kind) (name string, status int) {
+	row := table()[kind]
+	return row.oauth, cmp.Or(row.oauthStatus, row.status)
 }

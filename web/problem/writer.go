@@ -1,6 +1,7 @@
 package problem
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -64,15 +65,14 @@ func (p *Writer) Status(err error) int {
 	return r.status
 }
 
-// OAuth writes the JSON error of RFC 6749 §5.2 with no-store headers. A
+// OAuth writes the JSON error of RFC 6749 §5.2 with no-store headers, and the
+// cause code as error_code: a program may act on it, error_description is for its
+// maker. A
 // failed client authentication that tried Basic is told so (SMART TOK-14,
 // SYM-03).
 func (p *Writer) OAuth(w http.ResponseWriter, r *http.Request, err error) {
 	e, row := p.begin(w, r, err)
-	status := row.status
-	if row.oauthStatus != 0 {
-		status = row.oauthStatus
-	}
+	status := cmp.Or(row.oauthStatus, row.status)
 	NoStore(w)
 	if e.Kind == errs.InvalidClient && basicTried(r) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="token", charset="UTF-8"`)
@@ -84,7 +84,8 @@ func (p *Writer) OAuth(w http.ResponseWriter, r *http.Request, err error) {
 		Error       string `json:"error"`
 		Description string `json:"error_description,omitempty"`
 		URI         string `json:"error_uri,omitempty"`
-	}{row.oauth, description(e.Msg), p.link(e)})
+		Code        string `json:"error_code,omitempty"`
+	}{row.oauth, description(e.Msg), p.link(e), e.Code})
 }
 
 // FHIR writes an OperationOutcome whose details.coding is the cause code. A
