@@ -17,6 +17,7 @@ func (e *Extras) certify() (err error) {
 	for _, c := range []kit.Client{
 		{ID: "selftest-mtls", Kind: "backend", Scopes: "system/*.rs", TLS: kit.TLS{AuthMethod: kit.MethodTLS, TLSDNS: "service.selftest.example"}},
 		{ID: "selftest-mtls-own", Kind: "asymmetric", TLS: kit.TLS{AuthMethod: kit.MethodTLSOfSelf}, RedirectURIs: redirect},
+		{ID: "selftest-fapi-mtls", Kind: "asymmetric", TLS: kit.TLS{AuthMethod: kit.MethodTLSOfSelf, Profile: "fapi2"}, RedirectURIs: redirect},
 		{ID: "selftest-mtls-public", Kind: "public", RedirectURIs: redirect},
 	} {
 		signer := e.authority
@@ -26,7 +27,7 @@ func (e *Extras) certify() (err error) {
 		if c.Pair, err = signer.Pair("service.selftest.example"); err != nil {
 			return err
 		}
-		c.CertificateBound = true
+		c.CertificateBound = c.Profile == ""
 		e.clients = append(e.clients, c)
 	}
 	return nil
@@ -39,10 +40,9 @@ func (e *Extras) WriteAuthority(path string) error {
 
 // certificates puts into a registration what it says of a certificate.
 func certificates(c kit.Client, m map[string]any) error {
-	if !c.CertificateBound {
-		return nil
+	if c.CertificateBound {
+		m["tls_client_certificate_bound_access_tokens"] = true
 	}
-	m["tls_client_certificate_bound_access_tokens"] = true
 	if c.AuthMethod != "" {
 		m["token_endpoint_auth_method"] = c.AuthMethod
 	}

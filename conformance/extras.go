@@ -46,6 +46,7 @@ func NewExtras() (*Extras, error) {
 		{ID: "selftest-dpop", Kind: "public", DPoPBound: true, RedirectURIs: []string{"https://selftest.example/callback"}},
 		{ID: "selftest-group", Kind: "backend", PatientGroup: "lakeside-home-care", Scopes: "system/*.cruds"},
 		{ID: "selftest-details", Kind: "public", Details: []string{"smart_on_fhir"}, RedirectURIs: []string{"https://selftest.example/callback"}},
+		{ID: "selftest-fapi", Kind: "asymmetric", AuthAlg: "ES256", TLS: kit.TLS{Profile: "fapi2"}, RedirectURIs: []string{"https://selftest.example/callback"}},
 		{ID: "selftest-nonce", Kind: "backend", DPoPNonce: true, Scopes: "system/*.rs"},
 		{ID: "self:test%41+b", Kind: "symmetric", Secret: "a:b%20c+d e/" + secret, RedirectURIs: []string{"https://selftest.example/callback"}},
 	} {
@@ -70,6 +71,9 @@ func (e *Extras) WriteClients(path string) error {
 		if c.Pushes {
 			m["require_pushed_authorization_requests"] = true
 			m["token_endpoint_auth_signing_alg"] = c.AuthAlg
+		}
+		if c.Profile != "" {
+			m["security_profile"] = c.Profile
 		}
 		if c.Scopes != "" {
 			m["scopes"] = c.Scopes

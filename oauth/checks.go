@@ -61,6 +61,9 @@ func ClientChecks(read func(context.Context) ([]Client, error), now time.Time) [
 		}),
 		each("client-keys", "asymmetric clients without a key, or with a weak or private one", "ask the app's maker for a P-384 or RSA key of 2048 bits or more", health.Want, weakKeys),
 		each("client-symmetric", "apps that use a secret where they could use a key", "ask the app's maker for private_key_jwt", health.Wish, func(c Client) bool { return c.Kind == ClientSymmetric }),
+		each("client-profile", "registrations that contradict the security profile to which the client is held", correct, health.Want, func(c Client) bool {
+			return len(c.Contradictions()) > 0
+		}),
 		each("client-secrets", "more secrets than a rotation needs", "remove the old secret", health.Wish, func(c Client) bool { return len(c.SecretHashes) > 2 }),
 		each("client-scopes", "apps that may ask for everything there is", "lower the ceiling to what the app needs", health.Wish, func(c Client) bool {
 			return slices.ContainsFunc(strings.Fields(c.Scopes), func(s string) bool {
@@ -99,7 +102,7 @@ func inTheClear(raw string) bool {
 }
 
 func weakKeys(c Client) bool {
-	if c.Kind != ClientAsymmetric && c.Kind != ClientBackend || c.JWKSURI != "" || c.UDAP != nil {
+	if c.Kind != ClientAsymmetric && c.Kind != ClientBackend || c.JWKSURI != "" || c.UDAP != nil || c.AuthMethod == MethodTLS {
 		return false
 	}
 	var set jose.JSONWebKeySet

@@ -23,6 +23,7 @@ func TestClientChecks(t *testing.T) {
 		"client-jwks-https":     func(c *oauth.Client) { c.Kind, c.JWKSURI = oauth.ClientBackend, "http://a.example/jwks" },
 		"client-keys":           func(c *oauth.Client) { c.Kind, c.JWKS = oauth.ClientBackend, weak },
 		"client-symmetric":      func(c *oauth.Client) { c.Kind = oauth.ClientSymmetric },
+		"client-profile":        func(c *oauth.Client) { c.SecurityProfile = oauth.ProfileFAPI2 },
 		"client-secrets":        func(c *oauth.Client) { c.SecretHashes = []string{"1", "2", "3"} },
 		"client-scopes":         func(c *oauth.Client) { c.Scopes = "system/*.cruds" },
 		"client-verified":       func(c *oauth.Client) { c.Created = now.Add(-31 * 24 * time.Hour) },

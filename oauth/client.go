@@ -97,6 +97,9 @@ type Client struct {
 	// for itself is bound, in exports and in every other request; empty for none
 	// (SMART TRP-26, BLK-07).
 	PatientGroup string `json:"patient_group,omitempty"`
+	// SecurityProfile is the profile to which the registration is held, empty for
+	// none: see ProfileFAPI2.
+	SecurityProfile string `json:"security_profile,omitempty"`
 	// CertificateBound wants a TLS client certificate with every token request,
 	// to which the tokens are bound (RFC 8705 §3.4).
 	CertificateBound bool `json:"tls_client_certificate_bound_access_tokens,omitempty"`
@@ -208,10 +211,7 @@ func AssertionAlgorithms() []string { return []string{"RS384", "ES384", "PS256",
 
 // Signs reports whether the client's assertions may be signed with an algorithm.
 func (c Client) Signs(alg string) bool {
-	if c.AuthAlg != "" {
-		return alg == c.AuthAlg
-	}
-	return alg == "RS384" || alg == "ES384"
+	return slices.Contains(c.AssertionAlgorithms(), alg)
 }
 
 // The ways of authentication by a TLS client certificate (RFC 8705 §2): one from

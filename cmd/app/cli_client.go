@@ -17,6 +17,7 @@ type clientCommand struct {
 	Refuse   clientRefuse   `cmd:"" help:"Refuse a client that waits for approval, and delete it."`
 	Show     clientShow     `cmd:"" help:"Show what is registered of a client, as a client file would say it."`
 	Rotate   clientRotate   `cmd:"" help:"Give a client a new secret beside the one before, or retire that one."`
+	Profile  clientProfile  `cmd:"" help:"Hold a client to a security profile, from now on: fapi2."`
 	Disable  clientDisable  `cmd:"" help:"Stop a client: its tokens are dead, and it gets no more."`
 	Enable   clientEnable   `cmd:"" help:"Let a disabled client work again."`
 	Delete   clientDelete   `cmd:"" help:"Delete a client for good."`

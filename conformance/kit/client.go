@@ -29,9 +29,12 @@ type Assertion struct {
 
 // NewAssertion makes a valid assertion of a client for the token endpoint.
 func (t *Target) NewAssertion(c Client, algorithm string) Assertion {
-	now := t.Now()
+	now, audience := t.Now(), t.Config.Token
+	if c.Profile != "" {
+		audience = t.Config.Issuer
+	}
 	return Assertion{Algorithm: algorithm, Claims: map[string]any{
-		"iss": c.ID, "sub": c.ID, "aud": t.Config.Token, "jti": t.Random(),
+		"iss": c.ID, "sub": c.ID, "aud": audience, "jti": t.Random(),
 		"exp": now.Add(4 * time.Minute).Unix(), "iat": now.Unix(),
 	}}
 }

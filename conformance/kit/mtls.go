@@ -51,6 +51,19 @@ type TLS struct {
 	TLSDNS           string `json:"tls_client_auth_san_dns,omitempty"`
 	CertificateBound bool   `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	Pair
+	// Profile is the security profile to which the client is held.
+	Profile string `json:"security_profile,omitempty"`
+}
+
+// Profiled gives the app that is held to the FAPI 2.0 security profile and
+// proves itself by a method, "" for an assertion.
+func (t *Target) Profiled(method string) Client {
+	for _, c := range t.Clients {
+		if c.Profile == "fapi2" && c.AuthMethod == method && len(c.RedirectURIs) > 0 {
+			return c
+		}
+	}
+	return Client{}
 }
 
 // Certified gives the client with a way of authentication by certificate, or a

@@ -70,6 +70,8 @@ const (
 	// Certificates: clients with TLS client certificates, and a listener that
 	// asks for them.
 	Certificates
+	// Profiled: an app that is held to the FAPI 2.0 security profile.
+	Profiled
 )
 
 var needTexts = []string{
@@ -88,6 +90,7 @@ var needTexts = []string{
 	"the key of an authority whose certificates the server trusts (udap_ca)",
 	"a backend client registered with patient_group",
 	"clients with TLS client certificates (tls_certificate) and mtls_endpoint_aliases in the discovery document",
+	"an app registered with the security_profile fapi2",
 }
 
 // String names the means in words.

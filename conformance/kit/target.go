@@ -254,6 +254,7 @@ func (t *Target) Has() Need {
 	set(Bound, t.BoundClient().ID != "")
 	set(Nonced, t.NoncedClient().ID != "")
 	set(UDAP, t.UDAPCA.Certificate != "" && t.UDAPCA.PrivateKey != "")
+	set(Profiled, t.Profiled("").ID != "")
 	set(Certificates, t.certifies())
 	set(Tenants, len(t.Ready.Tenants) > 0)
 	_, _, handed := t.Handed()

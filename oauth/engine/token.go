@@ -157,7 +157,10 @@ func (e *Engine) rotate(ctx context.Context, u *unit, presented string) (Issued,
 	if err != nil {
 		return Issued{}, err
 	}
-	if out.RefreshToken = u.successor; u.refresh.Rotated.IsZero() {
+	if out.RefreshToken = u.successor; u.refresh.Rotated.IsZero() && u.keeps(presented) {
+		out.RefreshToken = presented
+		out.Writes.Refresh = u.rotation(hash, presented)
+	} else if u.refresh.Rotated.IsZero() {
 		out.RefreshToken = successor(u.hasher, u.grant.ID, presented, u.now, !e.unnamed())
 		out.Writes.Refresh = u.rotation(hash, out.RefreshToken)
 	}
@@ -165,6 +168,14 @@ func (e *Engine) rotate(ctx context.Context, u *unit, presented string) (Issued,
 		out.IDToken, err = e.idToken(ctx, u, out.AccessToken)
 	}
 	return out, err
+}
+
+// keeps reports whether a refresh gives the same refresh token again, as FAPI 2.0
+// §5.3.2.1 wants of clients that prove themselves: nobody else can use it. One
+// under an older hash key is rotated, so that the key can go.
+func (u *unit) keeps(presented string) bool {
+	named := ReadRefresh(u.hasher, presented).GrantID != ""
+	return u.client.FAPI2() && u.client.Constrained() && named && ids.Mark(presented) == u.hasher.At(time.Time{}).Mark()
 }
 
 // renewable reports whether the grant gives refresh tokens.

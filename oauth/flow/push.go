@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"time"
@@ -13,12 +14,14 @@ import (
 // PushLife is how long a request_uri serves unless Deps says otherwise.
 const PushLife = 90 * time.Second
 
-// Proof is a client assertion that was verified and is used up by the request
-// that it came with.
+// Proof is a client assertion or a DPoP proof that was verified and is used up by
+// the request that it came with.
 type Proof struct {
 	Issuer  string
 	JTI     string
 	Expires time.Time
+	// Used is the refusal of one that was used before.
+	Used error
 }
 
 // PushRequest is an authorization request that a client leaves with the server.
@@ -28,8 +31,11 @@ type PushRequest struct {
 	Client oauth.Client
 	// Form is the strictly parsed body.
 	Form url.Values
-	// Proof is recorded as used, whatever becomes of the request; nil for none.
-	Proof     *Proof
+	// Proofs are recorded as used, whatever becomes of the request.
+	Proofs []Proof
+	// JKT is the thumbprint of the key that a DPoP proof proved, empty without
+	// one: it counts as dpop_jkt (RFC 9449 §10.1).
+	JKT       string
 	Network   string
 	RequestID string
 }
@@ -45,8 +51,8 @@ type PushTicket struct {
 // Push judges an authorization request as Start does and keeps it for the one
 // browser that comes with its request_uri (RFC 9126). A launch handle must be
 // good and is redeemed only when the browser comes. The refusal is in the
-// audit log. Errors: those of RFC 6749 §4.1.2.1; errs.InvalidClient for an
-// assertion that was used before; errs.Unavailable.
+// audit log. Errors: those of RFC 6749 §4.1.2.1; that of a Proof
+// that was used before; errs.Unavailable.
 func (s *Service) Push(ctx context.Context, r PushRequest) (PushTicket, error) {
 	now := s.Clock.Now()
 	p, err := s.pushable(ctx, r, now)
@@ -86,6 +92,10 @@ func (s *Service) pushable(ctx context.Context, r PushRequest, now time.Time) (o
 	if err != nil {
 		return oauth.Pushed{}, err
 	}
+	if r.JKT != "" && e.req.JKT != "" && e.req.JKT != r.JKT {
+		return oauth.Pushed{}, errs.New(errs.InvalidDPoPProof, "dpop-key-other", "The DPoP proof is of another key than dpop_jkt names.")
+	}
+	e.req.JKT = cmp.Or(e.req.JKT, r.JKT)
 	p := oauth.Pending{Tenant: r.Tenant, Request: e.req, Created: now}
 	if e.req.Launch != "" {
 		if _, err := s.launch(ctx, &p); err != nil {
@@ -99,17 +109,18 @@ func (s *Service) pushable(ctx context.Context, r PushRequest, now time.Time) (o
 	return oauth.Pushed{Tenant: r.Tenant, ClientID: e.client.ID, Request: e.req, Created: now, Expires: now.Add(life)}, nil
 }
 
-// spend records the assertion. Errors: errs.InvalidClient when it was used
-// before.
+// spend records the proofs. Errors: the refusal of one that was used before.
 func spend(ctx context.Context, tx Tx, r PushRequest) error {
-	if r.Proof == nil {
-		return nil
+	for _, p := range r.Proofs {
+		err := tx.UseAssertion(ctx, r.Tenant, p.Issuer, p.JTI, p.Expires)
+		if errs.Is(err, errs.Conflict) {
+			return p.Used
+		}
+		if err != nil {
+			return err
+		}
 	}
-	err := tx.UseAssertion(ctx, r.Tenant, r.Proof.Issuer, r.Proof.JTI, r.Proof.Expires)
-	if errs.Is(err, errs.Conflict) {
-		return errs.Wrap(err, errs.InvalidClient, "assertion-replayed", "The client assertion is refused: its jti was used before.")
-	}
-	return err
+	return nil
 }
 
 // refusePush records the refusal and gives the error to be answered: that of

@@ -124,7 +124,7 @@ func TestPushSpendsTheAssertion(t *testing.T) {
 	push := func(jti string, changes ...string) error {
 		_, err := w.service.Push(t.Context(), flow.PushRequest{
 			Tenant: tenant, Client: w.clients["diary"], Form: request(append(changes, "client_id", "")...),
-			Proof: &flow.Proof{Issuer: "diary", JTI: jti, Expires: start.Add(time.Minute)},
+			Proofs: []flow.Proof{{Issuer: "diary", JTI: jti, Expires: start.Add(time.Minute), Used: errs.New(errs.InvalidClient, "assertion-replayed", "Used.")}},
 		})
 		return err
 	}

@@ -70,7 +70,7 @@ type Call struct {
 
 func (c Call) auth() clientauth.Request {
 	return clientauth.Request{
-		Tenant: c.Site.Tenant, Audiences: append([]string{c.Site.TokenURL, c.Site.Issuer}, c.URLs...),
+		Tenant: c.Site.Tenant, Issuer: c.Site.Issuer, Audiences: append([]string{c.Site.TokenURL, c.Site.Issuer}, c.URLs...),
 		Network: c.Network, Authorization: c.Authorization, Form: c.Form, Certificate: c.Certificate,
 	}
 }

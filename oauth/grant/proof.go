@@ -19,15 +19,30 @@ func (e *Endpoint) prove(ctx context.Context, a *attempt) error {
 	if len(a.call.Proofs) == 0 && !a.auth.Client.DPoPBound {
 		return nil
 	}
-	p, err := constraint.Check(a.call.Proofs, constraint.Use{Method: http.MethodPost, URLs: a.call.URLs, Now: a.now})
-	if err != nil {
-		return err
-	}
-	if a.nonce, err = e.Engine.Verifier.Nonce(ctx, a.call.Site.Tenant, a.auth.Client, p.Nonce); err != nil {
+	p, nonce, err := e.Proof(ctx, a.call, a.auth.Client)
+	if a.nonce = nonce; err != nil {
 		return err
 	}
 	a.proof = &p
 	return nil
+}
+
+// Proof judges the DPoP proof of a client's request to the endpoint that call
+// names, which is not recorded as used yet. nonce is what the client is told to
+// use from now on, for an error too. Errors: errs.InvalidDPoPProof,
+// errs.UseDPoPNonce, errs.Unavailable.
+func (e *Endpoint) Proof(ctx context.Context, call Call, client oauth.Client) (p constraint.Proof, nonce string, err error) {
+	p, err = constraint.Check(call.Proofs, constraint.Use{Method: http.MethodPost, URLs: call.URLs, Now: e.Clock.Now()})
+	if err == nil {
+		nonce, err = e.Engine.Verifier.Nonce(ctx, call.Site.Tenant, client, p.Nonce)
+	}
+	return p, nonce, err
+}
+
+// Spend gives how a proof that passed is recorded as used: the name of its key
+// in place of an issuer, and the refusal of one that was used before.
+func Spend(p constraint.Proof) (issuer string, used error) {
+	return constraint.Issuer(p.Thumbprint), constraint.Replayed()
 }
 
 // confirmation is what the tokens are bound to: the key that was proved, and for

@@ -9,6 +9,8 @@ import (
 
 // Authorization is how a client's authorization requests come, and how it signs.
 type Authorization struct {
+	// Profile is of Mandate: see oauth.Client.SecurityProfile.
+	Profile string `json:"security_profile,omitempty"`
 	AuthAlg string `json:"token_endpoint_auth_signing_alg,omitempty"`
 	// RequirePushed is of RFC 9126 §6, RequireSigned of RFC 9101 §10.5.
 	RequirePushed    bool   `json:"require_pushed_authorization_requests,omitempty"`
@@ -24,7 +26,7 @@ type Authorization struct {
 
 func authorizationOf(c oauth.Client) Authorization {
 	return Authorization{
-		AuthAlg:       c.AuthAlg,
+		Profile: c.SecurityProfile, AuthAlg: c.AuthAlg,
 		RequirePushed: c.RequirePushed, RequireSigned: c.RequireSigned, RequestObjectAlg: c.RequestObjectAlg,
 		DefaultMaxAge: c.DefaultMaxAge, DefaultACR: c.DefaultACR,
 		DetailsTypes: c.DetailsTypes,
@@ -34,6 +36,7 @@ func authorizationOf(c oauth.Client) Authorization {
 // put gives the client what it says about its requests.
 func (a Authorization) put(c *oauth.Client) {
 	c.RequirePushed, c.RequireSigned, c.RequestObjectAlg = a.RequirePushed, a.RequireSigned, a.RequestObjectAlg
+	c.SecurityProfile = a.Profile
 	c.AuthAlg, c.DefaultMaxAge, c.DefaultACR = a.AuthAlg, a.DefaultMaxAge, a.DefaultACR
 	c.DetailsTypes = a.DetailsTypes
 }

@@ -55,6 +55,9 @@ func (s *Service) File(ctx context.Context, clients []Filed, asked bool, origin 
 			}
 			e := event(origin, c.Client, audit.ClientRegistered, "C", "")
 			next := c.over(have, asked)
+			if err := kept(next); err != nil {
+				return err
+			}
 			if next.Created.IsZero() {
 				next.Created = s.Clock.Now()
 			}

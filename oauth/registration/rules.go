@@ -68,8 +68,10 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 	}
 	m.Authorization.put(&c)
 	m.Certificate.put(&c)
+	c.AdoptProfile()
 	m.Authorization.check(c, &f)
 	m.Certificate.check(c, &f)
+	checkProfile(c, &f)
 	checkLogIns(c, &f)
 	checkStateCodes(c, &f)
 	r.checkKeys(c, &f)

@@ -118,6 +118,9 @@ func (s *Service) Update(ctx context.Context, ch Change) (oauth.Client, error) {
 		}
 		if c.Deleted.IsZero() {
 			before.Hold(&c)
+			if err := kept(c); err != nil {
+				return err
+			}
 		}
 		action := "U"
 		if !c.Deleted.IsZero() {

@@ -222,3 +222,50 @@ func TestSecurityIsRatcheted(t *testing.T) {
 		t.Error("a ratcheted client cannot be deleted", err)
 	}
 }
+
+// The same for tokens that are bound, for nonces and for a profile: one way to
+// bind them may take the place of the other, and a bearer token neither.
+func TestBoundTokensAreRatcheted(t *testing.T) {
+	s, r, _ := newService()
+	have := func() oauth.Client { return r.clients["main/diary"] }
+	change := func(apply func(c *oauth.Client)) error {
+		_, err := s.Update(t.Context(), registration.Change{Tenant: "main", ID: "diary", Apply: func(c *oauth.Client) error {
+			apply(c)
+			return nil
+		}})
+		return err
+	}
+	first := oauth.Client{Tenant: "main", ID: "diary", Kind: oauth.ClientAsymmetric, JWKSURI: "https://app.example/jwks", DPoPBound: true, DPoPNonce: true}
+	if _, err := s.File(t.Context(), []registration.Filed{{Client: first}}, true, audit.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := change(func(c *oauth.Client) { c.DPoPBound, c.DPoPNonce = false, false }); err != nil || !have().DPoPBound || !have().DPoPNonce {
+		t.Errorf("a change made it a bearer: %v %+v", err, have())
+	}
+	if err := change(func(c *oauth.Client) { c.DPoPBound, c.CertificateBound = false, true }); err != nil || have().DPoPBound || !have().CertificateBound {
+		t.Errorf("a certificate cannot take the place of a key: %v", err)
+	}
+	if err := change(func(c *oauth.Client) { c.CertificateBound = false }); err != nil || !have().CertificateBound {
+		t.Errorf("a change made it a bearer: %v", err)
+	}
+	out, err := s.Hold(t.Context(), "main", "diary", oauth.ProfileFAPI2, audit.Event{})
+	if err != nil || !out.RequirePushed || out.IDTokenAlg != "ES256" || !have().FAPI2() {
+		t.Fatalf("%v %+v", err, out)
+	}
+	if err := change(func(c *oauth.Client) { c.SecurityProfile, c.RequirePushed, c.IDTokenAlg = "", false, "" }); err != nil || !have().FAPI2() || !have().RequirePushed || have().IDTokenAlg != "ES256" {
+		t.Errorf("a change left the profile: %v %+v", err, have())
+	}
+	for name, bend := range map[string]func(c *oauth.Client){
+		"a secret":             func(c *oauth.Client) { c.Kind = oauth.ClientSymmetric },
+		"RS256":                func(c *oauth.Client) { c.IDTokenAlg = "RS256" },
+		"an assertion's RS384": func(c *oauth.Client) { c.AuthAlg = "RS384" },
+		"a device":             func(c *oauth.Client) { c.DeviceFlow = true },
+	} {
+		if err := change(bend); !errs.Is(err, errs.InvalidClientMetadata) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := s.Hold(t.Context(), "main", "diary", "fapi9", audit.Event{}); !errs.Is(err, errs.InvalidClientMetadata) {
+		t.Errorf("a profile that nobody knows: %v", err)
+	}
+}

@@ -94,7 +94,7 @@ func (d Deps) read(w http.ResponseWriter, r *http.Request, endpoint func(engine.
 		err = d.nameHolder(r, site.Tenant, a.form)
 	}
 	a.auth = clientauth.Request{
-		Tenant: site.Tenant, Audiences: []string{site.TokenURL, endpoint(site), site.Issuer, a.url},
+		Tenant: site.Tenant, Issuer: site.Issuer, Audiences: []string{site.TokenURL, endpoint(site), site.Issuer, a.url},
 		Network: a.network, Authorization: r.Header.Values("Authorization"), Form: a.form, Certificate: d.certificate(r),
 	}
 	d.allow(w, r, a.auth)

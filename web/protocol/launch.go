@@ -66,7 +66,7 @@ func RegisterLaunch(d Deps, launches Launches, launchURL string) http.Handler {
 		}
 		network, _ := d.origin(r)
 		who, err := d.Auth.Authenticate(r.Context(), clientauth.Request{
-			Tenant: site.Tenant, Audiences: []string{launchURL, site.TokenURL, site.Issuer},
+			Tenant: site.Tenant, Issuer: site.Issuer, Audiences: []string{launchURL, site.TokenURL, site.Issuer},
 			Network: network, Authorization: r.Header.Values("Authorization"), Form: form, Certificate: d.certificate(r),
 		})
 		if err == nil {

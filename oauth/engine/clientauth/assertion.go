@@ -87,7 +87,15 @@ func (a *Authenticator) assertion(ctx context.Context, req Request, cred credent
 	if err := token.Claims(key, &verified); err != nil {
 		return Result{}, errAssertion("assertion-signature", "its signature does not match")
 	}
-	if err := verified.check(req.Audiences, a.Clock.Now()); err != nil {
+	audiences := req.Audiences
+	if c.FAPI2() {
+		// FAPI 2.0 §5.3.2.1: the issuer alone, so that an assertion serves here only.
+		audiences = []string{req.Issuer}
+		if len(verified.Audience) > 1 {
+			return Result{}, errAssertion("assertion-audience", "aud must be the issuer, and nothing beside it")
+		}
+	}
+	if err := verified.check(audiences, a.Clock.Now()); err != nil {
 		return Result{}, err
 	}
 	return Result{Client: c, Method: PrivateKeyJWT, Assertion: &Assertion{

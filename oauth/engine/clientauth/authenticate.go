@@ -37,6 +37,8 @@ type Request struct {
 	// endpoint's, the endpoint's own where that is another one, and the issuer,
 	// which is all that general OAuth clients name.
 	Audiences []string
+	// Issuer is the one that a client of the FAPI 2.0 profile must name.
+	Issuer string
 	// Network is the address that the client calls from, as seen behind trusted
 	// proxies.
 	Network string

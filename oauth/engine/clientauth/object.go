@@ -60,12 +60,8 @@ func parseObject(raw string, c oauth.Client) (*jwt.JSONWebToken, jose.Header, er
 	if len(raw) > maxObject {
 		return nil, jose.Header{}, errObject("request-object-malformed", "it is too long")
 	}
-	known := oauth.RequestObjectAlgorithms()
-	if known = known[:len(known)-1]; c.RequestObjectAlg != "" {
-		known = []string{c.RequestObjectAlg}
-	}
 	var allowed []jose.SignatureAlgorithm
-	for _, alg := range known {
+	for _, alg := range c.ObjectAlgorithms() {
 		allowed = append(allowed, jose.SignatureAlgorithm(alg))
 	}
 	token, err := jwt.ParseSigned(raw, allowed)
