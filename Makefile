@@ -13,7 +13,11 @@ PACKAGES ?= ./...
 HSM = ./internal/keys/pkcs11
 TAGGED = $(if $(filter ./... ./internal/... ./internal/keys/... $(HSM) $(HSM)/...,$(PACKAGES)),yes)
 
-.PHONY: help dev build test test-tools bench chaos fuzz lint generate verify clean
+# A third build can switch off rules of the decision point, and the proof must
+# notice each.
+MUTATED = $(if $(filter ./... ./web/... ./web/gateway ./web/gateway/...,$(PACKAGES)),yes)
+
+.PHONY: help dev build test test-tools bench chaos proof fuzz lint generate verify clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -29,7 +33,8 @@ test: test-tools ## run every test; a skipped one fails
 	$(if $(TAGGED),CGO_ENABLED=1 go vet -tags pkcs11 $(HSM) ./cmd/app)
 	mkdir -p artefacts
 	$(if $(TAGGED),CGO_ENABLED=1) go run ./internal/arch/testsum -count=1 -timeout=$(TIMEOUT) -p=$(PARALLEL) $(PACKAGES) \
-		$(if $(TAGGED),-- -count=1 -timeout=$(TIMEOUT) -tags pkcs11 $(HSM)/...)
+		$(if $(TAGGED),-- -count=1 -timeout=$(TIMEOUT) -tags pkcs11 $(HSM)/...) \
+		$(if $(MUTATED),-- -count=1 -timeout=$(TIMEOUT) -tags mutation -run '^TestEveryRuleIsProven$$' ./web/gateway)
 
 test-tools: ## install what the tests need and is missing
 	@scripts/test-tools.sh
@@ -39,6 +44,9 @@ bench: ## measure a started server beside its floor; ARGS="-h" explains
 
 chaos: test-tools ## break database, disk, clock and server under load, the long form
 	go test ./conformance/chaos -count=1 -timeout=45m -v -args -long
+
+proof: ## let the oracle judge CASES random cases (100000) of SEED (1)
+	go test ./web/gateway -run '^TestProof$$' -count=1 -timeout=30m -v -args -proof.seed=$(or $(SEED),1) -proof.cases=$(or $(CASES),100000)
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)

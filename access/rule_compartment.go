@@ -98,15 +98,16 @@ func judgeCompartment(in *Input, _ *Decision) verdict {
 // the same whether or not that patient exists.
 func judgeRequestCompartment(in *Input, _ *Decision) verdict {
 	r := in.Request
-	var named string
+	var named, typ string
+	var op scope.Ops
 	switch {
 	case r.Interaction == rest.SearchCompartment:
 		if r.Compartment.Type != "Patient" {
 			return deny("interaction-not-offered", r.Compartment.Type)
 		}
-		named = r.Compartment.ID
+		named, typ, op = r.Compartment.ID, r.Type, scope.Search
 	case r.Interaction == rest.Operation && r.Operation == operationEverything:
-		named = r.ID
+		named, typ, op = r.ID, "Patient", scope.Read
 	default:
 		return pass
 	}
@@ -117,11 +118,21 @@ func judgeRequestCompartment(in *Input, _ *Decision) verdict {
 		return hide("outside-compartment", "Patient")
 	}
 	for _, level := range in.Grant.levels() {
-		if bound := in.boundTo(level); bound == "" || bound == named {
+		if bound := in.boundTo(level); (bound == "" || bound == named) && in.Grant.draws(level, typ, op) {
 			return pass
 		}
 	}
 	return hide("outside-compartment", "Patient")
+}
+
+// draws reports whether a level has a scope for the operation on the type, or
+// on any type where a search names none.
+func (g *GrantView) draws(level scope.Level, typ string, op scope.Ops) bool {
+	if typ == rest.AnyType {
+		types, wild := g.Scopes.Types(level, op)
+		return wild || len(types) > 0
+	}
+	return len(g.Scopes.For(level, typ, op)) > 0
 }
 
 // narrowSearch adds what the upstream can already filter by: the patient and

@@ -27,21 +27,25 @@ var owning = []string{"DocumentReference", "DiagnosticReport"}
 
 // adoptBinary gives a Binary the subjects and labels of a visible document
 // that it is the content of. Without one nobody but a system client sees it
-// (GW-09, SMART TRP-14).
+// (GW-09, SMART TRP-14), and that one not what the law keeps from it (EV-11).
 func (a *act) adoptBinary(res *fhir.Resource) (reachable bool, err error) {
 	if res.ID == "" {
 		return a.x.system(), nil
 	}
 	ref := fhir.Reference{Type: "Binary", ID: res.ID}
+	find := a.findOwner
+	if a.x.system() && a.reads("Binary") {
+		find = a.findLabels
+	}
 	own, known := a.x.memory.owners[ref.ID]
 	if !known {
-		if own, err = a.findOwner(ref); err != nil {
+		if own, err = find(ref); err != nil {
 			return false, err
 		}
 		a.x.own(ref.ID, own)
 	}
 	if !own.found {
-		return a.x.system(), nil
+		return false, nil
 	}
 	res.Subjects, res.ForeignSubject = own.res.Subjects, own.res.ForeignSubject
 	res.Labels = slices.Concat(res.Labels, own.res.Labels)
@@ -91,6 +95,25 @@ func (a *act) findOwner(ref fhir.Reference) (owner, error) {
 		if slices.Contains(res.Targets, ref) {
 			own = owner{found: true, res: res}
 		}
+	})
+	return own, err
+}
+
+// findLabels gathers the labels of every document that names the Binary, for a
+// system client, which needs no scope for them when it has one for Binary.
+func (a *act) findLabels(ref fhir.Reference) (owner, error) {
+	own := owner{found: true}
+	err := a.x.g.d.Upstream.Search(a.x.ctx, "DocumentReference", url.Values{"location": {ref.String()}}, func(raw []byte) error {
+		res, err := view.Scan(localise(raw, a.x.g.d.Upstream.Base(), ""))
+		if err != nil {
+			// What cannot be read strictly may say anything.
+			own.found = false
+			return nil
+		}
+		if slices.Contains(res.Targets, ref) {
+			own.res.Labels = append(own.res.Labels, access.LabelsOf(&res)...)
+		}
+		return nil
 	})
 	return own, err
 }

@@ -31,7 +31,7 @@ func (a *act) everything(at place) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all := slices.Concat(about, reached(about, beside))
+	all := slices.Concat(about, reached(about, beside, nil))
 	total := len(all)
 	out := view.Bundle{ID: a.x.g.d.IDs.ID(), Type: "searchset", Total: &total, Links: []view.Link{{Relation: "self", URL: a.selfLink()}}}
 	from := min(at.Skip, total)

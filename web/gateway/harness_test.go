@@ -110,6 +110,12 @@ func (w *world) meanwhile(before func(r *http.Request)) {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldOf(t, resources(t))
+}
+
+// newWorldOf is a gateway before the given records.
+func newWorldOf(t testing.TB, records []sandbox.Resource) *world {
+	t.Helper()
 	w := &world{t: t, clock: &clock.Movable{}, verifier: verifier{}, loader: &loader{relations: map[string]proxy.RelatedPerson{}}, log: &recorder{}, asked: new([]string)}
 	w.clock.Set(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
 	var inner http.Handler
@@ -125,7 +131,7 @@ func newWorld(t testing.TB) *world {
 	}))
 	t.Cleanup(w.up.Close)
 	var err error
-	if inner, err = sandbox.New(sandbox.Config{BaseURL: w.up.URL + "/r4", Now: w.clock.Now, Seed: resources(t)}); err != nil {
+	if inner, err = sandbox.New(sandbox.Config{BaseURL: w.up.URL + "/r4", Now: w.clock.Now, Seed: records}); err != nil {
 		t.Fatal(err)
 	}
 	client, err := upstream.New(upstream.Config{Base: w.up.URL + "/r4"})
@@ -194,7 +200,10 @@ func (w *world) system(name, scopes string) {
 }
 
 // consents makes the policy of Rosa from resources.
-func (w *world) consents(texts ...string) {
+func (w *world) consents(texts ...string) { w.consentsOf("rosa", texts...) }
+
+// consentsOf does so for another patient.
+func (w *world) consentsOf(patient string, texts ...string) {
 	var all []consent.Consent
 	for i, text := range texts {
 		c, err := consent.Parse([]byte(text))
@@ -204,7 +213,7 @@ func (w *world) consents(texts ...string) {
 		c.Version = i + 1
 		all = append(all, c)
 	}
-	w.loader.policy = consent.Compile("rosa", int64(len(texts)), all, consent.Options{})
+	w.loader.policy = consent.Compile(patient, int64(len(texts)), all, consent.Options{})
 }
 
 // example reads one of the shared examples from the tree.

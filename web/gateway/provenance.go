@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/fhir/view"
@@ -21,18 +22,20 @@ func (a *act) adoptProvenance(res *fhir.Resource) (reachable bool, err error) {
 		return false, err
 	}
 	var subjects []string
+	foreign := false
 	for _, ref := range res.Targets {
 		t := a.target(ref)
 		if !t.visible {
 			return false, nil
 		}
+		foreign = foreign || t.res.ForeignSubject
 		for _, s := range t.res.Subjects {
 			if !slices.Contains(subjects, s) {
 				subjects = append(subjects, s)
 			}
 		}
 	}
-	res.Subjects, res.ForeignSubject = subjects, false
+	res.Subjects, res.ForeignSubject = subjects, foreign
 	return len(res.Targets) > 0, nil
 }
 
@@ -86,7 +89,7 @@ func (a *act) lookUp(refs []fhir.Reference) error {
 	missing := map[string][]string{}
 	for _, ref := range refs {
 		_, known := a.x.memory.seen[ref]
-		if !known && !ref.IsZero() && ref.Type != "Provenance" && !fhirapi.Owns(ref.Type) && !slices.Contains(missing[ref.Type], ref.ID) {
+		if !known && !ref.IsZero() && ref.Type != "Provenance" && !fhirapi.Owns(ref.Type) && !access.NeverForApps(ref.Type) && !slices.Contains(missing[ref.Type], ref.ID) {
 			missing[ref.Type] = append(missing[ref.Type], ref.ID)
 		}
 	}

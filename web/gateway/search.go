@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/mandate-health/mandate/access"
-	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/fhir/view"
@@ -171,7 +170,7 @@ func (a *act) page(l listing, at place) (answer, error) {
 		a.deliver(s)
 		out.Entries = append(out.Entries, a.listed(l, s))
 	}
-	for _, s := range reached(matches, included) {
+	for _, s := range reached(matches, included, edgesOf(a.req.Query)) {
 		a.deliver(s)
 		out.Entries = append(out.Entries, a.x.g.entry(s, "include"))
 	}
@@ -276,48 +275,4 @@ func (a *act) takeIncluded(b view.Bundle, included *[]sight) error {
 		}
 	}
 	return nil
-}
-
-// reached keeps of the included resources those that hang together with a
-// visible match: what came for a hidden one would tell of it (SMART TRP-04).
-func reached(matches, included []sight) []sight {
-	known := map[fhir.Reference]bool{}
-	named := map[fhir.Reference]bool{}
-	add := func(s sight) {
-		known[s.ref()] = true
-		for _, r := range references(s.raw) {
-			named[r] = true
-		}
-	}
-	for _, m := range matches {
-		add(m)
-	}
-	var out []sight
-	for grew := true; grew; {
-		grew = false
-		for _, s := range included {
-			if known[s.ref()] || !named[s.ref()] && !slices.ContainsFunc(references(s.raw), func(r fhir.Reference) bool { return known[r] }) {
-				continue
-			}
-			add(s)
-			out = append(out, s)
-			grew = true
-		}
-	}
-	return out
-}
-
-// references gives the local references that a resource names.
-func references(raw []byte) []fhir.Reference {
-	texts, err := view.References(raw)
-	if err != nil {
-		return nil
-	}
-	var out []fhir.Reference
-	for _, t := range texts {
-		if r, ok := fhir.ParseReference(t); ok {
-			out = append(out, r)
-		}
-	}
-	return out
 }

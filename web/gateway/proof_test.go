@@ -1,0 +1,139 @@
+package gateway_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mandate-health/mandate/conformance/proof"
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/sandbox"
+	"github.com/mandate-health/mandate/proxy"
+)
+
+var (
+	proofSeed  = flag.Uint64("proof.seed", 1, "seed of the cases of TestProof")
+	proofCases = flag.Int("proof.cases", 10000, "how many cases TestProof draws")
+)
+
+// The shape of the cases: so many grants ask about each world, and each asks so
+// often.
+const (
+	grantsPerWorld   = 8
+	requestsPerGrant = 10
+	// mostShown bounds what is printed.
+	mostShown = 20
+)
+
+// SMART GW-01…GW-26, TRP-01…TRP-27; A.9: an oracle that knows nothing of the
+// decision point judges each answer of the gateway about records, Consents,
+// grants and requests drawn at random.
+func TestProof(t *testing.T) {
+	g := proof.NewGenerator(*proofSeed)
+	var cases, leaks, denials int
+	for cases < *proofCases {
+		records := g.World()
+		w := proofWorld(t, records)
+		for range grantsPerWorld {
+			grant := g.Grant()
+			w.grants(grant)
+			for range requestsPerGrant {
+				q := g.Request(records)
+				cases++
+				for _, f := range w.judge(records, grant, q) {
+					if f.Leak {
+						leaks++
+					} else {
+						denials++
+					}
+					if leaks+denials <= mostShown {
+						t.Errorf("case %d: %s\n%s", cases, f, explain(records, grant, q, f))
+					}
+				}
+			}
+		}
+		w.up.Close()
+	}
+	t.Logf("seed %d: %d cases, %d leaks, %d wrong denials", *proofSeed, cases, leaks, denials)
+}
+
+// proofWorld is a gateway before the records of a generated world.
+func proofWorld(t *testing.T, records *proof.World) *world {
+	t.Helper()
+	var seed []sandbox.Resource
+	for _, r := range records.Resources {
+		seed = append(seed, sandbox.Resource{Type: r.Type, ID: r.ID, JSON: r.JSON})
+	}
+	w := newWorldOf(t, seed)
+	w.clock.Set(proof.Now)
+	return w
+}
+
+// grants registers the token that stands for a generated grant.
+func (w *world) grants(g *proof.Grant) {
+	w.t.Helper()
+	defer func() {
+		if b := w.verifier["asker"]; g.Ended {
+			b.Grant.Ends = proof.Now
+			w.verifier["asker"] = b
+		}
+	}()
+	switch g.Kind {
+	case proof.System:
+		w.system("asker", g.Scopes)
+		return
+	case proof.Self:
+		w.token("asker", g.Scopes, self(proof.Ana), g.Topics...)
+		return
+	case proof.Practitioner:
+		c := practitioner()
+		w.token("asker", g.Scopes, c)
+		b := w.verifier["asker"]
+		b.Grant.Context.Patient = g.Patient
+		w.verifier["asker"] = b
+		return
+	}
+	texts := make([]string, len(g.Consents))
+	for i, c := range g.Consents {
+		texts[i] = string(c)
+	}
+	w.consentsOf(proof.Ana, texts...)
+	w.loader.relations[proof.Eva] = proxy.RelatedPerson{ID: proof.Eva, Patient: proof.Ana, Active: g.Related}
+	w.token("asker", g.Scopes, fhir.Capacity{
+		Kind: fhir.CapacityDesignatedProxy, Acting: fhir.Reference{Type: "RelatedPerson", ID: proof.Eva}, Patient: proof.Ana, Purpose: g.Purpose, Relationship: "DAUC",
+	})
+}
+
+// judge asks the gateway and the oracle.
+func (w *world) judge(records *proof.World, g *proof.Grant, q proof.Request) []proof.Finding {
+	w.t.Helper()
+	r := w.ask(q)
+	return proof.Check(records, g, proof.Expect(records, g, q), r.status, []byte(r.raw))
+}
+
+func (w *world) ask(q proof.Request) reply {
+	switch {
+	case len(q.Batch) > 0:
+		entries := make([]string, len(q.Batch))
+		for i, e := range q.Batch {
+			entries[i] = fmt.Sprintf(`{"request":{"method":%q,"url":%q}}`, e.Method, strings.TrimPrefix(e.Path, "/"))
+		}
+		return w.do("asker", "POST", "/", `{"resourceType":"Bundle","type":"batch","entry":[`+strings.Join(entries, ",")+`]}`)
+	case q.Form != "":
+		return w.do("asker", q.Method, q.Path, q.Form, "Content-Type: application/x-www-form-urlencoded")
+	}
+	return w.get("asker", q.Path)
+}
+
+// explain prints what a person needs to look into a finding.
+func explain(records *proof.World, g *proof.Grant, q proof.Request, f proof.Finding) string {
+	out := q.String()
+	grant, _ := json.Marshal(g)
+	out += "\n" + string(grant)
+	if r := records.Find(f.Ref); r != nil {
+		out += "\n" + string(r.JSON)
+	}
+	return out
+}
