@@ -99,7 +99,7 @@ func (a *act) findOwner(ref fhir.Reference) (owner, error) {
 	return own, err
 }
 
-// findLabels gathers the labels of every document that names the Binary, for a
+// findLabels gathers labels and subjects of every document that names the Binary, for a
 // system client, which needs no scope for them when it has one for Binary.
 func (a *act) findLabels(ref fhir.Reference) (owner, error) {
 	own := owner{found: true}
@@ -112,6 +112,8 @@ func (a *act) findLabels(ref fhir.Reference) (owner, error) {
 		}
 		if slices.Contains(res.Targets, ref) {
 			own.res.Labels = append(own.res.Labels, access.LabelsOf(&res)...)
+			own.res.Subjects = append(own.res.Subjects, res.Subjects...)
+			own.res.ForeignSubject = own.res.ForeignSubject || res.ForeignSubject
 		}
 		return nil
 	})
