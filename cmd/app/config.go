@@ -81,6 +81,7 @@ type Config struct {
 	Audit     AuditConfig    `embed:"" section:"audit"`
 	Notify    webhook.Config `embed:"" section:"notify"`
 	Mail      smtp.Config    `embed:"" section:"notify"`
+	Reminders ReminderConfig `embed:"" section:"notify"`
 	Limits    limit.Config   `embed:"" section:"limits"`
 	Push      PushConfig     `embed:"" section:"par"`
 	UDAP      UDAPConfig     `embed:"" section:"udap"`
@@ -161,6 +162,7 @@ func (c *Config) Validate() error {
 	c.Audit.validate(&f)
 	c.Registration.validate(&f)
 	c.OffConfig.validate(&f)
+	c.Reminders.validate(&f)
 	if !c.Dev {
 		c.validateServe(&f)
 	}

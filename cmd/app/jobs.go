@@ -18,7 +18,7 @@ type leaderJob struct {
 
 // leaderJobs lists them. The store's clock says when each is due.
 func (a *App) leaderJobs() []leaderJob {
-	all := append(a.auditJobs(), leaderJob{"housekeeping", time.Minute, a.housekeep}, leaderJob{"keys", keysEvery, a.tendKeys})
+	all := append(a.auditJobs(), leaderJob{"housekeeping", time.Minute, a.housekeep}, leaderJob{"keys", keysEvery, a.tendKeys}, a.reminderJob())
 	if len(a.trust.Communities) > 0 {
 		all = append(all, leaderJob{"certificates", a.cfg.UDAP.complete().CRLRefresh / 4, a.tendCertificates})
 	}

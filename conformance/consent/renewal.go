@@ -2,6 +2,7 @@ package consent
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ func renewal() []kit.Row {
 	return []kit.Row{
 		{ID: "SMART US-10b", Title: "categories chosen under a v1 request are answered in v2 and leave no whole type", Also: []string{"US-16", "SCP-11"}, Needs: kit.Login | kit.Symmetric, Run: narrowV1},
 		{ID: "SMART US-02b", Title: "each refresh renews three months, again and again; a week or a year that was chosen ends all the same", Also: []string{"US-01"}, Needs: kit.Login | kit.Symmetric | kit.Clock, Run: renews},
+		{ID: "SMART BP-01", Title: "people are told from time to time of apps that keep access", Needs: kit.Login | kit.Clock | kit.Outbox, Run: reminded},
 	}
 }
 
@@ -108,5 +110,47 @@ func granularOnly(c *kit.Check, what, scope string) {
 	}), "%s: no laboratory scope in v2 among %v", what, all)
 	for _, s := range all {
 		c.That(!strings.HasPrefix(s, "patient/*.") && (!strings.HasPrefix(s, "patient/Observation.") || strings.Contains(s, "?")), "%s: %q is a whole type", what, s)
+	}
+}
+
+// tellPatience bounds how long a server may take to see that a reminder is due.
+const tellPatience = 30 * time.Second
+
+// reminded keeps a connection for half a year and looks for a new message to its
+// person that comes without any act.
+func reminded(ctx context.Context, t *kit.Target) error {
+	_, err := t.Launch(ctx, kit.Launch{Client: t.Client("public"), Scope: chartScope, Visit: kit.Visit{Person: t.Patient(), Consent: func(f *kit.Form) {
+		f.Tick("keep", true)
+		f.Choose("keep_for", "1y")
+	}}})
+	if err != nil {
+		return err
+	}
+	before, err := t.Notices(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.Advance(ctx, 185*24*time.Hour); err != nil {
+		return err
+	}
+	late := time.NewTimer(tellPatience)
+	defer late.Stop()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now, err := t.Notices(ctx)
+		if err != nil {
+			return err
+		}
+		for id, n := range now {
+			if _, known := before[id]; !known && strings.HasSuffix(n.PersonID, t.Patient()) {
+				return nil
+			}
+		}
+		select {
+		case <-late.C:
+			return fmt.Errorf("nobody was told within half a year; %d notices", len(now))
+		case <-tick.C:
+		}
 	}
 }

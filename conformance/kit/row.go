@@ -72,6 +72,8 @@ const (
 	Certificates
 	// Profiled: an app that is held to the FAPI 2.0 security profile.
 	Profiled
+	// Outbox: a page of the messages to people.
+	Outbox
 )
 
 var needTexts = []string{
@@ -91,6 +93,7 @@ var needTexts = []string{
 	"a backend client registered with patient_group",
 	"clients with TLS client certificates (tls_certificate) and mtls_endpoint_aliases in the discovery document",
 	"an app registered with the security_profile fapi2",
+	"a list of the messages to people (outbox)",
 }
 
 // String names the means in words.

@@ -260,6 +260,7 @@ func (t *Target) Has() Need {
 	_, _, handed := t.Handed()
 	set(Agent, handed)
 	set(Device, t.DeviceClient().ID != "" && t.Config.Device != "")
+	set(Outbox, t.Outbox != "")
 	set(Grouped, t.GroupedClient().ID != "")
 	set(Details, t.DetailsClient().ID != "")
 	set(Admin, t.AdminAPI.URL != "" && t.AdminAPI.Token != "")

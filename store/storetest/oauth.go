@@ -98,11 +98,21 @@ func grants(t *testing.T, s *store.Store) {
 	equal(t, len(got(s.GrantsOfPerson(ctx, tenant, ""))(t)), 0)
 	equal(t, len(got(s.GrantsOfPatient(ctx, tenant, ""))(t)), 0)
 
+	// SMART BP-01: whoever lets an app keep access since before a time.
+	later := noon().Add(time.Minute)
+	equal(t, got(s.Keepers(ctx, tenant, "", later, later, 9))(t), []string{"p-dr", "p-maria"})
+	equal(t, got(s.Keepers(ctx, tenant, "p-dr", later, later, 9))(t), []string{"p-maria"})
+	equal(t, got(s.Keepers(ctx, tenant, "", later, later, 1))(t), []string{"p-dr"})
+	equal(t, got(s.Keepers(ctx, tenant, "", noon().Add(time.Millisecond), later, 9))(t), []string{"p-maria"})
+	equal(t, len(got(s.Keepers(ctx, tenant, "", later, noon().Add(2*time.Hour), 9))(t)), 0)
+	equal(t, len(got(s.Keepers(ctx, other, "", later, later, 9))(t)), 0)
+
 	first.Ends = noon().Add(48 * time.Hour)
 	must(t, s.ExtendGrant(ctx, tenant, "g1", first.Ends))
 	first.Revoked, first.Reason = noon().Add(time.Minute), "person"
 	equal(t, got(s.RevokeGrant(ctx, tenant, "g1", "person", first.Revoked))(t), true)
 	equal(t, got(s.RevokeGrant(ctx, tenant, "g1", "again", noon()))(t), false)
+	equal(t, got(s.Keepers(ctx, tenant, "", later, later, 9))(t), []string{"p-dr"})
 	equal(t, got(s.RevokeGrant(ctx, tenant, "none", "x", noon()))(t), false)
 	fails(t, s.ExtendGrant(ctx, tenant, "g1", noon().Add(99*time.Hour)), errs.NotFound)
 	equal(t, got(s.GrantByID(ctx, tenant, "g1"))(t), first)
