@@ -10,8 +10,9 @@ import (
 
 // Batches is the part of Store that a Queue writes to.
 type Batches interface {
-	// AppendAudits adds a batch in one transaction, in order. Errors:
-	// errs.Unavailable; then none was added.
+	// AppendAudits adds a batch in one transaction, in order. The batch is the
+	// caller's again when it returns. Errors: errs.Unavailable; then none was
+	// added.
 	AppendAudits(ctx context.Context, events []Event) error
 }
 
@@ -120,42 +121,57 @@ func (q *Queue) Waiting() (events, room int) { return len(q.in), cap(q.in) }
 
 func (q *Queue) run() {
 	defer close(q.done)
+	b := batch{events: make([]Event, 0, q.cfg.Batch), answers: make([]chan error, 0, q.cfg.Batch)}
 	for first := range q.in {
-		q.commit(q.gather(first))
+		b.add(first)
+		q.gather(&b)
+		q.commit(&b)
+		b.clear()
 	}
 }
 
+// batch is what is written in one transaction, in memory that serves again.
+type batch struct {
+	events  []Event
+	answers []chan error
+}
+
+func (b *batch) add(w waiting) {
+	b.events, b.answers = append(b.events, w.event), append(b.answers, w.answer)
+}
+
+// clear keeps nothing of the events.
+func (b *batch) clear() {
+	clear(b.events)
+	clear(b.answers)
+	b.events, b.answers = b.events[:0], b.answers[:0]
+}
+
 // gather takes what waits already, without waiting for more.
-func (q *Queue) gather(first waiting) []waiting {
-	batch := []waiting{first}
-	for len(batch) < q.cfg.Batch {
+func (q *Queue) gather(b *batch) {
+	for len(b.events) < q.cfg.Batch {
 		select {
 		case w, ok := <-q.in:
 			if !ok {
-				return batch
+				return
 			}
-			batch = append(batch, w)
+			b.add(w)
 		default:
-			return batch
+			return
 		}
 	}
-	return batch
 }
 
 // commit does not use the context of any recorder: one that goes away must
 // not take the others' events with it.
-func (q *Queue) commit(batch []waiting) {
+func (q *Queue) commit(b *batch) {
 	ctx, cancel := context.WithTimeout(context.Background(), q.cfg.CommitTimeout)
 	defer cancel()
-	events := make([]Event, len(batch))
-	for i, w := range batch {
-		events[i] = w.event
-	}
-	err := q.store.AppendAudits(ctx, events)
+	err := q.store.AppendAudits(ctx, b.events)
 	if err != nil && !errs.Is(err, errs.Unavailable) {
 		err = errs.Wrap(err, errs.Unavailable, "audit-store", "The audit event could not be written.")
 	}
-	for _, w := range batch {
-		w.answer <- err
+	for _, answer := range b.answers {
+		answer <- err
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -33,7 +34,7 @@ func (s *shelf) AppendAudits(_ context.Context, events []audit.Event) error {
 	if s.err != nil {
 		return s.err
 	}
-	s.batches = append(s.batches, events)
+	s.batches = append(s.batches, slices.Clone(events))
 	return nil
 }
 

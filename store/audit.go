@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/fhir"
@@ -48,14 +49,12 @@ func (p *ports) AppendAudit(ctx context.Context, e audit.Event) error {
 }
 
 // AppendAudits implements audit.Store. Rows go in a few sizes of statement, so
-// that a batch costs few round trips and the engines compile few texts.
+// that the engines compile few texts; a small batch is one statement, which is a
+// transaction by itself.
 func (p *ports) AppendAudits(ctx context.Context, events []audit.Event) error {
 	return p.atomic(ctx, func(p *ports) error {
 		for left := events; len(left) > 0; {
-			n := 1
-			for n*4 <= min(len(left), 64) {
-				n *= 4
-			}
+			n := atOnce(len(left))
 			if err := p.appendRows(ctx, left[:n]); err != nil {
 				return err
 			}
@@ -65,12 +64,30 @@ func (p *ports) AppendAudits(ctx context.Context, events []audit.Event) error {
 	})
 }
 
+// atOnce gives how many of n rows one statement adds.
+func atOnce(n int) int {
+	const each, most = 8, 64
+	if n <= each {
+		return n
+	}
+	size := each
+	for size*2 <= min(n, most) {
+		size *= 2
+	}
+	return size
+}
+
 // appendRows adds events: to audit_entry those that the store names, and to
 // audit_event those that have a name already or a time that an entry cannot
 // tell.
 func (p *ports) appendRows(ctx context.Context, events []audit.Event) error {
-	p.events = append(p.events, events...)
-	var entries, rows [][]any
+	if p.events == nil {
+		p.events = events[:len(events):len(events)]
+	} else {
+		p.events = append(p.events, events...)
+	}
+	entries := make([][]any, 0, len(events))
+	var rows [][]any
 	for _, e := range events {
 		row, err := p.entryRow(ctx, e)
 		if err != nil {
@@ -96,24 +113,43 @@ func (p *ports) insertRows(ctx context.Context, into string, rows [][]any) error
 	if len(rows) == 0 {
 		return nil
 	}
-	var sql strings.Builder
-	sql.WriteString(into)
-	var args []any
-	for i, row := range rows {
-		for j := range row {
-			mark := ", "
-			switch {
-			case j == 0 && i == 0:
-				mark = "("
-			case j == 0:
-				mark = "), ("
-			}
-			sql.WriteString(mark + "$" + strconv.Itoa(len(args)+j+1))
-		}
+	columns := len(rows[0])
+	args := make([]any, 0, len(rows)*columns)
+	for _, row := range rows {
 		args = append(args, row...)
 	}
+	return p.write(ctx, p.texts.insert(into, len(rows), columns), args...)
+}
+
+// texts are statements that add several rows, written once. Its zero value is
+// ready.
+type texts struct{ known sync.Map }
+
+type insertion struct {
+	into          string
+	rows, columns int
+}
+
+func (t *texts) insert(into string, rows, columns int) string {
+	key := insertion{into, rows, columns}
+	if text, ok := t.known.Load(key); ok {
+		return text.(string)
+	}
+	var sql strings.Builder
+	sql.WriteString(into)
+	for i := range rows * columns {
+		mark := ", "
+		switch {
+		case i == 0:
+			mark = "("
+		case i%columns == 0:
+			mark = "), ("
+		}
+		sql.WriteString(mark + "$" + strconv.Itoa(i+1))
+	}
 	sql.WriteString(")")
-	return p.write(ctx, sql.String(), args...)
+	t.known.Store(key, sql.String())
+	return sql.String()
 }
 
 // auditRow gives the values of one row, in the order of auditColumns.

@@ -60,5 +60,5 @@ func (s *Store) forgetRecords(ctx context.Context) (total int64, err error) {
 }
 
 // OnAudit registers who wants the audit events that this process committed.
-// told must not wait.
+// told must not wait, and not keep the slice.
 func (s *Store) OnAudit(told func([]audit.Event)) { s.heard.add(told) }

@@ -29,6 +29,7 @@ type ports struct {
 	kept   *keys.Kept
 	memo   *clientMemo
 	packer *packer
+	texts  *texts
 	// newest says that every running node reads the newest stored form.
 	newest *atomic.Bool
 	// begin opens a transaction; nil inside of one.

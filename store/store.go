@@ -119,7 +119,7 @@ func New(engine Engine, o Options) *Store {
 	s := &Store{engine: engine, migrations: migrations.FS, journal: o.Journal, heads: map[string]journal.Head{}}
 	s.ports = &ports{
 		conn: engine.Read(), begin: s.inTx, sealer: o.Sealer, ids: o.IDs, clock: o.Clock, dialect: engine.Dialect(),
-		memo: &clientMemo{}, packer: &packer{}, newest: &atomic.Bool{}, journals: o.Journal != nil,
+		memo: &clientMemo{}, packer: &packer{}, texts: &texts{}, newest: &atomic.Bool{}, journals: o.Journal != nil,
 	}
 	return s
 }
@@ -179,7 +179,7 @@ func (s *Store) attempt(ctx context.Context, eager bool, fn func(*ports) error) 
 	var tx *ports
 	err := s.engine.InTx(ctx, func(c Conn) error {
 		tx = &ports{conn: c, eager: eager, sealer: s.sealer, ids: s.ids, clock: s.clock, dialect: s.dialect,
-			kept: &keys.Kept{}, memo: s.memo, packer: s.packer, newest: s.newest, journals: s.journals}
+			kept: &keys.Kept{}, memo: s.memo, packer: s.packer, texts: s.texts, newest: s.newest, journals: s.journals}
 		err := fn(tx)
 		if tx.failed != nil && (err == nil || retryable(tx.failed) || unanswered(tx.failed)) {
 			return tx.failed

@@ -63,7 +63,7 @@ const (
 // Of gives the record of an event. ok is false for events of no client and for
 // those a developer learns nothing from, such as a successful read.
 func Of(e audit.Event) (r Record, ok bool) {
-	if e.ClientID == "" || !told(e) {
+	if e.ClientID == "" || !told(&e) {
 		return r, false
 	}
 	r = Record{
@@ -84,7 +84,7 @@ func Of(e audit.Event) (r Record, ok bool) {
 }
 
 // told says which events make a record.
-func told(e audit.Event) bool {
+func told(e *audit.Event) bool {
 	switch e.Kind {
 	case audit.FHIRRead, audit.FHIRSearch, audit.FHIRWrite, audit.FHIROperation, audit.AuditRead, audit.TokenIntrospected:
 		return e.Outcome != audit.Success

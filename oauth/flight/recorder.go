@@ -41,36 +41,64 @@ type Deps struct {
 type Recorder struct {
 	d    Deps
 	mu   sync.Mutex
-	held map[holder][]Record
+	held map[holder]*latest
+}
+
+// latest are the last events of a client that make records. The records are made
+// when they are written: most events of a busy client make none.
+type latest struct {
+	events []audit.Event
+	seen   int
+}
+
+func (l *latest) add(e *audit.Event) {
+	if l.seen < share {
+		l.events = append(l.events, *e)
+	} else {
+		l.events[l.seen%share] = *e
+	}
+	l.seen++
+}
+
+// records gives them in the order in which they came.
+func (l *latest) records() []Record {
+	out := make([]Record, 0, min(l.seen, share))
+	for i := max(0, l.seen-share); i < l.seen; i++ {
+		if one, ok := Of(l.events[i%share]); ok {
+			out = append(out, one)
+		}
+	}
+	return out
 }
 
 type holder struct{ tenant, client string }
 
 // New gives a recorder. Run must be running for records to be stored.
-func New(d Deps) *Recorder { return &Recorder{d: d, held: map[holder][]Record{}} }
+func New(d Deps) *Recorder { return &Recorder{d: d, held: map[holder]*latest{}} }
 
 // Observe takes committed events in. It neither waits nor fails; of more than a
 // client's share the latest are kept.
 func (r *Recorder) Observe(events []audit.Event) {
-	for _, e := range events {
-		if one, ok := Of(e); ok {
-			r.hold(one)
+	for i := range events {
+		if e := &events[i]; e.ClientID != "" && told(e) {
+			r.hold(e)
 		}
 	}
 }
 
-func (r *Recorder) hold(one Record) {
+func (r *Recorder) hold(e *audit.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h := holder{one.Tenant, one.ClientID}
-	have, known := r.held[h]
-	switch {
-	case len(have) == share:
-		copy(have, have[1:])
-		have[share-1] = one
-	case known || len(r.held) < clients:
-		r.held[h] = append(have, one)
+	h := holder{e.Tenant, e.ClientID}
+	have := r.held[h]
+	if have == nil {
+		if len(r.held) >= clients {
+			return
+		}
+		have = &latest{}
+		r.held[h] = have
 	}
+	have.add(e)
 }
 
 // Run writes what was taken in, until ctx ends, and then once more.
@@ -95,12 +123,12 @@ func (r *Recorder) Run(ctx context.Context) {
 func (r *Recorder) flush(ctx context.Context) {
 	r.mu.Lock()
 	held := r.held
-	r.held = map[holder][]Record{}
+	r.held = map[holder]*latest{}
 	r.mu.Unlock()
 	var all []Record
-	for h, records := range held {
+	for h, one := range held {
 		if r.d.Known(ctx, h.tenant, h.client) {
-			all = append(all, records...)
+			all = append(all, one.records()...)
 		}
 	}
 	if len(all) == 0 {

