@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"html/template"
 	"net/http"
 	"path"
 	"strings"
@@ -57,6 +58,21 @@ func loadAssets() (*assets, error) {
 		}
 	}
 	return a, nil
+}
+
+// links gives the part of a page's head that names the files, below the base of
+// a tenant.
+func (a *assets) links(base string) template.HTML {
+	var b strings.Builder
+	at := func(one asset) string { return template.HTMLEscapeString(base + one.Path) }
+	fmt.Fprintf(&b, `<link rel="icon" type="image/svg+xml" href="%s">`, at(a.icon))
+	for _, one := range a.styles {
+		fmt.Fprintf(&b, "\n"+`<link rel="stylesheet" href="%s" integrity="%s">`, at(one), one.Integrity)
+	}
+	for _, one := range a.scripts {
+		fmt.Fprintf(&b, "\n"+`<script src="%s" integrity="%s" defer></script>`, at(one), one.Integrity)
+	}
+	return template.HTML(b.String()) //nolint:gosec // made of embedded files and an escaped path
 }
 
 func newAsset(name, kind string, body []byte) asset {

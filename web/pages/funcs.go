@@ -17,7 +17,16 @@ var templateFiles embed.FS
 // parse builds the template set of one language: the components, and each page
 // as the template that its file is named after.
 func (k *Kit) parse(lang string) (*template.Template, error) {
-	return template.New(lang).Funcs(k.wording(lang)).Funcs(k.markup()).ParseFS(templateFiles, "templates/*.html")
+	set, err := template.New(lang).Funcs(k.wording(lang)).Funcs(k.markup()).ParseFS(templateFiles, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range set.Templates() {
+		if one.Tree != nil {
+			k.spellOut(lang, one.Tree.Root)
+		}
+	}
+	return set, nil
 }
 
 // wording are the template functions that give words, bound to one language.

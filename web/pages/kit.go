@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mandate-health/mandate/internal/words"
@@ -64,7 +66,10 @@ func (l Links) withDefaults(base string) Links {
 type Kit struct {
 	deps   Deps
 	assets *assets
-	sets   map[string]*template.Template
+	// files are the links of every page's head.
+	files   template.HTML
+	sets    map[string]*template.Template
+	buffers *sync.Pool
 }
 
 // New parses the embedded templates for each language. It fails only when an
@@ -81,7 +86,10 @@ func New(d Deps) (*Kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kit{deps: d, assets: a, sets: map[string]*template.Template{}}
+	k := &Kit{
+		deps: d, assets: a, files: a.links(d.Base), sets: map[string]*template.Template{},
+		buffers: &sync.Pool{New: func() any { return new(bytes.Buffer) }},
+	}
 	for _, l := range words.Languages() {
 		if k.sets[l.Code], err = k.parse(l.Code); err != nil {
 			return nil, fmt.Errorf("page templates, %s: %w", l.Code, err)
@@ -95,7 +103,7 @@ func New(d Deps) (*Kit, error) {
 func (k *Kit) For(base, organisation string) *Kit {
 	d := k.deps
 	d.Base, d.Organisation, d.Links = base, organisation, Links{}.withDefaults(base)
-	return &Kit{deps: d, assets: k.assets, sets: k.sets}
+	return &Kit{deps: d, assets: k.assets, files: k.assets.links(base), sets: k.sets, buffers: k.buffers}
 }
 
 // Lang gives the language for a request: the query parameter "lang", then the
@@ -120,8 +128,9 @@ func (k *Kit) Words() *words.Catalogue { return k.deps.Words }
 // request chose a language by "?lang=".
 func (k *Kit) Render(w http.ResponseWriter, r *http.Request, status int, page Page) {
 	view := k.view(r, page)
-	var buf bytes.Buffer
-	if err := k.sets[view.F.Lang].ExecuteTemplate(&buf, page.Template()+".html", view); err != nil {
+	buf := k.buffer()
+	defer k.reuse(buf)
+	if err := k.sets[view.F.Lang].ExecuteTemplate(buf, page.Template()+".html", view); err != nil {
 		k.deps.Log.ErrorContext(r.Context(), "page not rendered", "page", page.Template(), "err", err)
 		setSecurityHeaders(w.Header(), "", false)
 		http.Error(w, k.deps.Words.T(view.F.Lang, "render.failed", words.Args{"phone": k.deps.HelpPhone}),
@@ -132,6 +141,7 @@ func (k *Kit) Render(w http.ResponseWriter, r *http.Request, status int, page Pa
 	setSecurityHeaders(h, FormTarget(view.F.AppRedirect), view.Warn)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", view.F.Lang)
+	h.Set("Content-Length", strconv.Itoa(buf.Len()))
 	h.Add("Vary", "Accept-Language, Cookie")
 	if r.URL.Query().Get("lang") == view.F.Lang {
 		http.SetCookie(w, langCookie(r, view.F.Lang))
@@ -140,6 +150,26 @@ func (k *Kit) Render(w http.ResponseWriter, r *http.Request, status int, page Pa
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(buf.Bytes()) // a reader that has gone away needs no answer
 	}
+}
+
+// largestKept bounds the memory of a page that is kept for the next ones.
+const largestKept = 64 << 10
+
+func (k *Kit) buffer() *bytes.Buffer {
+	if b, ok := k.buffers.Get().(*bytes.Buffer); ok {
+		return b
+	}
+	return new(bytes.Buffer)
+}
+
+// reuse keeps the memory of a page for the next, without what stood in it.
+func (k *Kit) reuse(b *bytes.Buffer) {
+	if b.Cap() > largestKept {
+		return
+	}
+	clear(b.Bytes())
+	b.Reset()
+	k.buffers.Put(b)
 }
 
 func langCookie(r *http.Request, lang string) *http.Cookie {
@@ -158,9 +188,7 @@ type view struct {
 	Title  string
 	Dir    string
 	Deps   Deps
-	CSS    []asset
-	JS     []asset
-	Icon   asset
+	Files  template.HTML
 	Others []langLink
 	// Here is the current path, to mark the menu's entry.
 	Here string
@@ -169,9 +197,6 @@ type view struct {
 	Warn bool
 	Left int
 }
-
-// At gives the full address of an asset.
-func (v view) At(a asset) string { return v.Deps.Base + a.Path }
 
 type langLink struct{ Code, Name, URL string }
 
@@ -185,8 +210,7 @@ func (k *Kit) view(r *http.Request, page Page) view {
 	if _, ok := k.sets[f.Lang]; !ok {
 		f.Lang = k.Lang(r)
 	}
-	v := view{F: f, P: page, Deps: k.deps, Dir: "ltr", Here: r.URL.Path}
-	v.CSS, v.JS, v.Icon = k.assets.styles, k.assets.scripts, k.assets.icon
+	v := view{F: f, P: page, Deps: k.deps, Dir: "ltr", Here: r.URL.Path, Files: k.files}
 	v.Title = k.title(f, page)
 	for _, l := range words.Languages() {
 		if l.Code == f.Lang {
