@@ -2,6 +2,7 @@ package consent
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -25,13 +26,17 @@ func TestAppApproval(t *testing.T) {
 		"clinician": {ID: "ap3", Performer: fhir.Reference{Type: "Practitioner", ID: "x"}, ClientID: "ehr-app", At: now},
 	} {
 		t.Run(name, func(t *testing.T) {
-			raw, err := AppApproval(a)
+			written, err := a.Record(tenant)
 			if err != nil {
 				t.Fatal(err)
 			}
-			rec, err := s.File(context.Background(), Filing{Tenant: tenant, Raw: raw, ID: a.ID})
+			// What is read of it is what was told of it without reading.
+			if read, err := NewRecord(written.JSON, Stamp{Tenant: tenant, ID: a.ID, Version: 1, At: a.At}); err != nil || !reflect.DeepEqual(read, written) {
+				t.Fatalf("%v\n%+v\n%+v\n%s\n%s", err, written, read, written.JSON, read.JSON)
+			}
+			rec, err := s.File(context.Background(), Filing{Tenant: tenant, Raw: written.JSON, ID: a.ID})
 			if err != nil {
-				t.Fatalf("%v\n%s", err, raw)
+				t.Fatalf("%v\n%s", err, written.JSON)
 			}
 			want := fhir.Reference{Type: "Device", ID: DeviceID(a.ClientID)}
 			if rec.Kind != KindAppApproval || rec.Patient != a.Patient || !slices.Equal(rec.Actors, []fhir.Reference{want}) {
@@ -52,7 +57,7 @@ func TestAppApproval(t *testing.T) {
 			}
 		})
 	}
-	if _, err := AppApproval(Approval{ID: "x", ClientID: "y"}); !errs.Is(err, errs.Invalid) {
+	if _, err := (Approval{ID: "x", ClientID: "y"}).Record(tenant); !errs.Is(err, errs.Invalid) {
 		t.Errorf("incomplete: %v", err)
 	}
 }

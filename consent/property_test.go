@@ -18,6 +18,12 @@ import (
 
 var genBase = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
+type object = map[string]any
+
+func concept(system, code string) object {
+	return object{"coding": []object{{"system": system, "code": code}}}
+}
+
 func coding(system, code string) object { return object{"system": system, "code": code} }
 
 func some(t *rapid.T, name string, values []string) []string {

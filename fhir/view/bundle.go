@@ -177,8 +177,8 @@ func (b Bundle) AppendTo(dst []byte) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = appendQuoted(append(dst, `{"relation":`...), l.Relation)
-			dst = appendQuoted(append(dst, `,"url":`...), l.URL)
+			dst = AppendQuoted(append(dst, `{"relation":`...), l.Relation)
+			dst = AppendQuoted(append(dst, `,"url":`...), l.URL)
 			dst = append(dst, '}')
 		}
 		dst = append(dst, ']')
@@ -216,12 +216,12 @@ func appendText(dst []byte, key, value string) []byte {
 	if value == "" {
 		return dst
 	}
-	return appendQuoted(append(append(append(dst, `,"`...), key...), `":`...), value)
+	return AppendQuoted(append(append(append(dst, `,"`...), key...), `":`...), value)
 }
 
-// appendQuoted writes a JSON string; unlike json.Marshal it leaves the & of
-// addresses readable.
-func appendQuoted(dst []byte, s string) []byte {
+// AppendQuoted writes a JSON string behind other bytes; unlike json.Marshal it
+// leaves the & of addresses readable.
+func AppendQuoted(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for _, r := range s {
 		switch {

@@ -38,7 +38,7 @@ func Join(list []Member) json.RawMessage {
 	var out json.RawMessage
 	for _, m := range list {
 		if len(m.Value) > 0 {
-			out = append(appendQuoted(append(out, ','), m.Name), ':')
+			out = append(AppendQuoted(append(out, ','), m.Name), ':')
 			out = append(out, m.Value...)
 		}
 	}
@@ -50,7 +50,7 @@ func Join(list []Member) json.RawMessage {
 }
 
 // Quote writes a JSON string.
-func Quote(s string) json.RawMessage { return appendQuoted(nil, s) }
+func Quote(s string) json.RawMessage { return AppendQuoted(nil, s) }
 
 // Stamp gives the resource with the id, the version and the time (UTC, to the
 // millisecond) that it is stored under; everything else keeps its bytes. It

@@ -270,15 +270,11 @@ func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visito
 // approval records the person's answer as a FHIR Consent whose actor is the
 // app (D14).
 func (s *Service) approval(g oauth.Grant, o Offer, scopes []string) (consent.Record, error) {
-	raw, err := consent.AppApproval(consent.Approval{
+	return consent.Approval{
 		ID: g.ConsentID, Patient: g.Record(), Performer: g.Capacity.Acting,
 		ClientID: g.ClientID, ClientName: o.Client.Name, Organization: s.Organization,
 		Scopes: scopes, At: g.Created, End: g.Ends,
-	})
-	if err != nil {
-		return consent.Record{}, err
-	}
-	return consent.NewRecord(raw, consent.Stamp{Tenant: g.Tenant, ID: g.ConsentID, Version: 1, At: g.Created})
+	}.Record(g.Tenant)
 }
 
 // tellPatient leaves a notice when somebody else connected an app to the
