@@ -14,7 +14,7 @@ import (
 // that Mandate owns taken from its own store (D14), so that the numbers on the
 // consent page are those that the gateway delivers.
 type record struct {
-	*upstream.Client
+	*upstream.Recent
 	tenant   string
 	store    *store.Store
 	consents *consent.Service
@@ -47,6 +47,6 @@ func (r record) Search(ctx context.Context, typ string, params url.Values, each 
 		}
 		return nil
 	default:
-		return r.Client.Search(ctx, typ, params, each)
+		return r.Recent.Search(ctx, typ, params, each)
 	}
 }

@@ -107,7 +107,7 @@ func (c *Client) Do(ctx context.Context, method, pathAndQuery string, header htt
 		return Response{}, unreachable(err)
 	}
 	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, MaxBody+1))
+	b, err := readAll(io.LimitReader(res.Body, MaxBody+1), res.ContentLength)
 	if err != nil {
 		return Response{}, unreachable(err)
 	}
@@ -118,6 +118,15 @@ func (c *Client) Do(ctx context.Context, method, pathAndQuery string, header htt
 		return Response{}, errs.New(errs.Upstream, "upstream-failed", "The FHIR server behind Mandate answered with an error.")
 	}
 	return Response{Status: res.StatusCode, Header: res.Header, Body: b}, nil
+}
+
+// readAll is io.ReadAll with room for as much as the server says is coming.
+func readAll(r io.Reader, length int64) ([]byte, error) {
+	const most = 1 << 20 // more is believed once it has come
+	var b bytes.Buffer
+	b.Grow(int(min(max(length, 0), most)) + bytes.MinRead)
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
 }
 
 // unreachable hides the address that was asked for: its query holds what was

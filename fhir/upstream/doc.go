@@ -3,6 +3,6 @@
 // configured base, and tells every failure of the server as errs.Upstream.
 //
 // Neighbours: web/gateway forwards decided requests through it, access/preview
-// and the sign-in flow read names and counts. It decides nothing and caches
-// nothing.
+// and the sign-in flow read names and counts. It decides nothing, and
+// keeps nothing but what Recent does.
 package upstream
