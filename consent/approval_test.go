@@ -2,6 +2,8 @@ package consent
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"reflect"
 	"slices"
 	"strings"
@@ -69,5 +71,22 @@ func TestDeviceID(t *testing.T) {
 	a, b := DeviceID("https://a.example"), DeviceID("https://b.example")
 	if a == b || !fhir.ValidID(a) || !fhir.ValidID(b) {
 		t.Errorf("%s %s", a, b)
+	}
+}
+
+// What a store keeps short is written out again years later: the bytes are the
+// Consent, and may not change under the same form (store.approvedForm).
+func TestApprovalsAreWrittenAsEver(t *testing.T) {
+	at := time.Date(2026, 11, 22, 18, 5, 7, 123456000, time.UTC)
+	rec, err := Approval{
+		ID: "a1", Patient: "rosa", Performer: fhir.Reference{Type: "Patient", ID: "rosa"}, ClientID: "https://app.example",
+		ClientName: "Demo \"app\" <é>", Organization: fhir.Reference{Type: "Organization", ID: "o"},
+		Scopes: []string{"openid", "patient/Observation.rs?category=a|b"}, At: at, End: at.Add(time.Hour),
+	}.Record(tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum := sha256.Sum256(rec.JSON); hex.EncodeToString(sum[:8]) != "b1b31b29700babde" {
+		t.Errorf("%x of other bytes: %s", sum[:8], rec.JSON)
 	}
 }

@@ -34,6 +34,9 @@ type ClientStore interface {
 type GrantStore interface {
 	// CreateGrant stores a new grant.
 	CreateGrant(ctx context.Context, g Grant) error
+	// CreateApproved stores a new grant together with the Consent that records
+	// it: the first version of what a.Record gives. Errors: those of a.Record.
+	CreateApproved(ctx context.Context, g Grant, a consent.Approval) error
 	// GrantByID gives a grant, live or not. Errors: errs.NotFound.
 	GrantByID(ctx context.Context, tenant, id string) (Grant, error)
 	// GrantsOfPerson gives the grants a person made, newest first.

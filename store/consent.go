@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -52,6 +53,9 @@ func (p *ports) consents(ctx context.Context, sql string, args ...any) ([]consen
 func (p *ports) ConsentByID(ctx context.Context, tenant, id string) (consent.Record, error) {
 	v, err := one(ctx, p, "consent", scanConsent,
 		`SELECT `+consentColumns+` FROM consent WHERE tenant = $1 AND id = $2`, tenant, id)
+	if errs.Is(err, errs.NotFound) {
+		return p.approval(ctx, tenant, id)
+	}
 	if err != nil {
 		return consent.Record{}, err
 	}
@@ -64,6 +68,9 @@ func (p *ports) ConsentVersion(ctx context.Context, tenant, id string, version i
 		`SELECT `+consentColumns+` FROM consent WHERE tenant = $1 AND id = $2 AND version = $3
 		UNION ALL SELECT `+consentColumns+` FROM consent_version WHERE tenant = $1 AND id = $2 AND version = $3`,
 		tenant, id, version)
+	if errs.Is(err, errs.NotFound) && version == 1 {
+		return p.approval(ctx, tenant, id)
+	}
 	if err != nil {
 		return consent.Record{}, err
 	}
@@ -76,22 +83,51 @@ func (p *ports) ConsentHistory(ctx context.Context, tenant, id string) ([]consen
 		UNION ALL SELECT `+consentColumns+` FROM consent_version WHERE tenant = $1 AND id = $2
 		ORDER BY version DESC`, tenant, id)
 	if err == nil && len(all) == 0 {
-		return nil, notFound("consent")
+		first, err := p.approval(ctx, tenant, id)
+		if err != nil {
+			return nil, err
+		}
+		return []consent.Record{first}, nil
 	}
 	return all, err
 }
 
-// ConsentsOfPatient implements consent.Store.
+// ConsentsOfPatient implements consent.Store. Those in the rows of grants are
+// read first: one that is moved meanwhile is then met twice, and never missed.
 func (p *ports) ConsentsOfPatient(ctx context.Context, tenant, patient string) ([]consent.Record, error) {
-	return p.consents(ctx, `SELECT `+consentColumns+` FROM consent
+	approved, err := p.approvals(ctx, `tenant = $1 AND patient <> '' AND patient = $2`, tenant, patient)
+	if err != nil {
+		return nil, err
+	}
+	all, err := p.consents(ctx, `SELECT `+consentColumns+` FROM consent
 		WHERE tenant = $1 AND patient = $2 ORDER BY id`, tenant, patient)
+	return withApprovals(all, approved), err
 }
 
 // ConsentsOfActor implements consent.Store.
 func (p *ports) ConsentsOfActor(ctx context.Context, tenant string, actor fhir.Reference) ([]consent.Record, error) {
-	return p.consents(ctx, `SELECT `+consentColumns+` FROM consent
+	approved, err := p.approvalsOf(ctx, tenant, actor)
+	if err != nil {
+		return nil, err
+	}
+	all, err := p.consents(ctx, `SELECT `+consentColumns+` FROM consent
 		WHERE tenant = $1 AND id IN (SELECT consent_id FROM consent_actor WHERE tenant = $1 AND actor = $2)
 		ORDER BY id`, tenant, actor.String())
+	return withApprovals(all, approved), err
+}
+
+// consentRow gives the values of a row.
+func (p *ports) consentRow(ctx context.Context, v consent.Record) ([]any, error) {
+	mark := packedMark
+	if v.Kind == consent.KindAppApproval && p.newest.Load() {
+		mark = approvalMark
+	}
+	packed, err := p.packer.pack(mark, v.JSON)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := p.seal(ctx, consentPlace(v), packed)
+	return []any{v.Tenant, v.ID, v.Version, v.Patient, v.Status, string(v.Kind), doc(v.Actors), sealed, micros(v.Updated)}, err
 }
 
 // PutConsent implements consent.Store.
@@ -99,20 +135,10 @@ func (p *ports) PutConsent(ctx context.Context, v consent.Record, ifVersion int)
 	if v.Version, err = nextVersion(v.Version, ifVersion); err != nil {
 		return err
 	}
-	mark := packedMark
-	if v.Kind == consent.KindAppApproval && p.newest.Load() {
-		mark = approvalMark
-	}
-	packed, err := p.packer.pack(mark, v.JSON)
+	args, err := p.consentRow(ctx, v)
 	if err != nil {
 		return err
 	}
-	sealed, err := p.seal(ctx, consentPlace(v), packed)
-	if err != nil {
-		return err
-	}
-	args := []any{v.Tenant, v.ID, v.Version, v.Patient, v.Status, string(v.Kind), doc(v.Actors), sealed,
-		micros(v.Updated)}
 	return p.atomic(ctx, func(p *ports) error {
 		before, err := p.putConsentRow(ctx, v, ifVersion, args)
 		if err != nil {
@@ -143,12 +169,20 @@ func (p *ports) PutConsent(ctx context.Context, v consent.Record, ifVersion int)
 // before it, "" when there was none.
 func (p *ports) putConsentRow(ctx context.Context, v consent.Record, ifVersion int, args []any) (string, error) {
 	if ifVersion == 0 {
+		if _, err := p.approval(ctx, v.Tenant, v.ID); !errs.Is(err, errs.NotFound) {
+			return "", cmp.Or(err, errExists("consent"))
+		}
 		created, err := p.add(ctx, "tenant, id", `INSERT INTO consent (`+consentColumns+`)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, args...)
 		if err == nil && !created {
 			return "", errExists("consent")
 		}
 		return "", err
+	}
+	if ifVersion == 1 {
+		if err := p.moveApproval(ctx, v.Tenant, v.ID); err != nil {
+			return "", err
+		}
 	}
 	before, err := p.retire(ctx, "consent", consentColumns, v.Tenant, v.ID, ifVersion)
 	if err != nil {

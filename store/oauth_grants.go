@@ -13,21 +13,38 @@ import (
 )
 
 const grantColumns = `tenant, id, person_id, client_id, capacity, context, scopes, topics, consent_id, consent_version,
-	consents, offline, online, session_hash, auth_time, amr, acr, created, ends, renew_for, revoked, reason`
+	consents, offline, online, session_hash, auth_time, amr, acr, created, ends, renew_for, revoked, reason, packed`
 
 // sealedGrant is a grant as it is stored; context may be sealed.
 type sealedGrant struct {
 	oauth.Grant
 	context string
+	renew   int64
+	packed  []byte
 }
 
-func scanGrant(r Row) (v sealedGrant, err error) {
-	var renew int64
-	err = r.Scan(&v.Tenant, &v.ID, &v.PersonID, &v.ClientID, doc(&v.Capacity), &v.context, &v.Scopes,
+// into gives the places of grantColumns; read puts together what they then hold.
+func (v *sealedGrant) into() []any {
+	return []any{&v.Tenant, &v.ID, &v.PersonID, &v.ClientID, doc(&v.Capacity), &v.context, &v.Scopes,
 		doc(&v.Topics), &v.ConsentID, &v.ConsentVersion, doc(&v.Consents), &v.Offline, &v.Online, &v.SessionHash,
-		into(&v.AuthTime), doc(&v.AMR), &v.ACR, into(&v.Created), into(&v.Ends), &renew, into(&v.Revoked), &v.Reason)
-	v.RenewFor = time.Duration(renew) * time.Microsecond
-	return v, err
+		into(&v.AuthTime), doc(&v.AMR), &v.ACR, into(&v.Created), into(&v.Ends), &v.renew, into(&v.Revoked), &v.Reason, &v.packed}
+}
+
+func (v *sealedGrant) read() (err error) {
+	v.RenewFor = time.Duration(v.renew) * time.Microsecond
+	if len(v.packed) > 0 {
+		v.context, err = unpackGrant(&v.Grant, v.packed, v.context)
+		v.packed = nil
+	}
+	return err
+}
+
+// scanGrant reads a grant behind other columns.
+func scanGrant(r Row, head ...any) (v sealedGrant, err error) {
+	if err := r.Scan(append(head, v.into()...)...); err != nil {
+		return v, err
+	}
+	return v, v.read()
 }
 
 // sealContext gives the stored form of a launch context. Ids alone stay
@@ -42,6 +59,10 @@ func (p *ports) sealContext(ctx context.Context, v oauth.Grant) (string, error) 
 
 // openContext reads it into the grant.
 func (p *ports) openContext(ctx context.Context, v *oauth.Grant, stored string) error {
+	if patient, ok := strings.CutPrefix(stored, patientOnly); ok {
+		v.Context = oauth.Context{Patient: patient}
+		return nil
+	}
 	if !strings.HasPrefix(stored, sealedMark) {
 		return doc(&v.Context).Scan(stored)
 	}
@@ -54,21 +75,35 @@ func grantContext(v oauth.Grant) keys.Place {
 
 // CreateGrant implements oauth.GrantStore.
 func (p *ports) CreateGrant(ctx context.Context, v oauth.Grant) error {
+	return p.createGrant(ctx, v, []byte{})
+}
+
+// createGrant stores a grant with its approval, empty for one without or with a
+// row of its own. What nothing is looked up by is packed, or in columns as long
+// as a node runs that reads only those.
+func (p *ports) createGrant(ctx context.Context, v oauth.Grant, approval []byte) error {
 	launched, err := p.sealContext(ctx, v)
 	if err != nil {
 		return err
 	}
-	return p.write(ctx, `INSERT INTO app_grant (`+grantColumns+`, patient)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)`,
-		v.Tenant, v.ID, v.PersonID, v.ClientID, doc(v.Capacity), launched, v.Scopes, doc(v.Topics),
+	record, packed, capacity := v.Record(), []byte{}, any(doc(v.Capacity))
+	if p.newest.Load() {
+		if packed, launched, err = packGrant(v, launched); err != nil {
+			return err
+		}
+		capacity, v.Scopes, v.Topics, v.Consents, v.AMR, v.ACR = "", "", nil, nil, nil, ""
+	}
+	return p.write(ctx, `INSERT INTO app_grant (`+grantColumns+`, patient, approval)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`,
+		v.Tenant, v.ID, v.PersonID, v.ClientID, capacity, launched, v.Scopes, doc(v.Topics),
 		v.ConsentID, v.ConsentVersion, doc(v.Consents), v.Offline, v.Online, v.SessionHash, micros(v.AuthTime),
-		doc(v.AMR), v.ACR, micros(v.Created), micros(v.Ends), v.RenewFor.Microseconds(), micros(v.Revoked), v.Reason,
-		v.Record())
+		doc(v.AMR), v.ACR, micros(v.Created), micros(v.Ends), v.RenewFor.Microseconds(), micros(v.Revoked), v.Reason, packed,
+		record, approval)
 }
 
 // GrantByID implements oauth.GrantStore.
 func (p *ports) GrantByID(ctx context.Context, tenant, id string) (oauth.Grant, error) {
-	v, err := one(ctx, p, "grant", scanGrant,
+	v, err := one(ctx, p, "grant", func(r Row) (sealedGrant, error) { return scanGrant(r) },
 		`SELECT `+grantColumns+` FROM app_grant WHERE tenant = $1 AND id = $2`, tenant, id)
 	if err != nil {
 		return oauth.Grant{}, err
@@ -77,7 +112,7 @@ func (p *ports) GrantByID(ctx context.Context, tenant, id string) (oauth.Grant, 
 }
 
 func (p *ports) grants(ctx context.Context, sql string, args ...any) ([]oauth.Grant, error) {
-	rows, err := list(ctx, p, scanGrant, sql, args...)
+	rows, err := list(ctx, p, func(r Row) (sealedGrant, error) { return scanGrant(r) }, sql, args...)
 	if err != nil {
 		return nil, err
 	}

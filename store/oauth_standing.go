@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/mandate-health/mandate/oauth"
 )
@@ -49,26 +48,25 @@ func (m *clientMemo) decode(tenant, id string, epoch int64, body string) (oauth.
 // standingRow reads the columns of a standing, behind those of head.
 type standingRow struct {
 	standing oauth.Standing
-	renew    int64
 	body     string
 	epoch    int64
-	// context is the grant's as it is stored.
-	context string
+	grant    sealedGrant
 }
 
 func (s *standingRow) scan(p *ports, r Row, head ...any) (oauth.Standing, error) {
-	v := &s.standing.Grant
-	err := r.Scan(append(head, &s.epoch, &s.body, &s.standing.PersonActive, into(&s.standing.SessionEnds), &s.standing.ConsentEpoch, &s.standing.ApprovalEnded,
-		&v.Tenant, &v.ID, &v.PersonID, &v.ClientID, doc(&v.Capacity), &s.context, &v.Scopes,
-		doc(&v.Topics), &v.ConsentID, &v.ConsentVersion, doc(&v.Consents), &v.Offline, &v.Online, &v.SessionHash,
-		into(&v.AuthTime), doc(&v.AMR), &v.ACR, into(&v.Created), into(&v.Ends), &s.renew, into(&v.Revoked), &v.Reason)...)
+	err := r.Scan(append(append(head, &s.epoch, &s.body, &s.standing.PersonActive, into(&s.standing.SessionEnds), &s.standing.ConsentEpoch,
+		&s.standing.ApprovalEnded), s.grant.into()...)...)
+	if err == nil {
+		err = s.grant.read()
+	}
 	if err != nil {
 		return oauth.Standing{}, err
 	}
-	v.RenewFor = time.Duration(s.renew) * time.Microsecond
+	v := &s.grant.Grant
 	if s.body != "" {
 		s.standing.Client, err = p.memo.decode(v.Tenant, v.ClientID, s.epoch, s.body)
 	}
+	s.standing.Grant = *v
 	return s.standing, err
 }
 
@@ -92,7 +90,7 @@ func (p *ports) standing(ctx context.Context, what string, head []any, sql strin
 	if err != nil {
 		return oauth.Standing{}, err
 	}
-	return st, p.openContext(ctx, &st.Grant, row.context)
+	return st, p.openContext(ctx, &st.Grant, row.grant.context)
 }
 
 // CodeStanding implements oauth.TokenStore.

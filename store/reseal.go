@@ -46,6 +46,7 @@ func sealedColumns() []sealedColumn {
 		{table: "pending", key: "id", column: "packed", row: "id", mixed: true},
 		{table: "pushed_request", key: "hash", column: "request", row: "hash", text: true},
 		{table: "app_grant", key: "id", column: "context", row: "id", text: true, mixed: true},
+		{table: "app_grant", key: "id", column: "approval", row: "id", subject: "patient", mixed: true},
 		{table: "app_state", key: "id", column: "json", row: version, subject: "patient"},
 		{table: auditTable, key: "id", column: "body", row: "id", subject: "patient"},
 		{table: entryTable, key: "id", column: "body", row: "id", subject: "patient", raw: true},

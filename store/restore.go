@@ -297,6 +297,13 @@ func (s *Store) LiveConsents(ctx context.Context, kinds ...consent.Kind) ([]Cons
 			return nil, err
 		}
 		out = append(out, all...)
+		if kind != consent.KindAppApproval {
+			continue
+		}
+		if all, err = s.approvalKeys(ctx); err != nil {
+			return nil, err
+		}
+		out = append(out, all...)
 	}
 	return out, nil
 }

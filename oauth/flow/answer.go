@@ -217,7 +217,8 @@ func (s *Service) grant(p oauth.Pending, who Visitor, a access.ScopeAnswer, t Ti
 		Created: now, Ends: now.Add(oauth.TokenLife(p.Capacity)),
 	}
 	if g.Record() != "" {
-		g.ConsentID, g.ConsentVersion = s.IDs.ID(), 1
+		// The Consent has the id of the grant, in whose row it may be kept.
+		g.ConsentID, g.ConsentVersion = g.ID, 1
 	}
 	if p.Capacity.Kind == fhir.CapacitySelf {
 		g.Topics = t.Topics
@@ -246,20 +247,13 @@ func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visito
 	if !first {
 		return "", errAnswered
 	}
-	if err := tx.CreateGrant(ctx, g); err != nil {
-		return "", err
+	if g.ConsentID == "" {
+		err = tx.CreateGrant(ctx, g)
+	} else if err = tx.CreateApproved(ctx, g, s.approval(g, o, a.Texts)); err == nil {
+		err = s.tellPatient(ctx, tx, g)
 	}
-	if g.ConsentID != "" {
-		approval, err := s.approval(g, o, a.Texts)
-		if err != nil {
-			return "", err
-		}
-		if err := tx.PutConsent(ctx, approval, 0); err != nil {
-			return "", err
-		}
-		if err := s.tellPatient(ctx, tx, g); err != nil {
-			return "", err
-		}
+	if err != nil {
+		return "", err
 	}
 	if code, err = s.hand(ctx, tx, p, o, g); err != nil {
 		return "", err
@@ -269,12 +263,12 @@ func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visito
 
 // approval records the person's answer as a FHIR Consent whose actor is the
 // app (D14).
-func (s *Service) approval(g oauth.Grant, o Offer, scopes []string) (consent.Record, error) {
+func (s *Service) approval(g oauth.Grant, o Offer, scopes []string) consent.Approval {
 	return consent.Approval{
 		ID: g.ConsentID, Patient: g.Record(), Performer: g.Capacity.Acting,
 		ClientID: g.ClientID, ClientName: o.Client.Name, Organization: s.Organization,
 		Scopes: scopes, At: g.Created, End: g.Ends,
-	}.Record(g.Tenant)
+	}
 }
 
 // tellPatient leaves a notice when somebody else connected an app to the

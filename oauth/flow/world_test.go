@@ -166,7 +166,14 @@ func (w *world) CreateGrant(_ context.Context, g oauth.Grant) error {
 	return w.fail("grant")
 }
 
-func (w *world) PutConsent(_ context.Context, rec consent.Record, _ int) error {
+func (w *world) CreateApproved(ctx context.Context, g oauth.Grant, a consent.Approval) error {
+	if err := w.CreateGrant(ctx, g); err != nil {
+		return err
+	}
+	rec, err := a.Record(g.Tenant)
+	if err != nil {
+		return err
+	}
 	w.approved = append(slices.Clone(w.approved), rec)
 	return w.fail("consent")
 }

@@ -42,6 +42,8 @@ func olderNodes(t *testing.T, e store.Engine) {
 	equal(t, count("SELECT COUNT(*) FROM refresh_token WHERE LENGTH(hash) = 64"), int64(1))
 	equal(t, count("SELECT COUNT(*) FROM used_assertion WHERE LENGTH(guard) = 43"), int64(1))
 	equal(t, count("SELECT COUNT(*) FROM pending WHERE browser = 'b'"), int64(1))
+	equal(t, count("SELECT COUNT(*) FROM app_grant WHERE scopes <> ''"), int64(2))
+	equal(t, count("SELECT COUNT(*) FROM consent"), int64(2))
 	// Whoever finds that every node reads it begins a chain.
 	old.found(t, short, 1)
 	must(t, long.Beat(ctx, "new", noon()))
@@ -57,6 +59,8 @@ func olderNodes(t *testing.T, e store.Engine) {
 	equal(t, count("SELECT COUNT(*) FROM refresh_chain WHERE LENGTH(newest) = 16"), int64(2))
 	equal(t, count("SELECT COUNT(*) FROM used_assertion WHERE LENGTH(guard) = 22"), int64(1))
 	equal(t, count("SELECT COUNT(*) FROM pending WHERE browser = ''"), int64(1))
+	equal(t, count("SELECT COUNT(*) FROM app_grant WHERE LENGTH(packed) > 0"), int64(2))
+	equal(t, count("SELECT COUNT(*) FROM consent"), int64(5))
 	again.found(t, long, 3)
 	fresh.found(t, short, 3)
 }
@@ -67,6 +71,8 @@ type forms struct {
 	refresh oauth.Rotation
 	pending oauth.Pending
 	consent consent.Record
+	grant   oauth.Grant
+	agreed  consent.Approval
 	jti     string
 }
 
@@ -93,6 +99,8 @@ func written(t *testing.T, s *store.Store, n string) forms {
 	must(t, s.UseAssertion(ctx, tenant, "iss", f.jti, noon()))
 	must(t, s.PutPending(ctx, f.pending))
 	must(t, s.PutConsent(ctx, f.consent, 0))
+	f.grant, f.agreed = approved("a"+n, "rosa")
+	must(t, s.CreateApproved(ctx, f.grant, f.agreed))
 	must(t, s.AppendAudit(ctx, event("", noon())))
 	return f
 }
@@ -121,6 +129,8 @@ func (f forms) found(t *testing.T, s *store.Store, events int) {
 	fails(t, s.UseAssertion(ctx, tenant, "iss", f.jti, noon()), errs.Conflict)
 	equal(t, got(s.PendingByID(ctx, tenant, f.pending.ID))(t), f.pending)
 	equal(t, got(s.ConsentByID(ctx, tenant, f.consent.ID))(t), f.consent)
+	equal(t, got(s.GrantByID(ctx, tenant, f.grant.ID))(t), f.grant)
+	equal(t, got(s.ConsentByID(ctx, tenant, f.grant.ID))(t), got(f.agreed.Record(tenant))(t))
 	all := got(s.Audits(ctx, audit.Filter{Tenant: tenant}))(t)
 	equal(t, len(all), events)
 	equal(t, len(got(s.StoredAudits(ctx, tenant, []string{all[0].ID, all[len(all)-1].ID}))(t)), min(2, events))

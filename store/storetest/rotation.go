@@ -70,6 +70,8 @@ func rotation(t *testing.T, e store.Engine) {
 	told.Context.FHIRContext = []oauth.ContextRef{{Identifier: []byte(`{"value":"4711"}`)}}
 	must(t, a.CreateGrant(ctx, told))
 	must(t, a.CreateGrant(ctx, grant("plain", noon())))
+	connection, agreed := approved("agreed", "rosa")
+	must(t, a.CreateApproved(ctx, connection, agreed))
 	// Rosa has a key before there is load.
 	must(t, a.PutConsent(ctx, secretConsent("first", "rosa"), 0))
 	stop := underLoad(t, a, b)
@@ -112,7 +114,8 @@ func rotation(t *testing.T, e store.Engine) {
 	equal(t, got(fresh.PersonByUsername(ctx, tenant, "ROSA"))(t).Name, "Rosa")
 	equal(t, got(fresh.GrantByID(ctx, tenant, "told"))(t).Context, told.Context)
 	equal(t, got(fresh.GrantByID(ctx, tenant, "plain"))(t).Context, grant("plain", noon()).Context)
-	if all := got(fresh.ConsentsOfPatient(ctx, tenant, "rosa"))(t); len(all) < 4 {
+	equal(t, got(fresh.ConsentByID(ctx, tenant, "agreed"))(t).JSON, got(agreed.Record(tenant))(t).JSON)
+	if all := got(fresh.ConsentsOfPatient(ctx, tenant, "rosa"))(t); len(all) < 5 {
 		t.Errorf("%d consents", len(all))
 	}
 }
@@ -158,6 +161,8 @@ func shredding(t *testing.T, e store.Engine) {
 	must(t, a.Migrate(ctx))
 	must(t, a.PutConsent(ctx, secretConsent("c1", "rosa"), 0))
 	must(t, a.PutConsent(ctx, secretConsent("c2", "luis"), 0))
+	connection, agreed := approved("agreed", "rosa")
+	must(t, a.CreateApproved(ctx, connection, agreed))
 	must(t, a.AppendAudit(ctx, event("e1", noon())))
 	got(a.custodian.Shred(ctx, tenant, "rosa"))(t)
 	must(t, a.PutConsent(ctx, secretConsent("c3", "rosa"), 0))
@@ -165,6 +170,8 @@ func shredding(t *testing.T, e store.Engine) {
 	must(t, a.custodian.Tend(ctx))
 	must(t, a.envelope.Reload(ctx, a.Store, tenant))
 	_, err := a.ConsentByID(ctx, tenant, "c1")
+	fails(t, err, errs.Gone)
+	_, err = a.ConsentByID(ctx, tenant, "agreed")
 	fails(t, err, errs.Gone)
 	_, err = a.ConsentsOfPatient(ctx, tenant, "rosa")
 	fails(t, err, errs.Gone)

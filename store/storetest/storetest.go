@@ -39,6 +39,7 @@ func rooms() []section {
 		{"consents", consents},
 		{"consent history", consentHistory},
 		{"consent epoch", consentEpoch},
+		{"approvals of apps", approvals},
 		{"clients", clients},
 		{"launches", launches},
 		{"grants", grants},

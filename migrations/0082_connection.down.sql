@@ -1,0 +1,2 @@
+ALTER TABLE app_grant DROP COLUMN packed;
+ALTER TABLE app_grant DROP COLUMN approval;
