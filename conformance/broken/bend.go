@@ -133,14 +133,18 @@ func tokenForm(change func(url.Values)) func(*http.Request) { return form("/toke
 // remember gives the first good token answer again for the same value of a
 // parameter: a server that spends nothing.
 func remember(parameter string) (func(*http.Request), func(*http.Response)) {
+	return rememberBy(func(r *http.Request) (value string) {
+		tokenForm(func(f url.Values) { value = f.Get(parameter) })(r)
+		return value
+	})
+}
+
+// rememberBy is remember for what is read otherwise.
+func rememberBy(value func(*http.Request) string) (func(*http.Request), func(*http.Response)) {
 	const seen = "X-Seen"
 	var mu sync.Mutex
 	answers := map[string][]byte{}
-	note := func(r *http.Request) {
-		value := ""
-		tokenForm(func(f url.Values) { value = f.Get(parameter) })(r)
-		r.Header.Set(seen, value)
-	}
+	note := func(r *http.Request) { r.Header.Set(seen, value(r)) }
 	return note, at("/token", func(r *http.Response) {
 		key := r.Request.Header.Get(seen)
 		if key == "" {
