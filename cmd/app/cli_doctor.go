@@ -182,6 +182,7 @@ func (d *doctor) checks() []health.Check {
 		d.storeChecks(),
 		d.onStore(oauth.ClientChecks(d.clients, d.clock.Now())),
 		d.onStore(d.jwksCheck()),
+		d.onStore(d.certificateCheck()),
 		d.onStore(d.brandCheck()),
 		d.onStore(d.demoChecks()),
 	)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +126,7 @@ func ownServer(ctx context.Context) (stop func() error, ready string, err error)
 			}
 		case err := <-ended:
 			ended <- nil
-			return nil, "", errors.Join(err, stop())
+			return nil, "", errors.Join(cmp.Or(err, errors.New("it ended before it was ready")), stop())
 		case <-late.C:
 			return nil, "", errors.Join(fmt.Errorf("it is not ready after %s", ownStart), stop())
 		}

@@ -38,7 +38,8 @@ func (p *Proxy) boundFaults() []Fault {
 		{Name: "proofs are not looked at with a bound token", response: fhir(p.taken(proofHeader + " ")), Rows: []string{"RFC9449 4.3b", "RFC9449 11.1"}},
 		{Name: "the key of a code is forgotten", request: authorizeQuery(func(q url.Values) { q.Del("dpop_jkt") }), Rows: []string{"RFC9449 10"}},
 		{Name: "a proof beside a pushed request is not looked at", request: toward("/par", always), Rows: []string{"RFC9449 10.1"}},
-		{Name: "symmetric proofs are offered", response: at("/smart-configuration", object(set("dpop_signing_alg_values_supported", []string{"ES256", "HS256"}))), Rows: []string{"RFC9449 5.1"}},
+		{Name: "symmetric proofs are offered",
+			response: at("/smart-configuration", object(set("dpop_signing_alg_values_supported", []string{"ES256", "HS256"}))), Rows: []string{"RFC9449 5.1"}},
 		{Name: "browsers may send no proof", response: header("Access-Control-Allow-Headers", "Authorization, Content-Type"), Rows: []string{"RFC9449 CORS"}},
 	}
 }

@@ -14,7 +14,8 @@ import (
 // registered so, but one that is sent must be good (RFC 9449 §5).
 func (e *Endpoint) prove(ctx context.Context, a *attempt) error {
 	if a.auth.Client.CertificateBound && a.call.Certificate == nil {
-		return errs.New(errs.InvalidRequest, "certificate-wanted", "This client's tokens are bound to its TLS client certificate, which must be shown, at the addresses of mtls_endpoint_aliases.")
+		return errs.New(errs.InvalidRequest, "certificate-wanted",
+			"This client's tokens are bound to its TLS client certificate, which must be shown, at the addresses of mtls_endpoint_aliases.")
 	}
 	if len(a.call.Proofs) == 0 && !a.auth.Client.DPoPBound {
 		return nil

@@ -40,7 +40,8 @@ func (t tokenExchange) Fill(ctx context.Context, in Asked) (Blanks, error) {
 		return Blanks{}, err
 	}
 	if subject.Confirmation != (oauth.Confirmation{}) && in.Confirmation == (oauth.Confirmation{}) {
-		return Blanks{}, errs.New(errs.InvalidDPoPProof, "dpop-proof-missing", "The subject_token is bound to a key: a DPoP proof is needed, to whose key the new token is bound, or a registration for tokens that are bound to a certificate.")
+		return Blanks{}, errs.New(errs.InvalidDPoPProof, "dpop-proof-missing",
+			"The subject_token is bound to a key: a DPoP proof is needed, to whose key the new token is bound, or a registration for tokens that are bound to a certificate.")
 	}
 	if subject.Grant.ID == "" {
 		return Blanks{}, errs.New(errs.InvalidRequest, "subject-token-personless", "The subject_token stands for no person: a client that acts for itself hands nothing on.")
