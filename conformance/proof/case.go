@@ -84,6 +84,18 @@ type World struct {
 // Find gives a resource by "Type/id", or nil.
 func (w *World) Find(ref string) *Resource { return w.byRef[ref] }
 
+// Without gives the world as it is without one resource.
+func (w *World) Without(r *Resource) *World {
+	out := &World{byRef: map[string]*Resource{}}
+	for _, o := range w.Resources {
+		if o != r {
+			out.Resources = append(out.Resources, o)
+			out.byRef[o.Ref()] = o
+		}
+	}
+	return out
+}
+
 // Expectation is what an answer may be.
 type Expectation struct {
 	// Status lists the acceptable HTTP statuses.

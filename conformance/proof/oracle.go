@@ -144,6 +144,23 @@ func (j judge) sort(e *Expectation, r *Resource, certain bool) {
 	e.May = append(e.May, r.Ref())
 }
 
+// Hidden lists the resources that the grant reaches in no way and that nothing
+// it does reach hangs on. Without any of them every answer must be the same
+// (TF-21).
+func Hidden(w *World, g *Grant) []*Resource {
+	j := judge{w, g}
+	var out []*Resource
+	for _, r := range w.Resources {
+		// Of a document the law keeps, a service of all records learns that its
+		// attachment is kept too.
+		if !g.Ended && (j.visible(r, "r") || j.visible(r, "s") || g.Kind == System && r.Type == "DocumentReference") {
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
 // Expect says what the answer to a request may be.
 func Expect(w *World, g *Grant, q Request) Expectation {
 	j := judge{w, g}

@@ -52,7 +52,8 @@ func (e edge) names(from sight, to fhir.Reference) bool {
 
 // reached keeps of the resources beside the matches those that the edges lead
 // to from a visible match: what came for a hidden one would tell of it
-// (SMART TRP-04, TF-21). With nil edges any reference leads on.
+// (SMART TRP-04, TF-21), and so would the place at which it came. With nil edges
+// any reference leads on.
 func reached(matches, included []sight, edges []edge) []sight {
 	if edges == nil {
 		edges = []edge{{typ: "*", param: "*", again: true}, {typ: "*", param: "*", back: true, again: true}}
@@ -74,6 +75,7 @@ func reached(matches, included []sight, edges []edge) []sight {
 		out = append(out, found...)
 		from, first = found, false
 	}
+	slices.SortFunc(out, func(a, b sight) int { return strings.Compare(a.ref().String(), b.ref().String()) })
 	return out
 }
 

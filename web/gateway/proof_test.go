@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -57,6 +58,53 @@ func TestProof(t *testing.T) {
 		w.up.Close()
 	}
 	t.Logf("seed %d: %d cases, %d leaks, %d wrong denials", *proofSeed, cases, leaks, denials)
+}
+
+// differencesEach is how many requests are compared for each hidden resource.
+const differencesEach = 12
+
+// TF-21, GW-14: whoever does not reach a resource gets the same answers whether
+// or not there is one, to requests for it too.
+func TestHiddenIsAbsent(t *testing.T) {
+	g := proof.NewGenerator(*proofSeed)
+	var compared int
+	for range max(1, *proofCases/(grantsPerWorld*differencesEach)) {
+		records, grant := g.World(), g.Grant()
+		hidden := proof.Hidden(records, grant)
+		if len(hidden) == 0 {
+			continue
+		}
+		gone := hidden[compared%len(hidden)]
+		with, without := proofWorld(t, records), proofWorld(t, records.Without(gone))
+		with.grants(grant)
+		without.grants(grant)
+		for i := range differencesEach {
+			q := g.Request(records)
+			if i < 3 {
+				q = proof.Request{Method: "GET", Path: []string{"/" + gone.Ref(), "/" + gone.Ref() + "/_history", "/" + gone.Type + "?_id=" + gone.ID}[i]}
+			}
+			compared++
+			a, b := trace(with.ask(q)), trace(without.ask(q))
+			if a != b {
+				t.Fatalf("%s tells whether %s is there:\n%s\n%s\n%s", q, gone.Ref(), a, b, explain(records, grant, q, proof.Finding{Ref: gone.Ref()}))
+			}
+		}
+		with.up.Close()
+		without.up.Close()
+	}
+	t.Logf("seed %d: %d pairs of answers are equal", *proofSeed, compared)
+}
+
+// drawn are what an answer has anew each time: the ids of bundles, the handles in
+// links, and the moments at which the sandbox took its records over.
+var drawn = regexp.MustCompile(`"id":"[0-9a-f]{32}"|"(lastUpdated|lastModified|timestamp)":"[^"]*"|"url":"[^"]*_page=[^"]*"`)
+
+// trace is all of an answer but what is drawn anew.
+func trace(r reply) string {
+	head := r.header.Clone()
+	head.Del("Date")
+	head.Del("Last-Modified")
+	return fmt.Sprint(r.status, head, drawn.ReplaceAllString(r.raw, ""))
 }
 
 // proofWorld is a gateway before the records of a generated world.
