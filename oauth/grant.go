@@ -130,6 +130,9 @@ type Context struct {
 	Tenant            string       `json:"tenant,omitempty"`
 	StyleURL          string       `json:"smart_style_url,omitempty"`
 	NeedPatientBanner *bool        `json:"need_patient_banner,omitempty"`
+	// AppContext is what a Task hands to the app it wants launched (CTX-22), under
+	// the name of CDS Hooks.
+	AppContext string `json:"appContext,omitempty"`
 }
 
 // ContextRef is one item of fhirContext (SMART CTX-05).

@@ -51,7 +51,7 @@ func scanGrant(r Row, head ...any) (v sealedGrant, err error) {
 // readable, as everywhere; items of fhirContext may hold identifiers such as
 // record numbers and are sealed.
 func (p *ports) sealContext(ctx context.Context, v oauth.Grant) (string, error) {
-	if len(v.Context.FHIRContext) == 0 {
+	if len(v.Context.FHIRContext) == 0 && v.Context.AppContext == "" {
 		return doc(v.Context).text()
 	}
 	return p.sealDoc(ctx, grantContext(v), v.Context)

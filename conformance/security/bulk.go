@@ -20,6 +20,7 @@ func bulk() []kit.Row {
 		{ID: "SMART BLK-06", Title: "a new token goes on with an old job, an ended one does not", Needs: needs, Run: bulkNewToken},
 		{ID: "SMART BLK-07", Title: "a group export keeps to its group and needs the right to groups", Needs: needs, Run: bulkGroup},
 		{ID: "SMART BLK-08", Title: "lines outside a granular scope are absent", Needs: needs, Run: bulkGranular},
+		{ID: "SMART BLK-10", Title: "what the ballot adds is refused, and a Group is made only with its scope", Needs: kit.Backend, Run: bulkBallot},
 		{ID: "SMART M-20b", Title: "a resource operation that nobody offers is refused to a service too", Needs: kit.Backend, Run: bulkUnknown},
 	}
 }
@@ -327,5 +328,32 @@ func bulkUnknown(ctx context.Context, t *kit.Target) error {
 			c.That(res.Status >= 400 && res.Status < 500, "%s", res)
 		}
 	}
+	return c.Err()
+}
+
+func bulkBallot(ctx context.Context, t *kit.Target) error {
+	client := t.Client("backend")
+	all, err := system(ctx, t, client, "system/*.cruds")
+	if err != nil {
+		return err
+	}
+	reader, err := system(ctx, t, client, "system/Group.rs")
+	if err != nil {
+		return err
+	}
+	var c kit.Check
+	res, err := t.Write(ctx, all, http.MethodPost, "$bulk-submit", map[string]any{"resourceType": "Parameters"}, nil)
+	if c.Note(err) {
+		c.That(res.Status >= 400 && res.Status < 500, "%s", res)
+	}
+	asked, err := t.ClientCredentials(ctx, client, "system/bulk-submit")
+	if c.Note(err) {
+		c.That(asked.Text("access_token") == "", "system/bulk-submit is granted")
+	}
+	group := map[string]any{"resourceType": "Group", "type": "person", "actual": true}
+	res, err = t.Write(ctx, reader, http.MethodPost, "Group", group, nil)
+	judge(&c, res, err, http.StatusForbidden)
+	res, err = t.Write(ctx, all, http.MethodPost, "Group", group, nil)
+	judge(&c, res, err, http.StatusCreated)
 	return c.Err()
 }

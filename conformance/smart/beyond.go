@@ -19,6 +19,7 @@ func beyond() []kit.Row {
 	return []kit.Row{
 		{ID: "SMART TOK-15", Title: "authorization_details name the FHIR base, scopes and context of the answer", Needs: kit.Login | kit.Details, Run: tokDetails},
 		{ID: "SMART CTX-16", Title: "launch/<type> gives a readable resource of that type in fhirContext", Needs: kit.Login | kit.Symmetric, Run: ctxFurther},
+		{ID: "SMART CTX-22", Title: "a Task launches its app, with its patient and its context for the app", Needs: kit.Login | kit.Launcher | kit.Proxies, Run: ctxTask},
 		{ID: "SMART SCP-25", Title: "the URI forms of scopes are not listed and grant nothing", Needs: kit.Login, Run: scpURIs},
 		{ID: "SMART US-30", Title: "apps of the certified API are asked for nothing that the rule does not know", Needs: kit.Login | kit.Symmetric | kit.Asymmetric, Run: usNothingElse},
 		{ID: "SMART OID-13", Title: "after a rotation of keys old id_tokens still verify", Needs: kit.Login | kit.Clock, Run: oidRotation},
@@ -210,4 +211,46 @@ func oidRotation(ctx context.Context, t *kit.Target) error {
 		return fmt.Errorf("an id_token of before the rotation: %w", err)
 	}
 	return nil
+}
+
+// launchTask is a Task that asks for a launch of an app at a URL.
+func launchTask(code, url string) map[string]any {
+	concept := func(code string) map[string]any {
+		return map[string]any{"coding": []map[string]any{{"system": "http://hl7.org/fhir/smart-app-launch/CodeSystem/smart-codes", "code": code}}}
+	}
+	return map[string]any{
+		"resourceType": "Task", "status": "requested", "intent": "proposal", "code": concept(code),
+		"for": map[string]any{"reference": "Patient/rosa"},
+		"input": []map[string]any{
+			{"type": concept("smartonfhir-application"), "valueUrl": url},
+			{"type": concept("smartonfhir-appcontext"), "valueString": "order 7 & more"},
+		},
+	}
+}
+
+func ctxTask(ctx context.Context, t *kit.Target) error {
+	l := clinician(t)
+	if len(l.Client.LaunchURIs) == 0 {
+		return kit.Unmet{Why: "an app with launch_uris"}
+	}
+	own := l.Client.LaunchURIs[0]
+	g, err := t.EHRLaunch(ctx, fresh(map[string]any{"task": launchTask("launch-app-ehr", own)}), l)
+	if err != nil {
+		return err
+	}
+	var c kit.Check
+	c.That(g.Patient() == "rosa", "patient is %q", g.Patient())
+	c.That(g.Text("appContext") == "order 7 & more", "appContext is %v", g.JSON()["appContext"])
+	other := launchTask("launch-app-ehr", own)
+	other["for"] = map[string]any{"reference": "Patient/joaquin"}
+	for what, task := range map[string]map[string]any{
+		"of another address": launchTask("launch-app-ehr", "https://evil.example/launch"), "of another kind": launchTask("launch-app-standalone", own),
+		"for another patient": other, "that is none": {"resourceType": "Observation"},
+	} {
+		res, err := t.RegisterLaunch(ctx, fresh(map[string]any{"client_id": l.Client.ID, "patient": "rosa", "task": task}))
+		if c.Note(err) {
+			c.That(res.Status >= 400 && res.Status < 500, "a Task %s: %s", what, res)
+		}
+	}
+	return c.Err()
 }

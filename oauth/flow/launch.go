@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"time"
@@ -22,8 +23,10 @@ type LaunchRequest struct {
 	// ClientID names the app that will be launched.
 	ClientID string
 	// User is the EHR's user as a FHIR reference; zero when not told.
-	User      fhir.Reference
-	Context   oauth.Context
+	User    fhir.Reference
+	Context oauth.Context
+	// Task is a FHIR Task that asks for the launch, nil for none (CTX-22).
+	Task      []byte
 	Network   string
 	RequestID string
 }
@@ -52,6 +55,12 @@ func (s *Service) RegisterLaunch(ctx context.Context, r LaunchRequest) (LaunchTi
 	if err != nil {
 		return LaunchTicket{}, err
 	}
+	named := ""
+	if len(r.Task) > 0 {
+		if named, err = fromTask(r.Task, app, &r.Context); err != nil {
+			return LaunchTicket{}, err
+		}
+	}
 	if err := checkContext(r.Context, r.User); err != nil {
 		return LaunchTicket{}, err
 	}
@@ -75,7 +84,7 @@ func (s *Service) RegisterLaunch(ctx context.Context, r LaunchRequest) (LaunchTi
 		return LaunchTicket{}, err
 	}
 	if len(app.LaunchURIs) > 0 {
-		t.URL = launchURL(app.LaunchURIs[0], s.Base, t.Handle)
+		t.URL = launchURL(cmp.Or(named, app.LaunchURIs[0]), s.Base, t.Handle)
 	}
 	return t, nil
 }

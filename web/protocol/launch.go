@@ -34,6 +34,7 @@ type launchBody struct {
 	StyleURL            string             `json:"smart_style_url"`
 	NeedPatientBanner   *bool              `json:"need_patient_banner"`
 	FHIRContext         []oauth.ContextRef `json:"fhirContext"`
+	Task                json.RawMessage    `json:"task"`
 	ClientAssertion     string             `json:"client_assertion"`
 	ClientAssertionType string             `json:"client_assertion_type"`
 }
@@ -92,7 +93,7 @@ func (d Deps) register(w http.ResponseWriter, r *http.Request, launches Launches
 		user = ref
 	}
 	t, err := launches.RegisterLaunch(r.Context(), flow.LaunchRequest{
-		Tenant: ehr.Tenant, EHR: ehr, ClientID: b.ClientID, User: user, Network: network, RequestID: requestID,
+		Tenant: ehr.Tenant, EHR: ehr, ClientID: b.ClientID, User: user, Network: network, RequestID: requestID, Task: b.Task,
 		Context: oauth.Context{
 			Patient: b.Patient, Encounter: b.Encounter, FHIRContext: b.FHIRContext, Intent: b.Intent,
 			StyleURL: b.StyleURL, NeedPatientBanner: b.NeedPatientBanner,
