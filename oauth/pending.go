@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/mandate-health/mandate/fhir"
@@ -60,4 +61,10 @@ type Pending struct {
 	Expires  time.Time
 	// Done is when it was answered, zero before.
 	Done time.Time
+	// Carried is the whole request, sealed, behind its ID: the name of one that
+	// the browser carries and no store has yet. Empty for a stored one.
+	Carried string
 }
+
+// Name is by what PendingByID and FinishPending know the request.
+func (p Pending) Name() string { return cmp.Or(p.Carried, p.ID) }

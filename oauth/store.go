@@ -86,11 +86,15 @@ type TokenStore interface {
 
 	// PutPending creates or replaces an authorization request under way.
 	PutPending(ctx context.Context, p Pending) error
-	// PendingByID gives one, done or not. Errors: errs.NotFound.
-	PendingByID(ctx context.Context, tenant, id string) (Pending, error)
+	// CarryPending gives the name of a request that is not stored: Pending.Carried,
+	// "" for a long one and while a node runs that does not understand it.
+	CarryPending(ctx context.Context, p Pending) (string, error)
+	// PendingByID gives one by its name, done or not. A stored one counts before
+	// what is carried of it. Errors: errs.NotFound.
+	PendingByID(ctx context.Context, tenant, name string) (Pending, error)
 	// FinishPending marks it as answered if it was not and reports whether
 	// this call did so.
-	FinishPending(ctx context.Context, tenant, id string, t time.Time) (bool, error)
+	FinishPending(ctx context.Context, tenant, name string, t time.Time) (bool, error)
 }
 
 // DeviceStore keeps requests of devices.

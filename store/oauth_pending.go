@@ -2,10 +2,14 @@ package store
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/oauth"
 )
@@ -46,8 +50,63 @@ func (p *ports) pendingRow(ctx context.Context, v oauth.Pending) ([]any, error) 
 		doc(v.Capacity), micros(v.Created), micros(v.Expires), micros(v.Done), []byte{}}, err
 }
 
+// carriedEnd stands between the id of a request and its sealed part in the name
+// of one that is carried.
+const carriedEnd = "."
+
+// carriedMost is the longest name, in bytes: it stands in addresses, of which some
+// proxies take no more than 2,000.
+const carriedMost = 1024
+
+// CarryPending implements oauth.TokenStore. A long request is stored.
+func (p *ports) CarryPending(ctx context.Context, v oauth.Pending) (string, error) {
+	if !p.newest.Load() {
+		return "", nil
+	}
+	packed, err := packPending(v)
+	if err != nil {
+		return "", err
+	}
+	plain := binary.AppendVarint(make([]byte, 0, len(packed)+2*binary.MaxVarintLen64), micros(v.Created))
+	sealed, err := p.seal(ctx, pendingPlace(v, "carried"), append(binary.AppendVarint(plain, micros(v.Expires)), packed...))
+	name := v.ID + carriedEnd + base64.RawURLEncoding.EncodeToString(sealed)
+	if err != nil || len(name) > carriedMost {
+		return "", err
+	}
+	return name, nil
+}
+
+// openCarried reads the sealed part of a name. What cannot be read is not found:
+// anybody can make up a name.
+func (p *ports) openCarried(ctx context.Context, tenant, id, part string) (oauth.Pending, error) {
+	v := oauth.Pending{Tenant: tenant, ID: id, Carried: id + carriedEnd + part}
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil || len(sealed) == 0 {
+		return oauth.Pending{}, notFound("pending")
+	}
+	plain, err := p.open(ctx, pendingPlace(v, "carried"), sealed)
+	if errs.Is(err, errs.Unavailable) {
+		return oauth.Pending{}, err
+	}
+	r := shortReader{b: plain}
+	v.Created, v.Expires = fromMicros(r.signed()), fromMicros(r.signed())
+	if err != nil || r.err != nil || unpackPending(&v, r.b) != nil {
+		return oauth.Pending{}, notFound("pending")
+	}
+	return v, nil
+}
+
 // PendingByID implements oauth.TokenStore.
-func (p *ports) PendingByID(ctx context.Context, tenant, id string) (oauth.Pending, error) {
+func (p *ports) PendingByID(ctx context.Context, tenant, name string) (oauth.Pending, error) {
+	id, part, carried := strings.Cut(name, carriedEnd)
+	v, err := p.storedPending(ctx, tenant, id)
+	if carried && errs.Is(err, errs.NotFound) {
+		return p.openCarried(ctx, tenant, id, part)
+	}
+	return v, err
+}
+
+func (p *ports) storedPending(ctx context.Context, tenant, id string) (oauth.Pending, error) {
 	var request, launch string
 	var packed []byte
 	v, err := one(ctx, p, "pending", func(r Row) (v oauth.Pending, err error) {
@@ -139,8 +198,25 @@ func pendingPlace(v oauth.Pending, column string) keys.Place {
 	return keys.Place{Tenant: v.Tenant, Table: "pending", Column: column, Row: v.ID}
 }
 
-// FinishPending implements oauth.TokenStore.
-func (p *ports) FinishPending(ctx context.Context, tenant, id string, t time.Time) (bool, error) {
-	return p.won(ctx, `UPDATE pending SET done = $3 WHERE tenant = $1 AND id = $2 AND done = 0`,
-		tenant, id, micros(t))
+// answeredFor is for how long after its answer a request that was carried is
+// kept, which is longer than one is taken.
+const answeredFor = time.Hour
+
+// FinishPending implements oauth.TokenStore. One that was carried gets its row
+// here.
+func (p *ports) FinishPending(ctx context.Context, tenant, name string, t time.Time) (ok bool, err error) {
+	id, _, carried := strings.Cut(name, carriedEnd)
+	err = p.atomic(ctx, func(p *ports) error {
+		if carried {
+			ok, err = p.add(ctx, "tenant, id", `INSERT INTO pending
+				(tenant, id, browser, request, context, launch_user, session_hash, person_id, capacity, created, expires, done)
+				VALUES ($1, $2, '', '', '', '', '', '', '', $3, $4, $3)`, tenant, id, micros(t), micros(t.Add(answeredFor)))
+			if err != nil || ok {
+				return err
+			}
+		}
+		ok, err = p.won(ctx, `UPDATE pending SET done = $3 WHERE tenant = $1 AND id = $2 AND done = 0`, tenant, id, micros(t))
+		return err
+	})
+	return ok && err == nil, err
 }

@@ -240,7 +240,7 @@ func (s *Service) grant(p oauth.Pending, who Visitor, a access.ScopeAnswer, t Ti
 }
 
 func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visitor, o Offer, a access.ScopeAnswer, g oauth.Grant) (code string, err error) {
-	first, err := tx.FinishPending(ctx, p.Tenant, p.ID, g.Created)
+	first, err := tx.FinishPending(ctx, p.Tenant, p.Name(), g.Created)
 	if err != nil {
 		return "", err
 	}
@@ -327,7 +327,7 @@ func unreadable(asked string) (out []access.Explanation) {
 // was answered before, or errs.Unavailable.
 func (s *Service) refusePending(ctx context.Context, p oauth.Pending, who Visitor, cause *errs.Error, why ...access.Explanation) error {
 	err := s.Tx.InTx(ctx, func(tx Tx) error {
-		first, err := tx.FinishPending(ctx, p.Tenant, p.ID, s.Clock.Now())
+		first, err := tx.FinishPending(ctx, p.Tenant, p.Name(), s.Clock.Now())
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,8 @@ const PushedPrefix = "urn:ietf:params:oauth:request_uri:"
 
 // Requests reads authorization requests that are under way or pushed.
 type Requests interface {
-	PendingByID(ctx context.Context, tenant, id string) (oauth.Pending, error)
+	PendingByID(ctx context.Context, tenant, name string) (oauth.Pending, error)
+	CarryPending(ctx context.Context, p oauth.Pending) (string, error)
 	PushedByHash(ctx context.Context, tenant, hash string) (oauth.Pushed, error)
 }
 

@@ -174,7 +174,7 @@ func (s *Service) Choose(ctx context.Context, p oauth.Pending, who Visitor, toke
 			if err := s.take(ctx, &p, c, launched); err != nil {
 				return p, err
 			}
-			return p, s.save(ctx, p)
+			return s.save(ctx, p)
 		}
 	}
 	return p, errs.New(errs.Invalid, "choice-not-offered", "This record is not among the choices.")

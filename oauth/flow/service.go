@@ -180,6 +180,14 @@ func (s *Service) store(ctx context.Context, p *oauth.Pending, in entry, who Vis
 		p.LaunchUser = launch.User
 	}
 	s.foresee(ctx, p, who)
+	if p.Capacity.Kind != "" {
+		// Nothing is left to find out: the browser carries it to the consent page,
+		// and it is stored when it is answered, or changes after all.
+		var err error
+		if p.Carried, err = s.Read.CarryPending(ctx, *p); err != nil {
+			return err
+		}
+	}
 	return s.Tx.InTx(ctx, func(tx Tx) error {
 		if in.pushed != "" {
 			if first, err := tx.UsePushed(ctx, p.Tenant, in.pushed, p.Created); err != nil || !first {
@@ -200,8 +208,10 @@ func (s *Service) store(ctx context.Context, p *oauth.Pending, in entry, who Vis
 				return err
 			}
 		}
-		if err := tx.PutPending(ctx, *p); err != nil {
-			return err
+		if p.Carried == "" {
+			if err := tx.PutPending(ctx, *p); err != nil {
+				return err
+			}
 		}
 		e := s.event(*p, who, audit.AuthorizeRequested)
 		e.ClientID = in.client.ID
@@ -283,8 +293,8 @@ func (s *Service) event(p oauth.Pending, who Visitor, kind audit.Kind) audit.Eve
 
 // Load gives a stored request to the browser that started it. Errors:
 // errs.NotFound for unknown, expired, answered ones and other browsers alike.
-func (s *Service) Load(ctx context.Context, tenant, id string, who Visitor) (oauth.Pending, error) {
-	p, err := s.Read.PendingByID(ctx, tenant, id)
+func (s *Service) Load(ctx context.Context, tenant, name string, who Visitor) (oauth.Pending, error) {
+	p, err := s.Read.PendingByID(ctx, tenant, name)
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return oauth.Pending{}, err
 	}

@@ -53,7 +53,7 @@ func (s *Service) next(ctx context.Context, p oauth.Pending, who Visitor) (Step,
 		return StepPatient, p, err
 	}
 	if changed {
-		if err := s.save(ctx, p); err != nil {
+		if p, err = s.save(ctx, p); err != nil {
 			return "", p, err
 		}
 	}
@@ -172,6 +172,8 @@ func needsPatient(req scope.Request) bool {
 	return false
 }
 
-func (s *Service) save(ctx context.Context, p oauth.Pending) error {
-	return s.Tx.InTx(ctx, func(tx Tx) error { return tx.PutPending(ctx, p) })
+// save stores a request, which is known by its ID from then on.
+func (s *Service) save(ctx context.Context, p oauth.Pending) (oauth.Pending, error) {
+	p.Carried = ""
+	return p, s.Tx.InTx(ctx, func(tx Tx) error { return tx.PutPending(ctx, p) })
 }

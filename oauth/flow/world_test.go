@@ -73,6 +73,8 @@ type world struct {
 	// fails names the statement that the store refuses.
 	fails string
 	down  bool
+	// carried is what browsers carry, nil where they carry nothing.
+	carried map[string]oauth.Pending
 	// stolen lets another node win every race for a pushed request.
 	stolen bool
 }
@@ -144,14 +146,29 @@ func (w *world) PutPending(_ context.Context, p oauth.Pending) error {
 	return w.fail("pending")
 }
 
-func (w *world) PendingByID(_ context.Context, _, id string) (oauth.Pending, error) {
+func (w *world) PendingByID(_ context.Context, _, name string) (oauth.Pending, error) {
+	id, _, _ := strings.Cut(name, ".")
 	if p, ok := w.pendings[id]; ok {
+		return p, nil
+	}
+	if p, ok := w.carried[name]; ok {
 		return p, nil
 	}
 	return oauth.Pending{}, errs.New(errs.NotFound, "pending", "There is none.")
 }
 
-func (w *world) FinishPending(_ context.Context, _, id string, at time.Time) (bool, error) {
+// CarryPending lets the browser carry a request in the stories in which it does.
+func (w *world) CarryPending(_ context.Context, p oauth.Pending) (string, error) {
+	if w.carried == nil {
+		return "", w.fail("carry")
+	}
+	p.Carried = p.ID + ".sealed"
+	w.carried[p.Carried] = p
+	return p.Carried, w.fail("carry")
+}
+
+func (w *world) FinishPending(_ context.Context, _, name string, at time.Time) (bool, error) {
+	id, _, _ := strings.Cut(name, ".")
 	p := w.pendings[id]
 	if !p.Done.IsZero() {
 		return false, nil

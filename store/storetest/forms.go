@@ -37,6 +37,7 @@ func olderNodes(t *testing.T, e store.Engine) {
 	must(t, long.Migrate(ctx))
 	must(t, long.Beat(ctx, "new", noon()))
 	old := written(t, long, "1")
+	equal(t, got(long.CarryPending(ctx, old.pending))(t), "")
 	equal(t, count("SELECT COUNT(*) FROM audit_entry"), int64(0))
 	equal(t, count("SELECT COUNT(*) FROM auth_code WHERE LENGTH(hash) = 64"), int64(1))
 	equal(t, count("SELECT COUNT(*) FROM refresh_token WHERE LENGTH(hash) = 64"), int64(1))

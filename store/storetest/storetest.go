@@ -50,6 +50,7 @@ func rooms() []section {
 		{"standings", standings},
 		{"assertions and revocations", assertions},
 		{"pendings", pendings},
+		{"requests that a browser carries", carriedRequests},
 		{"pushed requests", pushedRequests},
 		{"audit round trip", auditRoundTrip},
 		{"audit filters", auditFilters},

@@ -139,7 +139,7 @@ func (h *Handler) takeConsent(w http.ResponseWriter, r *http.Request) {
 		return
 	case "allow":
 	default:
-		seeOther(w, r, h.Path(p.ID)+"/consent")
+		seeOther(w, r, h.Path(p)+"/consent")
 		return
 	}
 	o, err := h.Flow.Posted(r.Context(), p, r.PostFormValue(pages.FieldHandle))

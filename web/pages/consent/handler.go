@@ -37,7 +37,7 @@ func New(d Deps) *Handler { return &Handler{Deps: d} }
 const owner = "web/pages/consent"
 
 // Path gives the address of a request's next step.
-func (h *Handler) Path(id string) string { return h.Session.Path("/flow/" + id) }
+func (h *Handler) Path(p oauth.Pending) string { return h.Session.Path("/flow/" + p.Name()) }
 
 // FirstPath leads to the first page of a new request: straight to the consent
 // form when it is settled already who asks for which record. That page looks
@@ -46,7 +46,7 @@ func (h *Handler) FirstPath(p oauth.Pending) string {
 	if p.Capacity.Kind != "" {
 		return h.pathOf(flow.StepConsent, p)
 	}
-	return h.Path(p.ID)
+	return h.Path(p)
 }
 
 // Routes lists what the package serves.
@@ -94,7 +94,7 @@ func (h *Handler) at(w http.ResponseWriter, r *http.Request, want flow.Step) (oa
 		return p, who, false
 	}
 	if step != want && (want != flow.StepPatient || step == flow.StepSignIn) {
-		seeOther(w, r, h.Path(p.ID))
+		seeOther(w, r, h.Path(p))
 		return p, who, false
 	}
 	return p, who, true
@@ -115,23 +115,23 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) pathOf(step flow.Step, p oauth.Pending) string {
-	back := "?flow=" + p.ID
+	back := "?flow=" + p.Name()
 	switch step {
 	case flow.StepSignIn:
 		return h.Session.Path("/signin") + back
 	case flow.StepSecondFactor:
 		return h.Session.Path("/signin/code") + back
 	case flow.StepPatient:
-		return h.Path(p.ID) + "/patient"
+		return h.Path(p) + "/patient"
 	default:
-		return h.Path(p.ID) + "/consent"
+		return h.Path(p) + "/consent"
 	}
 }
 
 // CancelPath gives the address by which the log-in pages leave a request. The
 // token binds it to this browser, because following a link must not be enough.
-func (h *Handler) CancelPath(r *http.Request, id string) string {
-	return h.Path(id) + "/cancel?" + pages.FieldCSRF + "=" + url.QueryEscape(h.Session.Token(r, cancelPurpose+id))
+func (h *Handler) CancelPath(r *http.Request, p oauth.Pending) string {
+	return h.Path(p) + "/cancel?" + pages.FieldCSRF + "=" + url.QueryEscape(h.Session.Token(r, cancelPurpose+p.ID))
 }
 
 const cancelPurpose = "cancel:"
@@ -167,8 +167,8 @@ func (h *Handler) Waiting(r *http.Request, id string) (pages.Waiting, bool) {
 		return pages.Waiting{}, false
 	}
 	return pages.Waiting{
-		AppName: h.Flow.AppName(r.Context(), p), Next: h.Path(p.ID),
-		Cancel: h.CancelPath(r, p.ID), AppRedirect: p.Request.RedirectURI,
+		AppName: h.Flow.AppName(r.Context(), p), Next: h.Path(p),
+		Cancel: h.CancelPath(r, p), AppRedirect: p.Request.RedirectURI,
 	}, true
 }
 

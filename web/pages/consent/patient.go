@@ -68,5 +68,5 @@ func (h *Handler) takePatient(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	seeOther(w, r, h.Path(p.ID))
+	seeOther(w, r, h.Path(p))
 }
