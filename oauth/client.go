@@ -168,7 +168,8 @@ type Client struct {
 // Registration is the history of a client's registration. Its zero value is that
 // of a client which an operator registered.
 type Registration struct {
-	// By is how it was registered: RegisteredDynamically, RegisteredByUDAP, or
+	// By is how it was registered: RegisteredDynamically, RegisteredByUDAP,
+	// RegisteredByDocument, or
 	// empty for an operator.
 	By string `json:"by,omitempty"`
 	// TokenHash is the keyed hash of the registration access token (RFC 7592).
@@ -189,6 +190,9 @@ type Registration struct {
 const (
 	RegisteredDynamically = "dynamic"
 	RegisteredByUDAP      = "udap"
+	// RegisteredByDocument is of clients whose client_id is the address of a
+	// document that describes them.
+	RegisteredByDocument = "document"
 )
 
 // The values of AccessTokenFormat.

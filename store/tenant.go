@@ -12,16 +12,16 @@ import (
 // Tenants implements tenant.Store.
 func (p *ports) Tenants(ctx context.Context) ([]tenant.Tenant, error) {
 	return list(ctx, p, func(r Row) (v tenant.Tenant, err error) {
-		err = r.Scan(&v.ID, &v.Name, &v.Organization, &v.Upstream, &v.Registration, &v.State, into(&v.Created))
+		err = r.Scan(&v.ID, &v.Name, &v.Organization, &v.Upstream, &v.Registration, &v.ClientDocuments, &v.State, into(&v.Created))
 		return v, err
-	}, `SELECT id, name, organization, upstream, registration, state, created FROM tenant ORDER BY id`)
+	}, `SELECT id, name, organization, upstream, registration, client_documents, state, created FROM tenant ORDER BY id`)
 }
 
 // AddTenant implements tenant.Store.
 func (p *ports) AddTenant(ctx context.Context, v tenant.Tenant) error {
-	won, err := p.alter(ctx, tenantChange(v.ID), `INSERT INTO tenant (id, name, organization, upstream, registration, state, created)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
-		v.ID, v.Name, v.Organization, v.Upstream, v.Registration, string(v.State), micros(v.Created))
+	won, err := p.alter(ctx, tenantChange(v.ID), `INSERT INTO tenant (id, name, organization, upstream, registration, client_documents, state, created)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
+		v.ID, v.Name, v.Organization, v.Upstream, v.Registration, v.ClientDocuments, string(v.State), micros(v.Created))
 	if err == nil && !won {
 		return errs.New(errs.Conflict, "tenant-exists", "There is a tenant with this id already.")
 	}
@@ -34,8 +34,8 @@ func tenantChange(id string) watch.Change {
 
 // EditTenant implements tenant.Store.
 func (p *ports) EditTenant(ctx context.Context, v tenant.Tenant) error {
-	won, err := p.alter(ctx, tenantChange(v.ID), `UPDATE tenant SET name = $2, organization = $3, upstream = $4, registration = $5
-		WHERE id = $1 AND state <> $6`, v.ID, v.Name, v.Organization, v.Upstream, v.Registration, string(tenant.Deleted))
+	won, err := p.alter(ctx, tenantChange(v.ID), `UPDATE tenant SET name = $2, organization = $3, upstream = $4, registration = $5, client_documents = $6
+		WHERE id = $1 AND state <> $7`, v.ID, v.Name, v.Organization, v.Upstream, v.Registration, v.ClientDocuments, string(tenant.Deleted))
 	if err == nil && !won {
 		return notFound("tenant")
 	}

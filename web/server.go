@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
 
@@ -42,7 +43,7 @@ type Deps struct {
 // New validates the routes and joins them. Errors: every fault of every
 // route.
 func New(d Deps) (http.Handler, error) {
-	router := mux.NewRouter().SkipClean(true)
+	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	table := paths{router: router, fixed: map[fixed]http.Handler{}}
 	var faults []error
 	seen, programs := map[string]bool{}, map[string]bool{}
@@ -64,7 +65,7 @@ func New(d Deps) (http.Handler, error) {
 			methods = append(methods, http.MethodHead)
 		}
 		// Without the tenant: what is slow for one is slow for all.
-		h := metered(d.Observer.Metrics.Route(rt.Method, rt.Path), rt.Handler)
+		h := metered(d.Observer.Metrics.Route(rt.Method, rt.Path), decoded(rt))
 		table.add(router.Handle(d.Base.Path(rt.Path), h).Methods(methods...), d.Base.Path(rt.Path), methods)
 	}
 	if err := errors.Join(faults...); err != nil {
@@ -81,6 +82,23 @@ func New(d Deps) (http.Handler, error) {
 		failed(w, r, errs.New(errs.NotSupported, "method-not-allowed", "This address does not take that method."))
 	})
 	return d.Observer.watch(d.Observer.Metrics.Route("any", "none"), d.wrap(d.split(table)), d.IDs.ID), nil
+}
+
+// decoded gives the handler of a route the parts of its path as they are, though
+// the path is matched as it was sent: a part, such as a client_id, may hold a
+// slash.
+func decoded(rt route.Route) http.Handler {
+	if !strings.Contains(rt.Path, "{") {
+		return rt.Handler
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		vars := mux.Vars(r)
+		for name, sent := range vars {
+			// What cannot be decoded is no path that the server would have taken.
+			vars[name], _ = url.PathUnescape(sent)
+		}
+		rt.Handler.ServeHTTP(w, r)
+	})
 }
 
 // taken lists the methods that an address takes (RFC 9110 §15.5.6).

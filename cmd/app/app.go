@@ -31,6 +31,7 @@ import (
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 	"github.com/mandate-health/mandate/oauth/flight"
 	"github.com/mandate-health/mandate/oauth/grant"
+	"github.com/mandate-health/mandate/oauth/registration"
 	"github.com/mandate-health/mandate/oauth/udap"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/store"
@@ -74,6 +75,7 @@ type App struct {
 	loader      *authority.Loader
 	engine      *engine.Engine
 	auth        *clientauth.Authenticator
+	documents   *registration.Documents
 	// trust is in the UDAP communities, devCommunity that of a development server.
 	trust        *udap.Trust
 	devCommunity devkeys.Community
@@ -189,8 +191,9 @@ func (a *App) buildOAuth(fetcher *clientauth.Fetcher, authorities *x509.CertPool
 		Redecider: a.loader, Verifier: verifier, Recorder: a.queue, Ender: a.connections(),
 		Named: a.store.Named, Admit: a.admitPerson,
 	})
+	a.documents = a.newDocuments(fetcher)
 	a.auth = &clientauth.Authenticator{
-		Clients: a.memory, Hashers: a.ring, Clock: a.clock, Admit: a.admitClient,
+		Clients: a.documents, Hashers: a.ring, Clock: a.clock, Admit: a.admitClient,
 		Keys: fetcher, Certificates: a.trust, Authorities: authorities,
 	}
 }

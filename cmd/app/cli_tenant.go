@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/mandate-health/mandate/audit"
@@ -12,6 +13,7 @@ import (
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
+	"github.com/mandate-health/mandate/oauth/registration"
 	"github.com/mandate-health/mandate/store"
 )
 
@@ -41,6 +43,7 @@ type tenantEdit struct {
 	Name         *string `help:"New name of the organization." placeholder:"NAME"`
 	Upstream     *string `help:"New base URL of the FHIR server to protect." placeholder:"URL"`
 	Registration *string `help:"How clients register themselves here: off, token or approval; empty: as the server's configuration says." placeholder:"MODE"`
+	Documents    *string `name:"client-document-hosts" help:"Hosts whose documents describe apps here, with spaces between, or off; empty: as the server's configuration says." placeholder:"HOSTS"`
 	Organization *string `name:"organization-ref" help:"New FHIR reference of the organization; empty for none. Consents that exist keep theirs." placeholder:"Organization/ID"`
 }
 
@@ -193,18 +196,23 @@ func (a *App) tenantRow(s *streams, id string) (tenants.Tenant, error) {
 
 // Run changes what is given.
 func (c *tenantEdit) Run(s *streams) error {
-	if c.Name == nil && c.Upstream == nil && c.Organization == nil && c.Registration == nil {
-		return errors.New("nothing to change: give --name, --upstream, --registration or --organization-ref")
+	if c.Name == nil && c.Upstream == nil && c.Organization == nil && c.Registration == nil && c.Documents == nil {
+		return errors.New("nothing to change: give --name, --upstream, --registration, --client-document-hosts or --organization-ref")
 	}
 	if c.Registration != nil && *c.Registration != "" && !isMode(*c.Registration) {
 		return fmt.Errorf("--registration %q is not off, token or approval", *c.Registration)
+	}
+	if c.Documents != nil && *c.Documents != noDocuments {
+		if _, wrong := registration.ReadHosts(strings.Fields(*c.Documents)); wrong != "" {
+			return fmt.Errorf("--client-document-hosts: %q is not a host such as app.example, *.example or *", wrong)
+		}
 	}
 	return c.with(s, func(a *App) error {
 		row, err := a.tenantRow(s, c.ID)
 		if err != nil {
 			return err
 		}
-		for to, from := range map[*string]*string{&row.Name: c.Name, &row.Upstream: c.Upstream, &row.Organization: c.Organization, &row.Registration: c.Registration} {
+		for to, from := range map[*string]*string{&row.Name: c.Name, &row.Upstream: c.Upstream, &row.Organization: c.Organization, &row.Registration: c.Registration, &row.ClientDocuments: c.Documents} {
 			if from != nil {
 				*to = *from
 			}

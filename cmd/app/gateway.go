@@ -65,7 +65,7 @@ func (t *tenant) endpoints() protocol.Endpoints {
 		Introspect: t.site.IntrospectURL, Revoke: t.site.RevokeURL, JWKS: t.site.Issuer + "/jwks", Management: t.site.Issuer + "/apps",
 		Push: t.site.PushURL, PushRequired: t.cfg.Push.Require,
 		Brands: t.site.Issuer + brandPath, EndSession: t.site.Issuer + signin.EndPath,
-		Device: t.site.Issuer + devicePath, Off: t.cfg.OffConfig.grants(),
+		Device: t.site.Issuer + devicePath, Off: t.cfg.OffConfig.grants(), ClientDocuments: len(t.documentHosts()) > 0,
 	}
 	if slices.Contains(e.Off, grant.Device) {
 		e.Device = ""

@@ -92,8 +92,8 @@ func (t *tenant) buildKeys(ctx context.Context) (err error) {
 func (t *tenant) buildFlow() {
 	d := flow.Deps{
 		Tx: on(t.store, func(tx store.Tx) flow.Tx { return tx }), Read: t.memory, Authority: t.loader,
-		Record: record{upstream.NewRecent(t.record, t.clock), t.id, t.store, t.consents},
-		Issuer: issuer{t.engine, t.clock}, Objects: t.auth, Clock: t.clock, IDs: t.ids, Hasher: t.hasher,
+		Record:  record{upstream.NewRecent(t.record, t.clock), t.id, t.store, t.consents},
+		Clients: t.documents, Issuer: issuer{t.engine, t.clock}, Objects: t.auth, Clock: t.clock, IDs: t.ids, Hasher: t.hasher,
 		IssuerURL: t.site.Issuer, Base: t.site.FHIRBase, StyleURL: t.site.Issuer + protocol.StylePath(t.kit.SMARTStyle()),
 		Organization: t.custodian, RequirePushed: t.cfg.Push.Require, PushLife: t.cfg.Push.Life,
 	}

@@ -38,8 +38,11 @@ type Tenant struct {
 	// Registration is how clients register themselves here (off, token or
 	// approval); empty: as the server's configuration says.
 	Registration string
-	State        State
-	Created      time.Time
+	// ClientDocuments are the hosts whose documents describe clients here, with
+	// spaces between, or off; empty: as the server's configuration says.
+	ClientDocuments string
+	State           State
+	Created         time.Time
 }
 
 var idForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}[a-z0-9]$`)

@@ -59,6 +59,13 @@ type Objects interface {
 	RequestObject(ctx context.Context, c oauth.Client, raw, issuer string) (url.Values, error)
 }
 
+// Clients finds clients for people to decide on; registration.Documents does.
+type Clients interface {
+	// Current gives a client as it describes itself now. Errors: errs.NotFound;
+	// errs.InvalidRequest for one that cannot be used; errs.Unavailable.
+	Current(ctx context.Context, tenant, id string) (oauth.Client, error)
+}
+
 // Deps is what the service is made of.
 type Deps struct {
 	Tx        txn.Runner[Tx]
@@ -73,6 +80,8 @@ type Deps struct {
 	// IssuerURL is the issuer identifier, Base the FHIR base URL.
 	IssuerURL string
 	Base      string
+	// Clients finds the client that a request is from.
+	Clients Clients
 	// OtherBases are further addresses of the FHIR base, which an app may name
 	// as well (D13).
 	OtherBases []string
@@ -149,7 +158,7 @@ func single(values []string) string {
 }
 
 func (s *Service) client(ctx context.Context, tenant, id string) (oauth.Client, error) {
-	client, err := s.Read.ClientByID(ctx, tenant, id)
+	client, err := s.Clients.Current(ctx, tenant, id)
 	if errs.Is(err, errs.NotFound) || (err == nil && client.Disabled) {
 		return oauth.Client{}, errs.New(errs.InvalidRequest, "client-unknown", "The client_id is not registered here.")
 	}

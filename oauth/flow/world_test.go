@@ -95,7 +95,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.loader = &authority.Loader{Policies: w, Proxies: w, Clock: w.clock}
 	w.service = flow.New(flow.Deps{
-		Tx: w, Read: w, Authority: w.loader, Record: w, Issuer: w, Clock: w.clock, Hasher: ids.Hasher{Key: []byte("k")},
+		Tx: w, Read: w, Clients: w, Authority: w.loader, Record: w, Issuer: w, Clock: w.clock, Hasher: ids.Hasher{Key: []byte("k")},
 		IssuerURL: issuerURL, Base: base, Organization: fhir.Reference{Type: "Organization", ID: "clinic"},
 	})
 	return w
@@ -215,6 +215,10 @@ func (w *world) ClientByID(_ context.Context, _, id string) (oauth.Client, error
 		return c, w.fail("client")
 	}
 	return oauth.Client{}, errs.New(errs.NotFound, "client", "There is none.")
+}
+
+func (w *world) Current(ctx context.Context, tenant, id string) (oauth.Client, error) {
+	return w.ClientByID(ctx, tenant, id)
 }
 
 func (w *world) PersonByIdentity(_ context.Context, _ string, ref fhir.Reference) (identity.Person, error) {

@@ -70,6 +70,9 @@ func (d *Desk) Edit(ctx context.Context, tenant string, e Entry, origin audit.Ev
 	}
 	return d.Update(ctx, Change{Tenant: tenant, ID: e.ID, Reason: ReasonEdited, Origin: origin, Apply: func(c *oauth.Client) error {
 		have := *c
+		if have.Registration.By == oauth.RegisteredByDocument {
+			return errs.New(errs.Conflict, "client-by-document", "What is registered of this client stands in the document at its client_id, which its maker changes; you may approve, disable or delete it.")
+		}
 		if next.Kind == oauth.ClientSymmetric && have.Kind != oauth.ClientSymmetric {
 			return errs.New(errs.Unprocessable, "client-kind", "A client with keys, or public, does not become one with a secret: register another one.")
 		}

@@ -46,6 +46,10 @@ const (
 // Create stores a client that is new. A client without an id gets one. Errors:
 // errs.Conflict with code client-exists, for a deleted one too; errs.Unavailable.
 func (s *Service) Create(ctx context.Context, c oauth.Client, origin audit.Event) (oauth.Client, error) {
+	return s.create(ctx, c, origin, "")
+}
+
+func (s *Service) create(ctx context.Context, c oauth.Client, origin audit.Event, reason string) (oauth.Client, error) {
 	if c.ID == "" {
 		c.ID = s.IDs.ID()
 	}
@@ -61,7 +65,7 @@ func (s *Service) Create(ctx context.Context, c oauth.Client, origin audit.Event
 		case !errs.Is(err, errs.NotFound):
 			return err
 		}
-		return s.put(ctx, tx, c, event(origin, c, audit.ClientRegistered, "C", ""))
+		return s.put(ctx, tx, c, event(origin, c, audit.ClientRegistered, "C", reason))
 	})
 	return c, err
 }

@@ -75,7 +75,10 @@ type AppInfo struct {
 	Maker string
 	// LogoURL is a path on our own origin; empty shows the app's initial.
 	LogoURL string
-	Trust   Trust
+	// Host is the host whose document describes the app, empty for an app that was
+	// registered otherwise.
+	Host  string
+	Trust Trust
 	// CheckedOn is when the organisation checked the app (UTC); zero if never.
 	CheckedOn time.Time
 	// PrivacyURL is the maker's privacy statement (https); empty if none.

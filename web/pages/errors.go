@@ -99,7 +99,7 @@ func (p Message) titleKey(*words.Catalogue, string) (string, words.Args) {
 // sameWords gives the cause or kind whose sentences serve another cause too.
 func sameWords(cause string) string {
 	switch cause {
-	case "client-unknown":
+	case "client-unknown", "client-document-refused", "client-document-unavailable", "client-document-many":
 		return "invalid_client"
 	case "redirect-uri":
 		return "redirect-uri-unregistered"
@@ -129,7 +129,7 @@ func ErrorNames() []string {
 		"general", "server_error", "invalid_request", "invalid_client", "invalid_scope", "access_denied",
 		"forbidden", "unauthenticated", "gone", "conflict", "rate_limited", "upstream",
 		"temporarily_unavailable",
-		"redirect-uri-unregistered", "launch-invalid", "request-uri-expired", "launch-for-other-person", "no-own-record", "no-record-to-share", "offer-changed", "request-answered",
+		"redirect-uri-unregistered", "client-document-pending", "launch-invalid", "request-uri-expired", "launch-for-other-person", "no-own-record", "no-record-to-share", "offer-changed", "request-answered",
 		"form-token", "grant-ended", "second-factor-missing", "invalid_grant", "unauthorized_client",
 	}
 }

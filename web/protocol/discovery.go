@@ -32,6 +32,9 @@ type Endpoints struct {
 	// Register is the registration endpoint (RFC 7591), empty while nobody may
 	// register dynamically.
 	Register string
+	// ClientDocuments says that a client_id may be the address of a document that
+	// describes the client.
+	ClientDocuments bool
 	// Device is where devices begin (RFC 8628), empty where they may not.
 	Device string
 	// Off are the grant types that are not offered.
@@ -87,6 +90,7 @@ type smartConfiguration struct {
 	DeviceEndpoint        string   `json:"device_authorization_endpoint,omitempty"`
 	ManagementEndpoint    string   `json:"management_endpoint"`
 	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"`
+	ClientDocuments       bool     `json:"client_id_metadata_document_supported,omitempty"`
 	GrantTypes            []string `json:"grant_types_supported"`
 	ResponseTypes         []string `json:"response_types_supported"`
 	Scopes                []string `json:"scopes_supported"`
@@ -129,6 +133,7 @@ func configuration(e Endpoints, scopes []string) smartConfiguration {
 		AuthorizationEndpoint: e.Authorize, TokenEndpoint: e.Token,
 		IntrospectionEndpoint: e.Introspect, RevocationEndpoint: e.Revoke, ManagementEndpoint: e.Management,
 		RegistrationEndpoint:  e.Register,
+		ClientDocuments:       e.ClientDocuments,
 		DeviceEndpoint:        e.Device,
 		GrantTypes:            grant.Names(e.Off...),
 		ResponseTypes:         []string{"code"},

@@ -142,40 +142,13 @@ func (d Deps) read(w http.ResponseWriter, r *http.Request) (registrationBody, er
 	if err := json.Unmarshal(raw, &body); err != nil {
 		return body, errs.Wrap(err, errs.InvalidClientMetadata, "registration-malformed", "The body must be one JSON object whose members have the types that RFC 7591 names.")
 	}
-	if repeated(raw) {
+	if registration.Repeated(raw) {
 		return body, errs.New(errs.InvalidClientMetadata, "registration-repeated", "A member of the body is given twice.")
 	}
 	if len(body.Statement) > 0 && string(body.Statement) != "null" {
 		return body, errs.New(errs.InvalidSoftwareStatement, "software-statement", "Software statements are not taken at this endpoint.")
 	}
 	return body, nil
-}
-
-// repeated reports whether an object has a member twice: two readers could then
-// see two different clients.
-func repeated(raw []byte) bool {
-	dec := json.NewDecoder(strings.NewReader(string(raw)))
-	if _, err := dec.Token(); err != nil {
-		return false
-	}
-	seen := map[string]bool{}
-	for dec.More() {
-		key, err := dec.Token()
-		name, ok := key.(string)
-		if err != nil || !ok {
-			return false
-		}
-		// encoding/json matches names without regard to case.
-		if name = strings.ToLower(name); seen[name] {
-			return true
-		}
-		seen[name] = true
-		var value json.RawMessage
-		if dec.Decode(&value) != nil {
-			return false
-		}
-	}
-	return false
 }
 
 func (d Deps) answer(w http.ResponseWriter, r *http.Request, status int, out registration.Issued, err error) {

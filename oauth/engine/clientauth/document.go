@@ -2,8 +2,6 @@ package clientauth
 
 import (
 	"context"
-	"io"
-	"net/http"
 	"net/url"
 
 	"github.com/mandate-health/mandate/internal/errs"
@@ -19,22 +17,11 @@ func (f *Fetcher) Document(ctx context.Context, location string, most int64) ([]
 	if err != nil || u.User != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, errDocument(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
+	got, err := f.get(ctx, location, "", most)
 	if err != nil {
 		return nil, errDocument(err)
 	}
-	resp, err := f.client.Do(req)
-	if err != nil {
-		return nil, errDocument(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
-	if err != nil || resp.StatusCode != http.StatusOK || int64(len(body)) > most {
-		return nil, errDocument(err)
-	}
-	return body, nil
+	return got.body, nil
 }
 
 func errDocument(cause error) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -173,25 +172,15 @@ func (f *Fetcher) fetch(ctx context.Context, location string) ([]jose.JSONWebKey
 	if !f.allowed(location) {
 		return nil, 0, errUnavailable(nil)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
+	got, err := f.get(ctx, location, "application/jwk-set+json, application/json", maxSetBytes)
 	if err != nil {
 		return nil, 0, errUnavailable(err)
 	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	resp, err := f.client.Do(req)
-	if err != nil {
-		return nil, 0, errUnavailable(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxSetBytes+1))
-	if err != nil || resp.StatusCode != http.StatusOK || len(body) > maxSetBytes {
-		return nil, 0, errUnavailable(err)
-	}
-	keys := parseSet(body)
+	keys := parseSet(got.body)
 	if len(keys) == 0 {
 		return nil, 0, errUnavailable(nil)
 	}
-	return keys, freshness(resp.Header), nil
+	return keys, freshness(got.header), nil
 }
 
 // allowed reports whether the URL may be fetched at all: HTTPS, or HTTP to

@@ -45,7 +45,7 @@ func untouched(o flow.Offer) form {
 // page fills the view model from the offer and what was typed so far.
 func (h *Handler) page(r *http.Request, p oauth.Pending, who flow.Visitor, o flow.Offer, f form) pages.Consent {
 	c := pages.Consent{
-		Frame: h.frame(r, p, who), Handle: o.Handle, App: appInfo(o.Client),
+		Frame: h.frame(r, p, who), Handle: o.Handle, App: pages.AppInfoOf(o.Client),
 		Patient: o.Patient.Name, Gender: o.Patient.Gender, Person: who.Person.Name,
 		Self: p.Capacity.Kind == fhir.CapacitySelf, Relation: p.Capacity.Relationship,
 		Clinician: p.Capacity.Kind == fhir.CapacityPractitioner && p.Request.Launch != "",
@@ -99,18 +99,6 @@ func kindRow(k flow.Kind, f form) pages.ConsentKind {
 		})
 	}
 	return row
-}
-
-// appInfo says who made an app and who checked it.
-func appInfo(c oauth.Client) pages.AppInfo {
-	info := pages.AppInfo{Name: c.Name, Maker: c.Publisher, PrivacyURL: c.PolicyURI, Trust: pages.Unverified}
-	if info.Name == "" {
-		info.Name = c.ID
-	}
-	if !c.Verified.IsZero() {
-		info.Trust, info.CheckedOn = pages.Checked, c.Verified
-	}
-	return info
 }
 
 // verb gives the word for a set of write operations.
@@ -171,7 +159,7 @@ func (h *Handler) allow(w http.ResponseWriter, r *http.Request, p oauth.Pending,
 	}
 	if left := f.leftOut(o); len(left) > 0 && r.PostFormValue("confirmed") != "on" {
 		h.Kit.Render(w, r, http.StatusOK, pages.ConsentReduced{
-			Frame: h.frame(r, p, who), App: appInfo(o.Client), Left: left, Posted: posted(r),
+			Frame: h.frame(r, p, who), App: pages.AppInfoOf(o.Client), Left: left, Posted: posted(r),
 		})
 		return
 	}

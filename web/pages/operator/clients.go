@@ -3,6 +3,7 @@ package operator
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -45,11 +46,14 @@ func (h *Handler) clients(w http.ResponseWriter, r *http.Request, id session.Ide
 	return nil
 }
 
+// at gives the path of a client's page. A client_id may hold any character.
+func at(c oauth.Client) string { return Path + "/" + url.PathEscape(c.ID) }
+
 // row says how a client stands.
 func (h *Handler) row(c oauth.Client) pages.RegisteredApp {
 	a := pages.RegisteredApp{
 		Name: cmp.Or(c.Name, c.ID), Maker: c.Publisher, ID: c.ID, Kind: string(c.Kind), State: registration.StatusOf(c),
-		Verified: c.Verified, URL: h.Session.Path(Path + "/" + c.ID),
+		Verified: c.Verified, URL: h.Session.Path(at(c)),
 	}
 	if !c.Registration.Pending {
 		return a
@@ -91,7 +95,7 @@ func (h *Handler) client(w http.ResponseWriter, r *http.Request, id session.Iden
 		Addresses: c.RedirectURIs, Scopes: strings.Fields(c.Scopes),
 	}
 	for _, act := range acts(c) {
-		page.Acts = append(page.Acts, pages.OperatorAct{Key: act, URL: h.Session.Path(Path + "/" + c.ID + "/" + act)})
+		page.Acts = append(page.Acts, pages.OperatorAct{Key: act, URL: h.Session.Path(at(c) + "/" + act)})
 	}
 	for _, one := range flight.Show(records, h.Docs) {
 		page.Requests = append(page.Requests, request(one))
@@ -126,7 +130,7 @@ func (h *Handler) open(r *http.Request, id session.Identity) (c oauth.Client, ac
 func (h *Handler) ask(w http.ResponseWriter, r *http.Request, id session.Identity) error {
 	c, act, err := h.open(r, id)
 	if err == nil {
-		h.Kit.Render(w, r, http.StatusOK, pages.OperatorDecide{Frame: h.frame(r, id, Path+"/"+c.ID), App: h.row(c), Act: act})
+		h.Kit.Render(w, r, http.StatusOK, pages.OperatorDecide{Frame: h.frame(r, id, at(c)), App: h.row(c), Act: act})
 	}
 	return err
 }
@@ -136,7 +140,7 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, id session.Iden
 	if err := h.Session.Check(r, session.PurposePage); err != nil {
 		return err
 	}
-	client, next := mux.Vars(r)["id"], ""
+	next := at(oauth.Client{ID: mux.Vars(r)["id"]})
 	if r.PostFormValue("answer") == "yes" {
 		c, act, err := h.open(r, id)
 		if err != nil {
@@ -149,7 +153,7 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, id session.Iden
 			next = Path
 		}
 	}
-	http.Redirect(w, r, h.Session.Path(cmp.Or(next, Path+"/"+client)), http.StatusSeeOther)
+	http.Redirect(w, r, h.Session.Path(next), http.StatusSeeOther)
 	return nil
 }
 

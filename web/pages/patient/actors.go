@@ -16,7 +16,7 @@ func (h *Handler) actors(ctx context.Context, names *names, g oauth.Grant) ([]pa
 	all, err := h.Connections.ActorsOf(ctx, g)
 	var out []pages.ActorEntry
 	for _, d := range all {
-		out = append(out, pages.ActorEntry{ID: d.ClientID, App: appInfo(names.client(ctx, d.ClientID)), Since: d.Since, Last: d.Last})
+		out = append(out, pages.ActorEntry{ID: d.ClientID, App: pages.AppInfoOf(names.client(ctx, d.ClientID)), Since: d.Since, Last: d.Last})
 	}
 	return out, err
 }

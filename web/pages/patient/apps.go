@@ -3,6 +3,7 @@ package patient
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -70,7 +71,7 @@ func (h *Handler) entry(ctx context.Context, names *names, id session.Identity, 
 	}
 	client := names.client(ctx, g.ClientID)
 	e := pages.AppEntry{
-		App: appInfo(client), Since: g.Created, LastUsed: used, Until: g.Ends,
+		App: pages.AppInfoOf(client), Since: g.Created, LastUsed: used, Until: g.Ends,
 		Renewed: g.RenewFor > 0, URL: h.Session.Path("/apps/" + g.ID), EndURL: h.Session.Path("/apps/" + g.ID + "/end"),
 	}
 	e.Kinds, e.Actions = describe(g)
@@ -153,14 +154,6 @@ func codeOf(value string) string {
 	return value
 }
 
-func appInfo(c oauth.Client) pages.AppInfo {
-	info := pages.AppInfo{Name: c.Name, Maker: c.Publisher, PrivacyURL: c.PolicyURI, Trust: pages.Unverified}
-	if !c.Verified.IsZero() {
-		info.Trust, info.CheckedOn = pages.Checked, c.Verified
-	}
-	return info
-}
-
 // app shows one connection with what the app did last.
 func (h *Handler) app(w http.ResponseWriter, r *http.Request, id session.Identity) {
 	names := h.names(id.Person.Tenant)
@@ -176,7 +169,7 @@ func (h *Handler) app(w http.ResponseWriter, r *http.Request, id session.Identit
 	page := pages.ConnectedApp{
 		Frame: h.frame(r, id, "/apps"), Patient: h.patientName(r.Context(), g.Record()),
 		Self: g.Record() == ownPatient(id.Person), Entry: entry,
-		Recent: names.entries(r.Context(), id, recent), ActivityURL: h.Session.Path("/activity?app=" + g.ClientID),
+		Recent: names.entries(r.Context(), id, recent), ActivityURL: h.Session.Path("/activity?app=" + url.QueryEscape(g.ClientID)),
 		Technical:   pages.Technical{ClientID: g.ClientID, Scopes: []string{g.Scopes}},
 		EndActorURL: h.Session.Path("/apps/" + g.ID + "/actors/end"),
 	}
