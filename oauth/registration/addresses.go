@@ -15,7 +15,7 @@ func (r Rules) checkAddresses(c oauth.Client, f *Faults) {
 	switch {
 	case c.ForItself() && len(c.RedirectURIs) > 0:
 		f.add("redirect_uris", "must be empty for a client that acts for itself")
-	case !c.ForItself() && len(c.RedirectURIs) == 0 && !r.Operator:
+	case !c.ForItself() && !c.DeviceFlow && !c.TokenExchange && len(c.RedirectURIs) == 0 && !r.Operator:
 		f.add("redirect_uris", "is missing")
 	}
 	for _, one := range []struct {

@@ -2,6 +2,7 @@ package registration
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -112,8 +113,7 @@ func (d *Dynamic) judge(m Metadata, rights Rights) (oauth.Client, error) {
 // newToken gives the client a new registration access token.
 func (d *Dynamic) newToken(h ids.Hasher, c *oauth.Client) string {
 	token := d.IDs.Secret()
-	h = h.At(time.Time{})
-	c.Registration.TokenHash = h.Mark() + h.Hash("registration-token", token)
+	c.Registration.TokenHash = tokenHash(h.At(time.Time{}), token)
 	return token
 }
 
@@ -127,8 +127,7 @@ func (d *Dynamic) newSecret(h ids.Hasher, c *oauth.Client) string {
 // owns reports whether a token is the client's registration access token.
 func owns(c oauth.Client, h ids.Hasher, token string) bool {
 	stored := c.Registration.TokenHash
-	h = h.Of(stored)
-	return stored != "" && token != "" && c.Deleted.IsZero() && equal(stored, h.Mark()+h.Hash("registration-token", token))
+	return stored != "" && token != "" && c.Deleted.IsZero() && equal(stored, tokenHash(h.Of(stored), token))
 }
 
 func equal(a, b string) bool { return ids.Equal(a, b) }
@@ -156,7 +155,29 @@ func (d *Dynamic) Managed(ctx context.Context, r Request) (oauth.Client, error) 
 	if err == nil && d.Admit != nil {
 		err = d.Admit(ctx, r.Tenant, c.ID)
 	}
-	return c, err
+	if err != nil {
+		return c, err
+	}
+	return d.renew(ctx, h, c, r.Token)
+}
+
+// renew hashes a registration access token anew that was hashed under an older
+// key, so that the key can go.
+func (d *Dynamic) renew(ctx context.Context, h ids.Hasher, c oauth.Client, token string) (oauth.Client, error) {
+	was, newest := c.Registration.TokenHash, h.At(time.Time{})
+	if ids.Mark(was) == newest.Mark() {
+		return c, nil
+	}
+	c.Registration.TokenHash = tokenHash(newest, token)
+	return c, d.Tx.InTx(ctx, func(tx Tx) error {
+		_, err := tx.RenewSecret(ctx, c.Tenant, c.ID, was, c.Registration.TokenHash)
+		return err
+	})
+}
+
+// tokenHash gives the form in which a registration access token is stored.
+func tokenHash(h ids.Hasher, token string) string {
+	return h.Mark() + h.Hash("registration-token", token)
 }
 
 // Replace replaces the metadata of a client by its maker (RFC 7592 §2.2), and
@@ -177,7 +198,7 @@ func (d *Dynamic) Replace(ctx context.Context, r Request) (Issued, error) {
 		if !owns(*c, h, r.Token) {
 			return errToken()
 		}
-		next, err := d.judge(r.Metadata, Of(*c).Rights)
+		next, err := d.judge(r.Metadata, kept(*c, r.Metadata))
 		if err != nil {
 			return err
 		}
@@ -189,6 +210,16 @@ func (d *Dynamic) Replace(ctx context.Context, r Request) (Issued, error) {
 		return nil
 	}})
 	return out, err
+}
+
+// kept gives the rights that a client has beside what it says of itself. Grant
+// types that it names anew decide on those that are asked for so.
+func kept(c oauth.Client, m Metadata) Rights {
+	rights := Of(c).Rights
+	if m.GrantTypes != nil {
+		rights.DeviceFlow, rights.TokenExchange = false, false
+	}
+	return rights
 }
 
 // over puts what a client says of itself over what is registered.
@@ -207,10 +238,17 @@ func (d *Dynamic) over(have, next oauth.Client) oauth.Client {
 }
 
 // material reports whether a change touches what an operator or a person goes
-// by. Keys, contacts and versions are the maker's own.
+// by: who it is, where people and what is told of them are sent, what it may ask
+// for, and how well it is bound. Keys, contacts, versions and formats of answers
+// are the maker's own; what the ratchet holds cannot change.
 func material(have, next oauth.Client) bool {
 	return have.Name != next.Name || have.Publisher != next.Publisher || have.LogoURI != next.LogoURI || have.ClientURI != next.ClientURI ||
 		have.PolicyURI != next.PolicyURI || have.TosURI != next.TosURI || have.Kind != next.Kind || have.SoftwareID != next.SoftwareID ||
+		!maps.Equal(have.RequiredScopes, next.RequiredScopes) || have.BackchannelLogoutURI != next.BackchannelLogoutURI ||
+		next.DeviceFlow && !have.DeviceFlow || next.TokenExchange && !have.TokenExchange ||
+		have.DPoPBound && !next.DPoPBound || have.CertificateBound && !next.CertificateBound || have.DPoPNonce && !next.DPoPNonce ||
+		have.DefaultMaxAge != next.DefaultMaxAge || !slices.Equal(have.DefaultACR, next.DefaultACR) ||
+		beyond(next.PostLogoutRedirectURIs, have.PostLogoutRedirectURIs) ||
 		beyond(next.RedirectURIs, have.RedirectURIs) || beyond(next.LaunchURIs, have.LaunchURIs) || beyond(next.Origins(), have.Origins()) ||
 		wider(have.Scopes, next.Scopes)
 }

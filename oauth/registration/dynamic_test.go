@@ -1,6 +1,8 @@
 package registration_test
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,12 @@ func dynamic(p registration.Policy) (*registration.Dynamic, *registry, *still) {
 	s, r, c := newService()
 	return &registration.Dynamic{Service: s, Policy: p, HashSecret: func(h ids.Hasher, secret string) string { return h.Hash("client-secret", secret) }}, r, c
 }
+
+// The grant types that open more than a log-in.
+const (
+	device   = "urn:ietf:params:oauth:grant-type:device_code"
+	exchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+)
 
 func asking() registration.Request {
 	return registration.Request{Tenant: "main", Metadata: registration.Metadata{
@@ -203,6 +211,12 @@ func TestManagement(t *testing.T) {
 		"name":     func(m *registration.Metadata) { m.Name = "Your Bank" },
 		"redirect": func(m *registration.Metadata) { m.RedirectURIs = append(m.RedirectURIs, "https://evil.example/cb") },
 		"scope":    func(m *registration.Metadata) { m.Scope += " user/*.rs" },
+		"told of":  func(m *registration.Metadata) { m.BackchannelLogoutURI = "https://evil.example/told" },
+		"way back": func(m *registration.Metadata) { m.PostLogoutRedirectURIs = []string{"https://evil.example/"} },
+		"reasons":  func(m *registration.Metadata) { m.RequiredScopes = map[string]string{"openid": "We must know you."} },
+		"device":   func(m *registration.Metadata) { m.GrantTypes = []string{"authorization_code", device} },
+		"exchange": func(m *registration.Metadata) { m.GrantTypes = []string{"authorization_code", exchange} },
+		"log-in":   func(m *registration.Metadata) { m.DefaultMaxAge = 86400 },
 	} {
 		before := r.clients["main/"+id]
 		next = replace(change)
@@ -316,6 +330,68 @@ func TestClockIsFullOnItsFirstDay(t *testing.T) {
 		asked := time.Date(2026, 11, 16+i, 23, 59, 0, 0, time.UTC)
 		if due := h.After(asked, 10); h.Left(asked, due) != 10 || h.Left(due.Add(-time.Second), due) != 0 || h.Left(due, due) > 0 {
 			t.Errorf("%s: due %s, %d left", asked.Weekday(), due, h.Left(asked, due))
+		}
+	}
+}
+
+// RFC 8628, RFC 8693: a client asks for what these grant types open by naming
+// them, an operator decides, and leaving them out gives them back.
+func TestGrantTypesOpenDevicesAndExchange(t *testing.T) {
+	ctx := t.Context()
+	d, r, _ := dynamic(registration.Policy{Mode: registration.ByApproval, AutoPatient: true})
+	req := asking()
+	req.Metadata.GrantTypes, req.Metadata.RedirectURIs = []string{device, exchange}, nil
+	out, err := d.Register(ctx, req)
+	c := out.Client
+	if err != nil || !c.DeviceFlow || !c.TokenExchange || !c.Registration.Pending {
+		t.Fatalf("%v %+v", err, c)
+	}
+	if got := registration.GrantTypes(c); !slices.Equal(got, []string{"refresh_token", device, exchange}) {
+		t.Error(got)
+	}
+	if _, err := d.Approve(ctx, "main", c.ID, audit.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	req = asking()
+	req.ID, req.Token, req.Metadata.GrantTypes = c.ID, out.Token, []string{"authorization_code"}
+	if _, err := d.Replace(ctx, req); err != nil {
+		t.Fatal(err)
+	}
+	if c = r.clients["main/"+c.ID]; c.DeviceFlow || c.TokenExchange {
+		t.Errorf("%+v", c)
+	}
+	public := asking()
+	public.Metadata.GrantTypes, public.Metadata.AuthMethod = []string{exchange}, "none"
+	if _, err := d.Register(ctx, public); !errs.Is(err, errs.InvalidClientMetadata) {
+		t.Errorf("a public client that acts for others: %v", err)
+	}
+}
+
+// ring names the newest key of keyed hashes.
+type ring struct{ newest string }
+
+func (r *ring) NewestHashKey(time.Time) (string, []byte) { return r.newest, []byte(r.newest) }
+func (*ring) HashKey(mark string) []byte                 { return []byte(mark) }
+
+// A registration access token is hashed anew, when it is shown, under the newest
+// key, so that the key before can go.
+func TestAManagementTokenFollowsTheHashKey(t *testing.T) {
+	ctx := t.Context()
+	d, r, _ := dynamic(registration.Policy{Mode: registration.ByApproval})
+	keys := &ring{"k1~"}
+	d.Hasher = func(context.Context, string) (ids.Hasher, error) { return ids.Hasher{Keys: keys}, nil }
+	out, err := d.Register(ctx, asking())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := func() string { return r.clients["main/"+out.Client.ID].Registration.TokenHash }
+	req := registration.Request{Tenant: "main", ID: out.Client.ID, Token: out.Token}
+	if keys.newest = "k2~"; !strings.HasPrefix(stored(), "k1~") {
+		t.Fatal(stored())
+	}
+	for range 2 {
+		if _, err := d.Managed(ctx, req); err != nil || !strings.HasPrefix(stored(), "k2~") {
+			t.Errorf("%v %s", err, stored())
 		}
 	}
 }

@@ -95,7 +95,10 @@ const (
 	grantCode    = "authorization_code"
 	grantRefresh = "refresh_token"
 	grantItself  = "client_credentials"
-	respondCode  = "code"
+	// What these two open is asked for by naming them (RFC 8628, RFC 8693).
+	grantDevice   = "urn:ietf:params:oauth:grant-type:device_code"
+	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+	respondCode   = "code"
 
 	typeNative = "native"
 	typeWeb    = "web"
@@ -132,10 +135,22 @@ func Of(c oauth.Client) Entry {
 // GrantTypes gives the grant types that a client may use. Whether a refresh
 // token comes is decided by each grant.
 func GrantTypes(c oauth.Client) []string {
-	if c.ForItself() {
-		return []string{grantItself}
+	var out []string
+	switch {
+	case c.ForItself():
+		out = []string{grantItself}
+	case len(c.RedirectURIs) > 0 || !c.DeviceFlow && !c.TokenExchange:
+		out = []string{grantCode, grantRefresh}
+	case c.DeviceFlow:
+		out = []string{grantRefresh}
 	}
-	return []string{grantCode, grantRefresh}
+	if c.DeviceFlow {
+		out = append(out, grantDevice)
+	}
+	if c.TokenExchange {
+		out = append(out, grantExchange)
+	}
+	return out
 }
 
 func methodOf(c oauth.Client) string {

@@ -38,10 +38,11 @@ type Policy struct {
 const patientScopes = "openid fhirUser launch launch/patient offline_access patient/*.rs"
 
 // onePatient reports whether a client reaches one patient at a time, whoever
-// uses it.
+// uses it, and people meet it in their own browser: a device asks by a code that
+// a thief may show, and who acts with the tokens of others is chosen by nobody.
 func onePatient(c oauth.Client) bool {
 	req, err := scope.Parse(c.Scopes, scope.Limits{})
-	if err != nil || c.ForItself() {
+	if err != nil || c.ForItself() || c.DeviceFlow || c.TokenExchange {
 		return false
 	}
 	for _, s := range req.Clinical {

@@ -62,9 +62,9 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		RefreshIDToken: e.RefreshIDToken, AccessTokenFormat: e.AccessTokenFormat, SecretForItself: e.SecretForItself, StepUp: e.StepUp,
 		AllowedAddresses: e.AllowedAddresses,
 		AppStateCodes:    e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
-		TokenExchange: e.TokenExchange, MayAct: e.MayAct, PatientGroup: e.PatientGroup,
+		TokenExchange: e.TokenExchange || m.wants(grantExchange), MayAct: e.MayAct, PatientGroup: e.PatientGroup,
 		PostLogoutRedirectURIs: m.PostLogoutRedirectURIs, BackchannelLogoutURI: m.BackchannelLogoutURI,
-		DeviceFlow: e.DeviceFlow, DPoPBound: m.DPoPBound, DPoPNonce: m.DPoPNonce,
+		DeviceFlow: e.DeviceFlow || m.wants(grantDevice), DPoPBound: m.DPoPBound, DPoPNonce: m.DPoPNonce,
 	}
 	m.Authorization.put(&c)
 	m.Certificate.put(&c)
@@ -86,20 +86,21 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 func (r Rules) kind(e Entry, m Metadata, f *Faults) oauth.ClientKind {
 	itself := slices.Contains(m.GrantTypes, grantItself)
 	for _, g := range m.GrantTypes {
-		if g != grantCode && g != grantRefresh && g != grantItself {
-			f.add("grant_types", "may hold authorization_code, refresh_token and client_credentials")
+		if !slices.Contains(r.grants(), g) {
+			f.add("grant_types", "may hold "+strings.Join(r.grants(), ", "))
 			break
 		}
 	}
+	alone := itself || m.wants(grantDevice) || m.wants(grantExchange)
 	switch {
-	case m.GrantTypes != nil && !itself && !slices.Contains(m.GrantTypes, grantCode):
-		f.add("grant_types", "must hold authorization_code or client_credentials")
+	case m.GrantTypes != nil && !alone && !m.wants(grantCode):
+		f.add("grant_types", "must hold authorization_code, client_credentials, or a grant type that needs neither")
 	case itself && slices.Contains(m.GrantTypes, grantCode):
 		f.add("grant_types", "must not hold both: a client that acts for people and for itself registers twice")
 	case itself && len(m.ResponseTypes) > 0:
 		f.add("response_types", "must be empty for a client that acts for itself")
 	}
-	if slices.ContainsFunc(m.ResponseTypes, func(t string) bool { return t != respondCode }) || m.ResponseTypes != nil && !itself && len(m.ResponseTypes) == 0 {
+	if slices.ContainsFunc(m.ResponseTypes, func(t string) bool { return t != respondCode }) || m.ResponseTypes != nil && !alone && len(m.ResponseTypes) == 0 {
 		f.add("response_types", "may hold only code")
 	}
 	switch m.AuthMethod {
@@ -126,6 +127,19 @@ func (r Rules) kind(e Entry, m Metadata, f *Faults) oauth.ClientKind {
 	}
 	return ""
 }
+
+// grants gives the grant types that a registration may hold. Who is known by a
+// certificate asks nobody, and gets those only that need no decision.
+func (r Rules) grants() []string {
+	all := []string{grantCode, grantRefresh, grantItself}
+	if r.Certified {
+		return all
+	}
+	return append(all, grantDevice, grantExchange)
+}
+
+// wants reports whether the client names a grant type.
+func (m Metadata) wants(grant string) bool { return slices.Contains(m.GrantTypes, grant) }
 
 func clientID(id string) bool {
 	return len(id) <= maxClient && !strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' })

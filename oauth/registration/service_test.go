@@ -53,6 +53,16 @@ func (r *registry) PutClient(_ context.Context, c oauth.Client) error {
 	return nil
 }
 
+func (r *registry) RenewSecret(_ context.Context, tenant, id, was, fresh string) (bool, error) {
+	c := r.clients[tenant+"/"+id]
+	won := c.Registration.TokenHash == was
+	if won {
+		c.Registration.TokenHash = fresh
+		r.clients[tenant+"/"+id] = c
+	}
+	return won, nil
+}
+
 func (r *registry) AppendAudit(_ context.Context, e audit.Event) error {
 	if r.deaf {
 		return errs.New(errs.Unavailable, "audit-away", "No.")

@@ -21,6 +21,9 @@ type Store interface {
 // Tx is what an act on the registry needs inside its one transaction.
 type Tx interface {
 	Store
+	// RenewSecret replaces one registered form of a secret by another of the same
+	// secret if it is still registered, and reports whether this call did so.
+	RenewSecret(ctx context.Context, tenant, id, was, fresh string) (bool, error)
 	// UseAssertion remembers what was used once, until expires. Errors:
 	// errs.Conflict when it was used before.
 	UseAssertion(ctx context.Context, tenant, issuer, jti string, expires time.Time) error
