@@ -184,6 +184,10 @@ type Registration struct {
 	Approved  time.Time `json:"approved,omitzero"`
 	// Why is the stable reason of the last disabling, such as client-disabled.
 	Why string `json:"why,omitempty"`
+	// Idle is since when the client is marked as one that nobody uses, Enabled when
+	// it was last enabled.
+	Idle    time.Time `json:"idle,omitzero"`
+	Enabled time.Time `json:"enabled,omitzero"`
 }
 
 // The values of Registration.By.

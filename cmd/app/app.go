@@ -58,6 +58,7 @@ type App struct {
 	backupAge backupAge
 	queue     *audit.Queue
 	flights   *flight.Recorder
+	uses      *registration.Uses
 	audit     *auditing
 	ring      *keys.Ring
 	keyNews   *keyNews
@@ -138,6 +139,8 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	}
 	a.flights = flight.New(flight.Deps{Store: a.store, Known: a.knownClient, Log: a.log})
 	a.store.OnAudit(a.flights.Observe)
+	a.uses = &registration.Uses{Store: a.store, Log: a.log}
+	a.store.OnAudit(a.uses.Observe)
 	a.buildRooms()
 	fetcher := clientauth.NewFetcher(clientauth.FetcherConfig{Clock: a.clock, Dev: a.cfg.Dev})
 	if err := a.buildUDAP(ctx, fetcher); err != nil {

@@ -72,6 +72,7 @@ func (c *clientInvite) Run(s *streams) error {
 
 type clientList struct {
 	clientAt
+	Idle    bool `help:"Only those that nobody uses: marked, or disabled for it."`
 	Waiting bool `help:"Only those that wait for approval, with their clocks (45 CFR 170.404(b)(1))."`
 }
 
@@ -94,10 +95,18 @@ func (c *clientList) Run(s *streams) error {
 		if err != nil {
 			return err
 		}
+		uses, err := a.store.Uses(s.ctx, c.Tenant)
+		if err != nil {
+			return err
+		}
 		w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "CLIENT\tKIND\tSTATE\tREGISTERED\tNAME")
+		fmt.Fprintln(w, "CLIENT\tKIND\tSTATE\tREGISTERED\tLAST USED\tIDLE SINCE\tNAME")
 		for _, v := range list {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", v.ID, v.Kind, registration.StatusOf(v), dateOrDash(v.Created), orDash(v.Name))
+			if c.Idle && v.Registration.Idle.IsZero() && v.Registration.Why != registration.ReasonIdle {
+				continue
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, v.Kind, registration.StatusOf(v), dateOrDash(v.Created),
+				dateOrDash(uses[v.ID]), dateOrDash(v.Registration.Idle), orDash(v.Name))
 		}
 		return w.Flush()
 	})

@@ -37,7 +37,8 @@ func (a *App) startJobs(ctx context.Context) *sync.WaitGroup {
 	group.Go(func() { a.feed.Run(ctx) })
 	group.Go(func() { a.audit.watch(ctx) })
 	group.Go(func() { a.flights.Run(ctx) })
-	for _, j := range slices.Concat(a.leaderJobs(), a.noticeJobs(ctx, runner), a.logoutJobs(runner)) {
+	group.Go(func() { a.uses.Run(ctx) })
+	for _, j := range slices.Concat(a.leaderJobs(), a.noticeJobs(ctx, runner), a.logoutJobs(runner), a.idleJobs()) {
 		group.Go(func() { runner.Leader(ctx, j.name, j.every, j.do) })
 	}
 	group.Go(func() { a.followTenants(ctx) })

@@ -3,6 +3,7 @@ package registration
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/clock"
@@ -178,7 +179,7 @@ func (s *Service) Disable(ctx context.Context, tenant, id, reason string, origin
 		if !c.Disabled {
 			c.Disabled, c.Epoch = true, c.Epoch+1
 		}
-		c.Registration.Why = reason
+		c.Registration.Why, c.Registration.Idle = reason, time.Time{}
 		return nil
 	}})
 }
@@ -191,7 +192,7 @@ func (s *Service) Enable(ctx context.Context, tenant, id string, origin audit.Ev
 		if c.Registration.Pending {
 			return errs.New(errs.Conflict, "client-pending", "The client waits for approval; approve it.")
 		}
-		c.Disabled, c.Registration.Why = false, ""
+		c.Disabled, c.Registration.Why, c.Registration.Enabled = false, "", s.Clock.Now()
 		return nil
 	}})
 }

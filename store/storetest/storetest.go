@@ -108,6 +108,7 @@ func promises() []section {
 		{"changes that nodes must hear of", changes},
 		{"memory", memory},
 		{"flight records", flights},
+		{"client uses", clientUses},
 		{"permits", permits},
 		{"no permit is given twice", permitRace},
 		{"times", times},

@@ -13,6 +13,8 @@ type RegisteredApp struct {
 	Kind string
 	// State is pending, approved or disabled.
 	State string
+	// Idle is since when it is marked as one that nobody uses; zero: it is not.
+	Idle time.Time
 	// Verified is when its maker was checked; zero: never.
 	Verified time.Time
 	// Due is the last day for the next step of a pending one, DaysLeft how many

@@ -36,16 +36,18 @@ const maxBody = 128 << 10
 // view is a client as operators see it. Secret is there only when it was made.
 type view struct {
 	registration.Entry
-	Secret   string              `json:"client_secret,omitempty"`
-	Status   string              `json:"registration_status"`
-	Why      string              `json:"status_reason,omitempty"`
-	By       string              `json:"registered_by,omitempty"`
-	Secrets  int                 `json:"secrets_valid,omitempty"`
-	Created  time.Time           `json:"created,omitzero"`
-	Asked    time.Time           `json:"asked,omitzero"`
-	Verified time.Time           `json:"maker_verified,omitzero"`
-	Approved time.Time           `json:"approved,omitzero"`
-	Clocks   registration.Clocks `json:"clocks"`
+	Secret   string    `json:"client_secret,omitempty"`
+	Status   string    `json:"registration_status"`
+	Why      string    `json:"status_reason,omitempty"`
+	By       string    `json:"registered_by,omitempty"`
+	Secrets  int       `json:"secrets_valid,omitempty"`
+	Created  time.Time `json:"created,omitzero"`
+	Asked    time.Time `json:"asked,omitzero"`
+	Verified time.Time `json:"maker_verified,omitzero"`
+	Approved time.Time `json:"approved,omitzero"`
+	// Idle is since when the client is marked as one that nobody uses.
+	Idle   time.Time           `json:"idle_since,omitzero"`
+	Clocks registration.Clocks `json:"clocks"`
 }
 
 type act func(r *http.Request, id string, by audit.Event) (any, error)
@@ -112,7 +114,7 @@ func (d Deps) view(c oauth.Client, secret string) view {
 	return view{
 		Entry: registration.Of(c), Secret: secret, Status: registration.StatusOf(c), Why: c.Registration.Why, By: c.Registration.By,
 		Secrets: len(c.SecretHashes), Created: c.Created, Asked: c.Registration.Asked, Verified: c.Verified,
-		Approved: c.Registration.Approved, Clocks: d.Desk.Holidays.ClocksOf(c, d.Clock.Now()),
+		Approved: c.Registration.Approved, Idle: c.Registration.Idle, Clocks: d.Desk.Holidays.ClocksOf(c, d.Clock.Now()),
 	}
 }
 

@@ -53,7 +53,7 @@ func at(c oauth.Client) string { return Path + "/" + url.PathEscape(c.ID) }
 func (h *Handler) row(c oauth.Client) pages.RegisteredApp {
 	a := pages.RegisteredApp{
 		Name: cmp.Or(c.Name, c.ID), Maker: c.Publisher, ID: c.ID, Kind: string(c.Kind), State: registration.StatusOf(c),
-		Verified: c.Verified, URL: h.Session.Path(at(c)),
+		Idle: c.Registration.Idle, Verified: c.Verified, URL: h.Session.Path(at(c)),
 	}
 	if !c.Registration.Pending {
 		return a
