@@ -198,7 +198,7 @@ func (d *Dynamic) Replace(ctx context.Context, r Request) (Issued, error) {
 		if !owns(*c, h, r.Token) {
 			return errToken()
 		}
-		next, err := d.judge(r.Metadata, kept(*c, r.Metadata))
+		next, err := d.judge(r.Metadata, rightsOf(*c, r.Metadata))
 		if err != nil {
 			return err
 		}
@@ -212,9 +212,9 @@ func (d *Dynamic) Replace(ctx context.Context, r Request) (Issued, error) {
 	return out, err
 }
 
-// kept gives the rights that a client has beside what it says of itself. Grant
+// rightsOf gives the rights that a client has beside what it says of itself. Grant
 // types that it names anew decide on those that are asked for so.
-func kept(c oauth.Client, m Metadata) Rights {
+func rightsOf(c oauth.Client, m Metadata) Rights {
 	rights := Of(c).Rights
 	if m.GrantTypes != nil {
 		rights.DeviceFlow, rights.TokenExchange = false, false
