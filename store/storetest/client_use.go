@@ -23,7 +23,7 @@ func clientUses(t *testing.T, s *store.Store) {
 
 	live, gone, past := grant("live", noon()), grant("gone", noon()), grant("past", noon())
 	live.ClientID, gone.ClientID, past.ClientID = "app", "revoked", "over"
-	past.Ends = noon().Add(time.Hour)
+	live.Ends, past.Ends = noon().AddDate(1, 0, 0), noon().Add(time.Hour)
 	for _, g := range []oauth.Grant{live, gone, past} {
 		must(t, s.CreateGrant(ctx, g))
 	}
