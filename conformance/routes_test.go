@@ -39,7 +39,7 @@ var openToAll = []string{
 	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke", "OPTIONS /par", "OPTIONS /device_authorization",
 	"OPTIONS /app-state/Basic", "OPTIONS /app-state/Basic/{id}",
 	"POST /register", "GET /docs/registration",
-	"GET /signin", "POST /signin", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
+	"GET /signin", "POST /signin", "GET /signin/idp", "GET /signin/idp/callback", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
 	"POST /signout", "GET /signed-out", "GET /end-session", "POST /end-session", "POST /language",
 	"GET /device", "POST /device", "GET /device/done",
 	"GET /.well-known/mandate-key-pins", "POST /.well-known/mandate-key-pins/reports",

@@ -125,7 +125,12 @@ func (t memTx) PersonByUsername(_ context.Context, tenant, name string) (identit
 	return identity.Person{}, missing
 }
 
-func (t memTx) PersonByIdentity(context.Context, string, fhir.Reference) (identity.Person, error) {
+func (t memTx) PersonByIdentity(_ context.Context, tenant string, ref fhir.Reference) (identity.Person, error) {
+	for _, p := range t.people {
+		if p.Tenant == tenant && slices.ContainsFunc(p.Identities, func(id identity.Identity) bool { return id.Resource == ref }) {
+			return p, nil
+		}
+	}
 	return identity.Person{}, missing
 }
 

@@ -28,6 +28,9 @@ type AuthorizeRequest struct {
 	// asked.
 	MaxAge int64    `json:"max_age"`
 	ACR    []string `json:"acr_values,omitempty"`
+	// IDP is the identity provider at which the person logs in, empty where that
+	// is here (UDP-32).
+	IDP string `json:"idp,omitempty"`
 	// Device is set for the request of a device.
 	Device DeviceRef `json:"device,omitzero"`
 }

@@ -157,18 +157,30 @@ func packPending(v oauth.Pending) ([]byte, error) {
 		}
 		texts = append(texts, text)
 	}
-	if v.Request.Device.Hash != "" || v.Request.JKT != "" {
-		// Only few requests have it, so that others stay as short.
-		text, err := doc(v.Request.Device).text()
-		if err != nil {
-			return nil, err
-		}
-		texts = append(texts, text)
+	rare, err := rarelyPending(v.Request)
+	if err != nil {
+		return nil, err
 	}
-	if v.Request.JKT != "" {
-		texts = append(texts, v.Request.JKT)
-	}
+	texts = append(texts, rare...)
 	return shortenAll(make([]byte, 0, 384), texts), nil
+}
+
+// rarelyPending gives what only few requests have, up to the last that this one
+// has, so that the others stay as short.
+func rarelyPending(v oauth.AuthorizeRequest) ([]string, error) {
+	if v.Device.Hash == "" && v.JKT == "" && v.IDP == "" {
+		return nil, nil
+	}
+	device, err := doc(v.Device).text()
+	switch {
+	case err != nil:
+		return nil, err
+	case v.IDP != "":
+		return []string{device, v.JKT, v.IDP}, nil
+	case v.JKT != "":
+		return []string{device, v.JKT}, nil
+	}
+	return []string{device}, nil
 }
 
 // unpackPending reads it.
@@ -189,6 +201,9 @@ func unpackPending(v *oauth.Pending, plain []byte) error {
 	}
 	if len(rest) > 7 {
 		v.Request.JKT = rest[7]
+	}
+	if len(rest) > 8 {
+		v.Request.IDP = rest[8]
 	}
 	return errors.Join(err, reference{&v.LaunchUser}.Scan(rest[0]), reference{&v.Capacity.Acting}.Scan(rest[1]),
 		doc(&v.Context).Scan(rest[3]), doc(&v.Request.Prompt).Scan(rest[4]), doc(&v.Request.ACR).Scan(rest[5]))

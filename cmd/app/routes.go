@@ -36,7 +36,7 @@ func (t *tenant) routes() ([]route.Route, error) {
 		StaffTasks: operators.Tasks,
 	})
 	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), t.publicRoutes(), t.adminRoutes(), t.appStateRoutes())
-	out = slices.Concat(out, t.registerRoutes(), t.udapRoutes(), operators.Routes())
+	out = slices.Concat(out, t.registerRoutes(), t.udapRoutes(), t.tieredRoutes(), operators.Routes())
 	if t.cfg.Dev {
 		out = append(out, t.devRoutes()...)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/mandate-health/mandate/oauth/constraint"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/flow"
+	"github.com/mandate-health/mandate/oauth/tiered"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/pages"
@@ -39,6 +40,7 @@ type tenant struct {
 	record    *upstream.Client
 	identity  *identity.Service
 	flow      *flow.Service
+	tiered    *tiered.Service
 	kit       *pages.Kit
 	session   *session.Manager
 	problem   *problem.Writer
@@ -100,6 +102,8 @@ func (t *tenant) buildFlow() {
 	if t.isHome() {
 		d.OtherBases = []string{t.public + route.BaseOf(t.id).Path(fhirPath)}
 	}
+	t.tiered = t.newTiered()
+	d.Providers = t.tiered
 	d.Devices, d.DevicePage = t.store, t.site.Issuer+consentpages.DevicePath
 	t.flow = flow.New(d)
 }

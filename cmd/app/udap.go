@@ -83,7 +83,10 @@ func (a *App) openDevCommunity(ctx context.Context) (udap.Community, error) {
 		return udap.Community{}, err
 	}
 	return udap.Community{
-		URI: devCommunity, CRL: udap.CRLNamed, Anchors: []*x509.Certificate{anchor}, Server: func(base string) (udap.Credential, error) {
+		URI: devCommunity, CRL: udap.CRLNamed, Anchors: []*x509.Certificate{anchor},
+		Providers: map[string][]udap.PersonRule{udap.AnyProvider: {udap.ByFHIRUser, udap.ByUsername}},
+		Contacts:  []string{"mailto:operator@mandate.example"}, LogoURI: "https://mandate.example/logo.png",
+		Server: func(base string) (udap.Credential, error) {
 			cert, key, err := a.devCommunity.Server(base, a.clock.Now())
 			return udap.Credential{Chain: []*x509.Certificate{cert}, Key: key}, err
 		},

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/internal/clock"
@@ -68,6 +69,10 @@ type communityFile struct {
 	Certifications         []string       `json:"certifications_supported"`
 	CertificationsRequired []string       `json:"certifications_required"`
 	Purposes               []string       `json:"purposes_of_use"`
+	// Providers, Contacts and LogoURI are those of udap.Community.
+	Providers map[string][]udap.PersonRule `json:"identity_providers"`
+	Contacts  []string                     `json:"contacts"`
+	LogoURI   string                       `json:"logo_uri"`
 }
 
 // readCommunity reads the file of a community and what it names. Errors name the
@@ -97,6 +102,9 @@ func openCommunity(path string) (out udap.Community, err error) {
 	case f.CRL != udap.CRLRequired && f.CRL != udap.CRLNamed && f.CRL != udap.CRLOff:
 		return out, fmt.Errorf("crl must be required, named or off")
 	}
+	if err := f.providers(); err != nil {
+		return out, err
+	}
 	at := func(name string) string {
 		if filepath.IsAbs(name) {
 			return name
@@ -105,6 +113,7 @@ func openCommunity(path string) (out udap.Community, err error) {
 	}
 	out = udap.Community{
 		URI: f.Community, CRL: f.CRL, Purposes: f.Purposes, KnownCertifications: f.Certifications, Certifications: f.CertificationsRequired,
+		Providers: f.Providers, Contacts: f.Contacts, LogoURI: f.LogoURI,
 	}
 	if out.Anchors, err = readCertificates(at(f.Anchors)); err != nil {
 		return out, fmt.Errorf("anchors_file: %w", err)
@@ -121,6 +130,24 @@ func openCommunity(path string) (out udap.Community, err error) {
 		return cred, nil
 	}
 	return out, nil
+}
+
+// providers checks what is said of identity providers.
+func (f communityFile) providers() error {
+	for idp, rules := range f.Providers {
+		if !strings.HasPrefix(idp, "https://") && idp != udap.AnyProvider {
+			return fmt.Errorf("identity_providers: %q is neither an https URL nor *", idp)
+		}
+		for _, rule := range rules {
+			if rule != udap.ByFHIRUser && rule != udap.ByUsername {
+				return fmt.Errorf("identity_providers: %q is neither fhirUser nor username", rule)
+			}
+		}
+	}
+	if len(f.Providers) > 0 && (len(f.Contacts) == 0 || f.LogoURI == "") {
+		return fmt.Errorf("identity_providers need contacts (mailto:) and logo_uri: providers ask for them")
+	}
+	return nil
 }
 
 // readCertificates reads the certificates of a PEM file.

@@ -1,6 +1,6 @@
 // Package udap holds the rows about clients that are known by their certificate
 // (HL7 FAST Security, UDP-*): metadata, registration by software statement,
-// authentication and revocation. Its checks issue certificates themselves, by the
+// authentication, revocation and tiered log-in. Its checks issue certificates themselves, by the
 // key of an authority that the server under test trusts.
 //
 // Neighbours: conformance/kit does the talking and issues, conformance runs the
@@ -16,5 +16,6 @@ func Sections() []kit.Section {
 		{Name: "UDAP, trust", Rows: trust()},
 		{Name: "UDAP, registration", Rows: registration()},
 		{Name: "UDAP, tokens", Rows: tokens()},
+		{Name: "UDAP, log-in elsewhere", Rows: tiered()},
 	}
 }

@@ -21,7 +21,6 @@ func tokens() []kit.Row {
 		{ID: "SMART UDP-29", Title: "a service must state hl7-b2b", Needs: kit.UDAP, Run: tokExtension},
 		{ID: "SMART UDP-30", Title: "hl7-b2b is complete and states a purpose that is served", Needs: kit.UDAP, Run: tokPurpose},
 		{ID: "SMART UDP-31", Title: "a token tells for whom and for what purpose it was given", Needs: kit.UDAP, Run: tokContext},
-		{ID: "SMART UDP-33", Title: "an identity provider that is not trusted is refused", Needs: kit.UDAP | kit.Login, Run: tokProvider},
 		{ID: "SMART UDP-36b", Title: "one token endpoint serves registered keys and certificates", Needs: kit.UDAP | kit.Backend, Run: tokBoth},
 	}
 }
@@ -272,24 +271,6 @@ func tokContext(ctx context.Context, t *kit.Target) error {
 		if c.Note(err) {
 			c.That(about.JSON()["active"] == true && strings.Contains(string(about.Body), purpose), "introspection does not tell %s: %s", purpose, about)
 		}
-	}
-	return c.Err()
-}
-
-func tokProvider(ctx context.Context, t *kit.Target) error {
-	client, err := register(ctx, t, true, nil)
-	if err != nil {
-		return err
-	}
-	req := t.AuthorizeRequest(client, "udap "+appScope, t.NewVerifier())
-	req.Set("idp", "https://idp.nobody.example")
-	a, err := t.Authorize(ctx, req, kit.Visit{Browser: t.NewBrowser(t.Person(t.Patient()))})
-	if err != nil {
-		return err
-	}
-	var c kit.Check
-	if a.Query != nil {
-		c.That(a.Query.Get("error") == "invalid_idp" && a.Query.Get("state") == req.Get("state"), "%s", a)
 	}
 	return c.Err()
 }

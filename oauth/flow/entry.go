@@ -82,6 +82,9 @@ func (s *Service) judge(ctx context.Context, tenant string, v url.Values) (e ent
 		}
 		return e, toApp, err
 	}
+	if err := s.provider(ctx, &e.req, client); err != nil {
+		return e, toApp, err
+	}
 	defaults(&e.req, client)
 	if handle != "" {
 		e.req.Launch = s.Hasher.Hash("launch", handle)

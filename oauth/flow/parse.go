@@ -38,7 +38,7 @@ const (
 var singleParameters = []string{
 	"response_type", "client_id", "redirect_uri", "scope", "state", "aud", "resource",
 	"code_challenge", "code_challenge_method", "launch", "nonce", "prompt", "max_age",
-	"login_hint", "acr_values", "response_mode", "request", "request_uri", "dpop_jkt",
+	"login_hint", "acr_values", "response_mode", "request", "request_uri", "dpop_jkt", "idp",
 }
 
 // ParseAddressee reads the two parameters that decide whether an error may be
@@ -207,11 +207,14 @@ func checkPrompt(_ url.Values, req *oauth.AuthorizeRequest) error {
 	return nil
 }
 
-// checkProvider refuses to sign people in somewhere else (UDP-33): tiered OAuth
-// is not offered, and UDAP's metadata do not say so.
-func checkProvider(v url.Values, _ *oauth.AuthorizeRequest) error {
-	if v.Has("idp") {
-		return errs.New(errs.InvalidIDP, "idp-not-trusted", "The identity provider that idp names is not trusted here; leave it out to sign in here.")
+// checkProvider reads where the person's account is (UDP-32). Without the scope
+// udap the parameter is not one that this server knows.
+func checkProvider(v url.Values, req *oauth.AuthorizeRequest) error {
+	if slices.Contains(strings.Fields(req.Scope), "udap") {
+		req.IDP = v.Get("idp")
+	}
+	if len(req.IDP) > maxURI {
+		return errs.New(errs.InvalidIDP, "idp-not-trusted", "The identity provider that idp names is not trusted here: its URL is too long.")
 	}
 	return nil
 }

@@ -89,6 +89,9 @@ type Deps struct {
 	// codes.
 	Devices    Devices
 	DevicePage string
+	// Providers are the identity providers at which people may log in; nil refuses
+	// all.
+	Providers Providers
 	// StyleURL is told to apps launched by an EHR that gave no style.
 	StyleURL string
 	// Organization is the FHIR reference of the custodian in consents.

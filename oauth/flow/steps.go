@@ -104,7 +104,8 @@ func signedInFor(p oauth.Pending, who Visitor, now time.Time) bool {
 		return false
 	}
 	fresh := !who.Session.AuthTime.Before(p.Created)
-	if slices.Contains(p.Request.Prompt, "login") && !fresh {
+	// Who logged in here before need not be who the provider will name.
+	if (slices.Contains(p.Request.Prompt, "login") || p.Request.IDP != "") && !fresh {
 		return false
 	}
 	if p.Request.MaxAge >= 0 && !fresh && now.Sub(who.Session.AuthTime) > time.Duration(p.Request.MaxAge)*time.Second {

@@ -40,10 +40,40 @@ type Community struct {
 	// Purposes bounds the purposes of use that a service may state; empty takes
 	// every code of v3-PurposeOfUse (UDP-30).
 	Purposes []string
+	// Providers are the identity providers of the community at which people may
+	// log in for here, by their URL or AnyProvider, with the rules that say who is
+	// who; empty offers no tiered OAuth (UDP-32).
+	Providers map[string][]PersonRule
+	// Contacts and LogoURI are what this server tells a provider of itself.
+	Contacts []string
+	LogoURI  string
 	// Server gives the certificate with which this server speaks to the
 	// community as the one that a FHIR base names. Errors: errs.NotFound when
 	// there is none for that base.
 	Server func(base string) (Credential, error)
+}
+
+// PersonRule says how the subject of a provider is found among the people here.
+type PersonRule string
+
+// The rules. Each trusts the provider with every account that it can name.
+const (
+	// ByFHIRUser: the claim fhirUser is the URL of a resource at this FHIR base,
+	// which stands for the person.
+	ByFHIRUser PersonRule = "fhirUser"
+	// ByUsername: the subject is the username.
+	ByUsername PersonRule = "username"
+)
+
+// AnyProvider stands for every provider of a community.
+const AnyProvider = "*"
+
+// PeopleOf gives the rules for a provider, none where it may log nobody in.
+func (c *Community) PeopleOf(provider string) []PersonRule {
+	if rules, named := c.Providers[provider]; named {
+		return rules
+	}
+	return c.Providers[AnyProvider]
 }
 
 // Credential is a certificate chain, leaf first, with the leaf's key.

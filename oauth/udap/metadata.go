@@ -127,6 +127,9 @@ func (d *Documents) describe(c *Community) Metadata {
 		Authorize: d.Places.Authorize, Token: d.Places.Token, Register: d.Places.Register,
 		TokenAuth: []string{"private_key_jwt"}, TokenAlgs: Algorithms(), RegisterAlgs: Algorithms(),
 	}
+	if len(c.Providers) > 0 {
+		m.Profiles = append(m.Profiles, "udap_to")
+	}
 	if known := c.known(); len(known) > 0 {
 		m.Certifications, m.CertificationsRequired = known, append([]string{}, c.Certifications...)
 	}

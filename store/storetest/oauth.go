@@ -254,6 +254,12 @@ func pendings(t *testing.T, s *store.Store) {
 	p.Request.Device = oauth.DeviceRef{Hash: "d", Code: "WDJB-MJHT"}
 	must(t, s.PutPending(ctx, p))
 	equal(t, got(s.PendingByID(ctx, tenant, "f1"))(t), p)
+	p.Request.IDP = "https://idp.example"
+	must(t, s.PutPending(ctx, p))
+	equal(t, got(s.PendingByID(ctx, tenant, "f1"))(t), p)
+	p.Request.JKT = ""
+	must(t, s.PutPending(ctx, p))
+	equal(t, got(s.PendingByID(ctx, tenant, "f1"))(t), p)
 
 	equal(t, got(s.FinishPending(ctx, tenant, "f1", noon()))(t), true)
 	equal(t, got(s.FinishPending(ctx, tenant, "f1", noon()))(t), false)

@@ -11,7 +11,11 @@ import (
 // LangCookie keeps the chosen language; web/pages reads it under this name.
 const LangCookie = "mandate_lang"
 
+// awayCookie names the request of a browser that is away at another identity
+// provider.
 const (
+	awayCookie    = "mandate_away"
+	awayLife      = 30 * 60 // seconds
 	sessionCookie = "mandate_session"
 	flowCookie    = "mandate_flow"
 	secretBytes   = 32
@@ -72,4 +76,25 @@ func (m *Manager) read(r *http.Request, base string) string {
 		return ""
 	}
 	return c.Value
+}
+
+// RememberFlow notes, for half an hour, for which request this browser went to
+// another identity provider; RememberedFlow gives its id and ForgetFlow drops it.
+func (m *Manager) RememberFlow(w http.ResponseWriter, id string) {
+	http.SetCookie(w, m.cookie(awayCookie, id, awayLife))
+}
+
+// RememberedFlow gives the id of RememberFlow, "" without one. Whose request it
+// is must still be asked.
+func (m *Manager) RememberedFlow(r *http.Request) string {
+	c, err := r.Cookie(m.name(awayCookie))
+	if err != nil || len(c.Value) > secretText {
+		return ""
+	}
+	return c.Value
+}
+
+// ForgetFlow drops what RememberFlow noted.
+func (m *Manager) ForgetFlow(w http.ResponseWriter) {
+	http.SetCookie(w, m.cookie(awayCookie, "", -1))
 }

@@ -118,6 +118,9 @@ func (h *Handler) pathOf(step flow.Step, p oauth.Pending) string {
 	back := "?flow=" + p.Name()
 	switch step {
 	case flow.StepSignIn:
+		if p.Request.IDP != "" {
+			return h.Session.Path("/signin/idp") + back
+		}
 		return h.Session.Path("/signin") + back
 	case flow.StepSecondFactor:
 		return h.Session.Path("/signin/code") + back
