@@ -44,7 +44,7 @@ func issue(t *kit.Target, key crypto.Signer, bend func(*x509.Certificate)) (kit.
 // app for people.
 func statement(t *kit.Target, m kit.Member, endpoint string, people bool) kit.Assertion {
 	now := t.Now()
-	claims := map[string]any{
+	claims := map[string]any{ //nolint:gosec // the names of claims and no credential
 		"iss": m.URI, "sub": m.URI, "aud": endpoint, "iat": now.Unix(), "exp": now.Add(4 * time.Minute).Unix(), "jti": t.Random(),
 		"client_name": "Conformance client", "contacts": []string{"mailto:operator@clinic.example"},
 		"grant_types": []string{"client_credentials"}, "token_endpoint_auth_method": "private_key_jwt", "scope": serviceScope,

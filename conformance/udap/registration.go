@@ -45,7 +45,8 @@ func regHappy(ctx context.Context, t *kit.Target) error {
 		}
 		c.That(res.Status == http.StatusCreated && res.Media() == "application/json", "%s of type %q", res, res.Media())
 		c.That(strings.Contains(res.Header.Get("Cache-Control"), "no-store"), "Cache-Control is %q", res.Header.Get("Cache-Control"))
-		c.That(res.Text("client_id") != "" && res.Text("software_statement") == signed, "client_id %q, statement repeated: %v", res.Text("client_id"), res.Text("software_statement") == signed)
+		repeated := res.Text("software_statement") == signed
+		c.That(res.Text("client_id") != "" && repeated, "client_id %q, statement repeated: %v", res.Text("client_id"), repeated)
 		for _, member := range []string{"client_name", "contacts", "grant_types", "token_endpoint_auth_method"} {
 			c.That(res.JSON()[member] != nil, "%s is missing", member)
 		}
@@ -72,7 +73,9 @@ func regBody(ctx context.Context, t *kit.Target) error {
 	if err != nil {
 		return err
 	}
-	for what, extra := range map[string]map[string]any{"no udap": {"udap": nil}, "udap 2": {"udap": "2"}, "no statement": {"software_statement": nil}, "a statement that is none": {"software_statement": "x.y.z"}} {
+	for what, extra := range map[string]map[string]any{
+		"no udap": {"udap": nil}, "udap 2": {"udap": "2"}, "no statement": {"software_statement": nil}, "a statement that is none": {"software_statement": "x.y.z"},
+	} {
 		res, err := post(ctx, t, d.Register, signed, extra)
 		if c.Note(err) {
 			c.That(res.Status == http.StatusBadRequest && res.Text("error") != "" && res.Text("client_id") == "", "%s: %s", what, res)
@@ -123,7 +126,8 @@ func regClaims(ctx context.Context, t *kit.Target) error {
 	now := t.Now().Unix()
 	return eachRefused(ctx, t, false, []string{"invalid_software_statement", "unapproved_software_statement"}, map[string]func(map[string]any){
 		"no iss": without("iss"), "no sub": without("sub"), "no aud": without("aud"), "no exp": without("exp"), "no iat": without("iat"), "no jti": without("jti"),
-		"another sub": set("sub", "https://somebody-else.example/"), "another aud": set("aud", "https://somebody-else.example/register"), "the token endpoint": set("aud", t.Config.Token),
+		"another sub": set("sub", "https://somebody-else.example/"),
+		"another aud": set("aud", "https://somebody-else.example/register"), "the token endpoint": set("aud", t.Config.Token),
 		"expired": func(c map[string]any) { c["iat"], c["exp"] = now-900, now-600 }, "ten minutes": set("exp", now+600), "a year": set("exp", now+31536000),
 		"exp before iat": func(c map[string]any) { c["iat"], c["exp"] = now+50, now+20 }, "iat ahead": func(c map[string]any) { c["iat"], c["exp"] = now+600, now+700 },
 		"exp that is a text": set("exp", "soon"), "a long jti": set("jti", strings.Repeat("j", 5000)),

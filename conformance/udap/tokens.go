@@ -206,7 +206,10 @@ func tokExtension(ctx context.Context, t *kit.Target) error {
 	if err != nil {
 		return err
 	}
-	for what, value := range map[string]any{"none": nil, "empty": map[string]any{}, "another": map[string]any{"hl7-other": map[string]any{}}, "null": map[string]any{"hl7-b2b": nil}, "a text": map[string]any{"hl7-b2b": "1"}} {
+	for what, value := range map[string]any{
+		"none": nil, "empty": map[string]any{}, "another": map[string]any{"hl7-other": map[string]any{}},
+		"null": map[string]any{"hl7-b2b": nil}, "a text": map[string]any{"hl7-b2b": "1"},
+	} {
 		res, err := assert(ctx, t, client, nil, func(a *kit.Assertion) { a.Claims["extensions"] = value })
 		if c.Note(err) {
 			c.That(res.Status >= 400 && res.Status < 500 && res.Text("access_token") == "", "%s: %s", what, res)

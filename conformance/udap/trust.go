@@ -18,7 +18,7 @@ func trust() []kit.Row {
 		{ID: "SMART UDP-12", Title: "expired, foreign, self-made and misused certificates are refused, an intermediate authority is not", Needs: kit.UDAP, Run: trustChain},
 		{ID: "SMART UDP-12b", Title: "a revoked certificate registers nothing, and neither does one whose list cannot be had", Needs: kit.UDAP, Run: trustRevoked},
 		{ID: "SMART UDP-12c", Title: "a certificate that is revoked ends the live tokens given for it", Needs: kit.UDAP, Run: trustEnds},
-		{ID: "SMART UDP-12d", Title: "a certificate that is revoked ends what a person granted, and a new certificate does not bring it back", Needs: kit.UDAP | kit.Login, Run: trustEndsGrant},
+		{ID: "SMART UDP-12d", Title: "a revoked certificate ends what a person granted, and a new one does not bring it back", Needs: kit.UDAP | kit.Login, Run: trustEndsGrant},
 		{ID: "SMART UDP-13", Title: "URIs are compared as strings, and a jti is used once", Needs: kit.UDAP, Run: trustStrings},
 	}
 }
@@ -68,7 +68,9 @@ func trustAlgorithms(ctx context.Context, t *kit.Target) error {
 		return err
 	}
 	thief := kit.Member{URI: good.URI, Chain: good.Chain, Key: stranger}
-	for what, header := range map[string]map[string]any{"another's certificate": nil, "no x5c": {"x5c": nil}, "an empty x5c": {"x5c": []string{}}, "x5c that is none": {"x5c": []string{"AAAA"}}} {
+	for what, header := range map[string]map[string]any{
+		"another's certificate": nil, "no x5c": {"x5c": nil}, "an empty x5c": {"x5c": []string{}}, "x5c that is none": {"x5c": []string{"AAAA"}},
+	} {
 		who := good
 		if header == nil {
 			who = thief

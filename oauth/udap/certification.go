@@ -32,7 +32,8 @@ func (r *Registrar) certified(ctx context.Context, j judged, shown []string, now
 	}
 	for _, uri := range community.Certifications {
 		if !slices.Contains(have, uri) {
-			return errs.New(errs.UnapprovedSoftwareStatement, "udap-certification-missing", "The registration is refused: a certification that the community requires is missing or not valid.")
+			return errs.New(errs.UnapprovedSoftwareStatement, "udap-certification-missing",
+				"The registration is refused: a certification that the community requires is missing or not valid.")
 		}
 	}
 	return nil

@@ -46,7 +46,7 @@ func (t *Trust) Community(uri string) *Community {
 // udap-certificate-revoked; udap-revocation-unknown, when no list that counts
 // could be had: what cannot be known is not trusted.
 func (t *Trust) Verify(ctx context.Context, certs []*x509.Certificate, community string) (Member, error) {
-	var refused error = errChain("udap-certificate-untrusted", "it does not lead to an anchor of a trusted community")
+	refused := errChain("udap-certificate-untrusted", "it does not lead to an anchor of a trusted community")
 	for i := range t.Communities {
 		c := &t.Communities[i]
 		if community != "" && c.URI != community {
