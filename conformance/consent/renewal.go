@@ -15,8 +15,10 @@ import (
 // and about choices that outlive the words of the request.
 func renewal() []kit.Row {
 	return []kit.Row{
-		{ID: "SMART US-10b", Title: "categories chosen under a v1 request are answered in v2 and leave no whole type", Also: []string{"US-16", "SCP-11"}, Needs: kit.Login | kit.Symmetric, Run: narrowV1},
-		{ID: "SMART US-02b", Title: "each refresh renews three months, again and again; a week or a year that was chosen ends all the same", Also: []string{"US-01"}, Needs: kit.Login | kit.Symmetric | kit.Clock, Run: renews},
+		{ID: "SMART US-10b", Title: "categories chosen under a v1 request are answered in v2 and leave no whole type",
+			Also: []string{"US-16", "SCP-11"}, Needs: kit.Login | kit.Symmetric, Run: narrowV1},
+		{ID: "SMART US-02b", Title: "each refresh renews three months, again and again; a week or a year that was chosen ends all the same",
+			Also: []string{"US-01"}, Needs: kit.Login | kit.Symmetric | kit.Clock, Run: renews},
 		{ID: "SMART BP-01", Title: "people are told from time to time of apps that keep access", Needs: kit.Login | kit.Clock | kit.Outbox, Run: reminded},
 	}
 }

@@ -12,7 +12,8 @@ import (
 
 func group() []kit.Row {
 	return []kit.Row{
-		{ID: "SMART TRP-26", Title: "a service of a group stays in it, in exports and in every other request", Also: []string{"BLK-07"}, Needs: kit.Backend | kit.Upstream | kit.Grouped, Run: groupStays},
+		{ID: "SMART TRP-26", Title: "a service of a group stays in it, in exports and in every other request",
+			Also: []string{"BLK-07"}, Needs: kit.Backend | kit.Upstream | kit.Grouped, Run: groupStays},
 		{ID: "SMART TRP-08b", Title: "a service with a granular scope replaces nothing outside it", Needs: kit.Backend | kit.Upstream, Run: groupReplaces},
 	}
 }
@@ -65,7 +66,7 @@ func enterGroup(ctx context.Context, t *kit.Target) (w groupWorld, err error) {
 // alone checks that nothing in a list of resources is about a stranger.
 func (w groupWorld) alone(c *kit.Check, what string, found []kit.Entry) {
 	for _, e := range found {
-		who := ""
+		var who string
 		switch e.Type {
 		case "Patient":
 			who = e.ID

@@ -21,7 +21,8 @@ func beyond() []kit.Row {
 		{ID: "SMART CTX-16", Title: "launch/<type> gives a readable resource of that type in fhirContext", Needs: kit.Login | kit.Symmetric, Run: ctxFurther},
 		{ID: "SMART CTX-22", Title: "a Task launches its app, with its patient and its context for the app", Needs: kit.Login | kit.Launcher | kit.Proxies, Run: ctxTask},
 		{ID: "SMART SCP-25", Title: "the URI forms of scopes are not listed and grant nothing", Needs: kit.Login, Run: scpURIs},
-		{ID: "SMART US-30", Title: "apps of the certified API are asked for nothing that the rule does not know", Needs: kit.Login | kit.Symmetric | kit.Asymmetric, Run: usNothingElse},
+		{ID: "SMART US-30", Title: "apps of the certified API are asked for nothing that the rule does not know",
+			Needs: kit.Login | kit.Symmetric | kit.Asymmetric, Run: usNothingElse},
 		{ID: "SMART OID-13", Title: "after a rotation of keys old id_tokens still verify", Needs: kit.Login | kit.Clock, Run: oidRotation},
 	}
 }
@@ -61,7 +62,8 @@ func tokDetails(ctx context.Context, t *kit.Target) error {
 		c.That(d.Type == "smart_on_fhir", "%s: type is %q", what, d.Type)
 		c.That(slices.Contains(d.Locations, t.FHIRBase), "%s: locations are %v", what, d.Locations)
 		c.That(slices.Contains(d.Versions, "4.0.1"), "%s: fhirVersions are %v", what, d.Versions)
-		c.That(d.Scope == body.Scope && d.Patient == body.Patient && d.Encounter == body.Encounter && d.Patient != "", "%s: %+v beside scope %q, patient %q, encounter %q", what, d, body.Scope, body.Patient, body.Encounter)
+		c.That(d.Scope == body.Scope && d.Patient == body.Patient && d.Encounter == body.Encounter && d.Patient != "",
+			"%s: %+v beside scope %q, patient %q, encounter %q", what, d, body.Scope, body.Patient, body.Encounter)
 	}
 	plain, err := standard(ctx, t, "public")
 	if c.Note(err) {

@@ -55,7 +55,8 @@ type launchTask struct {
 func fromTask(raw []byte, app oauth.Client, c *oauth.Context) (launch string, err error) {
 	bad := errs.New(errs.Invalid, "launch-context-malformed", "The member task of the launch context is not a Task that asks for a launch of this app.")
 	var t launchTask
-	if json.Unmarshal(raw, &t) != nil || t.Type != "Task" || !t.Code.is(codeLaunch) || !slices.Contains([]string{"requested", "received", "accepted", "ready", "in-progress"}, t.Status) {
+	if json.Unmarshal(raw, &t) != nil || t.Type != "Task" || !t.Code.is(codeLaunch) ||
+		!slices.Contains([]string{"requested", "received", "accepted", "ready", "in-progress"}, t.Status) {
 		return "", bad
 	}
 	for _, in := range t.Input {
