@@ -14,6 +14,7 @@ func (p *Proxy) Faults() []Fault {
 	var out []Fault
 	for _, part := range [][]Fault{
 		discoveryFaults(), p.authorizeFaults(), pushFaults(), p.clientFaults(), tokenFaults(), grantFaults(), p.boundFaults(), p.identityFaults(), lifeFaults(p), p.gatewayFaults(),
+		stateFaults(), logoutFaults(), p.registrationFaults(),
 	} {
 		out = append(out, part...)
 	}

@@ -174,6 +174,7 @@ func hostileInjection(ctx context.Context, t *kit.Target) error {
 			}
 			res, err := t.Do(ctx, r)
 			if c.Note(err) {
+				c.That(res.Status < 500, "%s, %s: %s", at.name, name, res)
 				reflected(&c, at.name+", "+name, res, bad)
 			}
 		}
@@ -181,12 +182,14 @@ func hostileInjection(ctx context.Context, t *kit.Target) error {
 	for _, bad := range corpus() {
 		for _, r := range []kit.Request{
 			{URL: t.Config.Token, Form: url.Values{"grant_type": {"client_credentials"}}, Basic: &[2]string{bad, bad}},
+			{URL: issuer(t) + "/register/" + url.PathEscape(bad), Bearer: "x"},
 			{URL: t.FHIRBase + "/Patient/" + url.PathEscape(bad)}, {URL: t.FHIRBase + "/Patient?name=" + url.QueryEscape(bad), Bearer: "x"},
 			{URL: issuer(t) + "/" + url.PathEscape(bad)}, {URL: issuer(t) + "/docs/errors/" + url.PathEscape(bad)},
 			{URL: t.Config.Token, Header: http.Header{"Origin": {"https://" + Injected + ".example"}, "User-Agent": {bad}, "Referer": {bad}}, Form: url.Values{}},
 		} {
 			res, err := t.Do(ctx, r)
 			if c.Note(err) {
+				c.That(res.Status < 500, "%s", res)
 				reflected(&c, r.URL, res, bad)
 			}
 		}
@@ -243,6 +246,15 @@ func hostileHeaders(ctx context.Context, t *kit.Target) error {
 	} {
 		send(what, http.Header{"Authorization": values}, false, refused...)
 	}
+	for what, pair := range map[string][2]string{
+		"NUL in the name": {"a\x00b", "x"}, "NUL in the secret": {"a", "x\x00"}, "bytes that are no text": {"a\xff", "x\xfe"},
+		"a line end": {"a\r\nb", "x"}, "escaped NUL": {"a%00b", "x"}, "no name": {"", "x"}, "an endless name": {strings.Repeat("a", 3000), "x"},
+	} {
+		res, err := t.Do(ctx, kit.Request{URL: t.Config.Token, Form: url.Values{"grant_type": {"client_credentials"}}, Basic: &pair})
+		if c.Note(err) {
+			c.That(res.Status == http.StatusUnauthorized && res.Text("error") == "invalid_client", "Basic with %s: %s", what, res)
+		}
+	}
 	res, err := t.Do(ctx, kit.Request{URL: t.FHIRBase + "/.well-known/smart-configuration"})
 	if c.Note(err) {
 		c.That(res.Status == http.StatusOK, "afterwards %s", res)
@@ -285,8 +297,26 @@ func hostileJSON(ctx context.Context, t *kit.Target) error {
 				c.That(res.Status >= 400 && res.Status < 500 && json.Valid(res.Body), "%s, %s: %s", at.name, what, res)
 			}
 		}
+		for _, media := range []string{"", "text/plain", "application/x-www-form-urlencoded", "application/json;;="} {
+			r := kit.Request{Method: http.MethodPost, URL: at.url, Type: media, Body: strings.NewReader("{}"), Basic: ehr}
+			res, err := t.Do(ctx, r)
+			if c.Note(err) {
+				c.That(res.Status == http.StatusUnsupportedMediaType || res.Status == http.StatusBadRequest, "%s as %q: %s", at.name, media, res)
+			}
+		}
 	}
 	return c.Err()
+}
+
+// asJSON is an authorization request by POST that is no form.
+func asJSON(ctx context.Context, t *kit.Target, c *kit.Check, app kit.Client) {
+	req := t.AuthorizeRequest(app, "launch/patient", t.NewVerifier())
+	for _, media := range []string{"text/plain", "application/json", "multipart/form-data; boundary=b"} {
+		res, err := t.Do(ctx, kit.Request{Method: http.MethodPost, URL: t.Config.Authorize, Type: media, Body: strings.NewReader(req.Encode())})
+		if c.Note(err) {
+			c.That(res.Status >= 400 && res.Status < 500 && res.Header.Get("Location") == "", "a form as %s: %s", media, res)
+		}
+	}
 }
 
 func hostileReturn(ctx context.Context, t *kit.Target) error {
@@ -359,5 +389,6 @@ func hostileAuthorize(ctx context.Context, t *kit.Target) error {
 			c.That(res != nil && res.Status >= 400 && res.Status < 500 && res.Header.Get("Location") == "", "%s: %s", what, res)
 		}
 	}
+	asJSON(ctx, t, &c, app)
 	return c.Err()
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/access"
@@ -270,7 +271,7 @@ func (a *attempt) event(kind audit.Kind, outcome audit.Outcome, reason string) a
 	g := a.blanks.Grant
 	id := a.auth.Client.ID
 	if id == "" {
-		id = clientauth.Named(a.call.auth())
+		id = clip(clientauth.Named(a.call.auth()), maxNamed)
 	}
 	capacity := g.Capacity
 	if g.ID == "" && a.auth.Client.ForItself() {
@@ -286,7 +287,7 @@ func (a *attempt) event(kind audit.Kind, outcome audit.Outcome, reason string) a
 }
 
 func (a *attempt) detail() map[string]string {
-	d := map[string]string{"grant_type": clip(a.call.Form.Get("grant_type"))}
+	d := map[string]string{"grant_type": clip(a.call.Form.Get("grant_type"), maxType)}
 	if a.auth.Method != "" {
 		d["method"] = string(a.auth.Method)
 	}
@@ -305,10 +306,17 @@ func (a *attempt) detail() map[string]string {
 	return d
 }
 
-// clip bounds what a stranger can write into the log.
-func clip(s string) string {
-	if len(s) > 64 {
-		return s[:64]
+// How many bytes of what a stranger says is written into the audit log. The name
+// of a client may be an address.
+const (
+	maxNamed = 512
+	maxType  = 64
+)
+
+// clip bounds a text and cuts no character in two.
+func clip(s string, most int) string {
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "")
 	}
 	return s
 }

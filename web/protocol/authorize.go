@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"errors"
+	"mime"
 	"net/http"
 	"net/url"
 
@@ -61,6 +62,10 @@ func Authorize(d AuthorizeDeps) http.Handler {
 // it to the same request as a GET, which carries them (D9).
 func AuthorizePost(d AuthorizeDeps) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/x-www-form-urlencoded" {
+			d.Page(w, r, errs.New(errs.UnsupportedMedia, "content-type", "An authorization request by POST is application/x-www-form-urlencoded."))
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxAuthorize)
 		if err := r.ParseForm(); err != nil {
 			d.Page(w, r, errs.Wrap(err, errs.InvalidRequest, "form-malformed", "The form of the authorization request cannot be read."))

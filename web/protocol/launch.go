@@ -3,6 +3,8 @@ package protocol
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"mime"
 	"net/http"
 	"net/url"
 	"time"
@@ -109,11 +111,21 @@ func (d Deps) register(w http.ResponseWriter, r *http.Request, launches Launches
 	_ = json.NewEncoder(w).Encode(launchAnswer{Launch: t.Handle, LaunchURL: t.URL, Issuer: base, ExpiresAt: t.Expires})
 }
 
+// readLaunch reads the body strictly. Errors: errs.UnsupportedMedia,
+// errs.TooLarge, errs.Invalid.
 func readLaunch(w http.ResponseWriter, r *http.Request) (launchBody, error) {
 	var body launchBody
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return body, errs.New(errs.UnsupportedMedia, "content-type", "The body must be application/json.")
+	}
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxLaunch))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&body); err != nil {
+	err := dec.Decode(&body)
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return body, errs.New(errs.TooLarge, "body-too-large", "The body is too large.")
+	}
+	if err != nil {
 		return body, errs.Wrap(err, errs.Invalid, "launch-malformed", "The body is not a launch registration in JSON.")
 	}
 	if dec.More() {

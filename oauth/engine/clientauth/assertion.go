@@ -57,7 +57,7 @@ func (a *Authenticator) assertion(ctx context.Context, req Request, cred credent
 	if err := token.UnsafeClaimsWithoutVerification(&said); err != nil {
 		return Result{}, errAssertion("assertion-malformed", "its claims cannot be read")
 	}
-	if said.Issuer == "" || said.Issuer != said.Subject {
+	if said.Issuer == "" || !plain(said.Issuer) || said.Issuer != said.Subject {
 		return Result{}, errAssertion("assertion-issuer", "iss and sub must both be the client_id")
 	}
 	if named := req.Form.Get("client_id"); named != "" && named != said.Issuer {

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4/jwt"
 
@@ -63,7 +65,7 @@ func readBasic(header string) (credential, error) {
 		return credential{}, malformed
 	}
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
-	if err != nil || len(raw) > 4096 {
+	if err != nil || len(raw) > 4096 || !plain(string(raw)) {
 		return credential{}, malformed
 	}
 	id, secret, found := strings.Cut(string(raw), ":")
@@ -73,13 +75,20 @@ func readBasic(header string) (credential, error) {
 	cred := credential{method: ClientSecretBasic}
 	decodedID, err1 := url.QueryUnescape(id)
 	decodedSecret, err2 := url.QueryUnescape(secret)
-	if err1 == nil && err2 == nil {
+	if err1 == nil && err2 == nil && plain(decodedID) && plain(decodedSecret) {
 		cred.pairs = append(cred.pairs, pair{decodedID, decodedSecret})
 	}
-	if err1 != nil || err2 != nil || decodedID != id || decodedSecret != secret {
+	if len(cred.pairs) == 0 || decodedID != id || decodedSecret != secret {
 		cred.pairs = append(cred.pairs, pair{id, secret})
 	}
 	return cred, nil
+}
+
+// plain reports whether text is UTF-8 without control characters (RFC 6749
+// appendix A.1): what else there is names no client, and neither store nor audit
+// log must see it.
+func plain(s string) bool {
+	return utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
 }
 
 // Named gives the client that a request says it comes from, without any
@@ -97,7 +106,7 @@ func Named(req Request) string {
 	if raw := req.Form.Get("client_assertion"); raw != "" {
 		if t, err := jwt.ParseSigned(raw, certifiedBy); err == nil {
 			var c jwt.Claims
-			if t.UnsafeClaimsWithoutVerification(&c) == nil {
+			if t.UnsafeClaimsWithoutVerification(&c) == nil && plain(c.Issuer) {
 				return c.Issuer
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"testing"
+
+	"github.com/mandate-health/mandate/internal/errs"
 )
 
 // SMART SYM-01, D11: both readings of a Basic credential, the specified one
@@ -59,5 +61,27 @@ func TestNamed(t *testing.T) {
 		if got := Named(req); got != "" {
 			t.Errorf("%v: %q", req, got)
 		}
+	}
+}
+
+// What is no text names no client: neither the store nor the audit log sees it,
+// and the refusal is one of the client (RFC 6749 appendix A.1).
+func TestCredentialsAreText(t *testing.T) {
+	basic := func(raw string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(raw)) }
+	for _, raw := range []string{"a\x00b:x", "a:x\x00", "a\xff:x", "a\r\nb:x", "a\u0085b:x"} {
+		req := Request{Authorization: []string{basic(raw)}}
+		if _, err := read(req); !errs.Is(err, errs.InvalidClient) || Named(req) != "" {
+			t.Errorf("%q: %v, names %q", raw, err, Named(req))
+		}
+	}
+	// An escape that would make such a text is read as it stands only.
+	cred, err := read(Request{Authorization: []string{basic("a%00b:x")}})
+	if err != nil || len(cred.pairs) != 1 || cred.pairs[0].id != "a%00b" {
+		t.Errorf("%+v %v", cred, err)
+	}
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES384","kid":"a"}`))
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"a\u0000","sub":"a\u0000"}`))
+	if got := Named(Request{Form: url.Values{"client_assertion": {header + "." + claims + ".AAAA"}}}); got != "" {
+		t.Errorf("an assertion names %q", got)
 	}
 }
