@@ -31,6 +31,27 @@ func (m *Memory) ClientByID(ctx context.Context, tenant, id string) (oauth.Clien
 		func(ctx context.Context) (oauth.Client, error) { return m.Store.ClientByID(ctx, tenant, id) })
 }
 
+// Registered reports whether a browser may call from the origin for some enabled
+// client (SMART CORS-02). Anybody can ask, so the clients are not read each time.
+// Errors: errs.Unavailable.
+func (m *Memory) Registered(ctx context.Context, tenant, origin string) (bool, error) {
+	all, err := watch.Load(ctx, m.feed, watch.Change{Tenant: tenant, Kind: watch.Client, Key: watch.Whole}, nil,
+		func(ctx context.Context) (map[string]bool, error) {
+			clients, err := m.Clients(ctx, tenant)
+			if err != nil {
+				return nil, err
+			}
+			origins := map[string]bool{}
+			for _, c := range clients {
+				for _, o := range c.Origins() {
+					origins[o] = origins[o] || c.RunsAt(o)
+				}
+			}
+			return origins, nil
+		})
+	return all[origin], err
+}
+
 // ConsentEpoch implements consent.Store.
 func (m *Memory) ConsentEpoch(ctx context.Context, tenant, patient string) (int64, error) {
 	return watch.Load(ctx, m.feed, watch.Change{Tenant: tenant, Kind: watch.Patient, Key: patient}, nil,

@@ -45,15 +45,15 @@ func bearerOf(c engine.Claims) gateway.Bearer {
 }
 
 // origins tells from where registered apps run.
-type origins struct{ store *store.Store }
+type origins struct {
+	*store.Store
+	memory *store.Memory
+}
 
-// Registered reports whether some enabled client may call from the origin.
+// Registered reports whether some enabled client may call from the origin. Anybody
+// can ask, so it is told from memory.
 func (o origins) Registered(ctx context.Context, tenant, origin string) (bool, error) {
-	clients, err := o.store.Clients(ctx, tenant)
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(clients, func(c oauth.Client) bool { return c.RunsAt(origin) }), nil
+	return o.memory.Registered(ctx, tenant, origin)
 }
 
 // endpoints are the addresses that both discovery documents and the
@@ -91,7 +91,7 @@ func (t *tenant) gateway() *gateway.Gateway {
 		Upstream: t.record, Owned: &fhirapi.Service{
 			File: t.consents, Consents: t.store, Relations: t.store, Log: fhirapi.Log{Events: t.reports, AsOf: t.reports.AsOf, Names: t.auditNames()},
 		},
-		Validator: t.codec, Definitions: t.definitions, Recorder: counted{t.queue, t.metrics}, Origins: origins{t.store}, Problems: t.problem,
+		Validator: t.codec, Definitions: t.definitions, Recorder: counted{t.queue, t.metrics}, Origins: origins{t.store, t.memory}, Problems: t.problem,
 		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, URL: t.requestURL, Log: t.log,
 		Certificate: func(r *http.Request) string { return t.certificate(r).Thumbprint() },
 	})

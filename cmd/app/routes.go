@@ -58,7 +58,7 @@ const (
 func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	d := protocol.Deps{
 		Site: t.siteOf, Endpoint: t.endpoint(), Engine: t.engine, Auth: t.auth, Ring: t.ring,
-		Clients: t.store, Problem: t.problem, Origin: t.origin, URL: t.requestURL, Certificate: t.certificate, Metrics: t.metrics,
+		Clients: origins{t.store, t.memory}, Problem: t.problem, Origin: t.origin, URL: t.requestURL, Certificate: t.certificate, Metrics: t.metrics,
 	}
 	authorize := protocol.AuthorizeDeps{
 		Flow: t.flow, Visitor: t.visitor, Tenant: t.session.Tenant, Page: t.problem.HTML,

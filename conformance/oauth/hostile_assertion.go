@@ -124,6 +124,7 @@ func bentAssertions(t *kit.Target, own jose.JSONWebKey) map[string]func(*kit.Ass
 		"claims: made tomorrow":        claim("iat", t.Now().Add(24*time.Hour).Unix()),
 		"claims: an endless jti":       claim("jti", strings.Repeat("j", 5000)),
 		"claims: no jti":               claim("jti", ""),
+		"claims: a jti with NUL":       claim("jti", "j\x00"),
 		"claims: a name with NUL":      func(a *kit.Assertion) { a.Claims["iss"], a.Claims["sub"] = "a\x00", "a\x00" },
 		"claims: a jti of no text":     claim("jti", 7),
 		"claims: another's subject":    claim("sub", "somebody"),

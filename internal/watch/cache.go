@@ -65,7 +65,12 @@ func (c *cache) drop(e *list.Element) {
 	}
 }
 
-// forget drops what the changes name; the zero Change names everything.
+// Whole is the key of a copy that concerns everything of its kind and tenant: a
+// change of any of it drops the copy. No row has this key.
+const Whole = "\x00"
+
+// forget drops what the changes name, and what they are a part of; the zero
+// Change names everything.
 func (c *cache) forget(all []Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,8 +81,10 @@ func (c *cache) forget(all []Change) {
 		return
 	}
 	for _, one := range all {
-		if e, ok := c.byKey[one]; ok {
-			c.drop(e)
+		for _, key := range []Change{one, {Tenant: one.Tenant, Kind: one.Kind, Key: Whole}} {
+			if e, ok := c.byKey[key]; ok {
+				c.drop(e)
+			}
 		}
 	}
 }

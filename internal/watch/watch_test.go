@@ -253,6 +253,30 @@ func TestOwnChange(t *testing.T) {
 	})
 }
 
+// What concerns all of a kind goes with a change of any of it, and stays with one
+// of another kind or tenant.
+func TestWhole(t *testing.T) {
+	story(t, 5*time.Second, func(n *node) {
+		reads := 0
+		load := func() {
+			_, err := watch.Load(t.Context(), n.feed, watch.Change{Tenant: "main", Kind: watch.Client, Key: watch.Whole}, nil,
+				func(context.Context) (int, error) { reads++; return reads, nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		load()
+		n.s.told([]watch.Change{{Tenant: "main", Kind: watch.Patient, Key: "app"}, {Tenant: "other", Kind: watch.Client, Key: "app"}})
+		if load(); reads != 1 {
+			t.Errorf("read %d times", reads)
+		}
+		n.s.told([]watch.Change{thing})
+		if load(); reads != 2 {
+			t.Errorf("read %d times after a change of one", reads)
+		}
+	})
+}
+
 // The memory is bounded and forgets what was not used for longest.
 func TestBounded(t *testing.T) {
 	story(t, 5*time.Second, func(n *node) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -103,8 +104,8 @@ func Check(header []string, use Use) (Proof, error) {
 // fit judges the claims of a proof that its key has signed.
 func (c claims) fit(use Use, issued time.Time) error {
 	switch {
-	case c.ID == "" || len(c.ID) > maxID:
-		return refused("dpop-proof-jti", "jti must have 1 to 256 characters")
+	case c.ID == "" || len(c.ID) > maxID || strings.ContainsFunc(c.ID, unicode.IsControl):
+		return refused("dpop-proof-jti", "jti must have 1 to 256 characters, none of them a control character")
 	case len(c.Nonce) > maxNonce:
 		return refused("dpop-proof-claims", "its nonce is too long")
 	case c.Method != use.Method:

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -122,7 +123,7 @@ func (s Standard) Check(audiences []string, t time.Time) error {
 		return errTime("iat is in the future")
 	case s.Expiry.Time().Sub(s.IssuedAt.Time()) > maxLife || !s.Expiry.Time().After(s.IssuedAt.Time()):
 		return errTime("exp must be at most five minutes after iat")
-	case s.ID == "" || len(s.ID) > maxJTI:
+	case s.ID == "" || len(s.ID) > maxJTI || strings.ContainsFunc(s.ID, unicode.IsControl):
 		return errs.New(errs.Invalid, "udap-jwt-jti", "The JWT is refused: jti must have 1 to 256 characters.")
 	}
 	return nil

@@ -2,9 +2,7 @@ package protocol
 
 import (
 	"net/http"
-	"slices"
 
-	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 )
 
@@ -32,8 +30,7 @@ func (d Deps) allow(w http.ResponseWriter, r *http.Request, who clientauth.Reque
 	}
 }
 
-// preflight answers before the client is known: any client's origin will do. It
-// reads all clients only for a browser that asks.
+// preflight answers before the client is known: any client's origin will do.
 func (d Deps) preflight(w http.ResponseWriter, r *http.Request, tenant string) {
 	h := w.Header()
 	h.Add("Vary", "Origin")
@@ -47,8 +44,8 @@ func (d Deps) preflight(w http.ResponseWriter, r *http.Request, tenant string) {
 }
 
 func (d Deps) registered(r *http.Request, tenant, origin string) bool {
-	all, err := d.Clients.Clients(r.Context(), tenant)
-	return err == nil && slices.ContainsFunc(all, func(c oauth.Client) bool { return c.RunsAt(origin) })
+	ok, err := d.Clients.Registered(r.Context(), tenant, origin)
+	return err == nil && ok
 }
 
 // anyOrigin opens a public document to every origin.

@@ -24,7 +24,8 @@ import (
 // Clients gives registered clients, for CORS.
 type Clients interface {
 	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
-	Clients(ctx context.Context, tenant string) ([]oauth.Client, error)
+	// Registered reports whether some enabled client runs at the origin.
+	Registered(ctx context.Context, tenant, origin string) (bool, error)
 }
 
 // Deps is what the endpoints are made of.

@@ -91,11 +91,11 @@ func (f *fake) ClientByID(_ context.Context, t, id string) (oauth.Client, error)
 	return get(f, func() map[string]oauth.Client { return f.rows.clients }, t+id)
 }
 
-func (f *fake) Clients(context.Context, string) ([]oauth.Client, error) {
+func (f *fake) Registered(_ context.Context, _, origin string) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.listed++
-	return slices.Collect(maps.Values(f.rows.clients)), nil
+	return slices.ContainsFunc(slices.Collect(maps.Values(f.rows.clients)), func(c oauth.Client) bool { return c.RunsAt(origin) }), nil
 }
 
 func (f *fake) GrantByID(_ context.Context, t, id string) (oauth.Grant, error) {

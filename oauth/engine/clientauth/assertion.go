@@ -148,7 +148,7 @@ func (c claims) check(audiences []string, now time.Time) error {
 		return errAssertion("assertion-early", "nbf is in the future")
 	case c.IssuedAt != nil && c.IssuedAt.Time().After(now.Add(maxSkew)):
 		return errAssertion("assertion-early", "iat is in the future")
-	case c.ID == "" || len(c.ID) > maxJTI:
+	case c.ID == "" || len(c.ID) > maxJTI || !plain(c.ID):
 		return errAssertion("assertion-jti", "jti must have 1 to 256 characters")
 	}
 	return nil
