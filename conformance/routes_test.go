@@ -38,7 +38,7 @@ var openToAll = []string{
 	"GET /fhir/.well-known/udap", "OPTIONS /fhir/.well-known/udap", "POST /udap/register",
 	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke", "OPTIONS /par", "OPTIONS /device_authorization",
 	"OPTIONS /app-state/Basic", "OPTIONS /app-state/Basic/{id}",
-	"POST /register", "GET /docs/registration",
+	"POST /register", "GET /docs/registration", "GET /docs/openapi.json",
 	"GET /signin", "POST /signin", "GET /signin/idp", "GET /signin/idp/callback", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
 	"POST /signout", "GET /signed-out", "GET /end-session", "POST /end-session", "POST /language",
 	"GET /device", "POST /device", "GET /device/done",

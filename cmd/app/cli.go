@@ -53,7 +53,8 @@ type serveCommand struct {
 }
 
 type routesCommand struct {
-	JSON bool `name:"json" help:"Print as JSON."`
+	JSON    bool `name:"json" help:"Print as JSON."`
+	OpenAPI bool `name:"openapi" help:"Print the OpenAPI document of the administration and launch API, as a server gives it at /docs/openapi.json."`
 }
 
 type versionCommand struct{}
@@ -168,7 +169,7 @@ func (c *serveCommand) Run(s *streams) error {
 
 // Run prints the routes.
 func (c *routesCommand) Run(s *streams) error {
-	return printRoutes(s.ctx, s.out, c.JSON)
+	return printRoutes(s.ctx, s.out, *c)
 }
 
 // errFailedChecks says that the report already told what failed.

@@ -65,7 +65,7 @@ func (t *tenant) endpoints() protocol.Endpoints {
 		Introspect: t.site.IntrospectURL, Revoke: t.site.RevokeURL, JWKS: t.site.Issuer + "/jwks", Management: t.site.Issuer + "/apps",
 		Push: t.site.PushURL, PushRequired: t.cfg.Push.Require,
 		Brands: t.site.Issuer + brandPath, EndSession: t.site.Issuer + signin.EndPath,
-		Device: t.site.Issuer + devicePath, Off: t.cfg.OffConfig.grants(), ClientDocuments: len(t.documentHosts()) > 0,
+		Device: t.site.Issuer + devicePath, Off: t.cfg.OffConfig.grants(), Documentation: t.site.Issuer + guidePath, ClientDocuments: len(t.documentHosts()) > 0,
 	}
 	if slices.Contains(e.Off, grant.Device) {
 		e.Device = ""
@@ -116,7 +116,7 @@ func gatewayRoutes() []route.Route {
 
 // printRoutes lists the routes without starting anything: it builds the rooms
 // on an empty store that is thrown away.
-func printRoutes(ctx context.Context, w io.Writer, asJSON bool) error {
+func printRoutes(ctx context.Context, w io.Writer, c routesCommand) error {
 	dir, err := tempDir()
 	if err != nil {
 		return err
@@ -136,13 +136,24 @@ func printRoutes(ctx context.Context, w io.Writer, asJSON bool) error {
 		return explain(err)
 	}
 	defer a.drain()
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	if c.OpenAPI {
+		routes, err := a.home.routes()
+		if err != nil {
+			return err
+		}
+		doc, err := a.home.openAPI(routes)
+		if err != nil {
+			return err
+		}
+		return enc.Encode(doc)
+	}
 	lines, err := a.home.routeLines()
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
+	if c.JSON {
 		return enc.Encode(lines)
 	}
 	for _, l := range lines {

@@ -3,7 +3,6 @@ package app
 import (
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 	"github.com/mandate-health/mandate/oauth/registration"
-	"github.com/mandate-health/mandate/web/adminapi/clients"
 	"github.com/mandate-health/mandate/web/register"
 	"github.com/mandate-health/mandate/web/route"
 )
@@ -18,26 +17,14 @@ func (t *tenant) dynamic() *registration.Dynamic {
 	return &registration.Dynamic{Service: t.registry(), Policy: t.registrationPolicy(), HashSecret: clientauth.SecretHash, Admit: t.admitClient}
 }
 
-// clientRoutes are the operators' API of clients, behind the guard of all of it.
-func (t *tenant) clientRoutes() []route.Route {
-	policy := t.registrationPolicy()
-	return clients.Deps{
-		Tenant: t.id, Problem: t.problem, Guard: t.adminBearer, Actor: actor, Origin: t.origin, Clock: t.clock,
-		Desk: &registration.Desk{
-			Service: t.registry(), Rules: registration.Rules{Operator: true, Development: policy.Development},
-			HashSecret: clientauth.SecretHash, Holidays: policy.Holidays,
-		},
-	}.Routes()
-}
-
 // registerRoutes are dynamic registration and its management. They exist while
 // it is off too, and then answer that it is.
 func (t *tenant) registerRoutes() []route.Route {
 	d := register.Deps{Tenant: t.id, Registry: t.dynamic(), URL: t.site.Issuer + registerPath, Problem: t.problem, Origin: t.origin}
-	return append(t.clientRoutes(), []route.Route{
+	return []route.Route{
 		{
-			Method: "GET", Path: "/docs/registration", Auth: route.None, PHI: route.NoPHI, Owner: ownerRegister,
-			Handler: register.Guide(d, t.site.FHIRBase+"/.well-known/smart-configuration"),
+			Method: "GET", Path: guidePath, Auth: route.None, PHI: route.NoPHI, Owner: ownerRegister,
+			Handler: register.Guide(d, t.site.FHIRBase+"/.well-known/smart-configuration", t.site.Issuer+openAPIPath),
 			Reason:  "how to register must be readable without any condition (45 CFR 170.404(b))",
 		},
 		{
@@ -48,5 +35,5 @@ func (t *tenant) registerRoutes() []route.Route {
 		{Method: "PUT", Path: registerPath + "/{id}", Auth: route.Bearer, PHI: route.NoPHI, Limit: "token", Owner: ownerRegister, Scopes: "registration", Handler: register.Replace(d)},
 		{Method: "DELETE", Path: registerPath + "/{id}", Auth: route.Bearer, PHI: route.NoPHI, Limit: "token", Owner: ownerRegister, Scopes: "registration",
 			Handler: register.Unregister(d)},
-	}...)
+	}
 }

@@ -1,18 +1,14 @@
 package app
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/audit/fhirevent"
 	"github.com/mandate-health/mandate/oauth/flow"
-	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web"
-	"github.com/mandate-health/mandate/web/adminapi"
 	"github.com/mandate-health/mandate/web/pages"
 	consentpages "github.com/mandate-health/mandate/web/pages/consent"
 	patientpages "github.com/mandate-health/mandate/web/pages/patient"
@@ -40,7 +36,8 @@ func (t *tenant) routes() ([]route.Route, error) {
 	if t.cfg.Dev {
 		out = append(out, t.devRoutes()...)
 	}
-	return t.cfg.OffConfig.served(out), nil
+	out = t.cfg.OffConfig.served(out)
+	return append(out, t.openAPIRoute(out)), nil
 }
 
 // supportedScopes lists what is granted to who may have it.
@@ -87,7 +84,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 		{Method: "POST", Path: "/par", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Push(d, t.flow)},
 		{Method: "POST", Path: devicePath, Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: device},
 		{Method: "POST", Path: "/launch", Auth: route.Client, PHI: route.Identifiers, Limit: "token", Owner: ownerProtocol,
-			Handler: protocol.RegisterLaunch(d, t.flow, t.site.Issuer+"/launch")},
+			Operation: launchOperation(), Handler: protocol.RegisterLaunch(d, t.flow, t.site.Issuer+"/launch")},
 	}
 	for path, h := range map[string]http.Handler{
 		fhirPath + "/.well-known/smart-configuration": smart, "/.well-known/openid-configuration": oidc,
@@ -105,32 +102,6 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	}
 	slices.SortFunc(out, byPath)
 	return out
-}
-
-// adminRoutes are the operators' API.
-func (t *tenant) adminRoutes() []route.Route {
-	return adminapi.New(adminapi.Deps{
-		Tenant: t.id, Read: operatorReads{t.store, t.reports}, AsOf: t.reports.AsOf, Consents: t.consents, Proxies: t.proxies, Problem: t.problem,
-		Flights: t.flights, ErrorDocs: t.site.Issuer + errorDocs, Client: t.memory.ClientByID,
-		Connections: t.connections(), Ledger: t.store, Recorder: t.queue,
-		KeysOfLog: func(ctx context.Context) (*audit.LogKeys, error) {
-			return audit.OpenLogKeys(ctx, t.store, t.ids, t.id)
-		},
-		Brands: brandDesk{t},
-		Guard:  t.adminBearer, Actor: actor, Origin: t.origin, Clock: t.clock, Names: t.auditNames(),
-	}).Routes()
-}
-
-// operatorReads are the reads of the operators' API: long ones may come from a
-// replica.
-type operatorReads struct {
-	*store.Store
-	reports *store.Reports
-}
-
-// Audits reads the audit log as a report.
-func (r operatorReads) Audits(ctx context.Context, f audit.Filter) ([]audit.Event, error) {
-	return r.reports.Audits(ctx, f)
 }
 
 // auditNames are what FHIR AuditEvents call this server.

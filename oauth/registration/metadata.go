@@ -79,7 +79,8 @@ type Rights struct {
 // Entry is a client as an operator writes it. Kind is short for
 // token_endpoint_auth_method and grant_types together; either will do.
 type Entry struct {
-	ID   string           `json:"client_id"`
+	// ID may be left out where a client is registered anew.
+	ID   string           `json:"client_id,omitempty"`
 	Kind oauth.ClientKind `json:"kind,omitempty"`
 	Metadata
 	Rights

@@ -2,6 +2,9 @@ package registration
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -60,18 +63,43 @@ func (d *Desk) check(e Entry) (oauth.Client, error) {
 	return c, faults.Err()
 }
 
+// Editing puts an entry in place of what is registered of a client. IfVersion is
+// what VersionOf gave of what its author last saw, "" for whatever is there.
+type Editing struct {
+	Entry
+	IfVersion string
+	Origin    audit.Event
+}
+
+// VersionOf names what is registered of a client: it changes when an entry or
+// its standing does, and not when a secret is rotated.
+func VersionOf(c oauth.Client) string {
+	// An entry is made of texts, numbers and JSON that was read before.
+	raw, _ := json.Marshal(struct {
+		Entry
+		Status string `json:"status"`
+	}{Of(c), StatusOf(c)})
+	sum := sha256.Sum256(raw)
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}
+
 // Edit replaces what is registered of a client. Its secrets stay while it has a
 // use for them. Errors: those of Faults.Err and of Update; errs.Unprocessable
-// with code client-kind for a change to a secret, which needs a new client.
-func (d *Desk) Edit(ctx context.Context, tenant string, e Entry, origin audit.Event) (oauth.Client, error) {
-	next, err := d.check(e)
+// with code client-kind for a change to a secret, which needs a new client;
+// errs.PreconditionFailed with code client-changed where somebody changed it
+// meanwhile.
+func (d *Desk) Edit(ctx context.Context, tenant string, e Editing) (oauth.Client, error) {
+	next, err := d.check(e.Entry)
 	if err != nil {
 		return oauth.Client{}, err
 	}
-	return d.Update(ctx, Change{Tenant: tenant, ID: e.ID, Reason: ReasonEdited, Origin: origin, Apply: func(c *oauth.Client) error {
+	return d.Update(ctx, Change{Tenant: tenant, ID: e.ID, Reason: ReasonEdited, Origin: e.Origin, Apply: func(c *oauth.Client) error {
 		have := *c
 		if have.Registration.By == oauth.RegisteredByDocument {
 			return errs.New(errs.Conflict, "client-by-document", "What is registered of this client stands in the document at its client_id, which its maker changes; you may approve, disable or delete it.")
+		}
+		if e.IfVersion != "" && e.IfVersion != VersionOf(have) {
+			return errs.New(errs.PreconditionFailed, "client-changed", "The client was changed meanwhile: look at it again.")
 		}
 		if next.Kind == oauth.ClientSymmetric && have.Kind != oauth.ClientSymmetric {
 			return errs.New(errs.Unprocessable, "client-kind", "A client with keys, or public, does not become one with a secret: register another one.")

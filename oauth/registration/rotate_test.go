@@ -46,7 +46,7 @@ func TestSecretsRotate(t *testing.T) {
 	}
 	edited := registration.Of(c)
 	edited.Name = "Renamed"
-	if c, err = d.Edit(ctx, "main", edited, by); err != nil || c.Name != "Renamed" || len(c.SecretHashes) != 1 || c.Created.IsZero() {
+	if c, err = d.Edit(ctx, "main", registration.Editing{Entry: edited, Origin: by}); err != nil || c.Name != "Renamed" || len(c.SecretHashes) != 1 || c.Created.IsZero() {
 		t.Errorf("%+v %v", c, err)
 	}
 	public, err := d.Register(ctx, "main", app(), by)
@@ -57,7 +57,7 @@ func TestSecretsRotate(t *testing.T) {
 		t.Error(err)
 	}
 	e.ID = public.Client.ID
-	if _, err := d.Edit(ctx, "main", e, by); !errs.Is(err, errs.Unprocessable) {
+	if _, err := d.Edit(ctx, "main", registration.Editing{Entry: e, Origin: by}); !errs.Is(err, errs.Unprocessable) {
 		t.Errorf("a public client got a secret that nobody saw: %v", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestTheDeskGivesNoAdministration(t *testing.T) {
 			t.Errorf("%s: %v", scope, err)
 		}
 		e.ID = "export"
-		if _, err := d.Edit(ctx, "main", e, audit.Event{}); !errs.Is(err, errs.InvalidClientMetadata) {
+		if _, err := d.Edit(ctx, "main", registration.Editing{Entry: e}); !errs.Is(err, errs.InvalidClientMetadata) {
 			t.Errorf("%s: %v", scope, err)
 		}
 	}

@@ -2,11 +2,11 @@ package adminapi
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"strconv"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/web/adminapi/call"
+	"github.com/mandate-health/mandate/web/route"
 )
 
 // Brands publishes the user-access brands of this tenant.
@@ -22,37 +22,48 @@ type Brands interface {
 	Withdraw(ctx context.Context, version int, origin audit.Event) error
 }
 
-// brands gives the bundle as it is published (BRD-06).
-func (a *API) brands(w http.ResponseWriter, r *http.Request) (any, error) {
-	return told(w)(a.Brands.Published(r.Context()))
+func (a *API) brandRoutes() []route.Route {
+	on := call.Spec{Path: "/admin/brands", Owner: owner, PHI: route.NoPHI}
+	show, publish, withdraw := on, on, on
+	show.Method, show.ID, show.Tag, show.Summary = "GET", "showBrands", true, "Gives the bundle of brands as it is published."
+	publish.Method, publish.ID, publish.Tag, publish.Match = "PUT", "publishBrands", true, true
+	publish.Summary = "Publishes a bundle of brands in place of the one there is."
+	withdraw.Method, withdraw.ID, withdraw.Match, withdraw.Summary = "DELETE", "withdrawBrands", true, "Takes the bundle of brands off the net."
+	return []route.Route{call.On(a.Desk, show, a.brands), call.On(a.Desk, publish, a.publishBrands), call.On(a.Desk, withdraw, a.withdrawBrands)}
 }
 
-// told names the version for If-Match.
-func told(w http.ResponseWriter) func([]byte, int, error) (any, error) {
-	return func(raw []byte, version int, err error) (any, error) {
-		if err != nil {
-			return nil, err
-		}
-		w.Header().Set("ETag", `W/"`+strconv.Itoa(version)+`"`)
-		return json.RawMessage(raw), nil
+// brands gives the bundle as it is published (BRD-06).
+func (a *API) brands(ctx context.Context, in *call.In[route.Empty, route.Empty]) (call.Resource, error) {
+	raw, version, err := a.Brands.Published(ctx)
+	if err == nil {
+		in.Tag(strconv.Itoa(version))
 	}
+	return raw, err
 }
 
 // publishBrands puts a bundle in place of the one there is. With If-Match only in
 // place of that version.
-func (a *API) publishBrands(w http.ResponseWriter, r *http.Request) (any, error) {
-	raw, version, err := readResource(w, r)
+func (a *API) publishBrands(ctx context.Context, in *call.In[route.Empty, call.Resource]) (call.Resource, error) {
+	version, err := in.Version()
 	if err != nil {
 		return nil, err
 	}
-	return told(w)(a.Brands.Publish(r.Context(), raw, version, a.origin(r)))
+	raw, now, err := a.Brands.Publish(ctx, in.Body, version, in.By)
+	if err == nil {
+		in.Tag(strconv.Itoa(now))
+	}
+	return raw, err
+}
+
+type withdrawn struct {
+	Withdrawn bool `json:"withdrawn"`
 }
 
 // withdrawBrands takes the bundle off the net.
-func (a *API) withdrawBrands(w http.ResponseWriter, r *http.Request) (any, error) {
-	_, version, err := readResource(w, r)
+func (a *API) withdrawBrands(ctx context.Context, in *call.In[route.Empty, route.Empty]) (withdrawn, error) {
+	version, err := in.Version()
 	if err != nil {
-		return nil, err
+		return withdrawn{}, err
 	}
-	return map[string]any{"withdrawn": true}, a.Brands.Withdraw(r.Context(), version, a.origin(r))
+	return withdrawn{true}, a.Brands.Withdraw(ctx, version, in.By)
 }

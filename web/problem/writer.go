@@ -65,6 +65,14 @@ func (p *Writer) Status(err error) int {
 	return r.status
 }
 
+// Refusal is how OAuth endpoints refuse (RFC 6749 §5.2).
+type Refusal struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description,omitempty"`
+	URI         string `json:"error_uri,omitempty"`
+	Code        string `json:"error_code,omitempty"`
+}
+
 // OAuth writes the JSON error of RFC 6749 §5.2 with no-store headers, and the
 // cause code as error_code: a program may act on it, error_description is for its
 // maker. A
@@ -80,12 +88,7 @@ func (p *Writer) OAuth(w http.ResponseWriter, r *http.Request, err error) {
 	if e.Kind == errs.Unauthenticated || e.Kind == errs.Forbidden {
 		p.challenge(w, r, e, row, "")
 	}
-	write(w, "application/json", status, struct {
-		Error       string `json:"error"`
-		Description string `json:"error_description,omitempty"`
-		URI         string `json:"error_uri,omitempty"`
-		Code        string `json:"error_code,omitempty"`
-	}{row.oauth, description(e.Msg), p.link(e), e.Code})
+	write(w, "application/json", status, Refusal{row.oauth, description(e.Msg), p.link(e), e.Code})
 }
 
 // FHIR writes an OperationOutcome whose details.coding is the cause code. A
@@ -134,17 +137,20 @@ type issue struct {
 	Expression  []string `json:"expression,omitempty"`
 }
 
+// Details is a refusal as the APIs of our own tell it (RFC 9457).
+type Details struct {
+	Type   string `json:"type" jsonschema:"Address of the page that explains the code."`
+	Title  string `json:"title"`
+	Status int    `json:"status" jsonschema:"The HTTP status."`
+	Detail string `json:"detail,omitempty" jsonschema:"What is wrong, for a developer."`
+	Code   string `json:"code" jsonschema:"Stable cause code."`
+}
+
 // JSON writes problem+json (RFC 9457) for the APIs of our own.
 func (p *Writer) JSON(w http.ResponseWriter, r *http.Request, err error) {
 	e, row := p.begin(w, r, err)
 	p.demand(w, r, e, row, "")
-	write(w, "application/problem+json", row.status, struct {
-		Type   string `json:"type"`
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail,omitempty"`
-		Code   string `json:"code"`
-	}{p.link(e), row.title, row.status, e.Msg, e.Code})
+	write(w, "application/problem+json", row.status, Details{p.link(e), row.title, row.status, e.Msg, e.Code})
 }
 
 // HTML hands the error to the page renderer.

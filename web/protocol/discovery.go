@@ -39,6 +39,8 @@ type Endpoints struct {
 	Device string
 	// Off are the grant types that are not offered.
 	Off []string
+	// Documentation is a page for developers.
+	Documentation string
 	// Management is the page on which people see and end app access.
 	Management string
 	// EndSession is where apps sign people out.
@@ -125,6 +127,9 @@ type smartConfiguration struct {
 	BrandIdentifier    *brand.Identifier `json:"user_access_brand_identifier,omitempty"`
 	RevocationAuthAlgs []string          `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
 	ProtectedResources []string          `json:"protected_resources,omitempty"`
+	// Documentation leads developers to how to register, and from there to the
+	// description of the API (RFC 8414 §2).
+	Documentation string `json:"service_documentation,omitempty"`
 }
 
 func configuration(e Endpoints, scopes []string) smartConfiguration {
@@ -185,7 +190,7 @@ func OpenIDConfiguration(e Endpoints, scopes []string) http.Handler {
 	c.RequestObjectAlgs = oauth.RequestObjectAlgorithms()
 	c.IntrospectionAuth = slices.Concat([]string{"client_secret_basic", "client_secret_post", "private_key_jwt"}, e.MTLS)
 	c.RevocationAuth = c.TokenEndpointAuth
-	c.EndSessionEndpoint = e.EndSession
+	c.EndSessionEndpoint, c.Documentation = e.EndSession, e.Documentation
 	c.BackchannelLogout, c.BackchannelSession = true, true
 	c.IntrospectionAuthAlgs, c.RevocationAuthAlgs = c.TokenEndpointAuthAlgs, c.TokenEndpointAuthAlgs
 	c.ProtectedResources = []string{e.FHIRBase}

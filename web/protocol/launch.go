@@ -25,26 +25,27 @@ type Launches interface {
 // maxLaunch is the greatest size of a launch registration in bytes.
 const maxLaunch = 64 << 10
 
-// launchBody is the JSON of a launch registration. The client authenticates
+// LaunchBody is the JSON of a launch registration. The client authenticates
 // with HTTP Basic, or with an assertion among the members.
-type launchBody struct {
-	ClientID            string             `json:"client_id"`
-	User                string             `json:"user"`
-	Patient             string             `json:"patient"`
-	Encounter           string             `json:"encounter"`
-	Intent              string             `json:"intent"`
-	StyleURL            string             `json:"smart_style_url"`
-	NeedPatientBanner   *bool              `json:"need_patient_banner"`
-	FHIRContext         []oauth.ContextRef `json:"fhirContext"`
-	Task                json.RawMessage    `json:"task"`
-	ClientAssertion     string             `json:"client_assertion"`
-	ClientAssertionType string             `json:"client_assertion_type"`
+type LaunchBody struct {
+	ClientID            string             `json:"client_id,omitempty" jsonschema:"The app that will be opened."`
+	User                string             `json:"user,omitempty" jsonschema:"FHIR reference of the user of the EHR, such as Practitioner/123."`
+	Patient             string             `json:"patient,omitempty" jsonschema:"Id of the patient."`
+	Encounter           string             `json:"encounter,omitempty" jsonschema:"Id of the encounter; wants patient."`
+	Intent              string             `json:"intent,omitempty"`
+	StyleURL            string             `json:"smart_style_url,omitempty"`
+	NeedPatientBanner   *bool              `json:"need_patient_banner,omitempty"`
+	FHIRContext         []oauth.ContextRef `json:"fhirContext,omitempty"`
+	Task                json.RawMessage    `json:"task,omitempty" jsonschema:"FHIR Task that asks for the launch, in place of the members that it tells."`
+	ClientAssertion     string             `json:"client_assertion,omitempty"`
+	ClientAssertionType string             `json:"client_assertion_type,omitempty"`
 }
 
-type launchAnswer struct {
-	Launch    string    `json:"launch"`
-	LaunchURL string    `json:"launch_url,omitempty"`
-	Issuer    string    `json:"iss"`
+// LaunchAnswer is the handle with which the app is opened.
+type LaunchAnswer struct {
+	Launch    string    `json:"launch" jsonschema:"The handle with which the app is opened, once."`
+	LaunchURL string    `json:"launch_url,omitempty" jsonschema:"Where to open the app; left out for one without a launch URI."`
+	Issuer    string    `json:"iss" jsonschema:"The FHIR base."`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
@@ -57,7 +58,7 @@ func RegisterLaunch(d Deps, launches Launches, launchURL string) http.Handler {
 			d.Problem.JSON(w, r, err)
 			return
 		}
-		var body launchBody
+		var body LaunchBody
 		if body, err = readLaunch(w, r); err != nil {
 			d.Problem.JSON(w, r, err)
 			return
@@ -83,7 +84,7 @@ func RegisterLaunch(d Deps, launches Launches, launchURL string) http.Handler {
 	})
 }
 
-func (d Deps) register(w http.ResponseWriter, r *http.Request, launches Launches, ehr oauth.Client, b launchBody, base string) {
+func (d Deps) register(w http.ResponseWriter, r *http.Request, launches Launches, ehr oauth.Client, b LaunchBody, base string) {
 	network, requestID := d.origin(r)
 	var user fhir.Reference
 	if b.User != "" {
@@ -108,13 +109,13 @@ func (d Deps) register(w http.ResponseWriter, r *http.Request, launches Launches
 	problem.NoStore(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(launchAnswer{Launch: t.Handle, LaunchURL: t.URL, Issuer: base, ExpiresAt: t.Expires})
+	_ = json.NewEncoder(w).Encode(LaunchAnswer{Launch: t.Handle, LaunchURL: t.URL, Issuer: base, ExpiresAt: t.Expires})
 }
 
 // readLaunch reads the body strictly. Errors: errs.UnsupportedMedia,
 // errs.TooLarge, errs.Invalid.
-func readLaunch(w http.ResponseWriter, r *http.Request) (launchBody, error) {
-	var body launchBody
+func readLaunch(w http.ResponseWriter, r *http.Request) (LaunchBody, error) {
+	var body LaunchBody
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		return body, errs.New(errs.UnsupportedMedia, "content-type", "The body must be application/json.")
 	}

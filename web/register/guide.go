@@ -9,8 +9,9 @@ import (
 )
 
 // Guide tells the makers of apps and services, in public and without any
-// condition, how to register (REG-07, 45 CFR 170.404(b)).
-func Guide(d Deps, configuration string) http.Handler {
+// condition, how to register (REG-07, 45 CFR 170.404(b)); configuration and openAPI
+// are the URLs of the discovery document and of the API's description.
+func Guide(d Deps, configuration, openAPI string) http.Handler {
 	var how string
 	switch d.Registry.Mode {
 	case registration.ByToken:
@@ -24,7 +25,7 @@ func Guide(d Deps, configuration string) http.Handler {
 	default:
 		how = "Send the metadata below to the organization, which registers your client for you."
 	}
-	text := []byte(fmt.Sprintf(guide, configuration, how))
+	text := []byte(fmt.Sprintf(guide, configuration, how, openAPI))
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -33,7 +34,8 @@ func Guide(d Deps, configuration string) http.Handler {
 	})
 }
 
-// guide is the text; %[1]s is the discovery document, %[2]s how to register.
+// guide is the text; %[1]s is the discovery document, %[2]s how to register,
+// %[3]s the description of the API.
 var guide = strings.TrimLeft(`
 HOW TO REGISTER AN APP OR A SERVICE
 
@@ -80,4 +82,11 @@ register yourself also registration_access_token, with which you read (GET), rep
 (PUT) and delete your registration at registration_client_uri (RFC 7592). Keys by
 value ("jwks") are replaced in the same way when you rotate them: register the new
 key beside the old one first. Nobody but you and the organization can change them.
+
+4. For EHRs and operators
+
+How launch contexts are registered and how the server is administered by programs is
+described in OpenAPI:
+
+    %[3]s
 `, "\n")

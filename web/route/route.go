@@ -53,8 +53,10 @@ type Route struct {
 	// Owner is the import path below the module, such as "web/pages/signin".
 	Owner string
 	// Reason tells why Auth is None.
-	Reason  string
-	Handler http.Handler
+	Reason string
+	// Operation describes a route of a JSON API; nil for others.
+	Operation *Operation
+	Handler   http.Handler
 }
 
 // Validate reports what is missing or contradictory, all faults at once.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mandate-health/mandate/oauth/registration"
+	"github.com/mandate-health/mandate/web/adminapi/call"
 	"github.com/mandate-health/mandate/web/adminapi/clients"
 	"github.com/mandate-health/mandate/web/route"
 )
@@ -15,10 +16,10 @@ import (
 // it.
 func TestEveryRouteIsGuarded(t *testing.T) {
 	guarded := 0
-	routes := clients.Deps{Desk: &registration.Desk{}, Guard: func(http.Handler) http.Handler {
+	routes := clients.Deps{Registry: &registration.Desk{}, Desk: call.Desk{Guard: func(http.Handler) http.Handler {
 		guarded++
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
-	}}.Routes()
+	}}}.Routes()
 	for _, r := range routes {
 		w := httptest.NewRecorder()
 		r.Handler.ServeHTTP(w, httptest.NewRequest(r.Method, "/", nil))

@@ -1,4 +1,4 @@
-package adminapi_test
+package clients_test
 
 import (
 	"os"
@@ -22,7 +22,7 @@ func TestHints(t *testing.T) {
 			t.Errorf("%s has no hint", cause)
 		}
 	}
-	raw, err := os.ReadFile(filepath.Join("..", "..", "oauth", "flight", "hints.tsv"))
+	raw, err := os.ReadFile(filepath.Join("..", "..", "..", "oauth", "flight", "hints.tsv"))
 	if err != nil {
 		t.Fatal(err)
 	}
