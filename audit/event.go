@@ -25,6 +25,7 @@ const (
 	LaunchRegistered    Kind = "launch.registered"
 	LaunchUsed          Kind = "launch.used"
 	LaunchRefused       Kind = "launch.refused"
+	LaunchEnded         Kind = "launch.ended"
 	GrantCreated        Kind = "grant.created"
 	GrantRevoked        Kind = "grant.revoked"
 	TokenIssued         Kind = "token.issued"

@@ -87,6 +87,33 @@ func (c *Connections) EndGrant(ctx context.Context, g Grant, reason string, orig
 	return c.Tx.InTx(ctx, func(tx Tx) error { return c.EndTx(ctx, tx, g, reason, origin) })
 }
 
+// endAtOnce is how many grants EndAll ends in one transaction.
+const endAtOnce = 50
+
+// EndAll revokes all grants that people made to a client, those too that are made
+// meanwhile, and says how many; agents that act with them stop too. Broken off
+// between two transactions, it can be called again. Errors: errs.Unavailable.
+func (c *Connections) EndAll(ctx context.Context, tenant, clientID, reason string, origin audit.Event) (ended int, err error) {
+	for {
+		page, err := c.Read.GrantsOfClient(ctx, tenant, clientID, GrantPage{LiveAt: c.Clock.Now(), Limit: endAtOnce})
+		if err != nil || len(page) == 0 {
+			return ended, err
+		}
+		err = c.Tx.InTx(ctx, func(tx Tx) error {
+			for _, g := range page {
+				if err := c.EndTx(ctx, tx, g, reason, origin); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return ended, err
+		}
+		ended += len(page)
+	}
+}
+
 // EndTx is EndGrant in a transaction of the caller.
 func (c *Connections) EndTx(ctx context.Context, tx Tx, g Grant, reason string, origin audit.Event) error {
 	origin.ClientID, origin.GrantID = g.ClientID, g.ID

@@ -90,6 +90,18 @@ type Redecision struct {
 	Explained []access.Explanation
 }
 
+// GrantPage is a part of a list of grants, newest first.
+type GrantPage struct {
+	// LiveAt leaves out what was revoked or ended before; zero takes all.
+	LiveAt time.Time
+	// Before and BeforeID are the creation and the id of the last grant of the page
+	// before; zero for the first page.
+	Before   time.Time
+	BeforeID string
+	// Limit is how many at most.
+	Limit int
+}
+
 // Live reports whether the grant stands at t.
 func (g Grant) Live(t time.Time) bool { return g.Revoked.IsZero() && t.Before(g.Ends) }
 

@@ -25,6 +25,9 @@ type ClientStore interface {
 	CreateLaunch(ctx context.Context, l Launch) error
 	// LaunchByHash gives one, used or not. Errors: errs.NotFound.
 	LaunchByHash(ctx context.Context, tenant, hash string) (Launch, error)
+	// LaunchesUnder gives those that may be redeemed at t, or were, and have not run
+	// out, newest first, at most limit.
+	LaunchesUnder(ctx context.Context, tenant string, t time.Time, limit int) ([]Launch, error)
 	// UseLaunch marks it as used by a flow if it was unused and reports
 	// whether this call did so.
 	UseLaunch(ctx context.Context, tenant, hash, flow string, t time.Time) (bool, error)
@@ -44,6 +47,9 @@ type GrantStore interface {
 	// GrantsOfPatient gives the grants on a patient's record, whoever made
 	// them, newest first.
 	GrantsOfPatient(ctx context.Context, tenant, patient string) ([]Grant, error)
+	// GrantsOfClient gives a page of the grants that people made to a client,
+	// newest first.
+	GrantsOfClient(ctx context.Context, tenant, clientID string, p GrantPage) ([]Grant, error)
 	// ExtendGrant moves the end of a live grant.
 	ExtendGrant(ctx context.Context, tenant, id string, ends time.Time) error
 	// RevokeGrant ends a grant at t if it stands and reports whether this

@@ -88,19 +88,44 @@ func (p *ports) CreateLaunch(ctx context.Context, v oauth.Launch) error {
 		micros(v.Created), micros(v.Expires), micros(v.Used), v.Flow)
 }
 
+const launchColumns = `tenant, hash, ehr_client, client_id, launch_user, aud, context, created, expires, used, flow`
+
+// sealedLaunch is a launch as it is stored.
+type sealedLaunch struct {
+	oauth.Launch
+	sealed string
+}
+
+func scanLaunch(r Row) (v sealedLaunch, err error) {
+	err = r.Scan(&v.Tenant, &v.Hash, &v.EHRClient, &v.ClientID, reference{&v.User}, &v.Aud, &v.sealed,
+		into(&v.Created), into(&v.Expires), into(&v.Used), &v.Flow)
+	return v, err
+}
+
 // LaunchByHash implements oauth.ClientStore.
 func (p *ports) LaunchByHash(ctx context.Context, tenant, hash string) (oauth.Launch, error) {
-	var sealed string
-	v, err := one(ctx, p, "launch", func(r Row) (v oauth.Launch, err error) {
-		err = r.Scan(&v.Tenant, &v.Hash, &v.EHRClient, &v.ClientID, reference{&v.User}, &v.Aud, &sealed,
-			into(&v.Created), into(&v.Expires), into(&v.Used), &v.Flow)
-		return v, err
-	}, `SELECT tenant, hash, ehr_client, client_id, launch_user, aud, context, created, expires, used, flow
-		FROM launch WHERE tenant = $1 AND hash = $2`, tenant, hash)
+	v, err := one(ctx, p, "launch", scanLaunch, `SELECT `+launchColumns+` FROM launch WHERE tenant = $1 AND hash = $2`, tenant, hash)
 	if err != nil {
 		return oauth.Launch{}, err
 	}
-	return v, p.openDoc(ctx, launchContext(v), sealed, &v.Context)
+	return v.Launch, p.openDoc(ctx, launchContext(v.Launch), v.sealed, &v.Context)
+}
+
+// LaunchesUnder implements oauth.ClientStore.
+func (p *ports) LaunchesUnder(ctx context.Context, tenant string, t time.Time, limit int) ([]oauth.Launch, error) {
+	rows, err := list(ctx, p, scanLaunch, `SELECT `+launchColumns+` FROM launch
+		WHERE tenant = $1 AND expires > $2 ORDER BY created DESC, hash LIMIT $3`, tenant, micros(t), limit)
+	if err != nil {
+		return nil, err
+	}
+	var all []oauth.Launch
+	for _, v := range rows {
+		if err := p.openDoc(ctx, launchContext(v.Launch), v.sealed, &v.Context); err != nil {
+			return nil, err
+		}
+		all = append(all, v.Launch)
+	}
+	return all, nil
 }
 
 func launchContext(v oauth.Launch) keys.Place {

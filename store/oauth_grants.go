@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
 
@@ -136,6 +137,21 @@ func (p *ports) GrantsOfPerson(ctx context.Context, tenant, personID string) ([]
 func (p *ports) GrantsOfPatient(ctx context.Context, tenant, patient string) ([]oauth.Grant, error) {
 	return p.grants(ctx, `SELECT `+grantColumns+` FROM app_grant
 		WHERE tenant = $1 AND patient <> '' AND patient = $2 ORDER BY created DESC, id`, tenant, patient)
+}
+
+// GrantsOfClient implements oauth.GrantStore.
+func (p *ports) GrantsOfClient(ctx context.Context, tenant, clientID string, page oauth.GrantPage) ([]oauth.Grant, error) {
+	before, live := int64(math.MaxInt64), int64(math.MinInt64)
+	if !page.Before.IsZero() {
+		before = micros(page.Before)
+	}
+	revoked := int64(math.MaxInt64)
+	if !page.LiveAt.IsZero() {
+		live, revoked = micros(page.LiveAt), 0
+	}
+	return p.grants(ctx, `SELECT `+grantColumns+` FROM app_grant
+		WHERE tenant = $1 AND client_id = $2 AND (created < $3 OR created = $3 AND id < $4) AND ends > $5 AND revoked <= $6
+		ORDER BY created DESC, id DESC LIMIT $7`, tenant, clientID, before, page.BeforeID, live, revoked, page.Limit)
 }
 
 // ExtendGrant implements oauth.GrantStore. A grant that is absent or was

@@ -60,6 +60,7 @@ func shapes() map[audit.Kind]shape {
 		audit.LaunchRegistered:    sec(authentication, own("launch-register")),
 		audit.LaunchUsed:          sec(authentication, own("launch-use")),
 		audit.LaunchRefused:       sec(authentication, own("launch-refuse")),
+		audit.LaunchEnded:         sec(authentication, own("launch-end")),
 		audit.TokenIssued:         sec(authentication, getToken),
 		audit.TokenRefused:        sec(authentication, own("oauth-refuse")),
 		audit.TokenRevoked:        sec(authentication, own("oauth-revoke")),

@@ -26,6 +26,7 @@ func subtypes() map[string]string {
 		"journal-prune":             "Older part of the revocation journal removed",
 		"key-change":                "Key changed",
 		"launch-refuse":             "EHR launch refused",
+		"launch-end":                "EHR launch context ended",
 		"launch-register":           "EHR launch registered",
 		"launch-use":                "EHR launch used",
 		"oauth-authorize":           "Authorization asked for",

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
@@ -10,6 +11,7 @@ import (
 	"github.com/mandate-health/mandate/web/adminapi/call"
 	"github.com/mandate-health/mandate/web/adminapi/clients"
 	"github.com/mandate-health/mandate/web/adminapi/grants"
+	"github.com/mandate-health/mandate/web/adminapi/launches"
 	"github.com/mandate-health/mandate/web/route"
 )
 
@@ -27,7 +29,8 @@ func (t *tenant) adminRoutes() []route.Route {
 	}).Routes()
 	given := grants.Deps{Desk: desk, Read: t.store, Connections: t.connections()}.Routes()
 	registered := clients.Deps{Desk: desk, Registry: t.registrationDesk(), Flights: t.flights, ErrorDocs: t.site.Issuer + errorDocs}.Routes()
-	return append(append(records, given...), registered...)
+	opened := launches.Deps{Desk: desk, Flow: t.flow, Read: t.store, FHIRBase: t.site.FHIRBase}.Routes()
+	return slices.Concat(records, given, registered, opened)
 }
 
 // registrationDesk is where operators register clients of the tenant.

@@ -29,6 +29,8 @@ type commands struct {
 	Restore  restoreCommand  `cmd:"" help:"Restore a backup into a new store, without bringing back what was revoked since."`
 	Config   configCommand   `cmd:"" help:"Check, print and explain the configuration."`
 	Client   clientCommand   `cmd:"" help:"Manage the registered apps and services."`
+	Grant    grantCommand    `cmd:"" help:"List and end what people allowed apps."`
+	Launch   launchCommand   `cmd:"" help:"Register, list and end launch contexts, as an EHR does."`
 	Brand    brandCommand    `cmd:"" help:"Publish the brands by which apps show people where to connect."`
 	Tenant   tenantCommand   `cmd:"" help:"Manage the organizations that one process serves apart from one another."`
 	Doctor   doctorCommand   `cmd:"" help:"Look for what is wrong with a server, its settings, its machine and what is around it."`

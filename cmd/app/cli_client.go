@@ -16,6 +16,7 @@ type clientCommand struct {
 	Approve  clientApprove  `cmd:"" help:"Let a client that waits for approval work."`
 	Refuse   clientRefuse   `cmd:"" help:"Refuse a client that waits for approval, and delete it."`
 	Show     clientShow     `cmd:"" help:"Show what is registered of a client, as a client file would say it."`
+	Edit     clientEdit     `cmd:"" help:"Change single members of a registration, such as client_name=Diary."`
 	Rotate   clientRotate   `cmd:"" help:"Give a client a new secret beside the one before, or retire that one."`
 	Profile  clientProfile  `cmd:"" help:"Hold a client to a security profile, from now on: fapi2."`
 	Disable  clientDisable  `cmd:"" help:"Stop a client: its tokens are dead, and it gets no more."`

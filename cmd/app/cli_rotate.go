@@ -21,6 +21,7 @@ func (c *clientShow) Run(s *streams) error {
 		if err != nil {
 			return err
 		}
+		fmt.Fprintf(s.err, "version %s, for client edit --if-version\n", registration.VersionOf(client))
 		e := json.NewEncoder(s.out)
 		e.SetIndent("", "  ")
 		return e.Encode(registration.Of(client))

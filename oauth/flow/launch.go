@@ -29,7 +29,15 @@ type LaunchRequest struct {
 	Task      []byte
 	Network   string
 	RequestID string
+	// PersonID and Administrator name the operator who registers it in place of an
+	// EHR: an account, or the client of a program; empty for an EHR itself.
+	PersonID      string
+	Administrator string
 }
+
+// endedByOperator stands where a redeemed launch names its flow: no flow is
+// called so.
+const endedByOperator = "ended-by-operator"
 
 // LaunchTicket is what the EHR opens the app with.
 type LaunchTicket struct {
@@ -74,11 +82,15 @@ func (s *Service) RegisterLaunch(ctx context.Context, r LaunchRequest) (LaunchTi
 		if err := tx.CreateLaunch(ctx, l); err != nil {
 			return err
 		}
-		return tx.AppendAudit(ctx, audit.Event{
-			Tenant: r.Tenant, Time: now, Kind: audit.LaunchRegistered, Action: "C", Outcome: audit.Success,
+		e := audit.Event{
+			Tenant: r.Tenant, Time: now, Kind: audit.LaunchRegistered, Action: "C", Outcome: audit.Success, PersonID: r.PersonID,
 			ClientID: r.EHR.ID, Patient: r.Context.Patient, Network: r.Network, RequestID: r.RequestID,
 			Detail: map[string]string{"app": app.ID, "user": r.User.String()},
-		})
+		}
+		if r.Administrator != "" {
+			e.Detail["administrator"] = r.Administrator
+		}
+		return tx.AppendAudit(ctx, e)
 	})
 	if err != nil {
 		return LaunchTicket{}, err
@@ -87,6 +99,33 @@ func (s *Service) RegisterLaunch(ctx context.Context, r LaunchRequest) (LaunchTi
 		t.URL = launchURL(cmp.Or(named, app.LaunchURIs[0]), s.Base, t.Handle)
 	}
 	return t, nil
+}
+
+// EndLaunch makes a launch context worthless before its app comes; id is the
+// hash of its handle. Errors: errs.NotFound with code launch-not-found, errs.Conflict
+// with code launch-used for one that was redeemed or ended; errs.Unavailable.
+func (s *Service) EndLaunch(ctx context.Context, tenant, id string, origin audit.Event) error {
+	l, err := s.Read.LaunchByHash(ctx, tenant, id)
+	if errs.Is(err, errs.NotFound) {
+		return errs.New(errs.NotFound, "launch-not-found", "There is no such launch context; they run out within minutes.")
+	}
+	if err != nil {
+		return err
+	}
+	now := s.Clock.Now()
+	return s.Tx.InTx(ctx, func(tx Tx) error {
+		ended, err := tx.UseLaunch(ctx, tenant, id, endedByOperator, now)
+		if err != nil {
+			return err
+		}
+		if !ended {
+			return errs.New(errs.Conflict, "launch-used", "The app came with it already, or it was ended before.")
+		}
+		e := origin
+		e.Tenant, e.Time, e.Kind, e.Action, e.Outcome, e.Reason = tenant, now, audit.LaunchEnded, "D", audit.Success, endedByOperator
+		e.ClientID, e.Patient = l.EHRClient, l.Context.Patient
+		return tx.AppendAudit(ctx, e)
+	})
 }
 
 func launchURL(to, iss, handle string) string {

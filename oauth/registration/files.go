@@ -110,5 +110,5 @@ func ratchet(before, after oauth.Client) error {
 		return nil
 	}
 	return errs.New(errs.Conflict, "client-loosened",
-		"Client "+after.ID+" would no longer have to keep "+strings.Join(looser, ", ")+"; only an operator can allow that, with --loosen of mandate client add.")
+		"Client "+after.ID+" would no longer have to keep "+strings.Join(looser, ", ")+"; only an operator can allow that, with --loosen.")
 }

@@ -3,7 +3,7 @@ package registration
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -25,6 +25,8 @@ type Desk struct {
 	HashSecret func(h ids.Hasher, secret string) string
 	// Holidays are those of the clocks of approval.
 	Holidays Holidays
+	// Administration lets an entry hold scopes of the administration API.
+	Administration bool
 }
 
 // Register registers a client for an operator. A symmetric one gets a secret,
@@ -57,7 +59,7 @@ func (d *Desk) check(e Entry) (oauth.Client, error) {
 	if c.Scopes == "" {
 		faults.add("scope", "is missing")
 	}
-	if slices.ContainsFunc(strings.Fields(c.Scopes), oauth.AdminScope) {
+	if !d.Administration && slices.ContainsFunc(strings.Fields(c.Scopes), oauth.AdminScope) {
 		faults.add("scope", "holds a scope of the administration API, which only mandate client add gives")
 	}
 	return c, faults.Err()
@@ -68,7 +70,10 @@ func (d *Desk) check(e Entry) (oauth.Client, error) {
 type Editing struct {
 	Entry
 	IfVersion string
-	Origin    audit.Event
+	// Loosen lets it ask less of the client for its security than it is asked now;
+	// else that is kept, or with Tell refused.
+	Loosen, Tell bool
+	Origin       audit.Event
 }
 
 // VersionOf names what is registered of a client: it changes when an entry or
@@ -80,20 +85,21 @@ func VersionOf(c oauth.Client) string {
 		Status string `json:"status"`
 	}{Of(c), StatusOf(c)})
 	sum := sha256.Sum256(raw)
-	return base64.RawURLEncoding.EncodeToString(sum[:12])
+	return hex.EncodeToString(sum[:12])
 }
 
 // Edit replaces what is registered of a client. Its secrets stay while it has a
 // use for them. Errors: those of Faults.Err and of Update; errs.Unprocessable
 // with code client-kind for a change to a secret, which needs a new client;
-// errs.PreconditionFailed with code client-changed where somebody changed it
+// errs.Conflict with code client-loosened; errs.PreconditionFailed with code
+// client-changed where somebody changed it
 // meanwhile.
 func (d *Desk) Edit(ctx context.Context, tenant string, e Editing) (oauth.Client, error) {
 	next, err := d.check(e.Entry)
 	if err != nil {
 		return oauth.Client{}, err
 	}
-	return d.Update(ctx, Change{Tenant: tenant, ID: e.ID, Reason: ReasonEdited, Origin: e.Origin, Apply: func(c *oauth.Client) error {
+	return d.Update(ctx, Change{Tenant: tenant, ID: e.ID, Reason: ReasonEdited, Loosen: e.Loosen, Origin: e.Origin, Apply: func(c *oauth.Client) error {
 		have := *c
 		if have.Registration.By == oauth.RegisteredByDocument {
 			return errs.New(errs.Conflict, "client-by-document", "What is registered of this client stands in the document at its client_id, which its maker changes; you may approve, disable or delete it.")
@@ -109,6 +115,9 @@ func (d *Desk) Edit(ctx context.Context, tenant string, e Editing) (oauth.Client
 		c.Disabled, c.Registration = have.Disabled, have.Registration
 		if next.Kind == oauth.ClientSymmetric {
 			c.SecretHashes = have.SecretHashes
+		}
+		if e.Tell && !e.Loosen {
+			return ratchet(have, *c)
 		}
 		return nil
 	}})

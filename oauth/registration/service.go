@@ -103,12 +103,14 @@ type Change struct {
 	Reason string
 	// Apply makes the change. It may run again after a conflict of
 	// transactions. Errors are those of the act.
-	Apply  func(c *oauth.Client) error
+	Apply func(c *oauth.Client) error
+	// Loosen lets it take away what the client is asked for its security.
+	Loosen bool
 	Origin audit.Event
 }
 
 // Update applies a change, which takes nothing away of what the client is asked
-// for its security. Errors: errs.NotFound with code client-not-found,
+// for its security unless it says so. Errors: errs.NotFound with code client-not-found,
 // also for a client that was deleted; those of Apply; errs.Unavailable.
 func (s *Service) Update(ctx context.Context, ch Change) (oauth.Client, error) {
 	var out oauth.Client
@@ -121,7 +123,7 @@ func (s *Service) Update(ctx context.Context, ch Change) (oauth.Client, error) {
 		if err := ch.Apply(&c); err != nil {
 			return err
 		}
-		if c.Deleted.IsZero() {
+		if c.Deleted.IsZero() && !ch.Loosen {
 			before.Hold(&c)
 			if err := kept(c); err != nil {
 				return err

@@ -67,6 +67,14 @@ func launches(t *testing.T, s *store.Store) {
 	used := launch()
 	used.Used, used.Flow = noon(), "flow"
 	equal(t, got(s.LaunchByHash(ctx, tenant, "l1"))(t), used)
+
+	later := launch()
+	later.Hash, later.Created, later.Expires = "l2", later.Created.Add(time.Second), later.Expires.Add(time.Second)
+	must(t, s.CreateLaunch(ctx, later))
+	equal(t, got(s.LaunchesUnder(ctx, tenant, noon(), 9))(t), []oauth.Launch{later, used})
+	equal(t, got(s.LaunchesUnder(ctx, tenant, noon(), 1))(t), []oauth.Launch{later})
+	equal(t, got(s.LaunchesUnder(ctx, tenant, used.Expires, 9))(t), []oauth.Launch{later})
+	equal(t, len(got(s.LaunchesUnder(ctx, "other", noon(), 9))(t)), 0)
 }
 
 func grant(id string, created time.Time) oauth.Grant {
@@ -77,6 +85,23 @@ func grant(id string, created time.Time) oauth.Grant {
 		ConsentID: "c9", ConsentVersion: 2, Consents: []string{"Consent/c1/_history/1"}, Offline: true, Online: true,
 		SessionHash: "h1", AuthTime: noon(), AMR: []string{"pwd"}, ACR: "a", Created: created,
 		Ends: created.Add(time.Hour), RenewFor: 90 * 24 * time.Hour}
+}
+
+// grantsOfClient pages through the grants of one client: all, and those that
+// stand.
+func grantsOfClient(t *testing.T, s *store.Store, second, first oauth.Grant) {
+	t.Helper()
+	ctx := t.Context()
+	third := grant("g0", first.Created) // the same moment as the first
+	third.Revoked, third.Reason = noon().Add(time.Minute), "person"
+	must(t, s.CreateGrant(ctx, third))
+	equal(t, got(s.GrantsOfClient(ctx, tenant, "app", oauth.GrantPage{Limit: 9}))(t), []oauth.Grant{second, first, third})
+	equal(t, got(s.GrantsOfClient(ctx, tenant, "app", oauth.GrantPage{Limit: 2}))(t), []oauth.Grant{second, first})
+	equal(t, got(s.GrantsOfClient(ctx, tenant, "app", oauth.GrantPage{Limit: 2, Before: first.Created, BeforeID: first.ID}))(t), []oauth.Grant{third})
+	equal(t, got(s.GrantsOfClient(ctx, tenant, "app", oauth.GrantPage{Limit: 9, LiveAt: noon().Add(time.Minute)}))(t), []oauth.Grant{second, first})
+	equal(t, got(s.GrantsOfClient(ctx, tenant, "app", oauth.GrantPage{Limit: 9, LiveAt: first.Ends}))(t), []oauth.Grant{second})
+	equal(t, len(got(s.GrantsOfClient(ctx, tenant, "none", oauth.GrantPage{Limit: 9}))(t)), 0)
+	equal(t, len(got(s.GrantsOfClient(ctx, "other", "app", oauth.GrantPage{Limit: 9}))(t)), 0)
 }
 
 func grants(t *testing.T, s *store.Store) {
@@ -106,6 +131,7 @@ func grants(t *testing.T, s *store.Store) {
 	equal(t, got(s.Keepers(ctx, tenant, "", noon().Add(time.Millisecond), later, 9))(t), []string{"p-maria"})
 	equal(t, len(got(s.Keepers(ctx, tenant, "", later, noon().Add(2*time.Hour), 9))(t)), 0)
 	equal(t, len(got(s.Keepers(ctx, other, "", later, later, 9))(t)), 0)
+	grantsOfClient(t, s, second, first)
 
 	first.Ends = noon().Add(48 * time.Hour)
 	must(t, s.ExtendGrant(ctx, tenant, "g1", first.Ends))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/web/adminapi/call"
 	"github.com/mandate-health/mandate/web/route"
@@ -12,6 +13,8 @@ import (
 // Reader is what the API reads.
 type Reader interface {
 	GrantsOfPatient(ctx context.Context, tenant, patient string) ([]oauth.Grant, error)
+	GrantsOfClient(ctx context.Context, tenant, clientID string, p oauth.GrantPage) ([]oauth.Grant, error)
+	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
 	GrantByID(ctx context.Context, tenant, id string) (oauth.Grant, error)
 }
 
@@ -55,14 +58,22 @@ func (d Deps) Routes() []route.Route {
 		return call.Spec{Method: method, Path: path, ID: id, Summary: summary, Owner: "web/adminapi/grants", PHI: route.Identifiers}
 	}
 	return []route.Route{
-		call.On(d.Desk, spec("GET", "/admin/grants", "listGrants", "Lists the grants on a patient's record, newest first."), d.list),
+		call.On(d.Desk, spec("GET", "/admin/grants", "listGrants", "Lists the grants on a patient's record, or those of a client, newest first."), d.list),
 		call.On(d.Desk, spec("POST", "/admin/grants/{id}/revoke", "revokeGrant", "Ends a grant with its tokens and the Consent that records it."), d.revoke),
+		call.On(d.Desk, spec("POST", "/admin/grants/revoke", "revokeClientGrants",
+			"Ends all grants that people made to a client, with their tokens. What the client does for itself goes on."), d.revokeAll),
 	}
 }
 
 type query struct {
-	Patient string `json:"patient" jsonschema:"Id of the patient."`
+	Patient string `json:"patient,omitempty" jsonschema:"Id of the patient: all grants on the record."`
+	Client  string `json:"client_id,omitempty" jsonschema:"The client: its grants, up to 200 in an answer. Give this or patient."`
+	Live    bool   `json:"live,omitempty" jsonschema:"With client_id: only grants that stand."`
+	After   string `json:"after,omitempty" jsonschema:"With client_id: goes on behind the grant of this id, the last one of the answer before."`
 }
+
+// pageSize is how many grants of a client one answer holds.
+const pageSize = 200
 
 // GrantList is grants, newest first.
 type GrantList struct {
@@ -70,12 +81,53 @@ type GrantList struct {
 }
 
 func (d Deps) list(ctx context.Context, in *call.In[query, route.Empty]) (GrantList, error) {
-	list, err := d.Read.GrantsOfPatient(ctx, d.Tenant, in.Query.Patient)
+	list, err := d.find(ctx, in.Query)
 	out := GrantList{Grants: []Grant{}}
 	for _, g := range list {
 		out.Grants = append(out.Grants, viewOf(g))
 	}
 	return out, err
+}
+
+func (d Deps) find(ctx context.Context, q query) ([]oauth.Grant, error) {
+	switch {
+	case q.Patient == "" && q.Client == "", q.Patient != "" && (q.Client != "" || q.Live || q.After != ""):
+		return nil, errs.New(errs.Invalid, "grants-of-whom", "Name the patient (?patient=ID) or the client (?client_id=ID), one of them; live and after go with the client.")
+	case q.Patient != "":
+		return d.Read.GrantsOfPatient(ctx, d.Tenant, q.Patient)
+	}
+	page := oauth.GrantPage{Limit: pageSize}
+	if q.Live {
+		page.LiveAt = d.Clock.Now()
+	}
+	if q.After != "" {
+		last, err := d.Read.GrantByID(ctx, d.Tenant, q.After)
+		if err != nil {
+			return nil, err
+		}
+		page.Before, page.BeforeID = last.Created, last.ID
+	}
+	return d.Read.GrantsOfClient(ctx, d.Tenant, q.Client, page)
+}
+
+type ending struct {
+	Client string `json:"client_id"`
+}
+
+// Ended is how many grants came to their end.
+type Ended struct {
+	Client  string `json:"client_id"`
+	Revoked int    `json:"revoked"`
+}
+
+// revokeAll ends what all people allowed a client.
+func (d Deps) revokeAll(ctx context.Context, in *call.In[route.Empty, ending]) (Ended, error) {
+	// A client that was deleted has grants still.
+	if _, err := d.Read.ClientByID(ctx, d.Tenant, in.Body.Client); err != nil {
+		return Ended{}, err
+	}
+	n, err := d.Connections.EndAll(ctx, d.Tenant, in.Body.Client, "ended-by-operator", in.By)
+	return Ended{in.Body.Client, n}, err
 }
 
 // revoke ends a grant with its tokens and the Consent that recorded it.
