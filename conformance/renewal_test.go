@@ -64,7 +64,7 @@ func (x *thief) carry() {
 // lost sends a refresh of which no answer arrives.
 func (x *thief) lost(t *testing.T, client kit.Client, token string) {
 	t.Helper()
-	_, err := http.PostForm("http://"+x.listener.Addr().String()+"/token", url.Values{ //nolint:bodyclose // there is no answer
+	_, err := http.PostForm("http://"+x.listener.Addr().String()+"/token", url.Values{
 		"grant_type": {"refresh_token"}, "refresh_token": {token}, "client_id": {client.ID},
 	})
 	if err == nil {

@@ -65,7 +65,7 @@ func (a *App) openDevCommunity(ctx context.Context) (udap.Community, error) {
 			made = err
 			return nil
 		}
-		b, err := json.Marshal(c)
+		b, err := json.Marshal(c) //nolint:gosec // it is kept as a secret, sealed
 		made = err
 		return b
 	})

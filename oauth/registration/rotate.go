@@ -102,7 +102,8 @@ func (d *Desk) Edit(ctx context.Context, tenant string, e Editing) (oauth.Client
 	return d.Update(ctx, Change{Tenant: tenant, ID: e.ID, Reason: ReasonEdited, Loosen: e.Loosen, Origin: e.Origin, Apply: func(c *oauth.Client) error {
 		have := *c
 		if have.Registration.By == oauth.RegisteredByDocument {
-			return errs.New(errs.Conflict, "client-by-document", "What is registered of this client stands in the document at its client_id, which its maker changes; you may approve, disable or delete it.")
+			return errs.New(errs.Conflict, "client-by-document",
+				"What is registered of this client stands in the document at its client_id, which its maker changes; you may approve, disable or delete it.")
 		}
 		if e.IfVersion != "" && e.IfVersion != VersionOf(have) {
 			return errs.New(errs.PreconditionFailed, "client-changed", "The client was changed meanwhile: look at it again.")

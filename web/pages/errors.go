@@ -129,7 +129,8 @@ func ErrorNames() []string {
 		"general", "server_error", "invalid_request", "invalid_client", "invalid_scope", "access_denied",
 		"forbidden", "unauthenticated", "gone", "conflict", "rate_limited", "upstream",
 		"temporarily_unavailable",
-		"redirect-uri-unregistered", "client-document-pending", "launch-invalid", "request-uri-expired", "launch-for-other-person", "no-own-record", "no-record-to-share", "offer-changed", "request-answered",
+		"redirect-uri-unregistered", "client-document-pending", "launch-invalid", "request-uri-expired", "launch-for-other-person",
+		"no-own-record", "no-record-to-share", "offer-changed", "request-answered",
 		"form-token", "grant-ended", "second-factor-missing", "invalid_grant", "unauthorized_client",
 	}
 }

@@ -1,1 +1,0 @@
-DROP INDEX app_grant_client;
