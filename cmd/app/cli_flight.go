@@ -25,7 +25,7 @@ func (c *clientRequests) Run(s *streams) error {
 		if _, err := a.store.ClientByID(s.ctx, c.Tenant, c.Client); err != nil {
 			return err
 		}
-		records, err := a.store.Records(s.ctx, c.Tenant, c.Client, c.Count)
+		records, err := a.flights.Recent(s.ctx, c.Tenant, c.Client, c.Count)
 		if err != nil {
 			return err
 		}
