@@ -196,7 +196,7 @@ func TestRegisterLaunchOverHTTP(t *testing.T) {
 		{"unknown app", ehr.ID, ehr.Secret, `{"client_id":"nobody"}`, http.StatusBadRequest},
 		{"patient as reference", ehr.ID, ehr.Secret, `{"client_id":"demo-app","patient":"Patient/rosa"}`, http.StatusBadRequest},
 		{"user as text", ehr.ID, ehr.Secret, `{"client_id":"demo-app","user":"rosa"}`, http.StatusBadRequest},
-		{"too large", ehr.ID, ehr.Secret, `{"client_id":"demo-app","intent":"` + strings.Repeat("x", 70<<10) + `"}`, http.StatusBadRequest},
+		{"too large", ehr.ID, ehr.Secret, `{"client_id":"demo-app","intent":"` + strings.Repeat("x", 70<<10) + `"}`, http.StatusRequestEntityTooLarge},
 	}
 	for _, test := range tests {
 		res := post(test.id, test.secret, test.body)
