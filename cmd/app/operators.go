@@ -3,13 +3,16 @@ package app
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/web"
+	"github.com/mandate-health/mandate/web/pages/custody"
 	operatorpages "github.com/mandate-health/mandate/web/pages/operator"
 )
 
@@ -77,9 +80,43 @@ func (t *tenant) operatorPages() *operatorpages.Handler {
 	})
 }
 
+// keyPages are the console's pages about keys.
+func (t *tenant) keyPages() *custody.Handler {
+	return custody.New(custody.Deps{
+		Items: t.keyItems,
+		Rotate: func(ctx context.Context, use keys.Use, person string) error {
+			_, err := t.newCustodian(person).RotateSigning(ctx, t.id, use, keys.Announce)
+			return err
+		},
+		Sees: t.seesKeys, Holds: t.holds(operator.KeyCustodian),
+		Kit: t.kit, Session: t.session, Page: t.problem.HTML, Clock: t.clock,
+	})
+}
+
+// keyItems gives the keys of the tenant, and the one that wraps them.
+func (t *tenant) keyItems(ctx context.Context) ([]keys.Item, error) {
+	items, err := t.inventory().Items(ctx, t.clock.Now())
+	return slices.DeleteFunc(items, func(i keys.Item) bool { return i.Tenant != "" && i.Tenant != t.id }), err
+}
+
+// seesKeys lets operators look, and those who keep the keys.
+func (t *tenant) seesKeys(ctx context.Context, p identity.Person) error {
+	err := t.holds(operator.KeyCustodian)(ctx, p)
+	if errs.Is(err, errs.Forbidden) {
+		return t.holdsOperator(ctx, p)
+	}
+	return err
+}
+
 // holdsOperator asks whether an account may operate. The acts themselves are
 // recorded where they are done.
 func (t *tenant) holdsOperator(ctx context.Context, p identity.Person) error {
-	_, err := operator.Holder(ctx, t.store, operator.Need{Tenant: t.id, As: p.Username, Role: operator.Operator})
-	return err
+	return t.holds(operator.Operator)(ctx, p)
+}
+
+func (t *tenant) holds(role operator.Role) func(context.Context, identity.Person) error {
+	return func(ctx context.Context, p identity.Person) error {
+		_, err := operator.Holder(ctx, t.store, operator.Need{Tenant: t.id, As: p.Username, Role: role})
+		return err
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mandate-health/mandate/audit/fhirevent"
+	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/oauth/flow"
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/pages"
@@ -26,13 +27,15 @@ func (t *tenant) routes() ([]route.Route, error) {
 		Connections: t.connections(), Authority: t.loader, Relations: t.store, Read: t.store, Patients: t.record, Recorder: t.queue,
 		Kit: t.kit, Session: t.session, Page: t.problem.HTML, RequestID: web.RequestID, Clock: t.clock,
 	})
-	operators := t.operatorPages()
+	operators, custodians := t.operatorPages(), t.keyPages()
 	logins := signin.New(signin.Deps{
 		Accounts: t.identity, Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting, Leaving: t.leaving,
-		StaffTasks: operators.Tasks,
+		StaffTasks: func(p identity.Person) []pages.StaffTask {
+			return slices.Concat(operators.Tasks(p), custodians.Tasks(p))
+		},
 	})
 	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), t.publicRoutes(), t.adminRoutes(), t.appStateRoutes())
-	out = slices.Concat(out, t.registerRoutes(), t.udapRoutes(), t.tieredRoutes(), operators.Routes())
+	out = slices.Concat(out, t.registerRoutes(), t.udapRoutes(), t.tieredRoutes(), operators.Routes(), custodians.Routes())
 	if t.cfg.Dev {
 		out = append(out, t.devRoutes()...)
 	}

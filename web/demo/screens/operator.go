@@ -25,6 +25,10 @@ func operatorScreens() []Screen {
 				Acts: []pages.OperatorAct{{Key: "verify", URL: "#"}, {Key: "approve", URL: "#"}, {Key: "refuse", URL: "#"}},
 			}
 		}},
+		{"operator-keys", groupStaff, operatorKeysScreen},
+		{"operator-rotate", groupStaff, func(s State) pages.Page {
+			return pages.OperatorRotate{Frame: staff(in(s, names(s).Nurse, general())), Kind: "access-token"}
+		}},
 		{"operator-decide-refuse", groupStaff, decideScreen("refuse")},
 		{"operator-decide-approve", groupStaff, decideScreen("approve")},
 		{"operator-decide-disable", groupStaff, decideScreen("disable")},
@@ -72,4 +76,24 @@ func decideScreen(act string) func(State) pages.Page {
 	return func(s State) pages.Page {
 		return pages.OperatorDecide{Frame: staff(in(s, names(s).Nurse, general())), App: registeredApp(s, "approved"), Act: act}
 	}
+}
+
+func operatorKeysScreen(s State) pages.Page {
+	p := pages.OperatorKeys{Frame: staff(in(s, names(s).Nurse, general()))}
+	if s == Empty {
+		return p
+	}
+	p.Keeps = true
+	p.Groups = []pages.KeyGroup{
+		{Kind: "id-token", Overdue: true, RotateURL: "#", Keys: []pages.KeyRow{
+			{ID: "Zk3Jb1x0Rr2P", Where: "store", State: "active", Made: ago(120), Due: ago(30), Overdue: true},
+		}},
+		{Kind: "access-token", RotateURL: "#", Keys: []pages.KeyRow{
+			{ID: "q9S0Vv7cK1mA", Where: "hsm", State: "retired", Made: ago(100)},
+			{ID: "b2LxT5uPz8Qe", Where: "hsm", State: "active", Made: ago(10), Due: ahead(80)},
+			{ID: "m7Yd4HnW3sRf", Where: "hsm", State: "announced", Made: ago(0), Due: ahead(90)},
+		}},
+		{Kind: "kek", Keys: []pages.KeyRow{{ID: "k1", Where: "file", State: "active"}}},
+	}
+	return p
 }

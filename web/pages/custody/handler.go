@@ -1,0 +1,188 @@
+package custody
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/gorilla/mux"
+
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys"
+	"github.com/mandate-health/mandate/web/pages"
+	"github.com/mandate-health/mandate/web/route"
+	"github.com/mandate-health/mandate/web/session"
+)
+
+// Path is where the pages begin.
+const Path = "/operator/keys"
+
+// Deps is what the handlers work with.
+type Deps struct {
+	// Items gives the keys of the tenant and the key-encryption key. Errors:
+	// errs.Unavailable.
+	Items func(ctx context.Context) ([]keys.Item, error)
+	// Rotate makes the next signing key of a use, for an account. Errors: of
+	// keys.Custodian.RotateSigning.
+	Rotate func(ctx context.Context, use keys.Use, person string) error
+	// Sees and Holds report whether an account may look, and whether it keeps the
+	// keys; errors are errs.Forbidden, errs.Unavailable.
+	Sees, Holds func(ctx context.Context, p identity.Person) error
+	Kit         *pages.Kit
+	Session     *session.Manager
+	Page        func(http.ResponseWriter, *http.Request, error)
+	Clock       clock.Clock
+}
+
+// Handler serves the pages.
+type Handler struct{ Deps }
+
+// New makes the handler.
+func New(d Deps) *Handler { return &Handler{Deps: d} }
+
+type serve func(http.ResponseWriter, *http.Request, session.Identity) error
+
+// Routes lists what the package serves.
+func (h *Handler) Routes() []route.Route {
+	on := func(method, path string, may func(context.Context, identity.Person) error, serve serve) route.Route {
+		return route.Route{
+			Method: method, Path: path, Auth: route.Session, PHI: route.NoPHI, Limit: "page", Owner: "web/pages/custody",
+			Handler: h.Session.Protect(h.Session.Load(h.admins(h.Session.Require(identity.AAL2)(h.guarded(may, serve))))),
+		}
+	}
+	return []route.Route{
+		on(http.MethodGet, Path, h.Sees, h.list),
+		on(http.MethodGet, Path+"/{use}/rotate", h.Holds, h.ask),
+		on(http.MethodPost, Path+"/{use}/rotate", h.Holds, h.rotate),
+	}
+}
+
+// Tasks gives the link of the console's start page.
+func (h *Handler) Tasks(p identity.Person) []pages.StaffTask {
+	if p.Role != identity.RoleAdmin {
+		return nil
+	}
+	return []pages.StaffTask{{Key: "staff.task.keys", URL: h.Session.Path(Path)}}
+}
+
+var errNoCustodian = errs.New(errs.Forbidden, "custodian-page", "This page is for those who run the server and keep its keys.")
+
+// admins turns others away before they are asked for a second factor.
+func (h *Handler) admins(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id, in := session.From(r); in && id.Person.Role != identity.RoleAdmin {
+			h.Page(w, r, errNoCustodian)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// guarded lets those through who may; Require ran before it.
+func (h *Handler) guarded(may func(context.Context, identity.Person) error, serve serve) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := session.From(r)
+		err := may(r.Context(), id.Person)
+		if errs.Is(err, errs.Forbidden) {
+			err = errs.Wrap(err, errs.Forbidden, errNoCustodian.Code, errNoCustodian.Msg)
+		}
+		if err == nil {
+			err = serve(w, r, id)
+		}
+		if err != nil {
+			h.Page(w, r, err)
+		}
+	})
+}
+
+func (h *Handler) frame(r *http.Request, id session.Identity, back string) pages.Frame {
+	return pages.Frame{
+		Lang: h.Kit.Lang(r), SignedInAs: id.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
+		BackURL: h.Session.Path(back), Now: h.Clock.Now(), Staff: true,
+		SessionEnds: id.Session.IdleEnds, StayURL: h.Session.Path(pages.StayPath),
+	}
+}
+
+// list shows all keys, by what they are for, those that need a hand first.
+func (h *Handler) list(w http.ResponseWriter, r *http.Request, id session.Identity) error {
+	items, err := h.Items(r.Context())
+	if err != nil {
+		return err
+	}
+	keeps := h.Holds(r.Context(), id.Person)
+	if keeps != nil && !errs.Is(keeps, errs.Forbidden) {
+		return keeps
+	}
+	h.Kit.Render(w, r, http.StatusOK, pages.OperatorKeys{
+		Frame: h.frame(r, id, "/staff"), Groups: h.groups(items, keeps == nil), Keeps: keeps == nil,
+	})
+	return nil
+}
+
+func (h *Handler) groups(items []keys.Item, keeps bool) []pages.KeyGroup {
+	now := h.Clock.Now()
+	var out []pages.KeyGroup
+	for _, kind := range keys.Kinds() {
+		g := pages.KeyGroup{Kind: kind}
+		if keeps && slices.Contains(keys.Uses(), keys.Use(kind)) {
+			g.RotateURL = h.Session.Path(Path + "/" + kind + "/rotate")
+		}
+		for _, i := range items {
+			if i.Kind == kind && i.State != "destroyed" {
+				g.Keys = append(g.Keys, pages.KeyRow{ID: i.ID, Where: i.Where, State: i.State, Made: i.Created, Due: i.Due, Overdue: i.Overdue(now)})
+				g.Overdue = g.Overdue || i.Overdue(now)
+			}
+		}
+		if len(g.Keys) > 0 {
+			out = append(out, g)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b pages.KeyGroup) int {
+		switch {
+		case a.Overdue == b.Overdue:
+			return 0
+		case a.Overdue:
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// use gives the signing use of the path. Errors: errs.NotFound.
+func use(r *http.Request) (keys.Use, error) {
+	u := keys.Use(mux.Vars(r)["use"])
+	if !slices.Contains(keys.Uses(), u) {
+		return "", errs.New(errs.NotFound, "page-not-found", "There is no such page.")
+	}
+	return u, nil
+}
+
+// ask asks before a key is replaced.
+func (h *Handler) ask(w http.ResponseWriter, r *http.Request, id session.Identity) error {
+	u, err := use(r)
+	if err == nil {
+		h.Kit.Render(w, r, http.StatusOK, pages.OperatorRotate{Frame: h.frame(r, id, Path), Kind: string(u)})
+	}
+	return err
+}
+
+// rotate does what was answered; another answer than yes goes back.
+func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, id session.Identity) error {
+	u, err := use(r)
+	if err != nil {
+		return err
+	}
+	if err := h.Session.Check(r, session.PurposePage); err != nil {
+		return err
+	}
+	if r.PostFormValue("answer") == "yes" {
+		if err := h.Rotate(r.Context(), u, id.Person.ID); err != nil {
+			return err
+		}
+	}
+	http.Redirect(w, r, h.Session.Path(Path), http.StatusSeeOther)
+	return nil
+}
