@@ -154,6 +154,8 @@ var parameters = []string{
 	"grant_type", "client_id", "client_secret", "code", "code_verifier", "redirect_uri", "refresh_token", "scope", "token", "token_type_hint",
 	"client_assertion", "client_assertion_type", "response_type", "state", "aud", "launch", "nonce", "prompt", "display", "code_challenge",
 	"code_challenge_method", "request", "request_uri", "max_age", "acr_values", "login_hint", "id_token_hint", "resource", "response_mode",
+	"device_code", "user_code", "subject_token", "subject_token_type", "actor_token", "actor_token_type", "requested_token_type", "audience",
+	"dpop_jkt", "authorization_details", "udap", "idp", "ui_locales", "post_logout_redirect_uri",
 }
 
 func hostileInjection(ctx context.Context, t *kit.Target) error {
@@ -162,20 +164,10 @@ func hostileInjection(ctx context.Context, t *kit.Target) error {
 	if err != nil {
 		return err
 	}
-	for i, name := range parameters {
+	for _, name := range parameters {
 		for _, at := range all {
-			// Each parameter meets some of the corpus at each endpoint.
-			bad := corpus()[i%len(corpus())]
-			form := url.Values{"grant_type": {"authorization_code"}, "client_id": {"nobody"}, "response_type": {"code"}, "token": {"x"}}
-			form.Set(name, bad)
-			r := kit.Request{URL: at.url, Form: form}
-			if at.name == "authorization_endpoint" {
-				r = kit.Request{URL: at.url + "?" + form.Encode()}
-			}
-			res, err := t.Do(ctx, r)
-			if c.Note(err) {
-				c.That(res.Status < 500, "%s, %s: %s", at.name, name, res)
-				reflected(&c, at.name+", "+name, res, bad)
+			for _, bad := range corpus() {
+				inject(ctx, t, &c, at, name, bad)
 			}
 		}
 	}
@@ -195,6 +187,21 @@ func hostileInjection(ctx context.Context, t *kit.Target) error {
 		}
 	}
 	return c.Err()
+}
+
+// inject sends one text in one parameter of one endpoint.
+func inject(ctx context.Context, t *kit.Target, c *kit.Check, at endpoint, name, bad string) {
+	form := url.Values{"grant_type": {"authorization_code"}, "client_id": {"nobody"}, "response_type": {"code"}, "token": {"x"}}
+	form.Set(name, bad)
+	r := kit.Request{URL: at.url, Form: form}
+	if at.name == "authorization_endpoint" {
+		r = kit.Request{URL: at.url + "?" + form.Encode()}
+	}
+	res, err := t.Do(ctx, r)
+	if c.Note(err) {
+		c.That(res.Status < 500, "%s, %s: %s", at.name, name, res)
+		reflected(c, at.name+", "+name, res, bad)
+	}
 }
 
 // reflected judges that what was sent is nowhere in the answer as it was sent.
