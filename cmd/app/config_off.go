@@ -13,19 +13,20 @@ import (
 // OffConfig says which features are not offered at all, whatever clients are
 // registered for. Discovery then does not name them either (SMART DISC-20).
 type OffConfig struct {
-	Off []string `name:"off" key:"off" help:"Feature that is not offered, to any client: device-authorization or token-exchange; may be repeated." placeholder:"FEATURE"`
+	Off []string `name:"off" key:"off" help:"Feature that is not offered, to any client: device-authorization, token-exchange or udap; may be repeated." placeholder:"FEATURE"`
 }
 
-// The features that can be switched off, with their grant types.
-var switches = map[string]string{
-	"device-authorization": grant.Device,
-	"token-exchange":       grant.Exchange,
+// The features that can be switched off, with the grant types that go with them.
+var switches = map[string][]string{
+	"device-authorization": {grant.Device},
+	"token-exchange":       {grant.Exchange},
+	"udap":                 {},
 }
 
 func (c *OffConfig) validate(f *config.Faults) {
 	for _, name := range c.Off {
-		if switches[name] == "" {
-			f.Add("off", "%q is not device-authorization or token-exchange", name)
+		if switches[name] == nil {
+			f.Add("off", "%q is not device-authorization, token-exchange or udap", name)
 		}
 	}
 }
@@ -34,14 +35,17 @@ func (c *OffConfig) validate(f *config.Faults) {
 func (c *OffConfig) grants() []string {
 	var out []string
 	for _, name := range c.Off {
-		out = append(out, switches[name])
+		out = append(out, switches[name]...)
 	}
 	return out
 }
 
+// has reports whether a feature is switched off.
+func (c *OffConfig) has(name string) bool { return slices.Contains(c.Off, name) }
+
 // served leaves out the routes of what is not offered.
 func (c *OffConfig) served(all []route.Route) []route.Route {
-	if !slices.Contains(c.Off, "device-authorization") {
+	if !c.has("device-authorization") {
 		return all
 	}
 	return slices.DeleteFunc(all, func(r route.Route) bool {

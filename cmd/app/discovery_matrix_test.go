@@ -120,6 +120,16 @@ func toggles() []toggle {
 			works: knows(grantExchange),
 		},
 		{
+			name: "UDAP", without: func(c *app.Config) { c.Off = append(c.Off, "udap") },
+			works: func(t *testing.T, s *server) bool {
+				metadata, register := reached(kit.Request{}, "/fhir/.well-known/udap"), s.do(t, kit.Request{Method: http.MethodPost, URL: s.Issuer + "/udap/register", Body: strings.NewReader("{}"), Type: "application/json"})
+				if metadata(t, s) != (register.Status != http.StatusNotFound) {
+					t.Errorf("there is UDAP metadata: %t; registering answers %s", metadata(t, s), register)
+				}
+				return metadata(t, s)
+			},
+		},
+		{
 			name: "brands", off: func(t *testing.T, s *server) { s.admin(t, "DELETE", "/brands", "", nil) },
 			documents: []string{docSMART}, member: "user_access_brand_bundle",
 			works: reached(kit.Request{}, "/user-access-brands"),

@@ -32,6 +32,10 @@ const udapRegisterPath = "/udap/register"
 // buildUDAP reads the trust communities. A development server has one more of its
 // own, whose authority's key the ready file gives away.
 func (a *App) buildUDAP(ctx context.Context, fetcher *clientauth.Fetcher) error {
+	if a.cfg.OffConfig.has("udap") {
+		a.trust = a.cfg.UDAP.trust(nil, fetcher.Document, a.clock)
+		return nil
+	}
 	communities, err := a.cfg.UDAP.communities()
 	if err != nil {
 		return err
@@ -96,6 +100,10 @@ func (a *App) openDevCommunity(ctx context.Context) (udap.Community, error) {
 // udapRoutes are the endpoints of UDAP at this tenant. They are there without a
 // community too, and then say that UDAP is not offered.
 func (t *tenant) udapRoutes() []route.Route {
+	if len(t.trust.Communities) == 0 {
+		// The FHIR base answers for metadata that there are not (UDP-01).
+		return nil
+	}
 	endpoint := t.site.Issuer + udapRegisterPath
 	docs := &udap.Documents{Trust: t.trust, Clock: t.clock, IDs: t.ids, Places: udap.Places{
 		Base: t.site.FHIRBase, Authorize: t.site.Issuer + "/authorize", Token: t.site.TokenURL, Register: endpoint, Scopes: t.udapScopes(),
