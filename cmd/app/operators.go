@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/web"
+	"github.com/mandate-health/mandate/web/pages/console"
 	"github.com/mandate-health/mandate/web/pages/custody"
 	operatorpages "github.com/mandate-health/mandate/web/pages/operator"
 )
@@ -72,11 +73,16 @@ func actor(r *http.Request) string {
 	return id
 }
 
+// consoleDoor lets people in to the console's pages.
+func (t *tenant) consoleDoor() console.Door {
+	return console.Door{Kit: t.kit, Session: t.session, Page: t.problem.HTML, Clock: t.clock}
+}
+
 // operatorPages are the console's pages about registered apps.
 func (t *tenant) operatorPages() *operatorpages.Handler {
 	return operatorpages.New(operatorpages.Deps{
 		Registry: t.registry(), Holidays: t.registrationPolicy().Holidays, Flights: t.flights, Docs: t.site.Issuer + errorDocs,
-		Holds: t.holdsOperator, Kit: t.kit, Session: t.session, Page: t.problem.HTML, RequestID: web.RequestID, Clock: t.clock,
+		Door: t.consoleDoor(), Holds: t.holdsOperator, RequestID: web.RequestID,
 	})
 }
 
@@ -88,8 +94,7 @@ func (t *tenant) keyPages() *custody.Handler {
 			_, err := t.newCustodian(person).RotateSigning(ctx, t.id, use, keys.Announce)
 			return err
 		},
-		Sees: t.seesKeys, Holds: t.holds(operator.KeyCustodian),
-		Kit: t.kit, Session: t.session, Page: t.problem.HTML, Clock: t.clock,
+		Door: t.consoleDoor(), Sees: t.seesKeys, Holds: t.holds(operator.KeyCustodian),
 	})
 }
 

@@ -31,7 +31,7 @@ func (t *tenant) routes() ([]route.Route, error) {
 	logins := signin.New(signin.Deps{
 		Accounts: t.identity, Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting, Leaving: t.leaving,
 		StaffTasks: func(p identity.Person) []pages.StaffTask {
-			return slices.Concat(operators.Tasks(p), custodians.Tasks(p))
+			return slices.Concat(operators.Tasks()(p), custodians.Tasks()(p))
 		},
 	})
 	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), t.publicRoutes(), t.adminRoutes(), t.appStateRoutes())

@@ -7,11 +7,10 @@ import (
 
 	"github.com/gorilla/mux"
 
-	"github.com/mandate-health/mandate/identity"
-	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/web/pages"
+	"github.com/mandate-health/mandate/web/pages/console"
 	"github.com/mandate-health/mandate/web/route"
 	"github.com/mandate-health/mandate/web/session"
 )
@@ -21,6 +20,7 @@ const Path = "/operator/keys"
 
 // Deps is what the handlers work with.
 type Deps struct {
+	console.Door
 	// Items gives the keys of the tenant and the key-encryption key. Errors:
 	// errs.Unavailable.
 	Items func(ctx context.Context) ([]keys.Item, error)
@@ -29,11 +29,7 @@ type Deps struct {
 	Rotate func(ctx context.Context, use keys.Use, person string) error
 	// Sees and Holds report whether an account may look, and whether it keeps the
 	// keys; errors are errs.Forbidden, errs.Unavailable.
-	Sees, Holds func(ctx context.Context, p identity.Person) error
-	Kit         *pages.Kit
-	Session     *session.Manager
-	Page        func(http.ResponseWriter, *http.Request, error)
-	Clock       clock.Clock
+	Sees, Holds console.May
 }
 
 // Handler serves the pages.
@@ -42,68 +38,22 @@ type Handler struct{ Deps }
 // New makes the handler.
 func New(d Deps) *Handler { return &Handler{Deps: d} }
 
-type serve func(http.ResponseWriter, *http.Request, session.Identity) error
+var sign = console.Sign{
+	Owner:   "web/pages/custody",
+	Refusal: errs.New(errs.Forbidden, "custodian-page", "This page is for those who run the server and keep its keys."),
+}
 
 // Routes lists what the package serves.
 func (h *Handler) Routes() []route.Route {
-	on := func(method, path string, may func(context.Context, identity.Person) error, serve serve) route.Route {
-		return route.Route{
-			Method: method, Path: path, Auth: route.Session, PHI: route.NoPHI, Limit: "page", Owner: "web/pages/custody",
-			Handler: h.Session.Protect(h.Session.Load(h.admins(h.Session.Require(identity.AAL2)(h.guarded(may, serve))))),
-		}
-	}
 	return []route.Route{
-		on(http.MethodGet, Path, h.Sees, h.list),
-		on(http.MethodGet, Path+"/{use}/rotate", h.Holds, h.ask),
-		on(http.MethodPost, Path+"/{use}/rotate", h.Holds, h.rotate),
+		h.Route(sign, http.MethodGet, Path, h.Sees, h.list),
+		h.Route(sign, http.MethodGet, Path+"/{use}/rotate", h.Holds, h.ask),
+		h.Route(sign, http.MethodPost, Path+"/{use}/rotate", h.Holds, h.rotate),
 	}
 }
 
 // Tasks gives the link of the console's start page.
-func (h *Handler) Tasks(p identity.Person) []pages.StaffTask {
-	if p.Role != identity.RoleAdmin {
-		return nil
-	}
-	return []pages.StaffTask{{Key: "staff.task.keys", URL: h.Session.Path(Path)}}
-}
-
-var errNoCustodian = errs.New(errs.Forbidden, "custodian-page", "This page is for those who run the server and keep its keys.")
-
-// admins turns others away before they are asked for a second factor.
-func (h *Handler) admins(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if id, in := session.From(r); in && id.Person.Role != identity.RoleAdmin {
-			h.Page(w, r, errNoCustodian)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// guarded lets those through who may; Require ran before it.
-func (h *Handler) guarded(may func(context.Context, identity.Person) error, serve serve) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, _ := session.From(r)
-		err := may(r.Context(), id.Person)
-		if errs.Is(err, errs.Forbidden) {
-			err = errs.Wrap(err, errs.Forbidden, errNoCustodian.Code, errNoCustodian.Msg)
-		}
-		if err == nil {
-			err = serve(w, r, id)
-		}
-		if err != nil {
-			h.Page(w, r, err)
-		}
-	})
-}
-
-func (h *Handler) frame(r *http.Request, id session.Identity, back string) pages.Frame {
-	return pages.Frame{
-		Lang: h.Kit.Lang(r), SignedInAs: id.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
-		BackURL: h.Session.Path(back), Now: h.Clock.Now(), Staff: true,
-		SessionEnds: id.Session.IdleEnds, StayURL: h.Session.Path(pages.StayPath),
-	}
-}
+func (h *Handler) Tasks() console.Tasks { return h.Task("staff.task.keys", Path) }
 
 // list shows all keys, by what they are for, those that need a hand first.
 func (h *Handler) list(w http.ResponseWriter, r *http.Request, id session.Identity) error {
@@ -116,7 +66,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, id session.Identi
 		return keeps
 	}
 	h.Kit.Render(w, r, http.StatusOK, pages.OperatorKeys{
-		Frame: h.frame(r, id, "/staff"), Groups: h.groups(items, keeps == nil), Keeps: keeps == nil,
+		Frame: h.Frame(r, id, "/staff"), Groups: h.groups(items, keeps == nil), Keeps: keeps == nil,
 	})
 	return nil
 }
@@ -164,7 +114,7 @@ func use(r *http.Request) (keys.Use, error) {
 func (h *Handler) ask(w http.ResponseWriter, r *http.Request, id session.Identity) error {
 	u, err := use(r)
 	if err == nil {
-		h.Kit.Render(w, r, http.StatusOK, pages.OperatorRotate{Frame: h.frame(r, id, Path), Kind: string(u)})
+		h.Kit.Render(w, r, http.StatusOK, pages.OperatorRotate{Frame: h.Frame(r, id, Path), Kind: string(u)})
 	}
 	return err
 }

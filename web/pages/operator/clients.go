@@ -32,7 +32,7 @@ func (h *Handler) clients(w http.ResponseWriter, r *http.Request, id session.Ide
 	if err != nil {
 		return err
 	}
-	page := pages.OperatorClients{Frame: h.frame(r, id, "/staff")}
+	page := pages.OperatorClients{Frame: h.Frame(r, id, "/staff")}
 	for _, c := range waiting {
 		page.Waiting = append(page.Waiting, h.row(c))
 	}
@@ -91,7 +91,7 @@ func (h *Handler) client(w http.ResponseWriter, r *http.Request, id session.Iden
 		return err
 	}
 	page := pages.OperatorClient{
-		Frame: h.frame(r, id, Path), App: h.row(c), Credentials: registration.Of(c).AuthMethod,
+		Frame: h.Frame(r, id, Path), App: h.row(c), Credentials: registration.Of(c).AuthMethod,
 		Addresses: c.RedirectURIs, Scopes: strings.Fields(c.Scopes),
 	}
 	for _, act := range acts(c) {
@@ -130,7 +130,7 @@ func (h *Handler) open(r *http.Request, id session.Identity) (c oauth.Client, ac
 func (h *Handler) ask(w http.ResponseWriter, r *http.Request, id session.Identity) error {
 	c, act, err := h.open(r, id)
 	if err == nil {
-		h.Kit.Render(w, r, http.StatusOK, pages.OperatorDecide{Frame: h.frame(r, id, at(c)), App: h.row(c), Act: act})
+		h.Kit.Render(w, r, http.StatusOK, pages.OperatorDecide{Frame: h.Frame(r, id, at(c)), App: h.row(c), Act: act})
 	}
 	return err
 }

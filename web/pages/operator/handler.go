@@ -1,16 +1,13 @@
 package operator
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/mandate-health/mandate/audit"
-	"github.com/mandate-health/mandate/identity"
-	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth/flight"
 	"github.com/mandate-health/mandate/oauth/registration"
-	"github.com/mandate-health/mandate/web/pages"
+	"github.com/mandate-health/mandate/web/pages/console"
 	"github.com/mandate-health/mandate/web/route"
 	"github.com/mandate-health/mandate/web/session"
 )
@@ -20,6 +17,7 @@ const Path = "/operator/clients"
 
 // Deps is what the handlers work with.
 type Deps struct {
+	console.Door
 	Registry *registration.Service
 	// Holidays are those of the clocks of approval.
 	Holidays registration.Holidays
@@ -28,12 +26,8 @@ type Deps struct {
 	Docs string
 	// Holds reports whether the account is an operator of the tenant; errors are
 	// errs.Forbidden, errs.Unavailable.
-	Holds     func(ctx context.Context, p identity.Person) error
-	Kit       *pages.Kit
-	Session   *session.Manager
-	Page      func(http.ResponseWriter, *http.Request, error)
+	Holds     console.May
 	RequestID func(*http.Request) string
-	Clock     clock.Clock
 }
 
 // Handler serves the pages.
@@ -42,13 +36,12 @@ type Handler struct{ Deps }
 // New makes the handler.
 func New(d Deps) *Handler { return &Handler{Deps: d} }
 
+var sign = console.Sign{Owner: "web/pages/operator", Refusal: errs.New(errs.Forbidden, "operator-page", "This page is for operators.")}
+
 // Routes lists what the package serves.
 func (h *Handler) Routes() []route.Route {
-	on := func(method, path string, serve func(http.ResponseWriter, *http.Request, session.Identity) error) route.Route {
-		return route.Route{
-			Method: method, Path: path, Auth: route.Session, PHI: route.NoPHI, Limit: "page", Owner: "web/pages/operator",
-			Handler: h.Session.Protect(h.Session.Load(h.admins(h.Session.Require(identity.AAL2)(h.guarded(serve))))),
-		}
+	on := func(method, path string, serve console.Serve) route.Route {
+		return h.Route(sign, method, path, h.Holds, serve)
 	}
 	return []route.Route{
 		on(http.MethodGet, Path, h.clients),
@@ -59,51 +52,7 @@ func (h *Handler) Routes() []route.Route {
 }
 
 // Tasks gives the link of the console's start page.
-func (h *Handler) Tasks(p identity.Person) []pages.StaffTask {
-	if p.Role != identity.RoleAdmin {
-		return nil
-	}
-	return []pages.StaffTask{{Key: "staff.task.clients", URL: h.Session.Path(Path)}}
-}
-
-var errNoOperator = errs.New(errs.Forbidden, "operator-page", "This page is for operators.")
-
-// admins turns others away before they are asked for a second factor.
-func (h *Handler) admins(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if id, in := session.From(r); in && id.Person.Role != identity.RoleAdmin {
-			h.Page(w, r, errNoOperator)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// guarded lets operators through; Require ran before it.
-func (h *Handler) guarded(serve func(http.ResponseWriter, *http.Request, session.Identity) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, _ := session.From(r)
-		err := h.Holds(r.Context(), id.Person)
-		if errs.Is(err, errs.Forbidden) {
-			err = errs.Wrap(err, errs.Forbidden, errNoOperator.Code, errNoOperator.Msg)
-		}
-		if err == nil {
-			err = serve(w, r, id)
-		}
-		if err != nil {
-			h.Page(w, r, err)
-		}
-	})
-}
-
-// frame gives the parts that all pages share.
-func (h *Handler) frame(r *http.Request, id session.Identity, back string) pages.Frame {
-	return pages.Frame{
-		Lang: h.Kit.Lang(r), SignedInAs: id.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
-		BackURL: h.Session.Path(back), Now: h.Clock.Now(), Staff: true,
-		SessionEnds: id.Session.IdleEnds, StayURL: h.Session.Path(pages.StayPath),
-	}
-}
+func (h *Handler) Tasks() console.Tasks { return h.Task("staff.task.clients", Path) }
 
 // origin prepares the audit event of a decision.
 func (h *Handler) origin(r *http.Request, id session.Identity) audit.Event {
