@@ -27,14 +27,18 @@ type queued struct {
 }
 
 // do runs fn in the caller's goroutine, so that a panic stays the caller's own,
-// and waits for the commit.
+// and waits for the commit, also when fn failed.
 func (w *writer) do(ctx context.Context, fn func(store.Conn) error) error {
 	c := &turnConn{writer: w}
-	if err := c.work(ctx, fn); err != nil || c.turn == nil {
-		return err
+	failed := c.work(ctx, fn)
+	if c.turn == nil {
+		return failed
 	}
 	// The work is done: whether it is durable is known soon, and must be.
-	return <-c.turn.result
+	if err := <-c.turn.result; err != nil {
+		return err
+	}
+	return failed
 }
 
 func (c *turnConn) work(ctx context.Context, fn func(store.Conn) error) error {

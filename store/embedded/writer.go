@@ -31,7 +31,8 @@ type writer struct {
 	turns atomic.Int64
 
 	// open is true while a SQLite transaction is under way, acts are the
-	// turns in it whose work is done. Only run's goroutine uses both.
+	// turns in it whose work is done, and those after them whose work failed.
+	// Only run's goroutine uses both.
 	open bool
 	acts []*turn
 }
@@ -44,7 +45,9 @@ type turn struct {
 	gone    chan struct{}
 	// worked tells whether the caller's work succeeded.
 	worked chan bool
-	// result is the outcome of the commit, or why there was no turn.
+	// result is the outcome of the commit, or why there was no turn. Who failed
+	// waits for it too: the failure may tell of what others in the batch did, and
+	// whoever acts on it must find that committed.
 	result chan error
 }
 
@@ -146,11 +149,17 @@ func (w *writer) take(t *turn) {
 	}
 	for _, sql := range undo {
 		if err := w.control(sql); err != nil {
+			// Its own failure is what undid all, so that is what it is told.
+			t.result <- nil
 			w.lost(err)
 			return
 		}
 	}
-	w.open = len(w.acts) > 0
+	if w.open = len(w.acts) > 0; w.open {
+		w.acts = append(w.acts, t)
+		return
+	}
+	t.result <- nil
 }
 
 func (w *writer) control(sql string) error {

@@ -67,6 +67,34 @@ func codeRace(t *testing.T, s *store.Store) {
 	equal(t, len(got(s.Audits(ctx, audit.Filter{Tenant: tenant}))(t)), 1)
 }
 
+// Who lost a race finds the winner's work when it looks: a request that lost a
+// rotation reads the successor (SMART REF-09).
+func loserLooks(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	for round := range 40 {
+		c := code()
+		c.Hash = fmt.Sprint("round", round)
+		must(t, s.CreateCode(ctx, c))
+		race(t, 8, "", func(int) (bool, error) {
+			err := s.InTx(ctx, func(tx store.Tx) error {
+				first, err := tx.UseCode(ctx, tenant, c.Hash, noon())
+				if err == nil && !first {
+					err = errs.New(errs.InvalidGrant, "code-used", "")
+				}
+				return err
+			})
+			if !errs.Is(err, errs.InvalidGrant) {
+				return true, err
+			}
+			found, err := s.CodeByHash(ctx, tenant, c.Hash)
+			if err == nil && found.Used.IsZero() {
+				err = fmt.Errorf("round %d: a loser finds the code unused", round)
+			}
+			return false, err
+		})
+	}
+}
+
 // SMART ASY-10.
 func assertionRace(t *testing.T, s *store.Store) {
 	ctx := t.Context()

@@ -93,6 +93,7 @@ func promises() []section {
 		{"a transaction sees its own writes", ownWrites},
 		{"a cancelled transaction has no effect", cancelled},
 		{"one winner per code", codeRace},
+		{"who lost a race finds the winner's work", loserLooks},
 		{"one winner per assertion", assertionRace},
 		{"one winner per device", deviceRace},
 		{"one winner per rotation, grant, launch, flow", guardRaces},
