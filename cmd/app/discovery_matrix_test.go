@@ -202,7 +202,7 @@ func (s *server) claims(t *testing.T, capability string) bool {
 // SMART DISC-20: each switch changes what is said and what is done together,
 // whatever Accept says: the servers have all of them on, and all of them off.
 func TestSwitchesChangeDocumentAndBehaviourTogether(t *testing.T) {
-	all := toggles()
+	all := append(append(toggles(), certificateToggles()...), documentToggle(publish(t)))
 	on := start(t, func(c *app.Config) {
 		for _, x := range all {
 			if x.on != nil {

@@ -97,6 +97,18 @@ func (s *server) lastRefusal(t *testing.T, c kit.Client) string {
 	return list[0].Reason
 }
 
+// documentToggle is the switch that takes clients described by documents of a host.
+func documentToggle(maker *publisher) toggle {
+	return toggle{
+		name: "client-ID metadata documents", documents: []string{docSMART, docOpenID, docOAuth}, member: "client_id_metadata_document_supported",
+		on: func(c *app.Config) { c.Registration.DocumentHosts = []string{strings.TrimPrefix(maker.URL, "http://")} },
+		works: func(t *testing.T, s *server) bool {
+			s.page(t, maker.client())
+			return maker.since() > 0
+		},
+	}
+}
+
 // An app whose client_id is the address of a document registers by being there:
 // it waits for approval, is asked about by its host, follows its document, and
 // ends with it (draft-ietf-oauth-client-id-metadata-document).
