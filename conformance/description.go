@@ -32,6 +32,9 @@ people                accounts:
 key_host              host:port of this machine where the server fetches the keys
                       of the client whose jwks_uri lies there; the checks
                       publish them
+document_host         host:port of this machine whose documents the server takes
+                      as descriptions of clients (client-ID metadata documents);
+                      the checks publish them
 udap_ca               an authority whose members the server trusts as UDAP
                       clients: community, certificate and private_key in PEM
                       (PKCS#8), crl_refresh in seconds

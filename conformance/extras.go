@@ -21,21 +21,19 @@ type Extras struct {
 	clients []kit.Client
 	// authority vouches for the certificate of one of them.
 	authority *kit.ClientAuthority
-	// keyHost is where the suite publishes the keys of one of them.
-	keyHost string
+	// keyHost is where the suite publishes the keys of one of them, documentHost
+	// where it publishes documents that describe further ones.
+	keyHost, documentHost string
 }
 
 // NewExtras makes the clients with fresh keys and secrets. Errors: those of the
 // machine, such as no free port.
 func NewExtras() (*Extras, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once: only the port counts
+	ports, err := freePorts(2)
 	if err != nil {
 		return nil, err
 	}
-	e := &Extras{keyHost: l.Addr().String()}
-	if err := l.Close(); err != nil {
-		return nil, err
-	}
+	e := &Extras{keyHost: ports[0], documentHost: ports[1]}
 	secret := ids.Source{}.Secret()
 	for _, c := range []kit.Client{
 		{ID: "selftest-second", Kind: "backend", Scopes: "system/*.cruds"},
@@ -59,6 +57,25 @@ func NewExtras() (*Extras, error) {
 	}
 	return e, e.certify()
 }
+
+// freePorts gives addresses of this machine at which nobody listens.
+func freePorts(n int) ([]string, error) {
+	var out []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed soon: only the port counts
+		if err != nil {
+			return nil, err
+		}
+		// All stay open until the last is found, so that none is given twice.
+		defer l.Close()
+		out = append(out, l.Addr().String())
+	}
+	return out, nil
+}
+
+// DocumentHost is the host whose documents the server must take as descriptions
+// of clients, for --client-document-host.
+func (e *Extras) DocumentHost() string { return e.documentHost }
 
 // WriteClients writes the registrations as mandate --client reads them.
 func (e *Extras) WriteClients(path string) error {
@@ -135,7 +152,7 @@ func (e *Extras) Complete(path string) error {
 	for _, c := range e.clients {
 		clients = append(clients, c)
 	}
-	doc["clients"], doc["key_host"] = clients, e.keyHost
+	doc["clients"], doc["key_host"], doc["document_host"] = clients, e.keyHost, e.documentHost
 	if raw, err = json.MarshalIndent(doc, "", "  "); err != nil {
 		return err
 	}

@@ -126,7 +126,7 @@ func startFull(name string, args ...string) (*server, error) {
 	if out, err := add.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("no second tenant: %w\n%s", err, out)
 	}
-	s, err := start(name, append([]string{"--client", clients, "--mtls-ca", authority, "--data", data}, args...)...)
+	s, err := start(name, append([]string{"--client", clients, "--mtls-ca", authority, "--client-document-host", extras.DocumentHost(), "--data", data}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -151,11 +151,11 @@ func ownSettings(ctx context.Context, dir, ready string) (Config, *conformance.E
 	dev := devCommand{ReadyFile: ready, TLS: true}
 	dev.Settings = Config{
 		Dev: true, Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"), ClientFiles: []string{clients}, MTLS: MTLSConfig{CAFile: authority},
-		KeySettings: KeySettings{Keys: "file:" + filepath.Join(dir, "keys.json")},
+		KeySettings: KeySettings{Keys: "file:" + filepath.Join(dir, "keys.json")}, Registration: RegistrationConfig{DocumentHosts: []string{extras.DocumentHost()}},
 	}
 	// Neither the environment nor a file counts: they may name a database that
 	// must not be filled with demo people.
-	given := map[string]bool{"listen": true, "data": true, "keys": true, "client": true, "mtls-ca": true}
+	given := map[string]bool{"listen": true, "data": true, "keys": true, "client": true, "mtls-ca": true, "client-document-host": true}
 	loaded, err := config.Load(&dev.Settings, config.Sources{Given: given})
 	if err != nil {
 		return Config{}, nil, err

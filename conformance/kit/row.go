@@ -74,6 +74,9 @@ const (
 	Profiled
 	// Outbox: a page of the messages to people.
 	Outbox
+	// Documents: an address at which checks may publish documents that describe
+	// clients.
+	Documents
 )
 
 var needTexts = []string{
@@ -94,6 +97,7 @@ var needTexts = []string{
 	"clients with TLS client certificates (tls_certificate) and mtls_endpoint_aliases in the discovery document",
 	"an app registered with the security_profile fapi2",
 	"a list of the messages to people (outbox)",
+	"an address of this machine whose documents may describe clients (document_host)",
 }
 
 // String names the means in words.

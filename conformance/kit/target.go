@@ -41,6 +41,9 @@ type Ready struct {
 	// KeyHost is an address of this machine at which checks may publish the keys
 	// of the client whose jwks_uri leads there.
 	KeyHost string `json:"key_host"`
+	// DocumentHost is an address of this machine at which checks may publish
+	// documents that describe clients.
+	DocumentHost string `json:"document_host"`
 	// UDAPCA is an authority whose members the server trusts.
 	UDAPCA  Community `json:"udap_ca"`
 	Clients []Client  `json:"clients"`
@@ -161,6 +164,8 @@ type OpenID struct {
 	// IntrospectionAlgs is there where answers about tokens can be signed (RFC
 	// 9701 §7).
 	IntrospectionAlgs []string `json:"introspection_signing_alg_values_supported"`
+	// ClientDocuments says that a client_id may be the address of a document.
+	ClientDocuments bool `json:"client_id_metadata_document_supported"`
 }
 
 // Claims reports whether a capability is claimed.
@@ -261,6 +266,7 @@ func (t *Target) Has() Need {
 	set(Agent, handed)
 	set(Device, t.DeviceClient().ID != "" && t.Config.Device != "")
 	set(Outbox, t.Outbox != "")
+	set(Documents, t.DocumentHost != "")
 	set(Grouped, t.GroupedClient().ID != "")
 	set(Details, t.DetailsClient().ID != "")
 	set(Admin, t.AdminAPI.URL != "" && t.AdminAPI.Token != "")

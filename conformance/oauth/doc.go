@@ -15,6 +15,7 @@ func Sections() []kit.Section {
 		{Name: "OAuth, clients with a key", Rows: asymmetric()},
 		{Name: "OAuth, keys at an address", Rows: published()},
 		{Name: "OAuth, registration", Rows: append(registered(), registering()...)},
+		{Name: "OAuth, clients described by a document", Rows: documents()},
 		{Name: "OAuth, backend services", Rows: backend()},
 		{Name: "OAuth, introspection", Rows: introspection()},
 		{Name: "OAuth, revocation", Rows: revocation()},
