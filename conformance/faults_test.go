@@ -2,6 +2,8 @@ package conformance_test
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,21 +24,44 @@ var witnesses = []string{
 // turns is how many faults share the witnesses: each is asked at every third.
 const turns = 3
 
-// brokenServer starts a good server behind a proxy that can break it.
+// brokenServer starts a good server behind a proxy that can break it, and that
+// asks clients for certificates at a listener of its own.
 func brokenServer(t *testing.T) (*server, *broken.Proxy) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	open := func() (net.Listener, string) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l, "localhost:" + port
 	}
+	l, public := open()
+	secure, private := open()
 	behind := freeAddress(t)
 	proxy := broken.Serve(l, behind)
 	t.Cleanup(func() { _ = proxy.Close() })
-	_, port, err := net.SplitHostPort(l.Addr().String())
+	authority, err := proxy.Secure(secure)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := another(t, "faults", "--listen", behind, "--public-url", "http://localhost:"+port)
+	s, err := startFull("faults", "--listen", behind, "--public-url", "http://"+public,
+		"--mtls-public-url", "https://"+private, "--client-cert-proxy", "127.0.0.0/8", "--client-cert-proxy", "::1/128")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	s.ca = filepath.Join(t.TempDir(), "proxy-ca.pem")
+	if err := os.WriteFile(s.ca, authority, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	ready, err := kit.ReadReady(s.ready)
 	if err != nil {
 		t.Fatal(err)

@@ -64,8 +64,11 @@ func run(m *testing.M) (code int, err error) {
 
 // server is a running mandate dev.
 type server struct {
-	ready  string
-	log    string
+	ready string
+	log   string
+	// ca is a file with the authority of its certificate, where the ready file
+	// names none.
+	ca     string
 	cmd    *exec.Cmd
 	exited chan error
 }
@@ -179,7 +182,7 @@ func (s *server) stop() error {
 // open makes a target of a server.
 func (s *server) open(t *testing.T) *conformance.Target {
 	t.Helper()
-	target, err := conformance.Open(t.Context(), conformance.Options{ReadyFile: s.ready})
+	target, err := conformance.Open(t.Context(), conformance.Options{ReadyFile: s.ready, CAFile: s.ca})
 	if err != nil {
 		t.Fatal(err)
 	}

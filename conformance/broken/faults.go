@@ -14,7 +14,7 @@ func (p *Proxy) Faults() []Fault {
 	var out []Fault
 	for _, part := range [][]Fault{
 		discoveryFaults(), p.authorizeFaults(), pushFaults(), p.clientFaults(), tokenFaults(), grantFaults(), p.boundFaults(), p.identityFaults(), lifeFaults(p), p.gatewayFaults(),
-		stateFaults(), logoutFaults(), p.registrationFaults(),
+		stateFaults(), logoutFaults(), p.registrationFaults(), p.certificateFaults(), p.documentFaults(), p.communityFaults(),
 	} {
 		out = append(out, part...)
 	}

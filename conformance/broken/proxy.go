@@ -3,6 +3,7 @@ package broken
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -21,6 +22,8 @@ type Fault struct {
 	Name     string
 	request  func(*http.Request)
 	response func(*http.Response)
+	// credulous hands on what a client says of its certificate.
+	credulous bool
 	// Rows are the checks that must notice it. Also are those that may, because
 	// they pass through what is broken; every other check must not.
 	Rows, Also []string
@@ -34,22 +37,28 @@ type Proxy struct {
 	// direct reads from the FHIR server behind.
 	direct *http.Client
 
+	// secure answers clients that show a certificate; nil without it.
+	secure *http.Server
+
 	mu sync.Mutex
 	// ready describes the good server; offset is how far its clock was moved.
 	ready  kit.Ready
 	offset time.Duration
 	tokens map[string]time.Time // ends of the access tokens that were given
+	// members are the URIs of UDAP clients by client_id.
+	members map[string]string
 }
 
 // Serve begins to answer on a listener for the server at the address behind.
 func Serve(l net.Listener, behind string) *Proxy {
-	p := &Proxy{clock: clock.System{}, direct: &http.Client{Timeout: time.Minute}, tokens: map[string]time.Time{}}
+	p := &Proxy{clock: clock.System{}, direct: &http.Client{Timeout: time.Minute}, tokens: map[string]time.Time{}, members: map[string]string{}}
 	target := &url.URL{Scheme: "http", Host: behind}
 	p.server = &http.Server{ReadHeaderTimeout: time.Minute, Handler: &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host
 			r.Out.Header.Del("Accept-Encoding")
+			p.handOn(r)
 			if f := p.current.Load(); f != nil && f.request != nil {
 				f.request(r.Out)
 			}
@@ -67,7 +76,12 @@ func Serve(l net.Listener, behind string) *Proxy {
 }
 
 // Close ends the proxy.
-func (p *Proxy) Close() error { return p.server.Close() }
+func (p *Proxy) Close() error {
+	if p.secure == nil {
+		return p.server.Close()
+	}
+	return errors.Join(p.server.Close(), p.secure.Close())
+}
 
 // Know tells what the ready file of the good server says.
 func (p *Proxy) Know(r kit.Ready) {
@@ -93,6 +107,8 @@ func (p *Proxy) watch(r *http.Response) {
 			defer p.mu.Unlock()
 			p.offset = now.Sub(p.clock.Now())
 		})(r)
+	case path == udapRegister:
+		object(p.enrolled)(r)
 	case path == "/token" && r.StatusCode == http.StatusOK:
 		object(func(doc map[string]any) {
 			token, _ := doc["access_token"].(string)

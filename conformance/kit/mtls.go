@@ -177,12 +177,21 @@ func NewClientAuthority() (*ClientAuthority, error) {
 // Pair makes a certificate for a DNS name; an authority that is nil makes one
 // that nobody vouches for.
 func (a *ClientAuthority) Pair(name string) (Pair, error) {
+	return a.pair(name, x509.ExtKeyUsageClientAuth)
+}
+
+// ServerPair makes a certificate by which a server of that name proves itself.
+func (a *ClientAuthority) ServerPair(name string) (Pair, error) {
+	return a.pair(name, x509.ExtKeyUsageServerAuth)
+}
+
+func (a *ClientAuthority) pair(name string, usage x509.ExtKeyUsage) (Pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), randomness{})
 	if err != nil {
 		return Pair{}, err
 	}
 	t := certificate(name)
-	t.DNSNames = []string{name}
+	t.DNSNames, t.ExtKeyUsage = []string{name}, []x509.ExtKeyUsage{usage}
 	parent, signer := t, key
 	if a != nil {
 		parent, signer = a.cert, a.key
