@@ -52,6 +52,8 @@ type Input struct {
 	// Op is the operation under which Resource is judged; exactly one bit.
 	Op  scope.Ops
 	Now time.Time
+	// Modes say how strictly each rule is applied; zero enforces all.
+	Modes Modes
 }
 
 // Decision is a value that carries its consequences.
@@ -70,6 +72,9 @@ type Decision struct {
 	// Reasons say which scopes, consents and rules decided, most decisive
 	// first.
 	Reasons []Reason
+	// WouldDeny are the refusals that did not count, because their rule is only
+	// audited.
+	WouldDeny []Reason
 	// Consents are the versioned consent references that contributed.
 	Consents []string
 	// ValidUntil is when the decision may come out differently; zero when

@@ -148,14 +148,14 @@ func judgeConsent(in *Input, d *Decision) verdict {
 		SafetyHold: in.SafetyHold,
 		Resource:   *in.Resource,
 	})
+	if in.Op&(scope.Create|scope.Update) != 0 {
+		d.Obligations = append(d.Obligations, ForceAuthor)
+	}
 	if !res.Permit {
 		return hide(res.Reason, "")
 	}
 	d.Consents = append(d.Consents, res.Consents...)
 	d.ValidUntil = res.ValidUntil
-	if in.Op&(scope.Create|scope.Update) != 0 {
-		d.Obligations = append(d.Obligations, ForceAuthor)
-	}
 	d.Reasons = append(d.Reasons, Reason{Rule: "consent", Code: "permit", Subject: res.Reason})
 	return pass
 }

@@ -11,7 +11,7 @@ import (
 // decision. No rule can permit on its own: what every rule lets pass is
 // allowed, so a refusal always wins.
 type rule struct {
-	name  string
+	id    ruleID
 	judge func(in *Input, d *Decision) verdict
 }
 
@@ -38,31 +38,31 @@ func hide(code, subject string) verdict {
 // this order (SMART TRP-01: the type's scope before the query runs).
 func requestRules() []rule {
 	return []rule{
-		{"grant", judgeGrant},
-		{"proxy", judgeProxyGate},
-		{"interaction", judgeInteraction},
-		{"type", judgeTypeForCapacity},
-		{"log", judgeLog},
-		{"scope", judgeRequestScope},
-		{"consent", judgeRequestConsent},
-		{"parameter", judgeParameters},
-		{"compartment", judgeRequestCompartment},
-		{"rewrite", narrowSearch},
+		{ruleGrant, judgeGrant},
+		{ruleProxy, judgeProxyGate},
+		{ruleInteraction, judgeInteraction},
+		{ruleType, judgeTypeForCapacity},
+		{ruleLog, judgeLog},
+		{ruleScope, judgeRequestScope},
+		{ruleConsent, judgeRequestConsent},
+		{ruleParameter, judgeParameters},
+		{ruleCompartment, judgeRequestCompartment},
+		{ruleRewrite, narrowSearch},
 	}
 }
 
 // resourceRules judge each resource on its own, in this order.
 func resourceRules() []rule {
 	return []rule{
-		{"grant", judgeGrant},
-		{"proxy", judgeProxyGate},
-		{"type", judgeTypeForCapacity},
-		{"log", judgeLog},
-		{"compartment", judgeCompartment},
-		{"scope", judgeResourceScope},
-		{"law", judgeLaw},
-		{"label", judgeSensitivity},
-		{"consent", judgeConsent},
+		{ruleGrant, judgeGrant},
+		{ruleProxy, judgeProxyGate},
+		{ruleType, judgeTypeForCapacity},
+		{ruleLog, judgeLog},
+		{ruleCompartment, judgeCompartment},
+		{ruleScope, judgeResourceScope},
+		{ruleLaw, judgeLaw},
+		{ruleLabel, judgeSensitivity},
+		{ruleConsent, judgeConsent},
 	}
 }
 
@@ -84,12 +84,16 @@ func Decide(in Input) Decision {
 	in.Resource = withContained(in.Resource)
 	for _, r := range list {
 		v := r.judge(&in, &d)
-		if v.refused {
+		if v.refused && !in.loosen(r.id, v, &d) {
 			return Decision{
-				Hidden:  v.hidden,
-				Reasons: []Reason{{Rule: r.name, Code: v.code, Subject: v.subject}},
+				Hidden:    v.hidden,
+				Reasons:   []Reason{{Rule: ruleNames[r.id], Code: v.code, Subject: v.subject}},
+				WouldDeny: d.WouldDeny,
 			}
 		}
+	}
+	if in.Modes.of[ruleRewrite] != Enforce {
+		d.Rewrite = nil
 	}
 	d.Allow = true
 	return d

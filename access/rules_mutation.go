@@ -8,8 +8,8 @@ import "slices"
 func RuleNames() []string {
 	var out []string
 	for _, r := range slices.Concat(requestRules(), resourceRules()) {
-		if !slices.Contains(out, r.name) {
-			out = append(out, r.name)
+		if name := ruleNames[r.id]; !slices.Contains(out, name) {
+			out = append(out, name)
 		}
 	}
 	return out
@@ -20,7 +20,7 @@ func RuleNames() []string {
 func Without(name string) (restore func()) {
 	before := rules
 	drop := func(list []rule) []rule {
-		return slices.DeleteFunc(slices.Clone(list), func(r rule) bool { return r.name == name })
+		return slices.DeleteFunc(slices.Clone(list), func(r rule) bool { return ruleNames[r.id] == name })
 	}
 	rules.request, rules.resource = drop(rules.request), drop(rules.resource)
 	return func() { rules = before }

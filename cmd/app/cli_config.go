@@ -50,6 +50,7 @@ func (c *configured) load(s *streams) (*config.Loaded, error) {
 type configCommand struct {
 	Check   configCheck   `cmd:"" help:"Read everything and tell every fault; starts nothing."`
 	Print   configPrint   `cmd:"" help:"Print every setting with its value and where it came from; secrets are left out."`
+	Rules   configRules   `cmd:"" help:"Print every rule of the decision point with its mode."`
 	Example configExample `cmd:"" help:"Print a configuration file with every setting explained."`
 }
 

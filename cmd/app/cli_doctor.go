@@ -170,6 +170,7 @@ func (d *doctor) checks() []health.Check {
 	return slices.Concat(
 		d.configChecks(),
 		d.limitChecks(),
+		d.ruleChecks(),
 		d.keyChecks(),
 		d.keyAges(),
 		d.backupChecks(),

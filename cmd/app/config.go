@@ -84,6 +84,7 @@ type Config struct {
 	Reminders ReminderConfig `embed:"" section:"notify"`
 	Limits    limit.Config   `embed:"" section:"limits"`
 	Push      PushConfig     `embed:"" section:"par"`
+	Rules     RulesConfig    `embed:"" section:"rules"`
 	UDAP      UDAPConfig     `embed:"" section:"udap"`
 
 	Registration RegistrationConfig `embed:"" section:"registration"`
@@ -163,6 +164,7 @@ func (c *Config) Validate() error {
 	c.Registration.validate(&f)
 	c.OffConfig.validate(&f)
 	c.Reminders.validate(&f)
+	c.Rules.validate(c.Dev, &f)
 	if !c.Dev {
 		c.validateServe(&f)
 	}

@@ -55,6 +55,7 @@ func (a *App) run(ctx context.Context) error {
 	if cfg.DatabasePlaintext {
 		a.log.WarnContext(ctx, "UNSAFE: the database may be reached without verified TLS; who is in between reads and changes everything")
 	}
+	cfg.Rules.warn(ctx, a.log)
 	if a.journal, err = openJournal(ctx, cfg.Backup, a.clock, a.ids, false); err != nil {
 		return explain(err)
 	}

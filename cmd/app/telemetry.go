@@ -6,11 +6,13 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/telemetry"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web"
+	"github.com/mandate-health/mandate/web/gateway"
 )
 
 // openTelemetry opens the listener of the metrics and the way to the collector
@@ -121,6 +123,10 @@ func (c counted) Record(ctx context.Context, e audit.Event) error {
 	err := c.Recorder.Record(ctx, e)
 	if err == nil {
 		c.metrics.FHIR(string(e.Kind))
+		for text := range strings.FieldsSeq(e.Detail[gateway.WouldDeny]) {
+			rule, _, _ := strings.Cut(text, ":")
+			c.metrics.WouldDeny(rule)
+		}
 	}
 	return err
 }

@@ -40,6 +40,7 @@ const (
 	requestsNow     = "mandate_http_requests_in_flight"
 	tokenRequests   = "mandate_token_requests_total"
 	fhirDecisions   = "mandate_fhir_events_total"
+	wouldDeny       = "mandate_would_deny_total"
 	pinReports      = "mandate_tls_pin_reports_total"
 	buildInfo       = "mandate_build_info"
 	gaugeErrors     = "mandate_gauge_errors_total"
@@ -50,6 +51,7 @@ const (
 	helpRequests    = "How long requests took, by route pattern, method and class of status; its count is the number of requests."
 	helpTokens      = "Requests to the token endpoint, by grant type and result: issued, or the kind of the error."
 	helpFHIR        = "Audit events of the FHIR gateway, by kind: what was read, searched, written and refused."
+	helpWouldDeny   = "Requests in which a rule that is only audited would have refused something, by rule."
 	helpPinReports  = "Reports of apps that met a key which they had not pinned."
 	helpInFlight    = "Requests being answered."
 	helpBuild       = "Always 1; the labels are the versions of the program and of Go."
@@ -63,6 +65,7 @@ func own() []Metric {
 		{requestsNow, "gauge", "", helpInFlight},
 		{tokenRequests, "counter", "grant, result", helpTokens},
 		{fhirDecisions, "counter", "kind", helpFHIR},
+		{wouldDeny, "counter", "rule", helpWouldDeny},
 		{pinReports, "counter", "", helpPinReports},
 		{gaugeErrors, "counter", "", helpGaugeErrors},
 		{buildInfo, "gauge", "version, go", helpBuild},
@@ -76,6 +79,7 @@ type Metrics struct {
 	inFlight prometheus.Gauge
 	tokens   map[string]map[string]prometheus.Counter
 	events   *prometheus.CounterVec
+	would    *prometheus.CounterVec
 	pins     prometheus.Counter
 	failed   prometheus.Counter
 }
@@ -102,6 +106,7 @@ func NewMetrics(version string) *Metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: requestsNow, Help: helpInFlight}),
 		tokens:   map[string]map[string]prometheus.Counter{},
 		events:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: fhirDecisions, Help: helpFHIR}, []string{"kind"}),
+		would:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: wouldDeny, Help: helpWouldDeny}, []string{"rule"}),
 		pins:     prometheus.NewCounter(prometheus.CounterOpts{Name: pinReports, Help: helpPinReports}),
 		failed:   prometheus.NewCounter(prometheus.CounterOpts{Name: gaugeErrors, Help: helpGaugeErrors}),
 	}
@@ -114,7 +119,7 @@ func NewMetrics(version string) *Metrics {
 			m.tokens[grant][result] = tokens.WithLabelValues(grant, result)
 		}
 	}
-	m.registry.MustRegister(m.seconds, m.inFlight, tokens, m.events, m.pins, m.failed, build,
+	m.registry.MustRegister(m.seconds, m.inFlight, tokens, m.events, m.would, m.pins, m.failed, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -146,6 +151,14 @@ func (m *Metrics) Token(grant string, err error) {
 func (m *Metrics) FHIR(kind string) {
 	if m != nil {
 		m.events.WithLabelValues(kind).Inc()
+	}
+}
+
+// WouldDeny counts a request in which a rule that is only audited would have
+// refused something; the rules are a fixed list.
+func (m *Metrics) WouldDeny(rule string) {
+	if m != nil {
+		m.would.WithLabelValues(rule).Inc()
 	}
 }
 

@@ -24,6 +24,8 @@ type act struct {
 	consents  []string
 	// reason is why it was refused, most decisive first.
 	reason access.Reason
+	// would lists what rules that are only audited would have refused.
+	would []string
 }
 
 // delivery is one resource that leaves in the answer.
@@ -91,9 +93,10 @@ func (a *act) permit() (access.Decision, error) {
 // decide judges a request value: the interaction itself, or a search that it
 // implies.
 func (a *act) decide(r rest.Request) (access.Decision, error) {
-	in := a.x.in
+	in := a.x.governed(r.Type)
 	in.Request = &r
 	d := access.Decide(in)
+	a.notice(d)
 	if d.Allow {
 		return d, nil
 	}
@@ -124,7 +127,9 @@ func (a *act) refuse(d access.Decision) error {
 
 // judge decides about one resource under one operation.
 func (a *act) judge(res *fhir.Resource, op scope.Ops) access.Decision {
-	in := a.x.in
+	in := a.x.governed(res.Type)
 	in.Resource, in.Op = res, op
-	return access.Decide(in)
+	d := access.Decide(in)
+	a.notice(d)
+	return d
 }

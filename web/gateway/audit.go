@@ -73,6 +73,7 @@ func (a *act) event(failure error) audit.Event {
 		e.Resource.Type = a.req.Type
 	}
 	e.ResourceVersion, e.Query, e.Consents = a.version, blanked(a.req), a.authority()
+	a.tellWould(&e)
 	if failure == nil {
 		return e
 	}

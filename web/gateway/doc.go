@@ -15,5 +15,5 @@
 // interaction), sight.go (one resource), read.go, search.go, pages.go, fetch.go,
 // everything.go, binary.go, provenance.go, write.go, written.go, conditional.go,
 // patch.go, bundle.go, export.go, ndjson.go, owned.go, metadata.go, definitions.go,
-// audit.go, cors.go, answer.go.
+// audit.go, modes.go, cors.go, answer.go.
 package gateway

@@ -202,7 +202,7 @@ func (a *act) exportable(typ string) bool {
 	if access.NeverForApps(typ) || typ == "Consent" {
 		return false
 	}
-	in := a.x.in
+	in := a.x.governed(typ)
 	in.Request = &rest.Request{Interaction: rest.Operation, Operation: "export", Query: []rest.Param{{Name: "_type", Values: []string{typ}}}}
 	return access.Decide(in).Allow
 }

@@ -81,7 +81,7 @@ type OAuth struct {
 }
 
 // Deps is what the gateway is made of. All fields are required but OAuth, Log,
-// RequestID, Address, URL and Certificate.
+// RequestID, Address, URL, Certificate and Modes.
 type Deps struct {
 	Tenant string
 	// Base is the public FHIR base URL, without a trailing slash; BasePath is
@@ -112,7 +112,9 @@ type Deps struct {
 	// Certificate gives the thumbprint of the client's TLS certificate; nil
 	// knows none.
 	Certificate func(*http.Request) string
-	Log         *slog.Logger
+	// Modes say how strictly the rules are applied; zero enforces all.
+	Modes access.Modes
+	Log   *slog.Logger
 }
 
 // Gateway serves everything below the FHIR base. It is safe for concurrent
