@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests use beside Go and is missing: a PostgreSQL server with
-# PgBouncer, a Chromium, SoftHSM with a C compiler, an object store, and Node.js
-# with the npm packages of the conformance suites. It installs system packages as root on a system with apt-get only;
+# PgBouncer, a Chromium, SoftHSM with a C compiler, an object store, Authlib for
+# Python, and Node.js with the npm packages of the conformance suites. It installs system packages as root on a system with apt-get only;
 # elsewhere it says what to install and fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,6 +28,9 @@ has_browser() {
 
 has_hsm() { has softhsm2-util; }
 
+# The system's own Python, whatever else is found first: Debian's Authlib is for it.
+has_authlib() { /usr/bin/python3 -c 'import authlib, requests' 2>/dev/null; }
+
 # cgo is needed for the build with PKCS#11 only.
 has_cc() {
 	has "$(go env CC)" && printf '#include <stdlib.h>\nint main(void){return 0;}\n' | "$(go env CC)" -x c -o /dev/null - 2>/dev/null
@@ -45,6 +48,7 @@ has_pooler || packages+=(pgbouncer)
 has_browser || packages+=(chromium fonts-dejavu-core)
 has_hsm || packages+=(softhsm2)
 has_cc || packages+=(gcc libc6-dev)
+has_authlib || packages+=(python3-authlib python3-requests)
 has node || packages+=(nodejs)
 has npm || packages+=(npm)
 
@@ -59,7 +63,7 @@ if [ "${#packages[@]}" -gt 0 ]; then
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -qq -o DPkg::Lock::Timeout=300 update </dev/null
 	apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${packages[@]}" </dev/null >/dev/null
-	has_postgres && has_pooler && has_browser && has_hsm && has_cc && has node && has npm || {
+	has_postgres && has_pooler && has_browser && has_hsm && has_cc && has_authlib && has node && has npm || {
 		say "the packages are installed but a program is still not found: ${packages[*]}"
 		exit 1
 	}

@@ -32,10 +32,20 @@ func TestNPMClients(t *testing.T) {
 	setup := w.setup(t)
 	for program, stories := range map[string]int{"openid": 12, "webapi": 10} {
 		t.Run(program, func(t *testing.T) {
-			if told := w.play(ctx, t, program+".mjs", setup); told != stories {
+			if told := w.play(ctx, t, setup, "node", program+".mjs"); told != stories {
 				t.Errorf("%d stories were told, not %d", told, stories)
 			}
 		})
+	}
+}
+
+// TestAuthlib: the Python client, as Debian packages it.
+func TestAuthlib(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w := open(ctx, t)
+	if told := w.play(ctx, t, w.setup(t), "/usr/bin/python3", "authlib_stories.py"); told != 7 {
+		t.Errorf("%d stories were told, not 7", told)
 	}
 }
 
@@ -79,10 +89,10 @@ func (w *world) setup(t *testing.T) string {
 
 // play runs a program to its end, is its browser, and gives how many stories it
 // told.
-func (w *world) play(ctx context.Context, t *testing.T, program, setup string) int {
+func (w *world) play(ctx context.Context, t *testing.T, setup string, program ...string) int {
 	t.Helper()
-	cmd := exec.CommandContext(ctx, "node", program, setup)
-	cmd.Env, cmd.Stderr = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+w.target.CAFile), os.Stderr
+	cmd := exec.CommandContext(ctx, program[0], append(program[1:], setup)...)
+	cmd.Env, cmd.Stderr = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+w.target.CAFile, "REQUESTS_CA_BUNDLE="+w.target.CAFile), os.Stderr
 	answers, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
