@@ -278,3 +278,19 @@ func (c *Consent) hasConsentType() bool {
 		return x.System == fhir.SystemActCode && (strings.HasPrefix(x.Code, "INF") || strings.HasPrefix(x.Code, "IDSCL"))
 	})
 }
+
+// Versions gives the versions of one Consent that decides, "Consent/id/_history/n";
+// none for a Consent that decides nothing.
+func (p *Policy) Versions(id string) []string {
+	for i := range p.prohibitions {
+		if p.prohibitions[i].id == id {
+			return slices.Clone(p.prohibitions[i].versions)
+		}
+	}
+	for i := range p.grants {
+		if p.grants[i].id == id {
+			return slices.Clone(p.grants[i].versions)
+		}
+	}
+	return nil
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/mandate-health/mandate/web/adminapi"
 	"github.com/mandate-health/mandate/web/adminapi/call"
 	"github.com/mandate-health/mandate/web/adminapi/clients"
+	"github.com/mandate-health/mandate/web/adminapi/explanations"
 	"github.com/mandate-health/mandate/web/adminapi/grants"
 	"github.com/mandate-health/mandate/web/adminapi/launches"
 	"github.com/mandate-health/mandate/web/route"
@@ -30,7 +31,8 @@ func (t *tenant) adminRoutes() []route.Route {
 	given := grants.Deps{Desk: desk, Read: t.store, Connections: t.connections()}.Routes()
 	registered := clients.Deps{Desk: desk, Registry: t.registrationDesk(), Flights: t.flights, ErrorDocs: t.site.Issuer + errorDocs}.Routes()
 	opened := launches.Deps{Desk: desk, Flow: t.flow, Read: t.store, FHIRBase: t.site.FHIRBase}.Routes()
-	return slices.Concat(records, given, registered, opened)
+	asked := explanations.Deps{Desk: desk, Explain: t.explainer()}.Routes()
+	return slices.Concat(records, given, registered, opened, asked)
 }
 
 // registrationDesk is where operators register clients of the tenant.

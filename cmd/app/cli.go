@@ -30,6 +30,7 @@ type commands struct {
 	Config   configCommand   `cmd:"" help:"Check, print and explain the configuration."`
 	Client   clientCommand   `cmd:"" help:"Manage the registered apps and services."`
 	Grant    grantCommand    `cmd:"" help:"List and end what people allowed apps."`
+	Explain  explainCommand  `cmd:"" help:"Tell why a request is allowed or refused: rule, scope, consent and relationship."`
 	Launch   launchCommand   `cmd:"" help:"Register, list and end launch contexts, as an EHR does."`
 	Brand    brandCommand    `cmd:"" help:"Publish the brands by which apps show people where to connect."`
 	Tenant   tenantCommand   `cmd:"" help:"Manage the organizations that one process serves apart from one another."`

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,6 +14,10 @@ import (
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/internal/errs"
 )
+
+// DetailRule is the name under which the event of a refused request says which
+// rule refused it.
+const DetailRule = "rule"
 
 // maxDelivered is how many references one event lists.
 const maxDelivered = 1000
@@ -83,6 +88,13 @@ func (a *act) event(failure error) audit.Event {
 		e.Kind = audit.FHIRRefused
 		if a.reason.Code != "" {
 			e.Reason = a.reason.Code
+		}
+		if a.reason.Rule != "" {
+			e.Detail = maps.Clone(e.Detail)
+			if e.Detail == nil {
+				e.Detail = map[string]string{}
+			}
+			e.Detail[DetailRule] = a.reason.Rule
 		}
 	case errs.Internal, errs.Upstream, errs.Unavailable:
 		e.Outcome = audit.SeriousFailure

@@ -1,0 +1,100 @@
+package app_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mandate-health/mandate/conformance/kit"
+)
+
+// explained is the answer to a question about a decision.
+type explained struct {
+	Decision, Sentence, Rule, Code, Request, Resource string
+	Details, Scopes, Consents                         []string
+	Relationship                                      *struct {
+		Reference string
+		InForce   bool `json:"in_force"`
+	}
+	Event *struct {
+		Outcome, Rule, Code string
+		Same                bool `json:"same_now"`
+	}
+}
+
+// whyOf asks the command line.
+func (s *server) whyOf(t *testing.T, args ...string) (x explained) {
+	t.Helper()
+	out := must(t, append([]string{"explain", "--json", "--data", s.data}, args...)...)
+	if err := json.Unmarshal([]byte(out), &x); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return x
+}
+
+// EV-15, TF-20: an operator at two in the morning asks why an app sees what it
+// sees, and gets scope, consent version, relationship and rule, as the gateway
+// decides; nothing of the record but ids; and the question is in the log.
+func TestOperatorAsksWhy(t *testing.T) {
+	s := start(t, nil)
+	elena := s.granted(t, kit.Launch{Client: s.Client("public"), Scope: "launch/patient patient/*.rs", Visit: kit.Visit{Browser: s.browser("elena"), Patient: "rosa"}})
+	row := s.newest(t, "rosa")
+	for request, want := range map[string]string{
+		"GET /MedicationRequest?status=active": "permit", "GET /Appointment": "permit", "GET /Patient/rosa": "permit",
+		"GET /Goal": "deny scope no-scope", "GET /MedicationRequest?patient.name=x": "deny parameter parameter-not-allowed",
+		"GET /Patient/noah/MedicationRequest": "deny compartment outside-compartment", "DELETE /MedicationRequest/x": "deny scope no-scope",
+	} {
+		x := s.whyOf(t, "--grant", row.ID, "--request", request)
+		if got := strings.TrimSpace(x.Decision + " " + x.Rule + " " + x.Code); got != want {
+			t.Errorf("%s: %s, want %s: %s", request, got, want, x.Sentence)
+		}
+		status := http.StatusOK
+		if strings.HasPrefix(request, "GET") {
+			if res := s.fhir(t, elena.Access(), strings.TrimPrefix(request, "GET /")); (res.Status == status) != (x.Decision == "permit") {
+				t.Errorf("%s: explained as %s, answered with %s", request, x.Decision, res)
+			}
+		}
+	}
+	x := s.whyOf(t, "--grant", row.ID, "--request", "GET /MedicationRequest?status=active")
+	if !slices.Contains(x.Scopes, "patient/MedicationRequest.rs") || x.Relationship == nil || !x.Relationship.InForce ||
+		!slices.ContainsFunc(x.Consents, func(c string) bool {
+			return strings.HasPrefix(c, "Consent/") && strings.Contains(c, "/_history/")
+		}) {
+		t.Errorf("%+v", x)
+	}
+
+	// What happened, and what would happen now.
+	s.fetch(t, elena.Access(), "Goal", http.StatusForbidden)
+	s.fetch(t, elena.Access(), "MedicationRequest", http.StatusOK)
+	var log struct {
+		Events []struct{ ID, Kind string }
+	}
+	s.admin(t, "GET", "/audit?grant="+row.ID+"&limit=2", "", &log)
+	refused, searched := s.whyOf(t, "--event", log.Events[1].ID), s.whyOf(t, "--event", log.Events[0].ID)
+	if refused.Event == nil || refused.Event.Rule != "scope" || refused.Event.Code != "no-scope" || !refused.Event.Same || refused.Decision != "deny" {
+		t.Errorf("%+v %+v", refused, refused.Event)
+	}
+	if searched.Event == nil || searched.Event.Outcome != "permit" || !searched.Event.Same {
+		t.Errorf("%+v %+v", searched, searched.Event)
+	}
+	must(t, "grant", "revoke", row.ID, "--data", s.data)
+	searched = s.whyOf(t, "--event", log.Events[0].ID)
+	if searched.Event.Same || searched.Decision != "deny" || searched.Code != "grant-revoked" {
+		t.Errorf("%+v %+v", searched, searched.Event)
+	}
+
+	asked := s.events(t, "kind=audit.read&grant="+row.ID+"&limit=500")
+	if len(asked) < 7 {
+		t.Errorf("%d questions are in the log", len(asked))
+	}
+	for _, args := range [][]string{
+		{"--grant", row.ID}, {"--grant", "nobody", "--request", "/Goal"}, {"--event", "nobody"}, {"--client", s.Client("public").ID, "--request", "/Goal"},
+		{"--grant", row.ID, "--request", "FETCH /Goal"}, {"--grant", row.ID, "--request", "/Nothing"},
+	} {
+		if code, out, errOut := cli(t, append([]string{"explain", "--data", s.data}, args...)...); code == 0 || errOut == "" {
+			t.Errorf("%v: %d %s%s", args, code, out, errOut)
+		}
+	}
+}
