@@ -98,3 +98,31 @@ func TestOperatorAsksWhy(t *testing.T) {
 		}
 	}
 }
+
+// grantLists lists grants both ways.
+func (d *driver) grantLists(t *testing.T, row grantRow) {
+	t.Helper()
+	d.call(t, apiCase{op: "listGrants", query: "patient=" + row.Patient, status: 200})
+	d.call(t, apiCase{op: "listGrants", query: "client_id=" + row.Client + "&live=true&after=" + row.ID, status: 200})
+}
+
+// explanations asks the API why, about a grant, a token and an event.
+func (d *driver) explanations(t *testing.T, g *kit.Grant, row grantRow) {
+	t.Helper()
+	d.fetch(t, g.Access(), "Patient/rosa", http.StatusNotFound)
+	var log struct{ Events []struct{ ID string } }
+	d.admin(t, "GET", "/audit?grant="+row.ID+"&kind=fhir.refused", "", &log)
+	for _, body := range []string{
+		`{"grant":"` + row.ID + `","request":"GET /Patient/noah"}`, `{"token":"` + g.Access() + `","request":"/Patient/rosa"}`,
+		`{"token":"x","request":"/Patient/noah"}`, `{"grant":"` + row.ID + `","request":"PUT /Patient/noah"}`,
+	} {
+		d.call(t, apiCase{op: "explainRequest", body: body, status: 200})
+	}
+	d.call(t, apiCase{op: "explainRequest", body: `{"request":"/Patient/noah"}`, status: 400})
+	d.call(t, apiCase{op: "explainEvent", id: log.Events[0].ID, status: 200, keep: func(r *kit.Response) {
+		if text := string(r.Body); strings.Contains(text, "Rosa") || !strings.Contains(text, "outside-compartment") {
+			t.Error(text)
+		}
+	}})
+	d.call(t, apiCase{op: "explainEvent", id: "none", status: 404})
+}

@@ -302,8 +302,8 @@ func (d *driver) clientStories(t *testing.T) {
 	}
 	d.approvals(t)
 	g, row := d.connected(t, d.browser("noah"), "noah")
-	d.call(t, apiCase{op: "listGrants", query: "patient=noah", status: 200})
-	d.call(t, apiCase{op: "listGrants", query: "client_id=" + row.Client + "&live=true&after=" + row.ID, status: 200})
+	d.grantLists(t, row)
+	d.explanations(t, g, row)
 	d.call(t, apiCase{op: "revokeGrant", id: row.ID, status: 200})
 	d.refreshed(t, g, g.RefreshToken(), http.StatusBadRequest)
 	d.call(t, apiCase{op: "revokeClientGrants", body: `{"client_id":"` + row.Client + `"}`, status: 200})
