@@ -35,6 +35,7 @@ func (a *App) explainer(ctx context.Context, tenant string) (*explanation.Servic
 	d := gateway.Deps{
 		Tenant: tenant, Base: a.fhirBase(tenant), Clock: a.clock, IDs: a.ids,
 		Authority: &authority.Loader{Policies: consents, Proxies: a.store, Clock: a.clock},
+		Modes:     a.cfg.Rules.modes(),
 		Owned:     &fhirapi.Service{File: consents, Consents: a.store, Relations: a.store},
 	}
 	base, err := a.upstreamOf(ctx, tenant)

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,8 @@ type Explanation struct {
 	Narrowed    []string `json:"narrowed,omitempty" jsonschema:"Parameters that are added to the search."`
 	Filtered    bool     `json:"filtered,omitempty" jsonschema:"Each resource of the answer is decided again."`
 	Obligations []string `json:"obligations,omitempty" jsonschema:"What is done with the answer."`
+
+	Would       []string `json:"would_deny,omitempty" jsonschema:"Refusals that did not count, because their rule is only audited: rule and code."`
 
 	Event *Recorded `json:"event,omitempty" jsonschema:"What the audit log holds, for a question about an event."`
 
@@ -105,7 +108,7 @@ func (out *Explanation) fill(b gateway.Bearer, j gateway.Judgement) {
 	out.Near = account.Near
 	out.Consents = append(out.Consents, account.Consents...)
 	for _, basis := range b.Grant.Basis() {
-		if !contains(out.Consents, basis) && !b.Grant.Capacity.IsProxy() {
+		if !slices.Contains(out.Consents, basis) && !b.Grant.Capacity.IsProxy() {
 			out.Consents = append(out.Consents, basis)
 		}
 	}
@@ -117,6 +120,11 @@ func (out *Explanation) fill(b gateway.Bearer, j gateway.Judgement) {
 	}
 	for _, o := range d.Obligations {
 		out.Obligations = append(out.Obligations, string(o))
+	}
+	for _, r := range j.Would {
+		if text := r.Rule + ":" + r.Code; !slices.Contains(out.Would, text) {
+			out.Would = append(out.Would, text)
+		}
 	}
 	if !j.Allow {
 		out.Rule, out.Code, out.Subject = j.Reason.Rule, j.Reason.Code, told(j.Reason)
@@ -131,15 +139,6 @@ func told(r access.Reason) string {
 		return ""
 	}
 	return r.Subject
-}
-
-func contains(list []string, text string) bool {
-	for _, one := range list {
-		if one == text {
-			return true
-		}
-	}
-	return false
 }
 
 // methods are the methods of the interactions, as far as they are not GET.

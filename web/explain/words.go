@@ -67,6 +67,7 @@ func (out *Explanation) say(j gateway.Judgement) {
 	default:
 		out.Sentence = "Refused: " + lower(sentence(out.Rule, out.Code, out.Subject))
 	}
+	out.detail("Refused but for a rule that is only audited: ", out.Would)
 	out.detail("By scope: ", out.Scopes)
 	out.detail("Granted scopes that do not reach it: ", out.Near)
 	out.detail("By consent: ", out.Consents)

@@ -41,10 +41,21 @@ type Judgement struct {
 	Resource        access.Decision
 	ResourceAccount access.Account
 	Absent          bool
+	// Would are the refusals that did not count, because their rule is only
+	// audited.
+	Would []access.Reason
 	// Query is the search as the audit log would hold it.
 	Query string
 	// Patient is on whose record the grant acts, "" when it is not bound to one.
 	Patient string
+}
+
+// Under gives the gateway as it would be with other modes of the rules, to ask it
+// questions.
+func (g *Gateway) Under(m access.Modes) *Gateway {
+	d := g.d
+	d.Modes = m
+	return &Gateway{d: d}
 }
 
 // Judge decides about a request as ServeHTTP would, by the same steps, and
@@ -64,10 +75,10 @@ func (g *Gateway) Judge(ctx context.Context, q Question) (Judgement, error) {
 	}
 	a := &act{x: x, req: q.Request}
 	j := Judgement{Input: x.in, Query: blanked(q.Request), Patient: bound(x.in)}
-	in := x.in
+	in := x.governed(q.Request.Type)
 	in.Request = &q.Request
 	d, err := a.permit()
-	j.Request, j.RequestAccount = d, access.Explain(in, d)
+	j.Request, j.RequestAccount, j.Would = d, access.Explain(in, d), d.WouldDeny
 	if err != nil {
 		j.Reason = a.reason
 		return j, unlessReason(err, a.reason)
@@ -174,9 +185,10 @@ func (a *act) weigh(j Judgement, res fhir.Resource) (Judgement, error) {
 		j.Allow, j.Reason = false, access.Reason{Rule: "compartment", Code: "binary-not-visible"}
 		return j, nil
 	}
-	in := a.x.in
+	in := a.x.governed(res.Type)
 	in.Resource, in.Op = &res, ops
-	j.Resource = access.Decide(in)
+	j.Resource = a.judge(&res, ops)
+	j.Would = append(j.Would, j.Resource.WouldDeny...)
 	j.ResourceAccount = access.Explain(in, j.Resource)
 	if !j.Resource.Allow {
 		j.Allow = false
