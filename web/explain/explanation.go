@@ -47,7 +47,7 @@ type Explanation struct {
 	Filtered    bool     `json:"filtered,omitempty" jsonschema:"Each resource of the answer is decided again."`
 	Obligations []string `json:"obligations,omitempty" jsonschema:"What is done with the answer."`
 
-	Would       []string `json:"would_deny,omitempty" jsonschema:"Refusals that did not count, because their rule is only audited: rule and code."`
+	Would []string `json:"would_deny,omitempty" jsonschema:"Refusals that did not count, because their rule is only audited: rule and code."`
 
 	Event *Recorded `json:"event,omitempty" jsonschema:"What the audit log holds, for a question about an event."`
 
