@@ -40,6 +40,6 @@ func (t *tenant) registrationDesk() *registration.Desk {
 	policy := t.registrationPolicy()
 	return &registration.Desk{
 		Service: t.registry(), Rules: registration.Rules{Operator: true, Development: policy.Development},
-		HashSecret: clientauth.SecretHash, Holidays: policy.Holidays,
+		HashSecret: clientauth.SecretHash, Holidays: policy.Holidays, Offer: policy.Offer,
 	}
 }

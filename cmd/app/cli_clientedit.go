@@ -36,7 +36,7 @@ func (c *clientEdit) Run(s *streams) error {
 		if c.Version != "" {
 			version = c.Version
 		}
-		desk := registration.Desk{Service: r, Rules: registration.Rules{Operator: true, Development: a.cfg.Dev}, Administration: true}
+		desk := registration.Desk{Service: r, Rules: registration.Rules{Operator: true, Development: a.cfg.Dev}, Offer: registration.Everything(), Administration: true}
 		after, err := desk.Edit(s.ctx, c.Tenant, registration.Editing{
 			Entry: next, IfVersion: version, Loosen: c.Loosen, Tell: true, Origin: by,
 		})

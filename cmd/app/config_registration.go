@@ -68,6 +68,7 @@ func (t *tenant) registrationPolicy() registration.Policy {
 	holidays, _ := registration.ReadHolidays(t.cfg.Registration.Holidays)
 	return registration.Policy{
 		Mode: mode, AutoPatient: t.cfg.Registration.AutoPatient, Holidays: holidays, Development: t.cfg.Dev,
+		Offer: registration.Offer{Certificates: t.cfg.MTLS.methods(), Off: t.cfg.grants()},
 	}
 }
 

@@ -70,6 +70,8 @@ func TestDynamicRegistration(t *testing.T) {
 		"redirect":   {strings.Replace(asks, "https", "http", 1) + " ", "", 201}, // development takes it
 		"fragment":   {strings.Replace(asks, "/cb", "/cb#x", 1), "invalid_redirect_uri", 400},
 		"method":     {strings.Replace(asks, "client_secret_basic", "tls_client_auth", 1), "invalid_client_metadata", 400},
+		"binding":    {strings.Replace(asks, "{", `{"tls_client_certificate_bound_access_tokens":true,`, 1), "client-binding-not-offered", 400},
+		"own":        {strings.Replace(asks, "client_secret_basic", "self_signed_tls_client_auth", 1), "invalid_client_metadata", 400},
 		"statement":  {strings.Replace(asks, "{", `{"software_statement":"e30.e30.",`, 1), "invalid_software_statement", 400},
 		"very large": {`{"client_name":"` + strings.Repeat("x", 200<<10) + `"}`, "invalid_request", 413},
 	} {

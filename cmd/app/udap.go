@@ -110,6 +110,7 @@ func (t *tenant) udapRoutes() []route.Route {
 	}}
 	registrar := &udap.Registrar{
 		Trust: t.trust, Tx: on(t.store, func(tx store.Tx) oauth.Tx { return tx }), Scopes: t.cfg.UDAP.complete().Scopes,
+		Offer: t.registrationPolicy().Offer,
 	}
 	d := web.Deps{Tenant: t.id, Documents: docs, Registrar: registrar, Endpoint: endpoint, Problem: t.problem, Origin: t.origin}
 	open := func(method, path, limit, why string, h http.Handler) route.Route {

@@ -67,6 +67,9 @@ func (p *Proxy) certificateFaults() []Fault {
 	}
 	return []Fault{
 		{Name: "bound tokens are kept secret", response: at("/smart-configuration", object(drop("tls_client_certificate_bound_access_tokens"))), Rows: []string{"RFC8705 5"}},
+		{Name: "ways of authentication are withheld", response: at("/smart-configuration", object(func(d map[string]any) {
+			d["token_endpoint_auth_methods_supported"] = []string{"client_secret_basic", "private_key_jwt", kit.MethodTLS}
+		})), Rows: []string{"RFC7591 2"}},
 		{Name: "a certificate is asked for without TLS", response: at("/smart-configuration", object(func(d map[string]any) {
 			if aliases, ok := d["mtls_endpoint_aliases"].(map[string]any); ok {
 				aliases["revocation_endpoint"] = "http://localhost/revoke"

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ func registering() []kit.Row {
 		{ID: "SMART REG-06", Title: "a key set with private members, or without kid, kty or material, is refused", Needs: kit.Admin | kit.Login, Run: regKeySets},
 		{ID: "SMART REG-07", Title: "single-patient apps and backend services are registered, and how is public", Needs: kit.Admin | kit.Login, Run: regRoutes},
 		{ID: "SMART REG-08", Title: "an operator sees when an app asked, was verified and approved, and until when", Needs: kit.Admin | kit.Login, Run: regClocks},
+		{ID: "RFC7591 2", Title: "a client is registered for the ways of authentication that discovery lists, and for no other", Needs: kit.Admin | kit.Login, Run: regMethods},
 	}
 }
 
@@ -29,6 +31,8 @@ type entry struct {
 	Redirect []string        `json:"redirect_uris,omitempty"`
 	JWKS     json.RawMessage `json:"jwks,omitempty"`
 	Scope    string          `json:"scope,omitempty"`
+	TLSDNS   string          `json:"tls_client_auth_san_dns,omitempty"`
+	Bound    bool            `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 }
 
 // told is what the administration API answers.
@@ -169,6 +173,41 @@ func regRoutes(ctx context.Context, t *kit.Target) error {
 	res, err := t.Do(ctx, kit.Request{URL: t.Issuer + "/docs/registration"})
 	c.That(c.Note(err) && res.Status == http.StatusOK && strings.Contains(string(res.Body), "client_credentials") && strings.Contains(string(res.Body), "patient/"),
 		"how to register is not public: %s", res)
+	return c.Err()
+}
+
+func regMethods(ctx context.Context, t *kit.Target) error {
+	good, err := service(t)
+	if err != nil {
+		return err
+	}
+	var none *kit.ClientAuthority
+	pair, err := none.Pair("service.example")
+	if err != nil {
+		return err
+	}
+	named, own, bound, unknown := good, good, good, good
+	named.Method, named.TLSDNS, named.JWKS = kit.MethodTLS, "service.example", nil
+	own.Method, bound.Bound, unknown.Method = kit.MethodTLSOfSelf, true, "client_secret_jwt"
+	if own.JWKS, err = pair.JWKS("own"); err != nil {
+		return err
+	}
+	var c kit.Check
+	for _, e := range []entry{good, named, own, bound, unknown} {
+		offered := slices.Contains(t.Config.TokenAuthMethods, e.Method) && (!e.Bound || t.Config.CertificateBound)
+		res, made, err := desk(ctx, t, http.MethodPost, "/clients", t.AdminAPI.Token, e)
+		if err != nil {
+			return err
+		}
+		if made.ID != "" {
+			forget(ctx, t, made.ID)
+		}
+		want := http.StatusBadRequest
+		if offered {
+			want = http.StatusCreated
+		}
+		c.That(res.Status == want, "%s, bound to a certificate %v, offered %v: %s", e.Method, e.Bound, offered, res)
+	}
 	return c.Err()
 }
 

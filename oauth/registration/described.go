@@ -97,12 +97,12 @@ func (d *Dynamic) described(location string, body []byte) (oauth.Client, error) 
 		faults.add("grant_types", "must not hold client_credentials: a document describes an app that people use")
 	}
 	faults = append(faults, atHome(location, m)...)
-	c, err := d.judge(m, Rights{})
-	if err != nil {
-		var more Faults
-		errors.As(err, &more)
-		faults = append(faults, more...)
+	c, err := d.judge(oauth.Client{}, m, Rights{})
+	var more Faults
+	if err != nil && !errors.As(err, &more) {
+		return oauth.Client{}, errDescription(err, errs.As(err).Msg)
 	}
+	faults = append(faults, more...)
 	if err := faults.Err(); err != nil {
 		return oauth.Client{}, errDescription(err, errs.As(err).Msg)
 	}

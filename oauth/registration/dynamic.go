@@ -48,7 +48,7 @@ type Issued struct {
 
 // Register registers a client. Errors: errs.NotFound with code registration-off;
 // errs.Unauthenticated with code initial-token-missing or initial-token; those
-// of Faults.Err; errs.Unavailable.
+// of Faults.Err and of Offer; errs.Unavailable.
 func (d *Dynamic) Register(ctx context.Context, r Request) (Issued, error) {
 	switch {
 	case d.Mode != ByToken && d.Mode != ByApproval:
@@ -56,7 +56,7 @@ func (d *Dynamic) Register(ctx context.Context, r Request) (Issued, error) {
 	case d.Mode == ByToken && r.Token == "":
 		return Issued{}, errs.New(errs.Unauthenticated, "initial-token-missing", "Registration needs an initial access token of the organization.")
 	}
-	c, err := d.judge(r.Metadata, Rights{})
+	c, err := d.judge(oauth.Client{}, r.Metadata, Rights{})
 	if err != nil {
 		return Issued{}, err
 	}
@@ -97,8 +97,9 @@ func errOff() error {
 }
 
 // judge gives the client that metadata describes, with the rights that an
-// operator gave it. Errors: those of Faults.Err.
-func (d *Dynamic) judge(m Metadata, rights Rights) (oauth.Client, error) {
+// operator gave it; have is what it was before. Errors: those of Faults.Err and of
+// Offer.
+func (d *Dynamic) judge(have oauth.Client, m Metadata, rights Rights) (oauth.Client, error) {
 	entry := Entry{Metadata: m, Rights: rights}
 	if m.Scope == "" && !entry.ForItself() {
 		entry.Scope = patientScopes
@@ -107,7 +108,10 @@ func (d *Dynamic) judge(m Metadata, rights Rights) (oauth.Client, error) {
 	if entry.Scope == "" {
 		faults.add("scope", "is missing: a client that acts for itself must say what it needs")
 	}
-	return c, faults.Err()
+	if err := faults.Err(); err != nil {
+		return c, err
+	}
+	return c, d.Offer.Refuse(have, c)
 }
 
 // newToken gives the client a new registration access token.
@@ -183,7 +187,7 @@ func tokenHash(h ids.Hasher, token string) string {
 // Replace replaces the metadata of a client by its maker (RFC 7592 §2.2), and
 // its registration access token. What an operator or a person goes by (name,
 // addresses, wider scopes) waits for approval anew, unless policy approves it at
-// once. Errors: those of Managed and of Faults.Err; errs.Conflict when somebody
+// once. Errors: those of Managed, of Faults.Err and of Offer; errs.Conflict when somebody
 // else changed the client meanwhile.
 func (d *Dynamic) Replace(ctx context.Context, r Request) (Issued, error) {
 	if _, err := d.Managed(ctx, r); err != nil {
@@ -198,7 +202,7 @@ func (d *Dynamic) Replace(ctx context.Context, r Request) (Issued, error) {
 		if !owns(*c, h, r.Token) {
 			return errToken()
 		}
-		next, err := d.judge(r.Metadata, rightsOf(*c, r.Metadata))
+		next, err := d.judge(*c, r.Metadata, rightsOf(*c, r.Metadata))
 		if err != nil {
 			return err
 		}

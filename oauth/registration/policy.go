@@ -32,6 +32,8 @@ type Policy struct {
 	Holidays Holidays
 	// Development takes what Rules.Development takes.
 	Development bool
+	// Offer is what a client may be registered for here.
+	Offer Offer
 }
 
 // patientScopes is the ceiling of an app that registers without naming one.

@@ -21,6 +21,8 @@ const maxSecrets = 2
 type Desk struct {
 	*Service
 	Rules Rules
+	// Offer is what a client may be registered for here.
+	Offer Offer
 	// HashSecret gives the form in which a client secret is stored.
 	HashSecret func(h ids.Hasher, secret string) string
 	// Holidays are those of the clocks of approval.
@@ -30,9 +32,12 @@ type Desk struct {
 }
 
 // Register registers a client for an operator. A symmetric one gets a secret,
-// which is shown this once. Errors: those of Faults.Err and of Create.
+// which is shown this once. Errors: those of Faults.Err, of Offer and of Create.
 func (d *Desk) Register(ctx context.Context, tenant string, e Entry, origin audit.Event) (Issued, error) {
 	c, err := d.check(e)
+	if err == nil {
+		err = d.Offer.Refuse(oauth.Client{}, c)
+	}
 	if err != nil {
 		return Issued{}, err
 	}
@@ -89,7 +94,7 @@ func VersionOf(c oauth.Client) string {
 }
 
 // Edit replaces what is registered of a client. Its secrets stay while it has a
-// use for them. Errors: those of Faults.Err and of Update; errs.Unprocessable
+// use for them. Errors: those of Faults.Err, of Offer and of Update; errs.Unprocessable
 // with code client-kind for a change to a secret, which needs a new client;
 // errs.Conflict with code client-loosened; errs.PreconditionFailed with code
 // client-changed where somebody changed it
@@ -104,6 +109,9 @@ func (d *Desk) Edit(ctx context.Context, tenant string, e Editing) (oauth.Client
 		if have.Registration.By == oauth.RegisteredByDocument {
 			return errs.New(errs.Conflict, "client-by-document",
 				"What is registered of this client stands in the document at its client_id, which its maker changes; you may approve, disable or delete it.")
+		}
+		if err := d.Offer.Refuse(have, next); err != nil {
+			return err
 		}
 		if e.IfVersion != "" && e.IfVersion != VersionOf(have) {
 			return errs.New(errs.PreconditionFailed, "client-changed", "The client was changed meanwhile: look at it again.")

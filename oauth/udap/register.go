@@ -19,8 +19,10 @@ import (
 type Registrar struct {
 	Trust *Trust
 	Tx    txn.Runner[oauth.Tx]
-	// Scopes is the ceiling of what clients may register for.
+	// Scopes is the ceiling of what clients may register for, and Offer what else
+	// they may.
 	Scopes string
+	Offer  registration.Offer
 }
 
 // Call is one registration request.
@@ -62,6 +64,9 @@ type Answer struct {
 	ResponseTypes []string `json:"response_types,omitempty"`
 	AuthMethod    string   `json:"token_endpoint_auth_method,omitempty"`
 	Scope         string   `json:"scope,omitempty"`
+	// DPoPBound and CertificateBound say to what its tokens are bound.
+	DPoPBound        bool `json:"dpop_bound_access_tokens,omitempty"`
+	CertificateBound bool `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 }
 
 // Register registers a client, changes its registration or cancels it, with the
@@ -147,7 +152,10 @@ func (r *Registrar) judge(ctx context.Context, call Call) (out judged, err error
 	}
 	var faults registration.Faults
 	out.entry, faults = registration.Rules{Certified: true}.Check(out.statement.entry(scopes))
-	return out, faults.Err()
+	if err = faults.Err(); err == nil {
+		err = r.Offer.Refuse(oauth.Client{}, out.entry)
+	}
+	return out, err
 }
 
 // entry gives the statement as every way of registration writes it.
@@ -156,6 +164,7 @@ func (s Statement) entry(scopes string) registration.Entry {
 		RedirectURIs: s.RedirectURIs, AuthMethod: s.AuthMethod, GrantTypes: s.GrantTypes, ResponseTypes: s.ResponseTypes,
 		Name: s.Name, ClientURI: s.ClientURI, LogoURI: s.LogoURI, Scope: scopes, Contacts: s.Contacts,
 		TosURI: s.TosURI, PolicyURI: s.PolicyURI,
+		DPoPBound: s.DPoPBound, Certificate: registration.Certificate{CertificateBound: s.CertificateBound},
 	}}
 }
 
@@ -239,7 +248,10 @@ func (j judged) client(have oauth.Client, tenant, id string, now time.Time) oaut
 	if have.ID != "" {
 		c.Created, c.Registration = have.Created, have.Registration
 		c.Registration.Why = ""
-		if have.Kind != c.Kind {
+		if have.Kind == c.Kind {
+			// What it is asked for its security, a statement does not undo.
+			have.Hold(&c)
+		} else {
 			// What was given to the one is not for the other.
 			c.Epoch, c.GrantsFrom = c.Epoch+1, now
 		}
@@ -258,6 +270,7 @@ func (j judged) answer(c oauth.Client, fresh bool) Answer {
 		Fresh: fresh, ClientID: c.ID, Issued: c.Created.Unix(), Statement: j.raw, Name: c.Name, RedirectURIs: c.RedirectURIs,
 		Contacts: c.Contacts, LogoURI: c.LogoURI, ClientURI: c.ClientURI, TosURI: c.TosURI, PolicyURI: c.PolicyURI,
 		GrantTypes: s.GrantTypes, ResponseTypes: s.ResponseTypes, AuthMethod: s.AuthMethod, Scope: c.Scopes,
+		DPoPBound: c.DPoPBound, CertificateBound: c.CertificateBound,
 	}
 }
 

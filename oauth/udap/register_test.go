@@ -144,12 +144,18 @@ func TestRegistrationLives(t *testing.T) {
 	}
 	// What an operator did stands.
 	c = d.store.clients[first.ClientID]
+	c.DPoPBound = true
+	d.store.clients[first.ClientID] = c
+	if held, err := d.submit(d.sign(m, d.claims(false))); err != nil || !held.DPoPBound || !d.store.clients[first.ClientID].DPoPBound {
+		t.Errorf("a binding that an operator asks for: %+v %v", held, err)
+	}
+	c = d.store.clients[first.ClientID]
 	c.Disabled = true
 	d.store.clients[first.ClientID] = c
 	if _, err := d.submit(d.sign(m, d.claims(false))); !errs.Is(err, errs.UnapprovedSoftwareStatement) || code(err) != "udap-client-disabled" {
 		t.Errorf("disabled by an operator: %v", err)
 	}
-	if len(d.store.events) != 6 || d.store.events[0].Kind != audit.ClientRegistered || d.store.events[5].Reason != "udap-client-disabled" {
+	if len(d.store.events) != 7 || d.store.events[0].Kind != audit.ClientRegistered || d.store.events[6].Reason != "udap-client-disabled" {
 		t.Errorf("%d events", len(d.store.events))
 	}
 }
@@ -174,6 +180,7 @@ func TestHostileStatements(t *testing.T) {
 		"numbers":          {set("client_name", 7), errs.InvalidSoftwareStatement, "udap-jwt"},
 		"no scope left":    {set("scope", "patient/*.rs"), errs.InvalidClientMetadata, "udap-scope"},
 		"an odd contact":   {set("contacts", []string{"mailto:a@clinic.example", "javascript:alert(1)"}), errs.InvalidClientMetadata, "client-metadata-refused"},
+		"a binding":        {set("tls_client_certificate_bound_access_tokens", true), errs.InvalidClientMetadata, "client-binding-not-offered"},
 		"an odd name":      {set("client_name", "Clinic\u202e"), errs.InvalidClientMetadata, "client-metadata-refused"},
 	} {
 		claims := d.claims(false)

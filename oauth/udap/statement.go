@@ -25,6 +25,10 @@ type Statement struct {
 	ResponseTypes []string `json:"response_types"`
 	AuthMethod    string   `json:"token_endpoint_auth_method"`
 	Scope         string   `json:"scope"`
+	// DPoPBound and CertificateBound ask for tokens that are bound to a key or to
+	// the TLS certificate (RFC 9449 §5.2, RFC 8705 §3.4).
+	DPoPBound        bool `json:"dpop_bound_access_tokens"`
+	CertificateBound bool `json:"tls_client_certificate_bound_access_tokens"`
 }
 
 // The grant types that may be registered.
