@@ -8,7 +8,7 @@ import (
 
 // certify adds the clients that show a TLS client certificate (RFC 8705): a
 // backend service that an authority vouches for, an app that registered its own
-// certificate, and one that has no other credential.
+// certificate, one that has no other credential, and an agent that acts for it.
 func (e *Extras) certify() (err error) {
 	if e.authority, err = kit.NewClientAuthority(); err != nil {
 		return err
@@ -18,7 +18,8 @@ func (e *Extras) certify() (err error) {
 		{ID: "selftest-mtls", Kind: "backend", Scopes: "system/*.rs", TLS: kit.TLS{AuthMethod: kit.MethodTLS, TLSDNS: "service.selftest.example"}},
 		{ID: "selftest-mtls-own", Kind: "asymmetric", TLS: kit.TLS{AuthMethod: kit.MethodTLSOfSelf}, RedirectURIs: redirect},
 		{ID: "selftest-fapi-mtls", Kind: "asymmetric", TLS: kit.TLS{AuthMethod: kit.MethodTLSOfSelf, Profile: "fapi2"}, RedirectURIs: redirect},
-		{ID: "selftest-mtls-public", Kind: "public", RedirectURIs: redirect},
+		{ID: "selftest-mtls-public", Kind: "public", RedirectURIs: redirect, MayAct: []string{"selftest-mtls-agent"}},
+		{ID: "selftest-mtls-agent", Kind: "asymmetric", TLS: kit.TLS{AuthMethod: kit.MethodTLSOfSelf}, TokenExchange: true, Scopes: "patient/*.rs"},
 	} {
 		signer := e.authority
 		if c.AuthMethod != kit.MethodTLS {

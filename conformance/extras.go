@@ -98,6 +98,12 @@ func (e *Extras) WriteClients(path string) error {
 		if c.DPoPBound {
 			m["dpop_bound_access_tokens"] = true
 		}
+		if len(c.MayAct) > 0 {
+			m["may_act"] = c.MayAct
+		}
+		if c.TokenExchange {
+			m["token_exchange"] = true
+		}
 		if c.PatientGroup != "" {
 			m["patient_group"] = c.PatientGroup
 		}

@@ -33,8 +33,8 @@ func (p *Proxy) boundFaults() []Fault {
 			return method != http.MethodPost
 		}), Rows: []string{"RFC9449 4.3"}},
 		{Name: "a proof serves twice", request: again, response: answer, Rows: []string{"RFC9449 11.1"}},
-		{Name: "cnf is not told", response: at("/introspect", object(drop("cnf"))), Rows: []string{"RFC9449 5", "RFC8705 3"}},
-		{Name: "a bound token serves as a bearer token", response: fhir(p.taken("Bearer ")), Rows: []string{"RFC9449 7.1", "RFC9449 5b", "RFC8705 3"}},
+		{Name: "cnf is not told", response: at("/introspect", object(drop("cnf"))), Rows: []string{"RFC9449 5", "RFC8705 3", "MANDATE TX-05", "MANDATE TX-07"}},
+		{Name: "a bound token serves as a bearer token", response: fhir(p.taken("Bearer ")), Rows: []string{"RFC9449 7.1", "RFC9449 5b", "RFC8705 3", "MANDATE TX-05"}},
 		{Name: "proofs are not looked at with a bound token", response: fhir(p.taken(proofHeader + " ")), Rows: []string{"RFC9449 4.3b", "RFC9449 11.1"}},
 		{Name: "the key of a code is forgotten", request: authorizeQuery(func(q url.Values) { q.Del("dpop_jkt") }), Rows: []string{"RFC9449 10"}},
 		{Name: "a proof beside a pushed request is not looked at", request: toward("/par", always), Rows: []string{"RFC9449 10.1"}},

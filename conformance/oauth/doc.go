@@ -21,7 +21,7 @@ func Sections() []kit.Section {
 		{Name: "OAuth, revocation", Rows: revocation()},
 		{Name: "OAuth, pushed requests", Rows: pushed()},
 		{Name: "OAuth, signed requests", Rows: signed()},
-		{Name: "OAuth, token exchange", Rows: exchange()},
+		{Name: "OAuth, token exchange", Rows: append(exchange(), exchangeBound()...)},
 		{Name: "OAuth, devices", Rows: devices()},
 		{Name: "OAuth, stronger log-ins", Rows: stepUp()},
 		{Name: "OAuth, tokens bound to a key (DPoP)", Rows: append(dpop(), dpopPushedRows()...)},
