@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"net/http"
+	"runtime"
 	"runtime/metrics"
 	"runtime/pprof"
 	"strconv"
@@ -29,8 +30,10 @@ func (t *tenant) profileRoutes() []route.Route {
 	}
 }
 
-// profileAllocs tells where memory was allocated since the start.
+// profileAllocs tells where memory was allocated since the start. What was
+// allocated since the last collection is told only after the next.
 func (t *tenant) profileAllocs(w http.ResponseWriter, _ *http.Request) {
+	runtime.GC()
 	profileHeader(w)
 	_ = pprof.Lookup("allocs").WriteTo(w, 0)
 }

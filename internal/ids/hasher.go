@@ -4,7 +4,9 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,6 +22,8 @@ type Hasher struct {
 	// Keys are several, of which the newest hashes what is made now.
 	Keys HashKeys
 
+	// one is the one key of Of and At where there are Keys.
+	one  *HashKey
 	mark string
 }
 
@@ -28,10 +32,39 @@ type Hasher struct {
 type HashKeys interface {
 	// HashKey gives the key of a mark, and that of the newest for one that is
 	// not known.
-	HashKey(mark string) []byte
+	HashKey(mark string) *HashKey
 	// NewestHashKey gives the key, with its mark, that is the newest at a time;
 	// the zero time means now.
-	NewestHashKey(at time.Time) (mark string, key []byte)
+	NewestHashKey(at time.Time) (mark string, key *HashKey)
+}
+
+// HashKey is a key that hashes often. To prepare HMAC costs as much as a hash, so
+// what was prepared serves again. It is safe for concurrent use.
+type HashKey struct{ prepared sync.Pool }
+
+// NewHashKey gives the key of some bytes, which may not be changed any more.
+func NewHashKey(secret []byte) *HashKey {
+	k := &HashKey{}
+	k.prepared.New = func() any { return &prepared{mac: hmac.New(sha256.New, secret)} }
+	return k
+}
+
+// prepared hashes one text at a time.
+type prepared struct {
+	mac  hash.Hash
+	text []byte
+}
+
+// sum hashes a purpose and a secret, and keeps nothing of either.
+func (k *HashKey) sum(purpose, secret string) []byte {
+	p := k.prepared.Get().(*prepared)
+	p.text = append(append(append(p.text[:0], purpose...), 0), secret...)
+	p.mac.Write(p.text)
+	out := p.mac.Sum(nil)
+	p.mac.Reset()
+	clear(p.text)
+	k.prepared.Put(p)
+	return out
 }
 
 // MarkEnd ends a mark. It may stand in URLs, forms and cookies, and is no digit
@@ -57,11 +90,10 @@ func (h Hasher) Hash(purpose, secret string) string {
 
 // Sum gives the keyed hash as 32 bytes.
 func (h Hasher) Sum(purpose, secret string) []byte {
-	m := hmac.New(sha256.New, h.Of(secret).Key)
-	m.Write([]byte(purpose))
-	m.Write([]byte{0})
-	m.Write([]byte(secret))
-	return m.Sum(nil)
+	if h = h.Of(secret); h.one != nil {
+		return h.one.sum(purpose, secret)
+	}
+	return NewHashKey(h.Key).sum(purpose, secret)
 }
 
 // Of gives the hash under the one key whose mark stands at the begin of a text.
@@ -70,7 +102,7 @@ func (h Hasher) Of(text string) Hasher {
 		return h
 	}
 	mark := Mark(text)
-	return Hasher{Key: h.Keys.HashKey(mark), mark: mark}
+	return Hasher{one: h.Keys.HashKey(mark), mark: mark}
 }
 
 // At gives the hash under the one key that is, or was, the newest at a time; the
@@ -81,7 +113,7 @@ func (h Hasher) At(at time.Time) Hasher {
 		return h
 	}
 	mark, key := h.Keys.NewestHashKey(at)
-	return Hasher{Key: key, mark: mark}
+	return Hasher{one: key, mark: mark}
 }
 
 // Mark is that of the one key of Of and At.

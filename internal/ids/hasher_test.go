@@ -1,7 +1,10 @@
 package ids_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,23 +15,23 @@ import (
 // time 10 on.
 type twoKeys struct{ now *int64 }
 
-func (twoKeys) HashKey(mark string) []byte {
+func (twoKeys) HashKey(mark string) *ids.HashKey {
 	switch mark {
 	case "":
-		return []byte("first")
+		return ids.NewHashKey([]byte("first"))
 	default:
-		return []byte("second")
+		return ids.NewHashKey([]byte("second"))
 	}
 }
 
-func (k twoKeys) NewestHashKey(at time.Time) (string, []byte) {
+func (k twoKeys) NewestHashKey(at time.Time) (string, *ids.HashKey) {
 	if at.IsZero() {
 		at = time.Unix(*k.now, 0)
 	}
 	if at.Before(time.Unix(10, 0)) {
-		return "", []byte("first")
+		return "", k.HashKey("")
 	}
-	return "k2~", []byte("second")
+	return "k2~", k.HashKey("k2~")
 }
 
 // SE-03: a secret is hashed under the key that was the newest when it was made,
@@ -59,6 +62,35 @@ func TestSecretsKeepTheirKey(t *testing.T) {
 	if m := first.At(time.Time{}).Mark() + first.Of(fresh).Mark(); m != "" || len(first.Secret(ids.Source{})) != 43 {
 		t.Error("one key alone has a mark")
 	}
+}
+
+// oneKey is always the newest, without a mark.
+type oneKey struct{ key *ids.HashKey }
+
+func (k oneKey) HashKey(string) *ids.HashKey                    { return k.key }
+func (k oneKey) NewestHashKey(time.Time) (string, *ids.HashKey) { return "", k.key }
+
+// A key that was prepared gives the HMAC of RFC 2104 each time, to many at once,
+// whatever was hashed before.
+func TestAPreparedKeyForgetsWhatItHashed(t *testing.T) {
+	h := ids.Hasher{Keys: oneKey{ids.NewHashKey([]byte("secret"))}}
+	want := func(text string) string {
+		m := hmac.New(sha256.New, []byte("secret"))
+		m.Write([]byte("code\x00" + text))
+		return string(m.Sum(nil))
+	}
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for j := range 200 {
+				text := strings.Repeat("x", (i*37+j)%97)
+				if string(h.Sum("code", text)) != want(text) {
+					t.Errorf("%d bytes", len(text))
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestMarks(t *testing.T) {

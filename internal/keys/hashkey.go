@@ -63,20 +63,20 @@ func (k SigningKey) Mark() string {
 var _ ids.HashKeys = (*tenantRing)(nil)
 
 // HashKey implements ids.HashKeys.
-func (t *tenantRing) HashKey(mark string) []byte {
+func (t *tenantRing) HashKey(mark string) *ids.HashKey {
 	kid := HashSecret
 	if mark != "" {
 		kid = strings.TrimSuffix(mark, ids.MarkEnd)
 	}
 	if k := t.byID(kid); k != nil && k.stored.Use == UseTokenHash {
-		return k.secret
+		return k.hashes
 	}
 	_, key := t.NewestHashKey(time.Time{})
 	return key
 }
 
 // NewestHashKey implements ids.HashKeys.
-func (t *tenantRing) NewestHashKey(at time.Time) (mark string, key []byte) {
+func (t *tenantRing) NewestHashKey(at time.Time) (mark string, key *ids.HashKey) {
 	if at.IsZero() {
 		at = t.clock.Now()
 	}
@@ -84,7 +84,7 @@ func (t *tenantRing) NewestHashKey(at time.Time) (mark string, key []byte) {
 	if k == nil {
 		k = t.youngest(UseTokenHash)
 	}
-	return k.stored.Mark(), k.secret
+	return k.stored.Mark(), k.hashes
 }
 
 // youngest gives the key of a use that was made last, retired or not. An open

@@ -13,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/ids"
 )
 
 // rsaBits is the size of RSA signing keys.
@@ -44,7 +45,9 @@ type ringKey struct {
 	stored SigningKey
 	// secret is a key of handles or of hashes; the others have a private and a
 	// public one.
-	secret  []byte
+	secret []byte
+	// hashes is secret, ready to hash.
+	hashes  *ids.HashKey
 	private any
 	public  jose.JSONWebKey
 }
@@ -96,7 +99,7 @@ func openKey(s SigningKey) (*ringKey, error) {
 		if s.Alg != alg || len(s.Private) != keySize {
 			return nil, errs.New(errs.Internal, "signing-key-unreadable", "A stored secret key cannot be read.")
 		}
-		return &ringKey{stored: s, secret: s.Private}, nil
+		return &ringKey{stored: s, secret: s.Private, hashes: ids.NewHashKey(s.Private)}, nil
 	}
 	alg := algorithm(s.Use)
 	if s.Alg != string(alg) {

@@ -45,6 +45,12 @@ func ReadRefresh(h ids.Hasher, token string) oauth.RefreshRef {
 	return ref
 }
 
+// names reports whether a refresh token of ours names its grant; whether it is
+// ours is not asked.
+func names(token string) bool {
+	return base64.RawURLEncoding.DecodedLen(len(token)-len(ids.Mark(token))) == refreshGrant+refreshSecret+refreshProof
+}
+
 // proofOf proves what a refresh token says, under the one key of its mark.
 func proofOf(h ids.Hasher, mark string, said []byte) []byte {
 	return h.Sum(purposeProof, mark+string(said))[:refreshProof]

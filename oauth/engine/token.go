@@ -174,24 +174,23 @@ func (e *Engine) rotate(ctx context.Context, u *unit, presented string) (Issued,
 // §5.3.2.1 wants of clients that prove themselves: nobody else can use it. One
 // under an older hash key is rotated, so that the key can go.
 func (u *unit) keeps(presented string) bool {
-	named := ReadRefresh(u.hasher, presented).GrantID != ""
-	return u.client.FAPI2() && u.client.Constrained() && named && ids.Mark(presented) == u.hasher.At(time.Time{}).Mark()
+	return u.client.FAPI2() && u.client.Constrained() && ReadRefresh(u.hasher, presented).GrantID != "" &&
+		ids.Mark(presented) == u.hasher.At(time.Time{}).Mark()
 }
 
 // renewable reports whether the grant gives refresh tokens.
 func (u *unit) renewable() bool { return !u.client.ForItself() && (u.grant.Offline || u.grant.Online) }
 
-// rotation puts a new refresh token in the place of the one with a hash.
+// rotation puts a new refresh token, of ours, in the place of the one with a hash.
 func (u *unit) rotation(from, token string) *oauth.Rotation {
-	to := ReadRefresh(u.hasher, token)
 	held := u.holder
 	if from != "" && !u.refresh.Issued.IsZero() {
 		// It was read and not only believed, so what it is bound to is known.
 		held = u.refresh.Confirmation
 	}
 	return &oauth.Rotation{
-		Tenant: u.site.Tenant, GrantID: u.grant.ID, ClientID: u.client.ID, From: from, To: to.Hash,
-		Named: to.GrantID != "", At: u.now, Expires: u.refreshEnds, Confirmation: held,
+		Tenant: u.site.Tenant, GrantID: u.grant.ID, ClientID: u.client.ID, From: from, To: RefreshHash(u.hasher, token),
+		Named: names(token), At: u.now, Expires: u.refreshEnds, Confirmation: held,
 	}
 }
 

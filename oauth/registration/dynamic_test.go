@@ -370,8 +370,8 @@ func TestGrantTypesOpenDevicesAndExchange(t *testing.T) {
 // ring names the newest key of keyed hashes.
 type ring struct{ newest string }
 
-func (r *ring) NewestHashKey(time.Time) (string, []byte) { return r.newest, []byte(r.newest) }
-func (*ring) HashKey(mark string) []byte                 { return []byte(mark) }
+func (r *ring) NewestHashKey(time.Time) (string, *ids.HashKey) { return r.newest, r.HashKey(r.newest) }
+func (*ring) HashKey(mark string) *ids.HashKey                 { return ids.NewHashKey([]byte(mark)) }
 
 // A registration access token is hashed anew, when it is shown, under the newest
 // key, so that the key before can go.

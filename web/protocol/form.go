@@ -1,8 +1,8 @@
 package protocol
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -12,9 +12,10 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
-// The limits of a form body.
+// The limits of a form body. Of its length, room for a usual one is believed.
 const (
 	maxBody       = 64 << 10
+	usualBody     = 4 << 10
 	maxParameters = 40
 	maxValue      = 32 << 10
 )
@@ -35,7 +36,9 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if err != nil || media != "application/x-www-form-urlencoded" {
 		return nil, errs.New(errs.InvalidRequest, "content-type", "The body must be application/x-www-form-urlencoded.")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), usualBody)) + bytes.MinRead)
+	_, err = body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
 		return nil, errs.New(errs.TooLarge, "body-too-large", "The body is too large.")
@@ -43,7 +46,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if err != nil {
 		return nil, errs.Wrap(err, errs.InvalidRequest, "body-unreadable", "The body could not be read.")
 	}
-	return parseForm(string(body))
+	return parseForm(body.String())
 }
 
 // parseForm reads form-urlencoded text strictly.

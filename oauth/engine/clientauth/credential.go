@@ -60,19 +60,19 @@ func read(req Request) (credential, error) {
 // readBasic reads HTTP Basic in both ways that clients write it.
 func readBasic(header string) (credential, error) {
 	scheme, rest, _ := strings.Cut(header, " ")
-	malformed := errs.New(errs.InvalidClient, "basic-malformed", "The Authorization header is not a Basic credential.")
 	if !strings.EqualFold(scheme, "Basic") {
-		return credential{}, malformed
+		return credential{}, errBasic()
 	}
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
-	if err != nil || len(raw) > 4096 || !plain(string(raw)) {
-		return credential{}, malformed
+	if err != nil || len(raw) > 4096 {
+		return credential{}, errBasic()
 	}
-	id, secret, found := strings.Cut(string(raw), ":")
-	if !found || id == "" {
-		return credential{}, malformed
+	text := string(raw)
+	id, secret, found := strings.Cut(text, ":")
+	if !found || id == "" || !plain(text) {
+		return credential{}, errBasic()
 	}
-	cred := credential{method: ClientSecretBasic}
+	cred := credential{method: ClientSecretBasic, pairs: make([]pair, 0, 2)}
 	decodedID, err1 := url.QueryUnescape(id)
 	decodedSecret, err2 := url.QueryUnescape(secret)
 	if err1 == nil && err2 == nil && plain(decodedID) && plain(decodedSecret) {
@@ -82,6 +82,10 @@ func readBasic(header string) (credential, error) {
 		cred.pairs = append(cred.pairs, pair{id, secret})
 	}
 	return cred, nil
+}
+
+func errBasic() error {
+	return errs.New(errs.InvalidClient, "basic-malformed", "The Authorization header is not a Basic credential.")
 }
 
 // plain reports whether text is UTF-8 without control characters (RFC 6749
