@@ -13,9 +13,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/fhir"
-	"github.com/mandate-health/mandate/fhir/view"
 	"github.com/mandate-health/mandate/internal/errs"
-	"github.com/mandate-health/mandate/internal/telemetry"
 )
 
 // MaxBody is the largest answer, in bytes, that is read into memory.
@@ -37,8 +35,9 @@ type Config struct {
 
 // Client talks to one upstream FHIR server. It is safe for concurrent use.
 type Client struct {
-	base *url.URL
-	http *http.Client
+	base    *url.URL
+	http    *http.Client
+	timeout time.Duration
 }
 
 // New makes a client. Errors: errs.Invalid when the base is not an absolute
@@ -56,9 +55,8 @@ func New(cfg Config) (*Client, error) {
 	if transport == nil {
 		transport = Transport(nil)
 	}
-	return &Client{base: u, http: &http.Client{
+	return &Client{base: u, timeout: timeout, http: &http.Client{
 		Transport: transport,
-		Timeout:   timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
@@ -87,24 +85,11 @@ type Response struct {
 // Statuses of 500 and above, time-outs and refused connections are
 // errs.Upstream; every other status is given as it came.
 func (c *Client) Do(ctx context.Context, method, pathAndQuery string, header http.Header, body []byte) (Response, error) {
-	var rd io.Reader
-	if body != nil {
-		rd = bytes.NewReader(body)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+pathAndQuery, rd)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	res, err := c.send(ctx, method, pathAndQuery, header, body)
 	if err != nil {
-		return Response{}, errs.Wrap(err, errs.Internal, "upstream-request", "The upstream request could not be built.")
-	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
-	telemetry.Propagate(ctx, req.Header)
-	if req.Header.Get("Accept") == "" {
-		req.Header.Set("Accept", "application/fhir+json")
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return Response{}, unreachable(err)
+		return Response{}, err
 	}
 	defer res.Body.Close()
 	b, err := readAll(io.LimitReader(res.Body, MaxBody+1), res.ContentLength)
@@ -160,36 +145,52 @@ func (c *Client) Read(ctx context.Context, ref fhir.Reference) ([]byte, error) {
 }
 
 // Search calls each with every match of a search on one type, following the
-// pages. It stops at the first error of each, which it returns. Errors:
+// pages; what it hands over is good for that call alone. It stops at the first error of each, which it returns. Errors:
 // errs.Upstream.
 func (c *Client) Search(ctx context.Context, typ string, params url.Values, each func(raw []byte) error) error {
 	next := "/" + typ + "?" + params.Encode()
 	for range maxPages {
-		res, err := c.Do(ctx, http.MethodGet, next, nil, nil)
+		res, err := c.Open(ctx, http.MethodGet, next, nil, nil)
 		if err != nil {
 			return err
 		}
 		if res.Status != http.StatusOK {
+			_ = res.Body.Close()
 			return errs.New(errs.Upstream, "upstream-refused", "The FHIR server behind Mandate refused a search.")
 		}
-		b, err := view.Entries(res.Body)
+		link, err := page(res.Bundle(), each)
 		if err != nil {
-			return errs.Wrap(err, errs.Upstream, "upstream-malformed", "The FHIR server's answer is not a valid Bundle.")
-		}
-		for _, e := range b.Entries {
-			if e.Resource == nil || (e.Mode != "" && e.Mode != "match") {
-				continue
-			}
-			if err := each(e.Resource); err != nil {
-				return err
-			}
+			return err
 		}
 		var ok bool
-		if next, ok = c.Below(b.Link("next")); !ok {
+		if next, ok = c.Below(link); !ok {
 			return nil
 		}
 	}
 	return errs.New(errs.Upstream, "upstream-too-many-pages", "The FHIR server gave more pages than are followed.")
+}
+
+// page hands over the matches of one page, each good for the call alone, and
+// gives the link to the next.
+func page(parts *Parts, each func(raw []byte) error) (next string, err error) {
+	defer parts.Close()
+	for {
+		part, err := parts.Next()
+		if err == io.EOF {
+			return parts.Rest().Link("next"), nil
+		}
+		if err != nil {
+			return "", err
+		}
+		for _, e := range part {
+			if e.Resource == nil || (e.Mode != "" && e.Mode != "match") {
+				continue
+			}
+			if err := each(e.Resource); err != nil {
+				return "", err
+			}
+		}
+	}
 }
 
 // Below turns an absolute link of the upstream into path and query below the

@@ -168,21 +168,7 @@ func (b Bundle) AppendTo(dst []byte) []byte {
 	dst = appendRaw(dst, "meta", b.Meta)
 	dst = appendText(dst, "type", b.Type)
 	dst = appendText(dst, "timestamp", b.Timestamp)
-	if b.Total != nil {
-		dst = strconv.AppendInt(append(dst, `,"total":`...), int64(*b.Total), 10)
-	}
-	if len(b.Links) > 0 {
-		dst = append(dst, `,"link":[`...)
-		for i, l := range b.Links {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = AppendQuoted(append(dst, `{"relation":`...), l.Relation)
-			dst = AppendQuoted(append(dst, `,"url":`...), l.URL)
-			dst = append(dst, '}')
-		}
-		dst = append(dst, ']')
-	}
+	dst = AppendTail(dst, b.Total, b.Links)
 	if len(b.Entries) > 0 {
 		dst = append(dst, `,"entry":[`...)
 		for i, e := range b.Entries {
@@ -194,6 +180,26 @@ func (b Bundle) AppendTo(dst []byte) []byte {
 		dst = append(dst, ']')
 	}
 	return append(dst, '}')
+}
+
+// AppendTail writes the total and the links of a bundle as further members.
+func AppendTail(dst []byte, total *int, links []Link) []byte {
+	if total != nil {
+		dst = strconv.AppendInt(append(dst, `,"total":`...), int64(*total), 10)
+	}
+	if len(links) > 0 {
+		dst = append(dst, `,"link":[`...)
+		for i, l := range links {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = AppendQuoted(append(dst, `{"relation":`...), l.Relation)
+			dst = AppendQuoted(append(dst, `,"url":`...), l.URL)
+			dst = append(dst, '}')
+		}
+		dst = append(dst, ']')
+	}
+	return dst
 }
 
 // AppendTo writes the entry behind dst, its resource byte for byte.

@@ -2,6 +2,8 @@ package view
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/mandate-health/mandate/internal/errs"
@@ -17,11 +19,14 @@ type cursor struct {
 	at    int
 	depth int
 	err   error
+	// short says that the fault is that the text ended: with more of it there
+	// might be none.
+	short bool
 }
 
 func (c *cursor) fail(code, msg string) {
 	if c.err == nil {
-		c.err = errs.New(errs.Invalid, code, msg)
+		c.err, c.short = errs.New(errs.Invalid, code, msg), c.at >= len(c.text)
 		c.at = len(c.text)
 	}
 }
@@ -174,7 +179,10 @@ func (c *cursor) span() json.RawMessage {
 }
 
 func (c *cursor) literal(word string) {
-	if len(c.text)-c.at < len(word) || string(c.text[c.at:c.at+len(word)]) != word {
+	if have := c.text[c.at:min(len(c.text), c.at+len(word))]; string(have) != word {
+		if strings.HasPrefix(word, string(have)) {
+			c.at = len(c.text)
+		}
 		c.malformed()
 		return
 	}
@@ -310,6 +318,15 @@ type keySet struct {
 	few  [24][]byte
 	n    int
 	many map[string]struct{}
+}
+
+// has reports whether the key was added.
+func (k *keySet) has(key string) bool {
+	if k.many != nil {
+		_, seen := k.many[key]
+		return seen
+	}
+	return slices.ContainsFunc(k.few[:k.n], func(one []byte) bool { return string(one) == key })
 }
 
 // add reports whether the key is new.

@@ -27,6 +27,9 @@ func Scan(raw []byte) (fhir.Resource, error) {
 	return r, nil
 }
 
+// TypeOf gives the resourceType alone, "" for what is no resource.
+func TypeOf(raw []byte) string { return (&cursor{text: raw}).resourceType() }
+
 // resource reads one resource, whose type must be known before its elements
 // can be.
 func (c *cursor) resource(r *fhir.Resource) {

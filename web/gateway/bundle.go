@@ -15,6 +15,7 @@ import (
 // bundle answers a batch or a transaction, each entry by its own rule (SMART
 // M-13, GW-11).
 func (x *exchange) bundle(req rest.Request) (answer, error) {
+	x.to = nil
 	if req.Interaction == rest.Batch {
 		return x.batch(req), nil
 	}

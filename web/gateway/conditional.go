@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"bytes"
+
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/fhir/view"
@@ -23,9 +25,14 @@ func (a *act) resolve(query []rest.Param) (*sight, error) {
 	if len(d.Rewrite) == 1 {
 		search = search.With(d.Rewrite[0]...)
 	}
-	var matches, included []sight
+	var matches []sight
 	l := listing{first: search, count: defaultCount, ops: []scope.Ops{scope.Search}}
-	next, err := a.walk(l, place{}, &matches, &included)
+	next, err := a.walk(l, place{}, &found{match: func(s sight) error {
+		if s.raw = bytes.Clone(s.raw); len(matches) < 2 {
+			matches = append(matches, s)
+		}
+		return nil
+	}})
 	switch {
 	case err != nil:
 		return nil, err

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/http"
 	"slices"
 
 	"github.com/mandate-health/mandate/fhir/rest"
@@ -11,8 +10,8 @@ import (
 
 // everything answers Patient/[id]/$everything (SMART M-18): what is about the
 // patient and may leave, with the directory entries that this names. What came
-// only for something hidden is left out, so the whole record is gathered
-// before the first page is cut.
+// only for something hidden is left out, so the whole record is looked through
+// for each page.
 func (a *act) everything(at place) (answer, error) {
 	count, _, err := a.wants()
 	if err != nil {
@@ -23,74 +22,94 @@ func (a *act) everything(at place) (answer, error) {
 	}
 	l := listing{first: a.req, ops: eitherOf}
 	l.first.Query = slices.DeleteFunc(slices.Clone(a.req.Query), func(p rest.Param) bool { return slices.Contains(ours, p.Name) })
-	var about, beside []sight
-	err = a.steady(func() (err error) {
-		about, beside, err = a.gather(l)
-		return err
+	var out *sheet
+	total := 0
+	err = a.steady(func() error {
+		out, total = a.sheet("searchset"), 0
+		b := anywhere()
+		err := a.gather(l, b, func(s sight) error {
+			if total++; total <= at.Skip || total > at.Skip+count {
+				return nil
+			}
+			return out.add(s, a.x.g.entry(s, "match"))
+		})
+		if err != nil {
+			return err
+		}
+		rest := b.reached()
+		page := rest[min(max(at.Skip-total, 0), len(rest)):min(max(at.Skip+count-total, 0), len(rest))]
+		total += len(rest)
+		return a.reveal(page, func(s sight) error { return out.add(s, a.x.g.entry(s, "match")) })
 	})
 	if err != nil {
 		return answer{}, err
 	}
-	all := slices.Concat(about, reached(about, beside, nil))
-	total := len(all)
-	out := view.Bundle{ID: a.x.g.d.IDs.ID(), Type: "searchset", Total: &total, Links: []view.Link{{Relation: "self", URL: a.selfLink()}}}
-	from := min(at.Skip, total)
-	to := min(from+count, total)
-	for _, s := range all[from:to] {
-		a.deliver(s)
-		out.Entries = append(out.Entries, a.x.g.entry(s, "match"))
-	}
-	if to < total {
-		address, err := a.pageLink(place{Skip: to})
+	links := []view.Link{{Relation: "self", URL: a.selfLink()}}
+	if at.Skip+count < total {
+		address, err := a.pageLink(place{Skip: at.Skip + count})
 		if err != nil {
 			return answer{}, err
 		}
-		out.Links = append(out.Links, view.Link{Relation: "next", URL: address})
+		links = append(links, view.Link{Relation: "next", URL: address})
 	}
-	return answer{status: http.StatusOK, body: out.AppendTo(nil)}, nil
+	return out.end(&total, links), nil
 }
 
-// gather reads all pages and parts what is about somebody from the directory.
-func (a *act) gather(l listing) (about, beside []sight, err error) {
-	b, err := a.firstPage(l, countPage)
+// gather reads all pages and hands over what is about somebody; the directory
+// and what stands for others is held until the end.
+func (a *act) gather(l listing, b *beside, about func(sight) error) error {
+	at := place{}
+	l.count = countPage
 	for range maxCounted {
+		p, err := a.open(l, at)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		for _, provenance := range []bool{false, true} {
-			if provenance {
-				if err := a.foresee(resourcesOf(b)); err != nil {
-					return nil, nil, err
-				}
-			}
-			for _, e := range b.Entries {
-				if e.Resource == nil || e.Mode == "outcome" || isProvenance(e.Resource) != provenance {
-					continue
-				}
-				s, ok, err := a.see(e.Resource, l.ops...)
-				switch {
-				case err != nil:
-					return nil, nil, err
-				case !ok || s.res.ID == "":
-				case len(s.res.Subjects) > 0:
-					about = append(about, s)
-				default:
-					beside = append(beside, s)
-				}
-			}
+		link, err := eachPart(p, func(part []view.Entry) error { return a.gatherPart(l, part, b, about) })
+		if err == nil {
+			err = b.settle(a)
 		}
-		next, more := a.x.g.d.Upstream.Below(b.Link("next"))
+		if err != nil {
+			return err
+		}
+		next, more := a.x.g.d.Upstream.Below(link)
 		if !more {
-			return about, beside, nil
+			return nil
 		}
-		b, err = a.nextPage(next)
+		at = place{Next: next}
 	}
-	return nil, nil, errs.New(errs.Unprocessable, "record-too-large", "The record is too large for one answer; search by type.")
+	return errs.New(errs.Unprocessable, "record-too-large", "The record is too large for one answer; search by type.")
+}
+
+func (a *act) gatherPart(l listing, part []view.Entry, b *beside, about func(sight) error) error {
+	for _, e := range part {
+		if e.Resource == nil || e.Mode == "outcome" {
+			continue
+		}
+		if isProvenance(e.Resource) {
+			if err := b.take(a, e.Resource); err != nil {
+				return err
+			}
+			continue
+		}
+		s, ok, err := a.see(e.Resource, l.ops...)
+		switch {
+		case err != nil:
+			return err
+		case !ok || s.res.ID == "":
+			continue
+		case len(s.res.Subjects) == 0:
+			b.hold(s, false)
+			continue
+		}
+		b.match(s)
+		if err := about(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isProvenance reports whether a resource is judged by others, which should be
 // judged first.
-func isProvenance(raw []byte) bool {
-	res, err := view.Scan(raw)
-	return err == nil && res.Type == "Provenance"
-}
+func isProvenance(raw []byte) bool { return view.TypeOf(raw) == "Provenance" }

@@ -107,15 +107,11 @@ func (x *exchange) ticketURL(t ticket) (string, error) {
 // started the job (SMART BLK-03, BLK-04).
 func (x *exchange) export(w http.ResponseWriter, r *http.Request, handle string) {
 	a := &act{x: x, req: rest.Request{Interaction: rest.Operation, Operation: "export"}}
-	ans, err := a.exportRequest(w, r, handle)
-	if err = a.conclude(err); err == nil {
-		ans.write(w, r)
-	} else if !ans.begun {
-		x.g.d.Problems.FHIR(w, r, err)
-	}
+	ans, err := a.exportRequest(r, handle)
+	x.finish(w, r, ans, a.conclude(err))
 }
 
-func (a *act) exportRequest(w http.ResponseWriter, r *http.Request, handle string) (answer, error) {
+func (a *act) exportRequest(r *http.Request, handle string) (answer, error) {
 	var t ticket
 	if err := a.x.open("export", handle, &t); err != nil || r.URL.RawQuery != "" {
 		return answer{}, errAbsent
@@ -125,7 +121,7 @@ func (a *act) exportRequest(w http.ResponseWriter, r *http.Request, handle strin
 	}
 	switch {
 	case t.Type != "" && r.Method == http.MethodGet:
-		return a.file(w, t)
+		return a.file(t)
 	case t.Type == "" && r.Method == http.MethodGet:
 		return a.jobStatus(t)
 	case t.Type == "" && r.Method == http.MethodDelete:

@@ -2,36 +2,66 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"strconv"
 
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/fhir/upstream"
 	"github.com/mandate-health/mandate/fhir/view"
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
-// pageAt gives the upstream page that a place stands on.
-func (a *act) pageAt(l listing, at place) (view.Bundle, error) {
+// open asks for the upstream page that a place stands on. A link of the upstream
+// never leads outside its base.
+func (a *act) open(l listing, at place) (*upstream.Parts, error) {
 	if at.Next != "" {
-		return a.nextPage(at.Next)
+		return a.x.parts(http.MethodGet, at.Next, nil, nil)
 	}
-	return a.firstPage(l, l.count)
+	return a.ask(l.first.With(rest.Param{Name: "_count", Values: []string{strconv.Itoa(l.count)}}))
 }
 
-// firstPage sends the rewritten request.
-func (a *act) firstPage(l listing, count int) (view.Bundle, error) {
-	return a.ask(l.first.With(rest.Param{Name: "_count", Values: []string{strconv.Itoa(count)}}))
+// ask sends a request that gives a bundle.
+func (a *act) ask(r rest.Request) (*upstream.Parts, error) {
+	method, address, header, body := r.Upstream()
+	return a.x.parts(method, address, header, body)
 }
 
-// nextPage follows a link of the upstream, which never leads outside its
-// base.
-func (a *act) nextPage(address string) (view.Bundle, error) {
-	raw, err := a.x.fetch(address)
+// parts asks for a bundle that is read while it arrives.
+func (x *exchange) parts(method, address string, header http.Header, body []byte) (*upstream.Parts, error) {
+	res, err := x.g.d.Upstream.Open(x.ctx, method, address, header, body)
 	if err != nil {
-		return view.Bundle{}, err
+		return nil, err
 	}
-	return bundleOf(raw)
+	if res.Status != http.StatusOK {
+		// What it says about the refusal is not used.
+		_ = res.Body.Close()
+		return nil, upstreamFault(res.Status)
+	}
+	return res.Bundle(), nil
+}
+
+// errEnough ends the reading of a bundle early; it never leaves this package.
+var errEnough = errors.New("gateway: enough read")
+
+// eachPart reads a bundle to its end or to the first error, and gives its link to
+// the next page.
+func eachPart(p *upstream.Parts, do func([]view.Entry) error) (next string, err error) {
+	defer p.Close()
+	for {
+		part, err := p.Next()
+		if err == io.EOF {
+			return p.Rest().Link("next"), nil
+		}
+		if err == nil {
+			err = do(part)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
 }
 
 func bundleOf(raw []byte) (view.Bundle, error) {

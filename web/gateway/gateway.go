@@ -180,17 +180,26 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, err)
 		return
 	}
+	x.to = w
 	g.allowClient(w, r, x.bearer.Client)
 	if handle, ok := strings.CutPrefix(path, exportPath); ok {
 		x.export(w, r, handle)
 		return
 	}
 	ans, err := x.handle(r, path)
-	if err != nil {
-		g.d.Problems.FHIR(w, r, err)
-		return
+	x.finish(w, r, ans, err)
+}
+
+// finish answers, or ends an answer that had begun and cannot be completed.
+func (x *exchange) finish(w http.ResponseWriter, r *http.Request, ans answer, err error) {
+	switch {
+	case err == nil:
+		ans.write(w, r)
+	case x.begun:
+		x.breakOff(w)
+	default:
+		x.g.d.Problems.FHIR(w, r, err)
 	}
-	ans.write(w, r)
 }
 
 // exchange is one HTTP request with what stands behind its token. What it
@@ -205,6 +214,10 @@ type exchange struct {
 	in     access.Input
 	origin audit.Event
 	memory memory
+	// to takes an answer part by part, nil for one that is embedded in another;
+	// begun says that a part has left.
+	to    http.ResponseWriter
+	begun bool
 }
 
 // handle parses the request and answers it.
@@ -217,6 +230,7 @@ func (x *exchange) handle(r *http.Request, path string) (answer, error) {
 	if content {
 		header = header.Clone()
 		header.Set("Accept", mediaFHIR)
+		x.to = nil
 	}
 	req, err := rest.Parse(rest.Incoming{Method: r.Method, Path: path, RawQuery: r.URL.RawQuery, Header: header, Body: body})
 	if err == nil {

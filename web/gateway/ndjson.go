@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -23,7 +22,7 @@ const flushLines = 500
 // file streams one file of an export, each line judged like any resource that
 // leaves (SMART BLK-08). What was not recorded is not sent: each batch of
 // lines has its event before it goes.
-func (a *act) file(w http.ResponseWriter, t ticket) (answer, error) {
+func (a *act) file(t ticket) (answer, error) {
 	if !a.exportable(t.Type) {
 		return answer{}, errs.New(errs.Forbidden, "no-scope", "The access token has no scope for "+t.Type+".rs.")
 	}
@@ -40,28 +39,27 @@ func (a *act) file(w http.ResponseWriter, t ticket) (answer, error) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(make([]byte, 64<<10), maxLine)
 	var batch bytes.Buffer
-	sent := false
 	for more := true; more; {
 		var chunk []json.RawMessage
 		for len(chunk) < flushLines && lines.Scan() {
 			chunk = append(chunk, bytes.Clone(lines.Bytes()))
 		}
 		if more = len(chunk) == flushLines; more {
-			if err := a.flush(w, &batch, &sent); err != nil {
-				return a.broken(w, err, sent)
+			if err := a.flush(&batch); err != nil {
+				return answer{}, err
 			}
 		}
 		if err := a.lines(chunk, t.Type, members, &batch); err != nil {
-			return a.broken(w, err, sent)
+			return answer{}, err
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return a.broken(w, errs.Wrap(err, errs.Upstream, "upstream-unreachable", "The FHIR server behind Mandate broke off."), sent)
+		return answer{}, errs.Wrap(err, errs.Upstream, "upstream-unreachable", "The FHIR server behind Mandate broke off.")
 	}
 	if err := a.x.stand(); err != nil {
-		return a.broken(w, err, sent)
+		return answer{}, err
 	}
-	return answer{status: http.StatusOK, media: mediaNDJSON, body: batch.Bytes(), begun: sent}, nil
+	return answer{status: http.StatusOK, media: mediaNDJSON, body: batch.Bytes(), begun: a.x.begun}, nil
 }
 
 // outsider reports whether a resource is about somebody outside the group
@@ -95,7 +93,7 @@ func (a *act) lines(chunk []json.RawMessage, typ string, members []string, to *b
 
 // flush records what is about to leave, asks whether the token still stands,
 // and sends it. Before anything was gathered it has nothing to do.
-func (a *act) flush(w http.ResponseWriter, batch *bytes.Buffer, sent *bool) error {
+func (a *act) flush(batch *bytes.Buffer) error {
 	if batch.Len() == 0 {
 		return nil
 	}
@@ -106,26 +104,7 @@ func (a *act) flush(w http.ResponseWriter, batch *bytes.Buffer, sent *bool) erro
 		return err
 	}
 	a.delivered, a.x.memory = nil, memory{}
-	if !*sent {
-		w.Header().Set("Content-Type", mediaNDJSON)
-		*sent = true
-	}
-	if _, err := w.Write(batch.Bytes()); err != nil {
-		return errs.Wrap(err, errs.Unavailable, "client-gone", "The client is gone.")
-	}
+	err := a.x.emit(mediaNDJSON, batch.Bytes())
 	batch.Reset()
-	return nil
-}
-
-// broken answers a failure. Once lines have left, only a connection that
-// breaks off tells the client that the file is not whole: nothing more can be
-// written to it.
-func (a *act) broken(w http.ResponseWriter, err error, sent bool) (answer, error) {
-	if !sent {
-		return answer{}, err
-	}
-	if fault := http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)); fault != nil {
-		a.x.g.d.Log.ErrorContext(a.x.ctx, "a broken export file could not be broken off", "error", fault)
-	}
-	return answer{begun: true}, err
+	return err
 }

@@ -27,29 +27,33 @@ func (a *act) provenancesOf(page []sight) ([]sight, error) {
 		a.x.remember(s.res, true, true)
 		targets = append(targets, s.ref().String())
 	}
-	b, err := a.ask(rest.Request{Interaction: rest.SearchType, Type: "Provenance", Query: []rest.Param{
+	p, err := a.ask(rest.Request{Interaction: rest.SearchType, Type: "Provenance", Query: []rest.Param{
 		{Name: "target", Values: targets}, {Name: "_count", Values: []string{strconv.Itoa(lookupChunk)}},
 	}})
 	if err != nil {
 		return nil, err
 	}
-	if err := a.foresee(resourcesOf(b)); err != nil {
-		return nil, err
-	}
 	var out []sight
-	for _, e := range b.Entries {
-		if e.Resource == nil || !isProvenance(e.Resource) {
-			continue
+	_, err = eachPart(p, func(part []view.Entry) error {
+		if err := a.foresee(resourcesOf(part)); err != nil {
+			return err
 		}
-		s, ok, err := a.see(e.Resource, eitherOf...)
-		if err != nil {
-			return nil, err
+		for _, e := range part {
+			if e.Resource == nil || !isProvenance(e.Resource) {
+				continue
+			}
+			s, ok, err := a.see(e.Resource, eitherOf...)
+			if err != nil {
+				return err
+			}
+			if ok {
+				s.raw = bytes.Clone(s.raw)
+				out = append(out, s)
+			}
 		}
-		if ok {
-			out = append(out, s)
-		}
-	}
-	return out, nil
+		return nil
+	})
+	return out, err
 }
 
 // ownedLines adds Mandate's own record for each RelatedPerson that the

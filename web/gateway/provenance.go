@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strconv"
 
@@ -64,16 +63,16 @@ func (a *act) foresee(raws []json.RawMessage) error {
 
 // foreseeMatches is foresee for a search on Provenance; in other searches most
 // targets are the matches themselves.
-func (a *act) foreseeMatches(l listing, b view.Bundle) error {
+func (a *act) foreseeMatches(l listing, part []view.Entry) error {
 	if l.first.Type != "Provenance" {
 		return nil
 	}
-	return a.foresee(resourcesOf(b))
+	return a.foresee(resourcesOf(part))
 }
 
-func resourcesOf(b view.Bundle) []json.RawMessage {
+func resourcesOf(part []view.Entry) []json.RawMessage {
 	var out []json.RawMessage
-	for _, e := range b.Entries {
+	for _, e := range part {
 		if e.Resource != nil {
 			out = append(out, e.Resource)
 		}
@@ -108,7 +107,7 @@ func (a *act) lookUpSome(typ string, ids []string) error {
 		return nil
 	}
 	a.x.memory.lookups++
-	b, err := a.ask(rest.Request{Interaction: rest.SearchType, Type: typ, Query: []rest.Param{
+	p, err := a.ask(rest.Request{Interaction: rest.SearchType, Type: typ, Query: []rest.Param{
 		{Name: "_id", Values: ids}, {Name: "_count", Values: []string{strconv.Itoa(len(ids))}},
 	}})
 	if errs.Is(err, errs.NotFound) || errs.Is(err, errs.NotSupported) || errs.Is(err, errs.Unprocessable) {
@@ -118,7 +117,12 @@ func (a *act) lookUpSome(typ string, ids []string) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range b.Entries {
+	_, err = eachPart(p, func(part []view.Entry) error { return a.lookedUp(typ, part) })
+	return err
+}
+
+func (a *act) lookedUp(typ string, part []view.Entry) error {
+	for _, e := range part {
 		res, err := view.Scan(localise(e.Resource, a.x.g.d.Upstream.Base(), ""))
 		if err != nil || res.Type != typ {
 			continue
@@ -134,17 +138,4 @@ func (a *act) lookUpSome(typ string, ids []string) error {
 		a.x.remember(res, reachable, visible)
 	}
 	return nil
-}
-
-// ask sends a request that gives a bundle.
-func (a *act) ask(r rest.Request) (view.Bundle, error) {
-	method, address, header, body := r.Upstream()
-	res, err := a.x.g.d.Upstream.Do(a.x.ctx, method, address, header, body)
-	if err != nil {
-		return view.Bundle{}, err
-	}
-	if res.Status != http.StatusOK {
-		return view.Bundle{}, upstreamFault(res.Status)
-	}
-	return bundleOf(res.Body)
 }

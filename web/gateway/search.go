@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -111,70 +112,78 @@ func (a *act) total(l listing) (*int, error) {
 	query := slices.DeleteFunc(slices.Clone(l.first.Query), func(p rest.Param) bool {
 		return p.Name == "_include" || p.Name == "_revinclude" || p.Name == "_sort"
 	})
-	l.first.Query = query
-	b, err := a.firstPage(l, countPage)
-	total := 0
+	l.first.Query, l.count = query, countPage
+	at, total := place{}, 0
 	for range maxCounted {
+		p, err := a.open(l, at)
 		if err != nil {
 			return nil, err
 		}
-		if err := a.foreseeMatches(l, b); err != nil {
+		link, err := eachPart(p, func(part []view.Entry) error {
+			n, err := a.countPart(l, part)
+			total += n
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
-		for _, e := range b.Entries {
-			_, ok, err := a.match(l, e)
-			if err != nil {
-				return nil, err
-			}
-			if ok {
-				total++
-			}
-		}
-		next, more := a.x.g.d.Upstream.Below(b.Link("next"))
+		next, more := a.x.g.d.Upstream.Below(link)
 		if !more {
 			return &total, nil
 		}
-		b, err = a.nextPage(next)
+		at = place{Next: next}
 	}
 	return nil, nil
+}
+
+func (a *act) countPart(l listing, part []view.Entry) (n int, err error) {
+	if err := a.foreseeMatches(l, part); err != nil {
+		return 0, err
+	}
+	for _, e := range part {
+		_, ok, err := a.match(l, e)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // page answers one page: filled from as many upstream pages as it takes, so
 // that it does not show where something was left out.
 func (a *act) page(l listing, at place) (answer, error) {
-	var matches, included []sight
+	var out *sheet
 	var next *place
+	matches := 0
 	err := a.steady(func() (err error) {
-		matches, included = nil, nil
-		next, err = a.walk(l, at, &matches, &included)
-		return err
+		out = a.sheet(l.kind)
+		f := &found{match: func(s sight) error { return out.add(s, a.listed(l, s)) }, beside: along(edgesOf(a.req.Query))}
+		if next, err = a.walk(l, at, f); err != nil {
+			return err
+		}
+		matches = f.matches
+		return a.reveal(f.beside.reached(), func(s sight) error { return out.add(s, a.x.g.entry(s, "include")) })
 	})
 	if err != nil {
 		return answer{}, err
 	}
-	out := view.Bundle{ID: a.x.g.d.IDs.ID(), Type: l.kind, Total: at.Total}
-	if out.Total == nil && next == nil && at.Next == "" && at.Skip == 0 {
-		n := len(matches)
-		out.Total = &n
+	total := at.Total
+	if total == nil && next == nil && at.Next == "" && at.Skip == 0 {
+		total = &matches
 	}
-	out.Links = []view.Link{{Relation: "self", URL: a.selfLink()}}
+	links := []view.Link{{Relation: "self", URL: a.selfLink()}}
 	if next != nil {
-		next.Total = out.Total
+		next.Total = total
 		address, err := a.pageLink(*next)
 		if err != nil {
 			return answer{}, err
 		}
-		out.Links = append(out.Links, view.Link{Relation: "next", URL: address})
+		links = append(links, view.Link{Relation: "next", URL: address})
 	}
-	for _, s := range matches {
-		a.deliver(s)
-		out.Entries = append(out.Entries, a.listed(l, s))
-	}
-	for _, s := range reached(matches, included, edgesOf(a.req.Query)) {
-		a.deliver(s)
-		out.Entries = append(out.Entries, a.x.g.entry(s, "include"))
-	}
-	return answer{status: http.StatusOK, body: out.AppendTo(nil)}, nil
+	return out.end(total, links), nil
 }
 
 func (a *act) listed(l listing, s sight) view.Entry {
@@ -184,59 +193,101 @@ func (a *act) listed(l listing, s sight) view.Entry {
 	return a.x.g.entry(s, "match")
 }
 
-// walk gathers up to a page of visible matches with what is included beside
+// found is what a walk comes by.
+type found struct {
+	// match is called for each visible match, whose memory is good for the call.
+	match   func(sight) error
+	matches int
+	// beside takes what comes beside them; nil leaves it out.
+	beside *beside
+}
+
+// walk looks for up to a page of visible matches with what is included beside
 // them, and gives the place to go on with, nil at the end.
-func (a *act) walk(l listing, at place, matches, included *[]sight) (*place, error) {
+func (a *act) walk(l listing, at place, f *found) (*place, error) {
 	for range maxFill {
-		b, err := a.pageAt(l, at)
+		full, link, err := a.walkPage(l, at, f)
 		if err != nil {
-			return nil, err
-		}
-		full, err := a.take(l, b, at.Skip, matches)
-		if err != nil {
-			return nil, err
-		}
-		if err := a.takeIncluded(b, included); err != nil {
 			return nil, err
 		}
 		if full > 0 {
 			return &place{Next: at.Next, Skip: full}, nil
 		}
-		next, more := a.x.g.d.Upstream.Below(b.Link("next"))
+		next, more := a.x.g.d.Upstream.Below(link)
 		if !more {
 			return nil, nil
 		}
 		at = place{Next: next}
-		if len(*matches) == l.count {
+		if f.matches == l.count {
 			break
 		}
 	}
 	return &at, nil
 }
 
-// take adds the visible matches of one upstream page. full is the index of
-// the first visible one that has no place any more, 0 when all had one.
-func (a *act) take(l listing, b view.Bundle, skip int, matches *[]sight) (full int, err error) {
-	if err := a.foreseeMatches(l, b); err != nil {
-		return 0, err
+// walkPage goes through one upstream page. full is the index of the first
+// visible match that has no place any more, 0 when all had one.
+func (a *act) walkPage(l listing, at place, f *found) (full int, link string, err error) {
+	p, err := a.open(l, at)
+	if err != nil {
+		return 0, "", err
 	}
-	for i, e := range b.Entries {
+	index := 0
+	link, err = eachPart(p, func(part []view.Entry) (err error) {
+		if full == 0 {
+			var i int
+			if i, err = a.take(l, part, at.Skip-index, f); i >= 0 {
+				full = index + i
+			}
+		}
+		index += len(part)
+		switch {
+		case err != nil:
+			return err
+		case f.beside != nil:
+			return a.takeIncluded(part, f.beside)
+		case full > 0:
+			return errEnough
+		}
+		return nil
+	})
+	if err == nil {
+		err = f.beside.settle(a)
+	}
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return full, link, err
+}
+
+// take hands over the visible matches of a part of a page, without the first
+// ones that are to be skipped. full is the index of the first that has no place
+// any more, -1 when all had one.
+func (a *act) take(l listing, part []view.Entry, skip int, f *found) (full int, err error) {
+	if err := a.foreseeMatches(l, part); err != nil {
+		return -1, err
+	}
+	for i, e := range part {
 		if i < skip {
 			continue
 		}
 		s, ok, err := a.match(l, e)
 		if err != nil {
-			return 0, err
+			return -1, err
 		}
 		if !ok {
 			continue
 		}
-		if len(*matches) == l.count {
+		if f.matches == l.count {
 			return i, nil
 		}
-		*matches = append(*matches, s)
+		f.matches++
+		f.beside.match(s)
+		if err := f.match(s); err != nil {
+			return -1, err
+		}
 	}
-	return 0, nil
+	return -1, nil
 }
 
 // match judges an entry as a match of the listing.
@@ -254,24 +305,14 @@ func (a *act) match(l listing, e view.Entry) (sight, bool, error) {
 	return s, ok, err
 }
 
-// takeIncluded judges what came beside the matches, each on its own (GW-05).
-// What stands for others comes last, when those were judged.
-func (a *act) takeIncluded(b view.Bundle, included *[]sight) error {
-	if err := a.foresee(resourcesOf(b)); err != nil {
-		return err
-	}
-	for _, provenance := range []bool{false, true} {
-		for _, e := range b.Entries {
-			if e.Mode != "include" || e.Resource == nil || isProvenance(e.Resource) != provenance {
-				continue
-			}
-			s, ok, err := a.see(e.Resource, eitherOf...)
-			if err != nil {
-				return err
-			}
-			if ok && !slices.ContainsFunc(*included, func(o sight) bool { return o.ref() == s.ref() }) {
-				*included = append(*included, s)
-			}
+// takeIncluded judges what came beside the matches.
+func (a *act) takeIncluded(part []view.Entry, b *beside) error {
+	for _, e := range part {
+		if e.Mode != "include" || e.Resource == nil {
+			continue
+		}
+		if err := b.take(a, e.Resource); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -125,15 +125,23 @@ func (a *act) deliver(s sight) {
 	a.delivered = append(a.delivered, delivery{ref: s.ref(), patients: s.res.Subjects})
 }
 
+// maxSeen bounds how many judged resources are remembered.
+const maxSeen = 4000
+
 func (x *exchange) remember(res fhir.Resource, reachable, visible bool) {
 	if res.ID == "" {
 		return
 	}
-	if x.memory.seen == nil {
+	if x.memory.seen == nil || len(x.memory.seen) >= maxSeen {
+		// What is needed again is looked up.
 		x.memory.seen = map[fhir.Reference]seen{}
 	}
 	ref := fhir.Reference{Type: res.Type, ID: res.ID}
 	if !x.memory.seen[ref].visible {
+		if visible {
+			// All else served to judge it.
+			res = fhir.Resource{Type: res.Type, ID: res.ID, Subjects: res.Subjects, ForeignSubject: res.ForeignSubject}
+		}
 		x.memory.seen[ref] = seen{reachable, visible, res}
 	}
 }

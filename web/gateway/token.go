@@ -95,23 +95,6 @@ func (x *exchange) back(b Bearer) error {
 // changed meanwhile.
 const maxTries = 3
 
-// steady runs a filtering and then asks again what backs the token. When that
-// changed, the request is judged and the answer filtered anew: nothing leaves
-// on a consent that ended while it was fetched (GW-26).
-func (a *act) steady(filter func() error) error {
-	for range maxTries {
-		if err := filter(); err != nil {
-			return err
-		}
-		changed, err := a.stands()
-		if err != nil || !changed {
-			return err
-		}
-		a.x.memory = memory{}
-	}
-	return errs.New(errs.Unavailable, "standing-unsteady", "Consents are being changed at this moment; try again.")
-}
-
 // stands asks again what backs the token; where that changed the request is
 // judged anew.
 func (a *act) stands() (changed bool, err error) {
