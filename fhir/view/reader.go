@@ -106,7 +106,7 @@ func (r *Reader) compact() {
 }
 
 // errPart says that the next entry does not fit beside those that were read.
-var errPart = errs.New(errs.Internal, "bundle-part", "The part is full.")
+var errPart = errors.New("view: the part is full")
 
 // step reads one member or one entry. A text that runs short is read again with
 // more of it.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"hash/maphash"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,14 +41,31 @@ type held struct {
 	always bool
 }
 
+// refs is a set of references in little memory: a record may have 50,000. It keeps
+// keyed sums of 64 bits; should two ever meet, a resource that may be seen anyway
+// is shown beside.
+type refs struct {
+	seed maphash.Seed
+	sums map[uint64]struct{}
+}
+
+func newRefs() refs { return refs{maphash.MakeSeed(), map[uint64]struct{}{}} }
+
+func (r refs) add(ref fhir.Reference) { r.sums[maphash.Comparable(r.seed, ref)] = struct{}{} }
+
+func (r refs) has(ref fhir.Reference) bool {
+	_, ok := r.sums[maphash.Comparable(r.seed, ref)]
+	return ok
+}
+
 // beside gathers what comes beside the matches of a walk. Which of it leaves,
 // and where, is known behind the last match.
 type beside struct {
 	// edges lead from the matches; without any, each reference does.
 	edges []edge
 	from  []trace
-	known map[fhir.Reference]bool
-	named map[fhir.Reference]bool
+	known refs
+	named refs
 	held  []held
 	ids   map[fhir.Reference]bool
 	size  int
@@ -61,12 +79,12 @@ func along(edges []edge) *beside {
 	if len(edges) == 0 {
 		return nil
 	}
-	return &beside{edges: edges, known: map[fhir.Reference]bool{}, ids: map[fhir.Reference]bool{}}
+	return &beside{edges: edges, known: newRefs(), ids: map[fhir.Reference]bool{}}
 }
 
 // anywhere gathers along every reference, in either direction.
 func anywhere() *beside {
-	return &beside{known: map[fhir.Reference]bool{}, named: map[fhir.Reference]bool{}, ids: map[fhir.Reference]bool{}}
+	return &beside{known: newRefs(), named: newRefs(), ids: map[fhir.Reference]bool{}}
 }
 
 // match notes a visible match.
@@ -82,10 +100,10 @@ func (b *beside) match(s sight) {
 }
 
 func (b *beside) know(t trace) {
-	b.known[t.ref] = true
+	b.known.add(t.ref)
 	if b.edges == nil {
 		for _, n := range t.named {
-			b.named[n] = true
+			b.named.add(n)
 		}
 	}
 }
@@ -165,7 +183,7 @@ func (b *beside) reached() []held {
 		return nil
 	}
 	for _, h := range b.held {
-		if h.always && !b.known[h.ref] {
+		if h.always && !b.known.has(h.ref) {
 			b.know(h.trace)
 		}
 	}
@@ -176,7 +194,7 @@ func (b *beside) reached() []held {
 		left = slices.DeleteFunc(left, func(h held) bool {
 			switch {
 			case h.always:
-			case b.known[h.ref]:
+			case b.known.has(h.ref):
 				return true
 			case !b.leads(from, h.trace, first):
 				return false
@@ -199,7 +217,7 @@ func (b *beside) reached() []held {
 // leads reports whether something leads to a resource.
 func (b *beside) leads(from []trace, to trace, first bool) bool {
 	if b.edges == nil {
-		return b.named[to.ref] || slices.ContainsFunc(to.named, func(n fhir.Reference) bool { return b.known[n] })
+		return b.named.has(to.ref) || slices.ContainsFunc(to.named, func(n fhir.Reference) bool { return b.known.has(n) })
 	}
 	for _, e := range b.edges {
 		if !first && !e.again {
