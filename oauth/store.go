@@ -35,10 +35,12 @@ type ClientStore interface {
 
 // GrantStore keeps grants.
 type GrantStore interface {
-	// CreateGrant stores a new grant.
+	// CreateGrant stores a new grant. Errors: errs.Conflict when there is one of its
+	// id, or the request of that id was answered.
 	CreateGrant(ctx context.Context, g Grant) error
 	// CreateApproved stores a new grant together with the Consent that records
-	// it: the first version of what a.Record gives. Errors: those of a.Record.
+	// it: the first version of what a.Record gives. Errors: those of a.Record and
+	// CreateGrant.
 	CreateApproved(ctx context.Context, g Grant, a consent.Approval) error
 	// GrantByID gives a grant, live or not. Errors: errs.NotFound.
 	GrantByID(ctx context.Context, tenant, id string) (Grant, error)
@@ -99,8 +101,10 @@ type TokenStore interface {
 	// what is carried of it. Errors: errs.NotFound.
 	PendingByID(ctx context.Context, tenant, name string) (Pending, error)
 	// FinishPending marks it as answered if it was not and reports whether
-	// this call did so.
-	FinishPending(ctx context.Context, tenant, name string, t time.Time) (bool, error)
+	// this call did so. A grant that answers it has its id and is created before,
+	// in the same transaction; it is the only mark of one that is carried. grantID
+	// is empty for a refusal.
+	FinishPending(ctx context.Context, tenant, name, grantID string, t time.Time) (bool, error)
 }
 
 // DeviceStore keeps requests of devices.

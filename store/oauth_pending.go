@@ -96,14 +96,27 @@ func (p *ports) openCarried(ctx context.Context, tenant, id, part string) (oauth
 	return v, nil
 }
 
-// PendingByID implements oauth.TokenStore.
+// PendingByID implements oauth.TokenStore. What is carried counts as long as the
+// request has neither a row nor a grant.
 func (p *ports) PendingByID(ctx context.Context, tenant, name string) (oauth.Pending, error) {
 	id, part, carried := strings.Cut(name, carriedEnd)
-	v, err := p.storedPending(ctx, tenant, id)
-	if carried && errs.Is(err, errs.NotFound) {
-		return p.openCarried(ctx, tenant, id, part)
+	if !carried {
+		return p.storedPending(ctx, tenant, id)
 	}
-	return v, err
+	var stored int64
+	v, err := one(ctx, p, "pending", func(r Row) (oauth.Pending, error) {
+		v := oauth.Pending{Tenant: tenant, ID: id}
+		err := r.Scan(&stored, into(&v.Done))
+		return v, err
+	}, `SELECT (SELECT COUNT(*) FROM pending WHERE tenant = $1 AND id = $2),
+		COALESCE((SELECT created FROM app_grant WHERE tenant = $1 AND id = $2), 0)`, tenant, id)
+	switch {
+	case err != nil || !v.Done.IsZero() && stored == 0:
+		return v, err
+	case stored > 0:
+		return p.storedPending(ctx, tenant, id)
+	}
+	return p.openCarried(ctx, tenant, id, part)
 }
 
 func (p *ports) storedPending(ctx context.Context, tenant, id string) (oauth.Pending, error) {
@@ -217,20 +230,28 @@ func pendingPlace(v oauth.Pending, column string) keys.Place {
 // kept, which is longer than one is taken.
 const answeredFor = time.Hour
 
-// FinishPending implements oauth.TokenStore. One that was carried gets its row
-// here.
-func (p *ports) FinishPending(ctx context.Context, tenant, name string, t time.Time) (ok bool, err error) {
+// FinishPending implements oauth.TokenStore. One that was carried gets a row here
+// when it is refused, or as long as a node runs that looks for one.
+func (p *ports) FinishPending(ctx context.Context, tenant, name, grantID string, t time.Time) (ok bool, err error) {
 	id, _, carried := strings.Cut(name, carriedEnd)
+	if carried && grantID == id && p.newest.Load() {
+		return true, nil
+	}
+	unless := ""
+	if grantID == "" {
+		unless = ` AND NOT EXISTS (SELECT 1 FROM app_grant WHERE tenant = $1 AND id = $2)`
+	}
 	err = p.atomic(ctx, func(p *ports) error {
 		if carried {
-			ok, err = p.add(ctx, "tenant, id", `INSERT INTO pending
+			ok, err = p.addUnless(ctx, "tenant, id", `INSERT INTO pending
 				(tenant, id, browser, request, context, launch_user, session_hash, person_id, capacity, created, expires, done)
-				VALUES ($1, $2, '', '', '', '', '', '', '', $3, $4, $3)`, tenant, id, micros(t), micros(t.Add(answeredFor)))
+				SELECT $1, $2, '', '', '', '', '', '', '', CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($3 AS BIGINT) WHERE TRUE`+unless,
+				tenant, id, micros(t), micros(t.Add(answeredFor)))
 			if err != nil || ok {
 				return err
 			}
 		}
-		ok, err = p.won(ctx, `UPDATE pending SET done = $3 WHERE tenant = $1 AND id = $2 AND done = 0`, tenant, id, micros(t))
+		ok, err = p.won(ctx, `UPDATE pending SET done = $3 WHERE tenant = $1 AND id = $2 AND done = 0`+unless, tenant, id, micros(t))
 		return err
 	})
 	return ok && err == nil, err

@@ -207,11 +207,12 @@ func narrowed(s scope.Scope, t Ticks) scope.Set {
 	return out
 }
 
-// grant makes the grant that the answer and the ticks describe.
+// grant makes the grant that the answer and the ticks describe. It has the id of
+// the request, which can be answered by one only.
 func (s *Service) grant(p oauth.Pending, who Visitor, a access.ScopeAnswer, t Ticks) oauth.Grant {
 	now := s.Clock.Now()
 	g := oauth.Grant{
-		Tenant: p.Tenant, ID: s.IDs.ID(), PersonID: p.PersonID, ClientID: p.Request.ClientID,
+		Tenant: p.Tenant, ID: p.ID, PersonID: p.PersonID, ClientID: p.Request.ClientID,
 		Capacity: p.Capacity, Context: p.Context, Scopes: strings.Join(a.Texts, " "), Consents: a.Consents,
 		SessionHash: who.Session.Hash, AuthTime: who.Session.AuthTime, AMR: who.Session.AMR, ACR: string(who.Session.Level()),
 		Created: now, Ends: now.Add(oauth.TokenLife(p.Capacity)),
@@ -240,25 +241,34 @@ func (s *Service) grant(p oauth.Pending, who Visitor, a access.ScopeAnswer, t Ti
 }
 
 func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visitor, o Offer, a access.ScopeAnswer, g oauth.Grant) (code string, err error) {
-	first, err := tx.FinishPending(ctx, p.Tenant, p.Name(), g.Created)
+	if err := s.create(ctx, tx, o, a, g); err != nil {
+		return "", err
+	}
+	first, err := tx.FinishPending(ctx, p.Tenant, p.Name(), g.ID, g.Created)
 	if err != nil {
 		return "", err
 	}
 	if !first {
 		return "", errAnswered
 	}
+	if code, err = s.hand(ctx, tx, p, o, g); err != nil {
+		return "", err
+	}
+	return code, tx.AppendAudit(ctx, s.grantedEvent(p, who, a, g))
+}
+
+// create stores the grant and, where it is about a record, the Consent. Errors:
+// errAnswered, errs.Unavailable.
+func (s *Service) create(ctx context.Context, tx Tx, o Offer, a access.ScopeAnswer, g oauth.Grant) (err error) {
 	if g.ConsentID == "" {
 		err = tx.CreateGrant(ctx, g)
 	} else if err = tx.CreateApproved(ctx, g, s.approval(g, o, a.Texts)); err == nil {
 		err = s.tellPatient(ctx, tx, g)
 	}
-	if err != nil {
-		return "", err
+	if errs.Is(err, errs.Conflict) {
+		return errAnswered
 	}
-	if code, err = s.hand(ctx, tx, p, o, g); err != nil {
-		return "", err
-	}
-	return code, tx.AppendAudit(ctx, s.grantedEvent(p, who, a, g))
+	return err
 }
 
 // approval records the person's answer as a FHIR Consent whose actor is the
@@ -327,7 +337,7 @@ func unreadable(asked string) (out []access.Explanation) {
 // was answered before, or errs.Unavailable.
 func (s *Service) refusePending(ctx context.Context, p oauth.Pending, who Visitor, cause *errs.Error, why ...access.Explanation) error {
 	err := s.Tx.InTx(ctx, func(tx Tx) error {
-		first, err := tx.FinishPending(ctx, p.Tenant, p.Name(), s.Clock.Now())
+		first, err := tx.FinishPending(ctx, p.Tenant, p.Name(), "", s.Clock.Now())
 		if err != nil {
 			return err
 		}

@@ -167,7 +167,7 @@ func (w *world) CarryPending(_ context.Context, p oauth.Pending) (string, error)
 	return p.Carried, w.fail("carry")
 }
 
-func (w *world) FinishPending(_ context.Context, _, name string, at time.Time) (bool, error) {
+func (w *world) FinishPending(_ context.Context, _, name, _ string, at time.Time) (bool, error) {
 	id, _, _ := strings.Cut(name, ".")
 	p := w.pendings[id]
 	if !p.Done.IsZero() {
@@ -179,6 +179,9 @@ func (w *world) FinishPending(_ context.Context, _, name string, at time.Time) (
 }
 
 func (w *world) CreateGrant(_ context.Context, g oauth.Grant) error {
+	if !w.pendings[g.ID].Done.IsZero() || slices.ContainsFunc(w.grants, func(one oauth.Grant) bool { return one.ID == g.ID }) {
+		return errs.New(errs.Conflict, "grant-exists", "There is one.")
+	}
 	w.grants = append(slices.Clone(w.grants), g)
 	return w.fail("grant")
 }

@@ -40,12 +40,14 @@ func carriedRequests(t *testing.T, s *store.Store) {
 	_, err := s.PendingByID(ctx, other, p.Carried)
 	fails(t, err, errs.NotFound)
 
-	equal(t, race(t, 20, "", func(int) (bool, error) { return s.FinishPending(ctx, tenant, p.Carried, noon()) }), 1)
-	equal(t, got(s.FinishPending(ctx, tenant, p.ID, noon()))(t), false)
+	equal(t, race(t, 20, "", func(int) (bool, error) { return s.FinishPending(ctx, tenant, p.Carried, "", noon()) }), 1)
+	equal(t, got(s.FinishPending(ctx, tenant, p.ID, "", noon()))(t), false)
 	for _, name := range []string{p.ID, p.Carried} {
 		done := got(s.PendingByID(ctx, tenant, name))(t)
 		equal(t, []any{done.Done, done.Browser}, []any{noon(), ""})
 	}
+
+	grantsAnswer(t, s, p, carry)
 
 	// One that was stored after all counts as it is stored.
 	p.ID = strings.Repeat("d", 32)
@@ -54,8 +56,8 @@ func carriedRequests(t *testing.T, s *store.Store) {
 	later.Carried, later.PersonID = "", "p-other"
 	must(t, s.PutPending(ctx, later))
 	equal(t, got(s.PendingByID(ctx, tenant, p.Carried))(t), later)
-	equal(t, got(s.FinishPending(ctx, tenant, p.Carried, noon()))(t), true)
-	equal(t, got(s.FinishPending(ctx, tenant, p.Carried, noon()))(t), false)
+	equal(t, got(s.FinishPending(ctx, tenant, p.Carried, "", noon()))(t), true)
+	equal(t, got(s.FinishPending(ctx, tenant, p.Carried, "", noon()))(t), false)
 	must(t, s.PutPending(ctx, later))
 	equal(t, got(s.PendingByID(ctx, tenant, p.Carried))(t).Done, noon())
 
@@ -67,4 +69,27 @@ func carriedRequests(t *testing.T, s *store.Store) {
 	if n < 2 {
 		t.Errorf("%d rows cleaned", n)
 	}
+}
+
+// grantsAnswer: a grant of its id answers a request as well, and leaves nothing to
+// refuse; what was refused, as p was, cannot be granted.
+func grantsAnswer(t *testing.T, s *store.Store, p oauth.Pending, carry func(oauth.Pending) oauth.Pending) {
+	t.Helper()
+	ctx, refused := t.Context(), p.ID
+	p.ID = strings.Repeat("c", 32)
+	p = carry(p)
+	answer := func(int) (ok bool, err error) {
+		err = s.InTx(ctx, func(tx store.Tx) error {
+			if err := tx.CreateGrant(ctx, grant(p.ID, noon())); err != nil {
+				return err
+			}
+			ok, err = tx.FinishPending(ctx, tenant, p.Carried, p.ID, noon())
+			return err
+		})
+		return ok, err
+	}
+	equal(t, race(t, 20, errs.Conflict, answer), 1)
+	equal(t, got(s.FinishPending(ctx, tenant, p.Carried, "", noon()))(t), false)
+	equal(t, got(s.PendingByID(ctx, tenant, p.Carried))(t).Done, noon())
+	fails(t, s.CreateGrant(ctx, grant(refused, noon())), errs.Conflict)
 }

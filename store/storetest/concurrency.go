@@ -115,7 +115,7 @@ func guardRaces(t *testing.T, s *store.Store) {
 	must(t, s.CreatePushed(ctx, pushed()))
 	equal(t, race(t, 20, "", func(int) (bool, error) { return s.UsePushed(ctx, tenant, "q1", noon()) }), 1)
 	must(t, s.PutPending(ctx, pending()))
-	equal(t, race(t, 20, "", func(int) (bool, error) { return s.FinishPending(ctx, tenant, "f1", noon()) }), 1)
+	equal(t, race(t, 20, "", func(int) (bool, error) { return s.FinishPending(ctx, tenant, "f1", "", noon()) }), 1)
 }
 
 func versionRace(t *testing.T, s *store.Store) {

@@ -287,11 +287,11 @@ func pendings(t *testing.T, s *store.Store) {
 	must(t, s.PutPending(ctx, p))
 	equal(t, got(s.PendingByID(ctx, tenant, "f1"))(t), p)
 
-	equal(t, got(s.FinishPending(ctx, tenant, "f1", noon()))(t), true)
-	equal(t, got(s.FinishPending(ctx, tenant, "f1", noon()))(t), false)
-	equal(t, got(s.FinishPending(ctx, tenant, "none", noon()))(t), false)
+	equal(t, got(s.FinishPending(ctx, tenant, "f1", "", noon()))(t), true)
+	equal(t, got(s.FinishPending(ctx, tenant, "f1", "", noon()))(t), false)
+	equal(t, got(s.FinishPending(ctx, tenant, "none", "", noon()))(t), false)
 	// A second tab with an old copy must not open it again.
 	must(t, s.PutPending(ctx, p))
 	equal(t, got(s.PendingByID(ctx, tenant, "f1"))(t).Done, noon())
-	equal(t, got(s.FinishPending(ctx, tenant, "f1", noon()))(t), false)
+	equal(t, got(s.FinishPending(ctx, tenant, "f1", "", noon()))(t), false)
 }
