@@ -54,6 +54,9 @@ type Input struct {
 	Now time.Time
 	// Modes say how strictly each rule is applied; zero enforces all.
 	Modes Modes
+	// Labelling classifies resources that their source did not label; nil
+	// classifies none.
+	Labelling *Labelling
 }
 
 // Decision is a value that carries its consequences.

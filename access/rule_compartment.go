@@ -71,8 +71,20 @@ func (in *Input) levelReaches(level scope.Level, res *fhir.Resource) bool {
 	if res.ForeignSubject || len(res.Subjects) == 0 {
 		return false
 	}
+	return allAbout(res, patient, members)
+}
+
+// allAbout reports whether everybody whom a resource and what it contains are
+// about is the patient, or with a list of members one of them: what is inside
+// leaves with it (GW-24, SMART TRP-13). What is contained may be about nobody.
+func allAbout(res *fhir.Resource, patient string, members []string) bool {
 	for _, s := range res.Subjects {
 		if members == nil && s != patient || members != nil && !slices.Contains(members, s) {
+			return false
+		}
+	}
+	for i := range res.Contained {
+		if !allAbout(&res.Contained[i], patient, members) {
 			return false
 		}
 	}

@@ -81,13 +81,14 @@ func Decide(in Input) Decision {
 	if (in.Request == nil) == (in.Resource == nil) {
 		return Decision{Reasons: []Reason{{Rule: "input", Code: "nothing-to-judge"}}}
 	}
-	in.Resource = withContained(in.Resource)
+	var sets []string
+	in.Resource, sets = in.labelled(in.Resource)
 	for _, r := range list {
 		v := r.judge(&in, &d)
 		if v.refused && !in.loosen(r.id, v, &d) {
 			return Decision{
 				Hidden:    v.hidden,
-				Reasons:   []Reason{{Rule: ruleNames[r.id], Code: v.code, Subject: v.subject}},
+				Reasons:   classified([]Reason{{Rule: ruleNames[r.id], Code: v.code, Subject: v.subject}}, sets),
 				WouldDeny: d.WouldDeny,
 			}
 		}
@@ -95,19 +96,16 @@ func Decide(in Input) Decision {
 	if in.Modes.of[ruleRewrite] != Enforce {
 		d.Rewrite = nil
 	}
-	d.Allow = true
+	d.Allow, d.Reasons = true, classified(d.Reasons, sets)
 	return d
 }
 
-// withContained counts the labels of contained resources as the container's
-// own: what is inside leaves with it (SMART TRP-13).
-func withContained(res *fhir.Resource) *fhir.Resource {
-	if res == nil || len(res.Contained) == 0 {
-		return res
+// classified adds the value sets by which an unlabelled resource was judged.
+func classified(reasons []Reason, sets []string) []Reason {
+	for _, name := range sets {
+		reasons = append(reasons, Reason{Rule: ruleNames[ruleLabel], Code: "classified", Subject: name})
 	}
-	whole := *res
-	whole.Labels = LabelsOf(res)
-	return &whole
+	return reasons
 }
 
 // LabelsOf gives the labels of a resource and of all that it contains.

@@ -91,7 +91,7 @@ func (c *Counts) add(in access.Input, r *fhir.Resource) {
 	if !visible(in, r) {
 		return
 	}
-	topics := access.TopicsOfResource(r)
+	topics := in.Topics(r)
 	if len(topics) > 0 && in.Grant.Capacity.Kind == fhir.CapacitySelf {
 		for _, t := range topics {
 			c.Topics[t]++

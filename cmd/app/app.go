@@ -141,7 +141,9 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	a.store.OnAudit(a.flights.Observe)
 	a.uses = &registration.Uses{Store: a.store, Log: a.log}
 	a.store.OnAudit(a.uses.Observe)
-	a.buildRooms()
+	if err := a.buildRooms(); err != nil {
+		return err
+	}
 	fetcher := clientauth.NewFetcher(clientauth.FetcherConfig{Clock: a.clock, Dev: a.cfg.Dev})
 	if err := a.buildUDAP(ctx, fetcher); err != nil {
 		return err
@@ -175,7 +177,11 @@ func (a *App) newIdentity(hasher ids.Hasher) *identity.Service {
 	})
 }
 
-func (a *App) buildRooms() {
+func (a *App) buildRooms() error {
+	labelling, err := a.cfg.Labels.labelling()
+	if err != nil {
+		return err
+	}
 	a.consents = consent.NewService(consent.Deps{
 		Store: a.memory, Tx: on(a.store, func(tx store.Tx) consent.Tx { return tx }),
 		Validator: a.codec, Clock: a.clock, IDs: a.ids,
@@ -184,7 +190,8 @@ func (a *App) buildRooms() {
 		Tx:        on(a.store, func(tx store.Tx) proxy.Tx { return tx }),
 		Validator: a.codec, Clock: a.clock, IDs: a.ids,
 	})
-	a.loader = &authority.Loader{Policies: a.consents, Proxies: a.memory, Clock: a.clock}
+	a.loader = &authority.Loader{Policies: a.consents, Proxies: a.memory, Clock: a.clock, Labelling: labelling}
+	return nil
 }
 
 func (a *App) buildOAuth(fetcher *clientauth.Fetcher, authorities *x509.CertPool) {

@@ -171,6 +171,7 @@ func (d *doctor) checks() []health.Check {
 		d.configChecks(),
 		d.limitChecks(),
 		d.ruleChecks(),
+		d.labelChecks(),
 		d.keyChecks(),
 		d.keyAges(),
 		d.backupChecks(),

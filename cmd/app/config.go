@@ -85,6 +85,7 @@ type Config struct {
 	Limits    limit.Config   `embed:"" section:"limits"`
 	Push      PushConfig     `embed:"" section:"par"`
 	Rules     RulesConfig    `embed:"" section:"rules"`
+	Labels    LabelConfig    `embed:"" section:"labels"`
 	UDAP      UDAPConfig     `embed:"" section:"udap"`
 
 	Registration RegistrationConfig `embed:"" section:"registration"`
@@ -165,6 +166,7 @@ func (c *Config) Validate() error {
 	c.OffConfig.validate(&f)
 	c.Reminders.validate(&f)
 	c.Rules.validate(c.Dev, &f)
+	c.Labels.validate(&f)
 	if !c.Dev {
 		c.validateServe(&f)
 	}

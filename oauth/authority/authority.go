@@ -30,6 +30,8 @@ type Loader struct {
 	Policies Policies
 	Proxies  Proxies
 	Clock    clock.Clock
+	// Labelling classifies what its source did not label; nil classifies nothing.
+	Labelling *access.Labelling
 
 	decisions decisions
 }
@@ -81,6 +83,7 @@ func (l *Loader) Input(ctx context.Context, g oauth.Grant, now time.Time) (acces
 		ProxyInForce: st.ProxyInForce,
 		SafetyHold:   st.SafetyHold,
 		Now:          now,
+		Labelling:    l.Labelling,
 	}, nil
 }
 

@@ -36,6 +36,7 @@ func (s *Service) contexts(ctx context.Context, p oauth.Pending, st authority.St
 	}
 	in := access.Input{
 		Grant: authority.View(*g), Policy: st.Policy, ProxyInForce: st.ProxyInForce, SafetyHold: st.SafetyHold, Now: g.Created,
+		Labelling: s.Authority.Labelling,
 	}
 	in.Grant.Capacity.Patient = patient
 	for _, typ := range types {

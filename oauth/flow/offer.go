@@ -215,6 +215,7 @@ func (s *Service) count(ctx context.Context, p oauth.Pending, st authority.Stand
 			Patient: p.Context.Patient, Scopes: o.Answer.Clinical,
 		},
 		Policy: st.Policy, ProxyInForce: st.ProxyInForce, SafetyHold: st.SafetyHold, Now: s.Clock.Now(),
+		Labelling: s.Authority.Labelling,
 	}
 	in.Grant.Capacity.Patient = patient
 	counts, err := preview.Count(ctx, s.Record, in, typesOf(o.Answer.Clinical, reads))
