@@ -27,7 +27,7 @@ type Account struct {
 func Explain(in Input, d Decision) Account {
 	var a Account
 	if in.Resource != nil {
-		in.Resource = withContained(in.Resource)
+		in.Resource, _ = in.labelled(in.Resource)
 		a.Scopes, a.Near = in.scopesOfResource()
 	} else if in.Request != nil {
 		a.Scopes = in.scopesOfRequest()
