@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"maps"
 	"sync"
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/shelf"
 	"github.com/mandate-health/mandate/oauth"
 )
 
@@ -32,7 +32,7 @@ type Documents struct {
 	Clock clock.Clock
 
 	mu   sync.Mutex
-	seen map[sight]*look
+	seen *shelf.Shelf[sight, *look]
 }
 
 // How long a document is kept at least and at most, and how long one that could
@@ -41,9 +41,10 @@ const (
 	leastKept = time.Minute
 	mostKept  = 24 * time.Hour
 	lookPause = 30 * time.Second
-	// maxLooks bounds what is remembered of documents, maxAsking how many clients
+	// maxLooks and lookBytes bound what is remembered of documents, maxAsking how many clients
 	// of documents wait for approval at a tenant.
 	maxLooks  = 4096
+	lookBytes = 4 << 20
 	maxAsking = 500
 )
 
@@ -153,21 +154,13 @@ func within(now, until time.Time, span time.Duration) bool {
 	return now.Before(until) && until.Sub(now) <= span
 }
 
-// remembered gives what is known of an address; d.mu is held. What nobody waits
-// for may be forgotten.
+// remembered gives what is known of an address; d.mu is held. An address at which
+// there is no good document makes nobody forget one at which there is.
 func (d *Documents) remembered(at sight) *look {
-	if l := d.seen[at]; l != nil {
-		return l
-	}
 	if d.seen == nil {
-		d.seen = map[sight]*look{}
+		d.seen = shelf.New[sight, *look](maxLooks, lookBytes)
 	}
-	if len(d.seen) >= maxLooks {
-		maps.DeleteFunc(d.seen, func(_ sight, l *look) bool { return l.flight == nil })
-	}
-	l := &look{}
-	d.seen[at] = l
-	return l
+	return d.seen.Entry(at, func() *look { return &look{} })
 }
 
 // fly reads a document once and notes the outcome.
@@ -177,6 +170,9 @@ func (d *Documents) fly(ctx context.Context, reg *Dynamic, at sight, l *look) {
 	defer d.mu.Unlock()
 	now := d.Clock.Now()
 	l.err, l.failed, l.fresh = err, time.Time{}, now.Add(min(max(life, leastKept), mostKept))
+	if err == nil {
+		d.seen.Holds(at, int64(len(at.tenant)+len(at.location)))
+	}
 	// What the store could not do is tried again at once.
 	if err != nil {
 		l.fresh = time.Time{}

@@ -11,14 +11,16 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/shelf"
 	"github.com/mandate-health/mandate/oauth/udap"
 )
 
-// The limits of what is kept of providers: how many, for how long one that is
+// The limits of what is kept of providers: how many and how long their names are, for how long one that is
 // trusted and one that is not, and for how long this server counts as registered
 // there.
 const (
-	maxProviders = 64
+	maxProviders = 256
+	maxKeptBytes = 1 << 20
 	keepTrusted  = time.Minute
 	keepRefused  = 10 * time.Second
 	keepClient   = time.Hour
@@ -61,24 +63,44 @@ func (s *Service) Trusted(ctx context.Context, idp string) error {
 // provider gives a trusted provider, asked for anew once a minute.
 func (s *Service) provider(ctx context.Context, idp string) (*provider, error) {
 	now := s.Clock.Now()
-	s.mu.Lock()
-	have, known := s.kept[idp]
-	s.mu.Unlock()
-	if known && now.Before(have.until) {
+	if have := s.read(idp); now.Before(have.until) {
 		return have.provider, have.refused
 	}
 	p, err := s.discover(ctx, idp, now)
+	s.note(idp, err == nil, func(have *kept) {
+		have.provider, have.refused, have.until = p, err, now.Add(keepTrusted)
+		if err != nil {
+			have.until = now.Add(keepRefused)
+		}
+	})
+	return p, err
+}
+
+// read gives what is remembered of a provider, the zero value where that is
+// nothing.
+func (s *Service) read(idp string) kept {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.kept == nil || len(s.kept) >= maxProviders {
-		s.kept = map[string]kept{}
+	return *s.remembered(idp)
+}
+
+// note changes what is remembered of a provider; of one that is trusted it is not
+// pushed out by what anybody else names.
+func (s *Service) note(idp string, trusted bool, change func(*kept)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s.remembered(idp))
+	if trusted {
+		s.kept.Holds(idp, int64(len(idp)))
 	}
-	have.provider, have.refused, have.until = p, err, now.Add(keepTrusted)
-	if err != nil {
-		have.until = now.Add(keepRefused)
+}
+
+// remembered is read and note without the lock, which is held.
+func (s *Service) remembered(idp string) *kept {
+	if s.kept == nil {
+		s.kept = shelf.New[string, *kept](maxProviders, maxKeptBytes)
 	}
-	s.kept[idp] = have
-	return p, err
+	return s.kept.Entry(idp, func() *kept { return &kept{} })
 }
 
 // discover reads the provider's metadata in each community that lets it log

@@ -16,6 +16,7 @@ import (
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/shelf"
 	"github.com/mandate-health/mandate/oauth/udap"
 )
 
@@ -56,7 +57,7 @@ type Service struct {
 	Deps
 
 	mu   sync.Mutex
-	kept map[string]kept
+	kept *shelf.Shelf[string, *kept]
 }
 
 // New makes a service.
@@ -144,10 +145,7 @@ const scopes = "openid udap"
 // once an hour: who is registered keeps its client_id (UDP-21). Errors: errAway.
 func (s *Service) client(ctx context.Context, p *provider) (string, error) {
 	now := s.Clock.Now()
-	s.mu.Lock()
-	have := s.kept[p.idp]
-	s.mu.Unlock()
-	if have.client != "" && now.Before(have.clientUntil) {
+	if have := s.read(p.idp); have.client != "" && now.Before(have.clientUntil) {
 		return have.client, nil
 	}
 	compact, err := udap.Sign(p.cred, statement{
@@ -171,12 +169,7 @@ func (s *Service) client(ctx context.Context, p *provider) (string, error) {
 	if answer.ClientID == "" {
 		return "", errAway(nil)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if have, known := s.kept[p.idp]; known {
-		have.client, have.clientUntil = answer.ClientID, now.Add(keepClient)
-		s.kept[p.idp] = have
-	}
+	s.note(p.idp, true, func(have *kept) { have.client, have.clientUntil = answer.ClientID, now.Add(keepClient) })
 	return answer.ClientID, nil
 }
 

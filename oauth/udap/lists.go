@@ -7,17 +7,21 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/clock"
+	"github.com/mandate-health/mandate/internal/shelf"
 )
 
 // Fetch gets a document from an address that a certificate names, of at most
 // most bytes. It guards against addresses inside the network.
 type Fetch func(ctx context.Context, location string, most int64) ([]byte, error)
 
-// maxLists bounds how many lists are kept, and retryList says how long a list
-// that could not be had is not asked for again.
+// maxLists and maxListsBytes bound which lists are kept, of which one takes about
+// entryBytes for each certificate on it; retryList says how long a list that could
+// not be had is not asked for again.
 const (
-	maxLists  = 256
-	retryList = 10 * time.Second
+	maxLists      = 256
+	maxListsBytes = 128 << 20
+	entryBytes    = 120
+	retryList     = 10 * time.Second
 )
 
 // ListsConfig says how revocation lists are kept.
@@ -37,7 +41,7 @@ type Lists struct {
 	cfg ListsConfig
 
 	mu   sync.Mutex
-	kept map[listKey]*keptList
+	kept *shelf.Shelf[listKey, *keptList]
 }
 
 // listKey names a list: who signed it, and whether it was judged to speak about
@@ -58,7 +62,7 @@ type keptList struct {
 
 // NewLists gives an empty cache.
 func NewLists(cfg ListsConfig) *Lists {
-	return &Lists{cfg: cfg, kept: map[listKey]*keptList{}}
+	return &Lists{cfg: cfg, kept: shelf.New[listKey, *keptList](maxLists, maxListsBytes)}
 }
 
 // status asks the lists that a certificate names, one after the other until one
@@ -80,8 +84,9 @@ func (l *Lists) status(ctx context.Context, cert, issuer *x509.Certificate, poli
 
 // list gives the list at a location that counts now, nil when none does.
 func (l *Lists) list(ctx context.Context, location string, cert, issuer *x509.Certificate) *List {
-	k := l.entry(listKey{location, Thumbprint(issuer), cert.IsCA})
 	l.mu.Lock()
+	key := listKey{location, Thumbprint(issuer), cert.IsCA}
+	k := l.kept.Entry(key, func() *keptList { return &keptList{} })
 	now := l.cfg.Clock.Now()
 	if within(now, k.fetched, l.cfg.Refresh) || within(now, k.failed, min(retryList, l.cfg.Refresh)) {
 		defer l.mu.Unlock()
@@ -89,7 +94,7 @@ func (l *Lists) list(ctx context.Context, location string, cert, issuer *x509.Ce
 	}
 	if k.flight == nil {
 		k.flight = make(chan struct{})
-		go l.fly(context.WithoutCancel(ctx), k, location, cert, issuer)
+		go l.fly(context.WithoutCancel(ctx), key, k, cert, issuer)
 	}
 	flight := k.flight
 	l.mu.Unlock()
@@ -110,38 +115,14 @@ func (l *Lists) counts(k *keptList, now time.Time) *List {
 	return k.list
 }
 
-// entry gives the place of a list. When too many are kept, those that do not
-// count any more are forgotten, and if need be all.
-func (l *Lists) entry(key listKey) *keptList {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if k := l.kept[key]; k != nil {
-		return k
-	}
-	if len(l.kept) >= maxLists {
-		now := l.cfg.Clock.Now()
-		for other, k := range l.kept {
-			if l.counts(k, now) == nil {
-				delete(l.kept, other)
-			}
-		}
-		if len(l.kept) >= maxLists {
-			clear(l.kept)
-		}
-	}
-	k := &keptList{}
-	l.kept[key] = k
-	return k
-}
-
 // fly fetches once and notes the outcome. A list older than the kept one is none:
 // somebody may replay what was published before a revocation.
-func (l *Lists) fly(ctx context.Context, k *keptList, location string, cert, issuer *x509.Certificate) {
+func (l *Lists) fly(ctx context.Context, at listKey, k *keptList, cert, issuer *x509.Certificate) {
 	var list *List
-	raw, err := l.cfg.Fetch(ctx, location, maxCRL)
+	raw, err := l.cfg.Fetch(ctx, at.location, maxCRL)
 	now := l.cfg.Clock.Now()
 	if err == nil {
-		list, err = ReadList(raw, location, cert, issuer, now)
+		list, err = ReadList(raw, at.location, cert, issuer, now)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -152,6 +133,7 @@ func (l *Lists) fly(ctx context.Context, k *keptList, location string, cert, iss
 		k.failed = now
 	default:
 		k.list, k.fetched, k.failed = list, now, time.Time{}
+		l.kept.Holds(at, int64(entryBytes*(1+len(list.Revoked))))
 	}
 	close(k.flight)
 	k.flight = nil

@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -253,5 +254,30 @@ func TestChecks(t *testing.T) {
 	w.trust.Communities[0].CRL = CRLOff
 	if got := severities(); got != "failing failing failing fine" {
 		t.Error(got)
+	}
+}
+
+// Thousands of addresses without a list make nobody forget a list that counts:
+// whoever has a certificate of the community may name addresses.
+func TestNothingPushesOutAListThatCounts(t *testing.T) {
+	w := newWorld(t)
+	w.publish(w.root, nil)
+	good := w.member(w.root, named)
+	if got := w.verify(good); got != "" {
+		t.Fatal(got)
+	}
+	bad := w.member(w.root, nil).Chain[0]
+	w.list = nil
+	for i := range 2000 {
+		bad.CRLDistributionPoints = []string{listURI + strconv.Itoa(i)}
+		if s := w.trust.Lists.status(t.Context(), bad, w.root.Chain[0], CRLNamed); s != StatusUnknown {
+			t.Fatal(s)
+		}
+	}
+	if was := w.fetches; w.verify(good) != "" || w.fetches != was {
+		t.Errorf("%d fetches of a list that was in use", w.fetches-was)
+	}
+	if n := w.trust.Lists.kept.Len(); n > maxLists {
+		t.Errorf("%d lists are kept", n)
 	}
 }

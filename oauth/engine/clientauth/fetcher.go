@@ -18,6 +18,7 @@ import (
 
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/shelf"
 )
 
 // The limits of fetching a key set (SMART ASY-13, ASY-14).
@@ -32,6 +33,11 @@ const (
 	// how long a failed fetch is not tried again.
 	missPause = 10 * time.Second
 	failPause = 10 * time.Second
+	// maxSets and maxSetsBytes bound what is kept of key sets; read, one takes
+	// about setGrowth times the bytes that were fetched.
+	maxSets      = 8192
+	maxSetsBytes = 64 << 20
+	setGrowth    = 4
 )
 
 // FetcherConfig says how a Fetcher reaches clients' key sets.
@@ -45,13 +51,14 @@ type FetcherConfig struct {
 
 // Fetcher fetches and caches key sets that clients registered by URL: within
 // the answer's Cache-Control and never beyond, one fetch at a time per URL,
-// without redirects, to public addresses only. It is safe for concurrent use.
+// without redirects, to public addresses only. What it keeps is bounded. It is
+// safe for concurrent use.
 type Fetcher struct {
 	cfg    FetcherConfig
 	client *http.Client
 
 	mu   sync.Mutex
-	sets map[string]*cachedSet
+	sets *shelf.Shelf[string, *cachedSet]
 }
 
 // cachedSet is the last known key set of one URL. flight is closed when the
@@ -67,7 +74,7 @@ type cachedSet struct {
 
 // NewFetcher gives a fetcher with an empty cache.
 func NewFetcher(cfg FetcherConfig) *Fetcher {
-	return &Fetcher{cfg: cfg, sets: map[string]*cachedSet{}, client: NewPublicClient(cfg.Dev, cfg.Roots)}
+	return &Fetcher{cfg: cfg, sets: shelf.New[string, *cachedSet](maxSets, maxSetsBytes), client: NewPublicClient(cfg.Dev, cfg.Roots)}
 }
 
 // NewPublicClient gives an HTTP client for addresses that others chose: it
@@ -106,11 +113,7 @@ func (f *Fetcher) Set(ctx context.Context, location, kid string) ([]jose.JSONWeb
 // with is Set for a key that is told otherwise than by its kid.
 func (f *Fetcher) with(ctx context.Context, location string, wanted func(jose.JSONWebKey) bool) ([]jose.JSONWebKey, error) {
 	f.mu.Lock()
-	e := f.sets[location]
-	if e == nil {
-		e = &cachedSet{}
-		f.sets[location] = e
-	}
+	e := f.sets.Entry(location, func() *cachedSet { return &cachedSet{} })
 	now := f.cfg.Clock.Now()
 	known := slices.ContainsFunc(e.keys, wanted)
 	fresh := now.Before(e.fresh) && !now.Before(e.fetched)
@@ -151,7 +154,7 @@ func pausing(now, until time.Time, span time.Duration) bool {
 func (f *Fetcher) fly(ctx context.Context, location string, wanted func(jose.JSONWebKey) bool, e *cachedSet) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	keys, life, err := f.fetch(ctx, location)
+	keys, size, life, err := f.fetch(ctx, location)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.cfg.Clock.Now()
@@ -159,6 +162,7 @@ func (f *Fetcher) fly(ctx context.Context, location string, wanted func(jose.JSO
 		e.failed = now.Add(failPause)
 	} else {
 		e.keys, e.fetched, e.fresh, e.failed = keys, now, now.Add(life), time.Time{}
+		f.sets.Holds(location, int64(setGrowth*size))
 		if !slices.ContainsFunc(keys, wanted) {
 			e.missed = now.Add(missPause)
 		}
@@ -167,20 +171,19 @@ func (f *Fetcher) fly(ctx context.Context, location string, wanted func(jose.JSO
 	e.flight = nil
 }
 
-// fetch gets one key set and for how long it may be kept.
-func (f *Fetcher) fetch(ctx context.Context, location string) ([]jose.JSONWebKey, time.Duration, error) {
+// fetch gets one key set, its size in bytes and for how long it may be kept.
+func (f *Fetcher) fetch(ctx context.Context, location string) (keys []jose.JSONWebKey, size int, life time.Duration, err error) {
 	if !f.allowed(location) {
-		return nil, 0, errUnavailable(nil)
+		return nil, 0, 0, errUnavailable(nil)
 	}
 	got, err := f.get(ctx, location, "application/jwk-set+json, application/json", maxSetBytes)
 	if err != nil {
-		return nil, 0, errUnavailable(err)
+		return nil, 0, 0, errUnavailable(err)
 	}
-	keys := parseSet(got.body)
-	if len(keys) == 0 {
-		return nil, 0, errUnavailable(nil)
+	if keys = parseSet(got.body); len(keys) == 0 {
+		return nil, 0, 0, errUnavailable(nil)
 	}
-	return keys, freshness(got.header), nil
+	return keys, len(got.body), freshness(got.header), nil
 }
 
 // allowed reports whether the URL may be fetched at all: HTTPS, or HTTP to

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -225,5 +226,37 @@ func TestParseSetAndPick(t *testing.T) {
 		if parseSet([]byte(bad)) != nil {
 			t.Errorf("%q was read", bad)
 		}
+	}
+}
+
+// SMART ASY-14: thousands of addresses without keys make nobody forget the keys of
+// a client that is there, and what is kept stays within its bounds.
+func TestNothingPushesOutKeysInUse(t *testing.T) {
+	var hits atomic.Int32
+	set := keySet(t, "a")
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		hits.Add(1)
+		w.Header().Set("Cache-Control", "max-age=3600")
+		_, _ = w.Write(set)
+	}))
+	defer s.Close()
+	f := NewFetcher(FetcherConfig{Clock: &clock.Movable{}, Dev: true})
+	use := func() {
+		t.Helper()
+		if got, err := f.Set(t.Context(), s.URL, "a"); err != nil || len(got) != 1 {
+			t.Fatalf("%v %v", got, err)
+		}
+	}
+	use()
+	for i := range 3 * maxSets {
+		if _, err := f.Set(t.Context(), "http://app.example/"+strconv.Itoa(i), "a"); !errs.Is(err, errs.InvalidClient) {
+			t.Fatal(err)
+		}
+	}
+	if use(); hits.Load() != 1 {
+		t.Errorf("%d fetches of keys that may be kept for an hour", hits.Load())
+	}
+	if n, size := f.sets.Len(), f.sets.Bytes(); n > maxSets || size > maxSetsBytes || size < int64(len(set)) {
+		t.Errorf("%d sets with %d bytes are kept", n, size)
 	}
 }
