@@ -30,6 +30,7 @@ type routeLine struct {
 var openToAll = []string{
 	"GET /", "GET /help", "GET /healthz", "GET /readyz", "GET /assets/{path:.*}", "GET /docs/errors/{code}",
 	"GET /.well-known/openid-configuration", "OPTIONS /.well-known/openid-configuration",
+	"GET /.well-known/authzen-configuration",
 	"GET /.well-known/oauth-protected-resource/fhir", "OPTIONS /.well-known/oauth-protected-resource/fhir",
 	"GET /.well-known/oauth-authorization-server", "OPTIONS /.well-known/oauth-authorization-server", "GET /jwks", "OPTIONS /jwks",
 	"GET /fhir/.well-known/smart-configuration", "OPTIONS /fhir/.well-known/smart-configuration", "GET /fhir/metadata",

@@ -73,8 +73,8 @@ func ClientChecks(read func(context.Context) ([]Client, error), now time.Time) [
 		each("client-verified", "apps that nobody has checked for a month after they were registered", "check the app, or disable it", health.Wish, func(c Client) bool {
 			return c.Verified.IsZero() && !c.Created.IsZero() && now.Sub(c.Created) > quietFor
 		}),
-		each("client-introspect", "public clients that may introspect or register launches", correct, health.Want, func(c Client) bool {
-			return c.Kind == ClientPublic && (c.Introspect || c.RegisterLaunch)
+		each("client-introspect", "public clients that may introspect, evaluate access or register launches", correct, health.Want, func(c Client) bool {
+			return c.Kind == ClientPublic && (c.Introspect || c.RegisterLaunch || c.EvaluateAccess)
 		}),
 	}
 }

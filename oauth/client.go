@@ -69,6 +69,9 @@ type Client struct {
 	AllowedOrigins []string `json:"allowed_origins,omitempty"`
 	// Introspect lets the client introspect tokens of any client (INT-09).
 	Introspect bool `json:"introspect,omitempty"`
+	// EvaluateAccess lets a resource server ask what a token or a grant opens
+	// (AuthZEN Authorization API 1.0).
+	EvaluateAccess bool `json:"evaluate_access,omitempty"`
 	// RegisterLaunch lets an EHR client register launch contexts.
 	RegisterLaunch bool `json:"register_launch,omitempty"`
 	// RefreshIDToken asks for an id_token with each refresh (D2).

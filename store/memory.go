@@ -35,21 +35,36 @@ func (m *Memory) ClientByID(ctx context.Context, tenant, id string) (oauth.Clien
 // client (SMART CORS-02). Anybody can ask, so the clients are not read each time.
 // Errors: errs.Unavailable.
 func (m *Memory) Registered(ctx context.Context, tenant, origin string) (bool, error) {
-	all, err := watch.Load(ctx, m.feed, watch.Change{Tenant: tenant, Kind: watch.Client, Key: watch.Whole}, nil,
-		func(ctx context.Context) (map[string]bool, error) {
+	all, err := m.registered(ctx, tenant)
+	return all.origins[origin], err
+}
+
+// Evaluates reports whether some enabled client may ask for decisions, which
+// anybody can ask too. Errors: errs.Unavailable.
+func (m *Memory) Evaluates(ctx context.Context, tenant string) (bool, error) {
+	all, err := m.registered(ctx, tenant)
+	return all.evaluates, err
+}
+
+// together is what all enabled clients of a tenant have in common.
+type together struct {
+	origins   map[string]bool
+	evaluates bool
+}
+
+func (m *Memory) registered(ctx context.Context, tenant string) (together, error) {
+	return watch.Load(ctx, m.feed, watch.Change{Tenant: tenant, Kind: watch.Client, Key: watch.Whole}, nil,
+		func(ctx context.Context) (together, error) {
 			clients, err := m.Clients(ctx, tenant)
-			if err != nil {
-				return nil, err
-			}
-			origins := map[string]bool{}
+			out := together{origins: map[string]bool{}}
 			for _, c := range clients {
 				for _, o := range c.Origins() {
-					origins[o] = origins[o] || c.RunsAt(o)
+					out.origins[o] = out.origins[o] || c.RunsAt(o)
 				}
+				out.evaluates = out.evaluates || c.EvaluateAccess && !c.Disabled
 			}
-			return origins, nil
+			return out, err
 		})
-	return all[origin], err
 }
 
 // ConsentEpoch implements consent.Store.

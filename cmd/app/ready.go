@@ -69,6 +69,8 @@ type readyClient struct {
 	AppStateCodes     []string `json:"app_state_codes,omitempty"`
 	AppStateReadCodes []string `json:"app_state_read_codes,omitempty"`
 	AppStateGlobal    bool     `json:"app_state_global,omitempty"`
+	// EvaluateAccess says that it may ask for decisions.
+	EvaluateAccess bool `json:"evaluate_access,omitempty"`
 	// TokenExchange and MayAct say who acts with whose tokens.
 	TokenExchange bool     `json:"token_exchange,omitempty"`
 	MayAct        []string `json:"may_act,omitempty"`

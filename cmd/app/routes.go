@@ -35,7 +35,7 @@ func (t *tenant) routes() ([]route.Route, error) {
 		},
 	})
 	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), t.publicRoutes(), t.adminRoutes(), t.appStateRoutes())
-	out = slices.Concat(out, t.registerRoutes(), t.udapRoutes(), t.tieredRoutes(), operators.Routes(), custodians.Routes())
+	out = slices.Concat(out, t.registerRoutes(), t.udapRoutes(), t.tieredRoutes(), operators.Routes(), custodians.Routes(), t.authzenRoutes())
 	if t.cfg.Dev {
 		out = append(out, t.devRoutes()...)
 	}

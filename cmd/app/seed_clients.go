@@ -55,6 +55,7 @@ func demoClients(ctx context.Context, st *store.Store, tenant, demo string, src 
 	export := app("demo-backend", oauth.ClientBackend, "Night Export", "Lakeside Palliative")
 	export.JWKS, export.PrivateJWKS, export.Scope = backend.Public, backend.Private, backendScopes
 	ehr := app("demo-ehr", oauth.ClientSymmetric, "Lakeside EHR", "Lakeside Palliative")
+	ehr.EvaluateAccess = true
 	ehr.ClientSecret, ehr.RegisterLaunch, ehr.Introspect, ehr.Scope = secret("demo-ehr"), true, true, appScopes
 	scribe := app("demo-agent", oauth.ClientSymmetric, "Visit Scribe", "Example Agents")
 	scribe.ClientSecret, scribe.TokenExchange, scribe.Scope = secret("demo-agent"), true, "patient/*.rs"

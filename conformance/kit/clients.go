@@ -52,6 +52,16 @@ func (t *Target) ReservedClient() Client {
 	return Client{}
 }
 
+// DecidingClient gives a resource server that may ask for decisions (AuthZEN).
+func (t *Target) DecidingClient() Client {
+	for _, c := range t.Clients {
+		if c.Kind == "symmetric" && c.EvaluateAccess {
+			return c
+		}
+	}
+	return Client{}
+}
+
 // NarrowClient gives a backend service that is registered for Patients alone.
 func (t *Target) NarrowClient() Client {
 	for _, c := range t.Clients {

@@ -77,6 +77,8 @@ const (
 	// Documents: an address at which checks may publish documents that describe
 	// clients.
 	Documents
+	// Deciding: a client that may ask for decisions, and the address where.
+	Deciding
 )
 
 var needTexts = []string{
@@ -98,6 +100,7 @@ var needTexts = []string{
 	"an app registered with the security_profile fapi2",
 	"a list of the messages to people (outbox)",
 	"an address of this machine whose documents may describe clients (document_host)",
+	"a client with a secret that may ask for decisions (evaluate_access)",
 }
 
 // String names the means in words.

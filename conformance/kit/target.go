@@ -83,6 +83,8 @@ type Client struct {
 	AppStateCodes     []string `json:"app_state_codes"`
 	AppStateReadCodes []string `json:"app_state_read_codes"`
 	AppStateGlobal    bool     `json:"app_state_global"`
+	// EvaluateAccess says that the client may ask for decisions (AuthZEN).
+	EvaluateAccess bool `json:"evaluate_access,omitempty"`
 	// TokenExchange says that the client acts with tokens of the apps that name it
 	// in MayAct (RFC 8693).
 	TokenExchange bool     `json:"token_exchange,omitempty"`
@@ -268,6 +270,7 @@ func (t *Target) Has() Need {
 	set(Outbox, t.Outbox != "")
 	set(Documents, t.DocumentHost != "")
 	set(Grouped, t.GroupedClient().ID != "")
+	set(Deciding, t.DecidingClient().ID != "")
 	set(Details, t.DetailsClient().ID != "")
 	set(Admin, t.AdminAPI.URL != "" && t.AdminAPI.Token != "")
 	return n

@@ -18,6 +18,7 @@ func Sections() []kit.Section {
 		{Name: "OAuth, clients described by a document", Rows: documents()},
 		{Name: "OAuth, backend services", Rows: backend()},
 		{Name: "OAuth, introspection", Rows: introspection()},
+		{Name: "OAuth, decisions for resource servers (AuthZEN)", Rows: decisions()},
 		{Name: "OAuth, revocation", Rows: revocation()},
 		{Name: "OAuth, pushed requests", Rows: pushed()},
 		{Name: "OAuth, signed requests", Rows: signed()},

@@ -54,6 +54,7 @@ type Metadata struct {
 // Rights are what only an operator gives a client.
 type Rights struct {
 	Introspect        bool   `json:"introspect,omitempty"`
+	EvaluateAccess    bool   `json:"evaluate_access,omitempty"`
 	RegisterLaunch    bool   `json:"register_launch,omitempty"`
 	RefreshIDToken    bool   `json:"refresh_id_token,omitempty"`
 	AccessTokenFormat string `json:"access_token_format,omitempty"`
@@ -125,7 +126,7 @@ func Of(c oauth.Client) Entry {
 		m.ResponseTypes = []string{respondCode}
 	}
 	return Entry{ID: c.ID, Kind: c.Kind, Metadata: m, Rights: Rights{
-		Introspect: c.Introspect, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken,
+		Introspect: c.Introspect, EvaluateAccess: c.EvaluateAccess, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken,
 		AccessTokenFormat: c.AccessTokenFormat, AllowedAddresses: c.AllowedAddresses, SecretForItself: c.SecretForItself, StepUp: c.StepUp,
 		AppStateCodes: c.AppStateCodes, AppStateReadCodes: c.AppStateReadCodes, AppStateGlobal: c.AppStateGlobal,
 		TokenExchange: c.TokenExchange, MayAct: c.MayAct, DeviceFlow: c.DeviceFlow,

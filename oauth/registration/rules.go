@@ -60,8 +60,8 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		IntrospectionAlg: m.IntrospectionAlg,
 		IDTokenAlg:       m.IDTokenAlg, RequiredScopes: m.RequiredScopes, Introspect: e.Introspect, RegisterLaunch: e.RegisterLaunch,
 		RefreshIDToken: e.RefreshIDToken, AccessTokenFormat: e.AccessTokenFormat, SecretForItself: e.SecretForItself, StepUp: e.StepUp,
-		AllowedAddresses: e.AllowedAddresses,
-		AppStateCodes:    e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
+		AllowedAddresses: e.AllowedAddresses, EvaluateAccess: e.EvaluateAccess,
+		AppStateCodes: e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
 		TokenExchange: e.TokenExchange || m.wants(grantExchange), MayAct: e.MayAct, PatientGroup: e.PatientGroup,
 		PostLogoutRedirectURIs: m.PostLogoutRedirectURIs, BackchannelLogoutURI: m.BackchannelLogoutURI,
 		DeviceFlow: e.DeviceFlow || m.wants(grantDevice), DPoPBound: m.DPoPBound, DPoPNonce: m.DPoPNonce,
@@ -180,8 +180,8 @@ func checkFormats(c oauth.Client, f *Faults) {
 	if len(c.MayAct) > maxURIs || slices.ContainsFunc(c.MayAct, func(id string) bool { return id == "" || !clientID(id) }) {
 		f.add("may_act", "must hold at most 50 client_ids")
 	}
-	if c.Kind == oauth.ClientPublic && (c.Introspect || c.RegisterLaunch) {
-		f.add("introspect", "and register_launch are for clients that have a credential")
+	if c.Kind == oauth.ClientPublic && (c.Introspect || c.RegisterLaunch || c.EvaluateAccess) {
+		f.add("introspect", "and register_launch and evaluate_access are for clients that have a credential")
 	}
 }
 

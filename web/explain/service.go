@@ -83,7 +83,7 @@ func (s *Service) answer(ctx context.Context, q Question) (Explanation, error) {
 	if q.Event != "" {
 		return s.event(ctx, q.Event)
 	}
-	req, err := s.parse(q.Request)
+	req, err := Parse(s.Base, q.Request)
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -94,14 +94,16 @@ func (s *Service) answer(ctx context.Context, q Question) (Explanation, error) {
 	return s.explain(ctx, b, ended, req)
 }
 
-// parse reads a request as somebody writes it down. A write has the least body
-// that it can have: what is written is judged when it is sent.
-func (s *Service) parse(text string) (rest.Request, error) {
+// Parse reads a request as somebody writes it down, such as
+// "GET /Observation?category=laboratory", with the FHIR base before the path or
+// without. A write has the least body that it can have: what is written is judged
+// when it is sent. Errors: those of rest.Parse.
+func Parse(base, text string) (rest.Request, error) {
 	method, address, found := strings.Cut(strings.TrimSpace(text), " ")
 	if !found {
 		method, address = http.MethodGet, method
 	}
-	address = strings.TrimPrefix(strings.TrimSpace(address), s.Base)
+	address = strings.TrimPrefix(strings.TrimSpace(address), base)
 	path, query, _ := strings.Cut("/"+strings.TrimPrefix(address, "/"), "?")
 	in := rest.Incoming{Method: strings.ToUpper(method), Path: path, RawQuery: query, Header: http.Header{}}
 	typ, id, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
@@ -138,6 +140,16 @@ func (s *Service) bearer(ctx context.Context, q Question) (gateway.Bearer, ended
 		return b, ended{"token", e.Code, e.Msg}, nil
 	}
 	return b, ended{}, err
+}
+
+// Holder gives who holds a grant; ok is false for one that is unknown or gives
+// nothing any more. Errors: errs.Unavailable.
+func (s *Service) Holder(ctx context.Context, grant string) (b gateway.Bearer, ok bool, err error) {
+	b, end, err := s.ofGrant(ctx, grant)
+	if errs.Is(err, errs.NotFound) {
+		return b, false, nil
+	}
+	return b, err == nil && end.code == "", err
 }
 
 func (s *Service) ofGrant(ctx context.Context, id string) (gateway.Bearer, ended, error) {
