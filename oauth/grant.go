@@ -53,6 +53,9 @@ type Grant struct {
 	// by what.
 	Revoked time.Time
 	Reason  string
+	// Code hands a new grant to its app. It is stored with the grant and not read
+	// with it; nil where there is none.
+	Code *Code
 }
 
 // StoredScopes gives the limits for reading scope texts that Mandate wrote
@@ -179,9 +182,11 @@ type Launch struct {
 
 // Code is an authorization code, stored by its keyed hash.
 type Code struct {
-	Tenant      string
-	Hash        string
-	GrantID     string
+	Tenant  string
+	Hash    string
+	GrantID string
+	// Named says that the code itself names its grant, in whose row it is then.
+	Named       bool
 	ClientID    string
 	RedirectURI string
 	// Challenge is the S256 code_challenge.
@@ -194,6 +199,14 @@ type Code struct {
 	Expires      time.Time
 	// Used is when it was redeemed, zero before.
 	Used time.Time
+}
+
+// CodeRef is what a presented code says.
+type CodeRef struct {
+	Hash string
+	// GrantID is the grant that it names, "" for one of an older form. Anybody can
+	// make up a code that names one.
+	GrantID string
 }
 
 // RefreshToken is one link of a rotating chain, known by its keyed hash. It

@@ -35,7 +35,7 @@ type ClientStore interface {
 
 // GrantStore keeps grants.
 type GrantStore interface {
-	// CreateGrant stores a new grant. Errors: errs.Conflict when there is one of its
+	// CreateGrant stores a new grant with its code. Errors: errs.Conflict when there is one of its
 	// id, or the request of that id was answered.
 	CreateGrant(ctx context.Context, g Grant) error
 	// CreateApproved stores a new grant together with the Consent that records
@@ -61,16 +61,17 @@ type GrantStore interface {
 
 // TokenStore keeps what makes tokens single-use and revocable.
 type TokenStore interface {
-	// CreateCode stores a new code.
+	// CreateCode stores a new code that does not name its grant.
 	CreateCode(ctx context.Context, c Code) error
 	// CodeByHash gives a code, used or not. Errors: errs.NotFound.
 	CodeByHash(ctx context.Context, tenant, hash string) (Code, error)
 	// CodeStanding gives a code, used or not, with the standing of its grant.
 	// Errors: errs.NotFound, for a code whose grant is gone too.
-	CodeStanding(ctx context.Context, tenant, hash string) (Code, Standing, error)
+	CodeStanding(ctx context.Context, tenant string, ref CodeRef) (Code, Standing, error)
 	// UseCode marks a code as used if it was unused and reports whether this
-	// call did so: of many parallel calls exactly one gets true (AZ-16).
-	UseCode(ctx context.Context, tenant, hash string, t time.Time) (bool, error)
+	// call did so: of many parallel calls exactly one gets true (AZ-16). Of a used
+	// one that names its grant no more is kept than a replay is told by.
+	UseCode(ctx context.Context, c Code, t time.Time) (bool, error)
 
 	// RefreshStanding gives a refresh token, rotated or not, with the standing
 	// of its grant. Errors: errs.NotFound, as above.

@@ -124,11 +124,11 @@ func (s *Store) checkSealLag(ctx context.Context) health.Finding {
 
 func (s *Store) checkExpired(ctx context.Context) health.Finding {
 	limit := s.clock.Now().Add(-25 * time.Hour).UnixMicro()
-	n, err := s.ask(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM auth_code WHERE expires < $1 LIMIT 100001) AS late", limit)
+	n, err := s.ask(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM refresh_chain WHERE expires < $1 LIMIT 100001) AS late", limit)
 	if err != nil {
 		return Unread(err)
 	}
-	return health.Wish(n <= maxLeft, "%d codes ended over a day ago and are still kept", n)
+	return health.Wish(n <= maxLeft, "%d refresh tokens ended over a day ago and are still kept", n)
 }
 
 func (s *Store) checkSigningAge(ctx context.Context) health.Finding {

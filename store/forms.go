@@ -9,7 +9,7 @@ import (
 // newestForm is the newest stored form that this program reads: 1 has audit
 // events in audit_entry, hashes of 128 bits, packed requests and approvals; 2 has
 // refresh tokens in refresh_chain; 3 has packed grants, with their approvals; 4
-// has no mark of a carried request but the grant of its id.
+// has no mark of a carried request but the grant of its id, and in its row its code.
 const newestForm = 4
 
 // nodeLives is for how long after its last beat a node may still run.

@@ -79,11 +79,24 @@ func (p *ports) CreateGrant(ctx context.Context, v oauth.Grant) error {
 	return p.createGrant(ctx, v, []byte{})
 }
 
-// createGrant stores a grant with its approval, empty for one without or with a
-// row of its own. What nothing is looked up by is packed, or in columns as long
+// createGrant stores a grant with its code and its approval, empty for one without
+// or with a row of its own.
+func (p *ports) createGrant(ctx context.Context, v oauth.Grant, approval []byte) error {
+	if v.Code == nil || v.Code.Named {
+		return p.insertGrant(ctx, v, approval)
+	}
+	return p.atomic(ctx, func(p *ports) error {
+		if err := p.insertGrant(ctx, v, approval); err != nil {
+			return err
+		}
+		return p.CreateCode(ctx, *v.Code)
+	})
+}
+
+// insertGrant adds the row of a grant. What nothing is looked up by is packed, or in columns as long
 // as a node runs that reads only those. A carried request that was refused has a
 // row, any other answer to it is the grant of its id.
-func (p *ports) createGrant(ctx context.Context, v oauth.Grant, approval []byte) error {
+func (p *ports) insertGrant(ctx context.Context, v oauth.Grant, approval []byte) error {
 	launched, err := p.sealContext(ctx, v)
 	if err != nil {
 		return err
@@ -95,13 +108,17 @@ func (p *ports) createGrant(ctx context.Context, v oauth.Grant, approval []byte)
 		}
 		capacity, v.Scopes, v.Topics, v.Consents, v.AMR, v.ACR = "", "", nil, nil, nil, ""
 	}
-	fresh, err := p.addUnless(ctx, "tenant, id", `INSERT INTO app_grant (`+grantColumns+`, patient, approval)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25
+	code, err := packCode(v.Code)
+	if err != nil {
+		return err
+	}
+	fresh, err := p.addUnless(ctx, "tenant, id", `INSERT INTO app_grant (`+grantColumns+`, patient, approval, code)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26
 		WHERE NOT EXISTS (SELECT 1 FROM pending WHERE tenant = $1 AND id = $2 AND done <> 0)`,
 		v.Tenant, v.ID, v.PersonID, v.ClientID, capacity, launched, v.Scopes, doc(v.Topics),
 		v.ConsentID, v.ConsentVersion, doc(v.Consents), v.Offline, v.Online, v.SessionHash, micros(v.AuthTime),
 		doc(v.AMR), v.ACR, micros(v.Created), micros(v.Ends), v.RenewFor.Microseconds(), micros(v.Revoked), v.Reason, packed,
-		record, approval)
+		record, approval, code)
 	if err == nil && !fresh {
 		return p.note(errs.New(errs.Conflict, "grant-exists", "There is a grant of this id, or its request was answered."))
 	}

@@ -93,18 +93,6 @@ func (p *ports) standing(ctx context.Context, what string, head []any, sql strin
 	return st, p.openContext(ctx, &st.Grant, row.grant.context)
 }
 
-// CodeStanding implements oauth.TokenStore.
-func (p *ports) CodeStanding(ctx context.Context, tenant, hash string) (oauth.Code, oauth.Standing, error) {
-	_, short, long := p.hashForms(hash)
-	v := oauth.Code{Hash: hash}
-	st, err := p.standing(ctx, "code", []any{&v.Tenant, &v.GrantID, &v.ClientID, &v.RedirectURI, &v.Challenge, &v.Nonce,
-		into(&v.Issued), into(&v.Expires), into(&v.Used), doc(&v.Confirmation)},
-		`SELECT t.tenant, t.grant_id, t.client_id, t.redirect_uri, t.challenge, t.nonce, t.issued, t.expires, t.used, t.cnf, `+
-			standingColumns+` FROM auth_code t JOIN app_grant g ON g.tenant = t.tenant AND g.id = t.grant_id`+standingJoins+`
-		WHERE t.tenant = $1 AND t.hash IN ($2, $3)`, tenant, short, long)
-	return v, st, err
-}
-
 // TokenStanding implements oauth.TokenStore.
 func (p *ports) TokenStanding(ctx context.Context, tenant string, t oauth.TokenRef) (revoked bool, st oauth.Standing, err error) {
 	if t.GrantID == "" {

@@ -35,10 +35,13 @@ func (p *ports) CodeByHash(ctx context.Context, tenant, hash string) (oauth.Code
 }
 
 // UseCode implements oauth.TokenStore.
-func (p *ports) UseCode(ctx context.Context, tenant, hash string, t time.Time) (bool, error) {
-	_, short, long := p.hashForms(hash)
+func (p *ports) UseCode(ctx context.Context, c oauth.Code, t time.Time) (bool, error) {
+	if c.Named {
+		return p.useNamed(ctx, c, t)
+	}
+	_, short, long := p.hashForms(c.Hash)
 	return p.won(ctx, `UPDATE auth_code SET used = $4 WHERE tenant = $1 AND hash IN ($2, $3) AND used = 0`,
-		tenant, short, long, micros(t))
+		c.Tenant, short, long, micros(t))
 }
 
 // assertionGuard digests issuer and jti into keys of fixed length, with 128 and

@@ -226,6 +226,9 @@ func (s *Store) Disarm(ctx context.Context, everything bool) error {
 				return err
 			}
 		}
+		if err := p.write(ctx, `UPDATE app_grant SET code = $1 WHERE SUBSTR(code, 1, 1) = $2`, []byte{}, []byte{codeUnused}); err != nil {
+			return err
+		}
 		if !everything {
 			return nil
 		}

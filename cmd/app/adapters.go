@@ -22,9 +22,9 @@ type issuer struct {
 	clock  clock.Clock
 }
 
-// IssueCode makes a code inside the flow's transaction.
-func (i issuer) IssueCode(ctx context.Context, tx oauth.TokenStore, c oauth.Client, req oauth.AuthorizeRequest, g oauth.Grant) (string, error) {
-	return i.engine.IssueCode(ctx, tx, engine.IssueInput{Client: c, Request: req, Grant: g, Now: i.clock.Now()})
+// IssueCode makes a code for a new grant.
+func (i issuer) IssueCode(ctx context.Context, c oauth.Client, req oauth.AuthorizeRequest, g oauth.Grant) (string, oauth.Code, error) {
+	return i.engine.IssueCode(ctx, engine.IssueInput{Client: c, Request: req, Grant: g, Now: i.clock.Now()})
 }
 
 // visitor tells who is in front of the browser.

@@ -192,7 +192,7 @@ func (g *growing) expire(ctx context.Context) (x expired, err error) {
 	for _, part := range []struct {
 		table string
 		rows  int
-	}{{"used_assertion", x.rows / 5 * 2}, {"refresh_chain", x.rows / 5 * 2}, {"auth_code", x.rows - x.rows/5*4}} {
+	}{{"used_assertion", x.rows / 2}, {"refresh_chain", x.rows - x.rows/2}} {
 		g.rig.say("%d expired rows into %s", part.rows, part.table)
 		if err := g.load.rows(ctx, part.table, part.rows, expiredAge); err != nil {
 			return x, err

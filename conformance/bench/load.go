@@ -52,7 +52,6 @@ func shapes() map[string]shape {
 		"app_grant":      {random: []string{"id", "person_id", "patient", "consent_id"}, ends: "ends", begins: "created"},
 		"refresh_chain":  {random: []string{"grant_id"}, ends: "expires", begins: "issued"},
 		"used_assertion": {random: []string{"guard"}, ends: "expires"},
-		"auth_code":      {random: []string{"hash", "grant_id"}, ends: "expires", begins: "issued"},
 	}
 }
 
@@ -164,6 +163,6 @@ func (l *loader) analyze(ctx context.Context) error {
 // deleted gives how many rows of the tables that expire were deleted so far. It
 // is up to a second late.
 func (l *loader) deleted(ctx context.Context) (n int64, err error) {
-	err = l.conn.QueryRow(ctx, "SELECT coalesce(sum(n_tup_del), 0)::bigint FROM pg_stat_user_tables WHERE relname IN ('used_assertion', 'refresh_chain', 'auth_code')").Scan(&n)
+	err = l.conn.QueryRow(ctx, "SELECT coalesce(sum(n_tup_del), 0)::bigint FROM pg_stat_user_tables WHERE relname IN ('used_assertion', 'refresh_chain')").Scan(&n)
 	return n, err
 }

@@ -40,7 +40,7 @@ type Sites interface {
 // method errs as in oauth.Store.
 type Reader interface {
 	ClientByID(ctx context.Context, tenant, id string) (oauth.Client, error)
-	CodeStanding(ctx context.Context, tenant, hash string) (oauth.Code, oauth.Standing, error)
+	CodeStanding(ctx context.Context, tenant string, ref oauth.CodeRef) (oauth.Code, oauth.Standing, error)
 	RefreshStanding(ctx context.Context, tenant string, ref oauth.RefreshRef) (oauth.RefreshToken, oauth.Standing, error)
 	TokenStanding(ctx context.Context, tenant string, t oauth.TokenRef) (revoked bool, st oauth.Standing, err error)
 }
@@ -75,8 +75,8 @@ type Deps struct {
 	// Admit counts a request with a token or a code of a person, whose grant it
 	// found; nil counts nothing. Errors: errs.RateLimited.
 	Admit func(ctx context.Context, tenant, personID string) error
-	// Named says that every running node reads refresh tokens that name their
-	// grant; nil means that it is so.
+	// Named says that every running node reads codes and refresh tokens that name
+	// their grant; nil means that it is so.
 	Named func() bool
 }
 

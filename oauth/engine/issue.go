@@ -6,22 +6,15 @@ import (
 	"encoding/base64"
 	"slices"
 
-	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/oauth"
 )
-
-// purposeCode is the purpose under which codes are hashed.
-const purposeCode = "code"
 
 // Header types of the tokens.
 const (
 	typAccess = "at+jwt" // RFC 9068 §2.1
 	typID     = "JWT"
 )
-
-// CodeHash gives the form in which an authorization code is stored.
-func CodeHash(h ids.Hasher, code string) string { return h.Hash(purposeCode, code) }
 
 // accessClaims are the claims of an access token (RFC 9068 §2.2). The launch
 // context belongs to the grant; only patient is repeated here. Grant is

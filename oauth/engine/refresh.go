@@ -75,7 +75,7 @@ func (e *Engine) firstRefresh(h ids.Hasher, grantID string) string {
 	return makeRefresh(h.At(time.Time{}), grantID, e.IDs.Bytes(refreshSecret))
 }
 
-// unnamed says that refresh tokens must not name their grant yet.
+// unnamed says that codes and refresh tokens must not name their grant yet.
 func (e *Engine) unnamed() bool { return e.Named != nil && !e.Named() }
 
 // Successors gives both forms of the refresh token that follows a presented one:

@@ -115,7 +115,7 @@ func (e *Engine) redeem(ctx context.Context, u *unit, form url.Values) (Issued, 
 	if err != nil {
 		return Issued{}, err
 	}
-	out.Writes.UseCode = hash
+	out.Writes.UseCode = &u.code
 	return e.forPerson(ctx, u, out)
 }
 

@@ -45,18 +45,6 @@ func (s *secretStore) PutSigningKey(_ context.Context, k keys.SigningKey) error 
 	return nil
 }
 
-// codes takes what IssueCode stores.
-type codes struct {
-	oauth.TokenStore
-	got  []oauth.Code
-	fail error
-}
-
-func (c *codes) CreateCode(_ context.Context, code oauth.Code) error {
-	c.got = append(c.got, code)
-	return c.fail
-}
-
 // SMART AZ-15, PKCE-04, AZ-10: a code is bound to everything, lives a minute
 // of our clock, is stored as a hash only, and a short nonce or state is fine.
 func TestIssueCode(t *testing.T) {
@@ -72,30 +60,37 @@ func TestIssueCode(t *testing.T) {
 			Grant:   oauth.Grant{Tenant: "t", ID: "g", PersonID: "p", Scopes: "openid patient/*.rs openid", AuthTime: now},
 			Now:     now,
 		}
-		store := &codes{}
-		code, err := e.IssueCode(ctx, store, in)
-		if err != nil || len(code) != 43 || len(store.got) != 1 {
-			t.Fatalf("%q %v %v", code, store.got, err)
+		code, stored, err := e.IssueCode(ctx, in)
+		if err != nil || len(code) != 43 {
+			t.Fatalf("%q %v", code, err)
 		}
 		h, _ := ring.Hasher(ctx, "t")
 		want := oauth.Code{
 			Tenant: "t", Hash: CodeHash(h, code), GrantID: "g", ClientID: "app", RedirectURI: in.Request.RedirectURI,
 			Challenge: in.Request.Challenge, Nonce: "n", Issued: now, Expires: now.Add(time.Minute),
 		}
-		if store.got[0] != want {
-			t.Errorf("stored %+v", store.got[0])
+		if stored != want {
+			t.Errorf("stored %+v", stored)
 		}
-		again, err := e.IssueCode(ctx, store, in)
+		if ref := ReadCode(h, code); ref != (oauth.CodeRef{Hash: want.Hash}) {
+			t.Errorf("read as %+v", ref)
+		}
+		again, _, err := e.IssueCode(ctx, in)
 		if err != nil || again == code {
-			t.Errorf("a retry gave the same code: %v", err)
+			t.Errorf("a second one is the same: %v", err)
+		}
+		in.Grant.ID = strings.Repeat("0a", 16)
+		code, stored, err = e.IssueCode(ctx, in)
+		if err != nil || !stored.Named || ReadCode(h, code) != (oauth.CodeRef{Hash: stored.Hash, GrantID: in.Grant.ID}) {
+			t.Errorf("%s does not name its grant: %+v, %v", code, stored, err)
+		}
+		e.Named = func() bool { return false }
+		if code, stored, err = e.IssueCode(ctx, in); err != nil || stored.Named || len(code) != 43 {
+			t.Errorf("%s names its grant beside a node that cannot read it: %v", code, err)
 		}
 		in.Request.Challenge = ""
-		if _, err := e.IssueCode(ctx, store, in); !errs.Is(err, errs.InvalidRequest) {
+		if _, _, err := e.IssueCode(ctx, in); !errs.Is(err, errs.InvalidRequest) {
 			t.Errorf("without a challenge: %v", err)
-		}
-		in.Request.Challenge = "x"
-		if _, err := e.IssueCode(ctx, &codes{fail: errs.New(errs.Unavailable, "store", "Down.")}, in); !errs.Is(err, errs.Unavailable) {
-			t.Errorf("store down: %v", err)
 		}
 	}
 }
@@ -246,7 +241,7 @@ func TestTokenIssues(t *testing.T) {
 	e := New(Deps{Ring: keys.NewRing(&secretStore{}, clock.Fixed(at))})
 	h, _ := e.Ring.Hasher(t.Context(), "t")
 	out, err := e.Token(t.Context(), judged(e, at, "authorization_code"))
-	if err != nil || out.IDToken == "" || out.RefreshToken == "" || out.Writes.UseCode != CodeHash(h, "the code") {
+	if err != nil || out.IDToken == "" || out.RefreshToken == "" || out.Writes.UseCode == nil || out.Writes.UseCode.Hash != CodeHash(h, "the code") {
 		t.Fatalf("code: %+v %v", out, err)
 	}
 	want := oauth.Rotation{Tenant: "t", GrantID: "g", ClientID: "app", To: RefreshHash(h, out.RefreshToken), At: at, Expires: at.Add(24 * time.Hour)}

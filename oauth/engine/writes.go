@@ -18,8 +18,8 @@ type Writes struct {
 	Assertion *clientauth.Assertion
 	// Renewal is a client secret to be stored in its newer form.
 	Renewal *clientauth.Renewal
-	// UseCode is the hash of a code.
-	UseCode string
+	// UseCode is a code to be marked as used.
+	UseCode *oauth.Code
 	Refresh *oauth.Rotation
 	// Proof is the DPoP proof to be recorded as used; nil for none.
 	Proof *constraint.Proof
@@ -108,8 +108,8 @@ func (w Writes) apply(ctx context.Context, tx oauth.Tx, tenant string, now time.
 			return err
 		}
 	}
-	if w.UseCode != "" {
-		first, err := tx.UseCode(ctx, tenant, w.UseCode, now)
+	if w.UseCode != nil {
+		first, err := tx.UseCode(ctx, *w.UseCode, now)
 		if err != nil {
 			return err
 		}

@@ -90,11 +90,13 @@ func (s *Service) Allow(ctx context.Context, p oauth.Pending, who Visitor, t Tic
 		return "", err
 	}
 	code := ""
-	err = s.Tx.InTx(ctx, func(tx Tx) error {
-		code, err = s.commit(ctx, tx, p, who, o, a, g)
-		return err
-	})
-	if err != nil {
+	if !fromDevice(p) {
+		g.Code = new(oauth.Code)
+		if code, *g.Code, err = s.Issuer.IssueCode(ctx, o.Client, p.Request, g); err != nil {
+			return "", err
+		}
+	}
+	if err := s.Tx.InTx(ctx, func(tx Tx) error { return s.commit(ctx, tx, p, who, o, a, g) }); err != nil {
 		return "", err
 	}
 	if fromDevice(p) {
@@ -240,21 +242,21 @@ func (s *Service) grant(p oauth.Pending, who Visitor, a access.ScopeAnswer, t Ti
 	return g
 }
 
-func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visitor, o Offer, a access.ScopeAnswer, g oauth.Grant) (code string, err error) {
+func (s *Service) commit(ctx context.Context, tx Tx, p oauth.Pending, who Visitor, o Offer, a access.ScopeAnswer, g oauth.Grant) error {
 	if err := s.create(ctx, tx, o, a, g); err != nil {
-		return "", err
+		return err
 	}
 	first, err := tx.FinishPending(ctx, p.Tenant, p.Name(), g.ID, g.Created)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if !first {
-		return "", errAnswered
+		return errAnswered
 	}
-	if code, err = s.hand(ctx, tx, p, o, g); err != nil {
-		return "", err
+	if err := s.tellDevice(ctx, tx, p, g); err != nil {
+		return err
 	}
-	return code, tx.AppendAudit(ctx, s.grantedEvent(p, who, a, g))
+	return tx.AppendAudit(ctx, s.grantedEvent(p, who, a, g))
 }
 
 // create stores the grant and, where it is about a record, the Consent. Errors:

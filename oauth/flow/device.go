@@ -80,17 +80,17 @@ func (s *Service) waiting(ctx context.Context, tenant, code string) (oauth.Devic
 // fromDevice reports whether the answer goes to a device.
 func fromDevice(p oauth.Pending) bool { return p.Request.Device.Hash != "" }
 
-// hand gives what was granted to who asked: a code that the browser carries to
-// the app, or to a device the answer for which it waits; then code is empty.
-func (s *Service) hand(ctx context.Context, tx Tx, p oauth.Pending, o Offer, g oauth.Grant) (code string, err error) {
+// tellDevice gives a device the answer for which it waits. Others get a code,
+// which the browser carries to the app.
+func (s *Service) tellDevice(ctx context.Context, tx Tx, p oauth.Pending, g oauth.Grant) error {
 	if !fromDevice(p) {
-		return s.Issuer.IssueCode(ctx, tx, o.Client, p.Request, g)
+		return nil
 	}
 	first, err := tx.AnswerDevice(ctx, p.Tenant, p.Request.Device.Hash, g.ID, g.Created)
 	if err == nil && !first {
 		err = errAnswered
 	}
-	return "", err
+	return err
 }
 
 // turnAway tells a device that the answer is no. One that was answered before

@@ -47,9 +47,9 @@ type Record interface {
 	CurrentEncounter(ctx context.Context, patient string) (string, error)
 }
 
-// Issuer makes authorization codes inside the flow's transaction.
+// Issuer makes authorization codes, and what is stored of them with the grant.
 type Issuer interface {
-	IssueCode(ctx context.Context, tx oauth.TokenStore, client oauth.Client, req oauth.AuthorizeRequest, g oauth.Grant) (code string, err error)
+	IssueCode(ctx context.Context, client oauth.Client, req oauth.AuthorizeRequest, g oauth.Grant) (code string, stored oauth.Code, err error)
 }
 
 // Objects verifies signed request objects; clientauth.Authenticator does.

@@ -183,6 +183,9 @@ func (w *world) CreateGrant(_ context.Context, g oauth.Grant) error {
 		return errs.New(errs.Conflict, "grant-exists", "There is one.")
 	}
 	w.grants = append(slices.Clone(w.grants), g)
+	if g.Code != nil {
+		w.codes++
+	}
 	return w.fail("grant")
 }
 
@@ -208,9 +211,8 @@ func (w *world) AppendAudit(_ context.Context, e audit.Event) error {
 	return w.fail("audit")
 }
 
-func (w *world) IssueCode(_ context.Context, _ oauth.TokenStore, _ oauth.Client, _ oauth.AuthorizeRequest, _ oauth.Grant) (string, error) {
-	w.codes++
-	return fmt.Sprintf("code-%d", w.codes), w.fail("code")
+func (w *world) IssueCode(_ context.Context, _ oauth.Client, _ oauth.AuthorizeRequest, _ oauth.Grant) (string, oauth.Code, error) {
+	return fmt.Sprintf("code-%d", w.codes+1), oauth.Code{}, w.fail("code")
 }
 
 func (w *world) ClientByID(_ context.Context, _, id string) (oauth.Client, error) {

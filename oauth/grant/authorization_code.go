@@ -32,7 +32,7 @@ func (authorizationCode) Fill(ctx context.Context, in Asked) (Blanks, error) {
 		return Blanks{}, errs.New(errs.InvalidGrant, "verifier-malformed", "code_verifier must have 43 to 128 unreserved characters.")
 	}
 	unknown := errs.New(errs.InvalidGrant, "code-unknown", "The authorization code is refused: it is not known.")
-	code, st, err := in.Reader.CodeStanding(ctx, in.Site.Tenant, engine.CodeHash(in.Hasher, in.Form.Get("code")))
+	code, st, err := in.Reader.CodeStanding(ctx, in.Site.Tenant, engine.ReadCode(in.Hasher, in.Form.Get("code")))
 	if errs.Is(err, errs.NotFound) || err == nil && code.ClientID != in.Client.ID {
 		return Blanks{}, unknown
 	}

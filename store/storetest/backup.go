@@ -93,6 +93,10 @@ func furnish(t *testing.T, s *store.Store) {
 	must(t, s.PutClient(ctx, app()))
 	must(t, s.CreateGrant(ctx, grant("g1", noon())))
 	must(t, s.CreateCode(ctx, code()))
+	g := grant("g9", noon())
+	c, _ := named("g9")
+	g.Code = &c
+	must(t, s.CreateGrant(ctx, g))
 	must(t, begin(ctx, s))
 	must(t, s.CreateLaunch(ctx, launch()))
 	must(t, s.PutPending(ctx, pending()))
@@ -126,6 +130,9 @@ func backupRound(t *testing.T, s *store.Store) {
 	epochs := []int64{got(s.ClientByID(ctx, tenant, app().ID))(t).Epoch, got(s.ConsentEpoch(ctx, tenant, "rosa"))(t)}
 	must(t, s.Disarm(ctx, false))
 	_, err := s.CodeByHash(ctx, tenant, code().Hash)
+	fails(t, err, errs.NotFound)
+	_, ref := named("g9")
+	_, _, err = s.CodeStanding(ctx, tenant, ref)
 	fails(t, err, errs.NotFound)
 	_, _, err = s.RefreshStanding(ctx, tenant, refreshRef("r1"))
 	fails(t, err, errs.NotFound)

@@ -10,6 +10,7 @@ import (
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/store"
 )
 
@@ -46,14 +47,14 @@ func race(t *testing.T, n int, lost errs.Kind, f func(i int) (bool, error)) int 
 func codeRace(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	must(t, s.CreateCode(ctx, code()))
-	equal(t, race(t, 50, "", func(int) (bool, error) { return s.UseCode(ctx, tenant, "c1", noon()) }), 1)
+	equal(t, race(t, 50, "", func(int) (bool, error) { return s.UseCode(ctx, oauth.Code{Tenant: tenant, Hash: "c1"}, noon()) }), 1)
 
 	second := code()
 	second.Hash = "c2"
 	must(t, s.CreateCode(ctx, second))
 	equal(t, race(t, 50, errs.InvalidGrant, func(i int) (bool, error) {
 		err := s.InTx(ctx, func(tx store.Tx) error {
-			ok, err := tx.UseCode(ctx, tenant, "c2", noon())
+			ok, err := tx.UseCode(ctx, oauth.Code{Tenant: tenant, Hash: "c2"}, noon())
 			if err != nil {
 				return err
 			}
@@ -77,7 +78,7 @@ func loserLooks(t *testing.T, s *store.Store) {
 		must(t, s.CreateCode(ctx, c))
 		race(t, 8, "", func(int) (bool, error) {
 			err := s.InTx(ctx, func(tx store.Tx) error {
-				first, err := tx.UseCode(ctx, tenant, c.Hash, noon())
+				first, err := tx.UseCode(ctx, oauth.Code{Tenant: tenant, Hash: c.Hash}, noon())
 				if err == nil && !first {
 					err = errs.New(errs.InvalidGrant, "code-used", "")
 				}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/store"
 )
 
@@ -91,7 +92,7 @@ func actAs(ctx context.Context, tx store.Tx, id string) error {
 	if err := tx.PutConsent(ctx, rec, 0); err != nil {
 		return err
 	}
-	if _, err := tx.UseCode(ctx, tenant, id, noon()); err != nil {
+	if _, err := tx.UseCode(ctx, oauth.Code{Tenant: tenant, Hash: id}, noon()); err != nil {
 		return err
 	}
 	return tx.AppendAudit(ctx, event(id, noon()))

@@ -111,8 +111,8 @@ func (f forms) found(t *testing.T, s *store.Store, events int) {
 	t.Helper()
 	ctx := t.Context()
 	equal(t, got(s.CodeByHash(ctx, tenant, f.code.Hash))(t), f.code)
-	equal(t, got(s.UseCode(ctx, tenant, f.code.Hash, noon()))(t), true)
-	equal(t, got(s.UseCode(ctx, tenant, f.code.Hash, noon()))(t), false)
+	equal(t, got(s.UseCode(ctx, oauth.Code{Tenant: tenant, Hash: f.code.Hash}, noon()))(t), true)
+	equal(t, got(s.UseCode(ctx, oauth.Code{Tenant: tenant, Hash: f.code.Hash}, noon()))(t), false)
 	// Whichever node rotates, the token is the newest once, and older ones are
 	// told from it.
 	last := f.refresh

@@ -153,13 +153,13 @@ func codes(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	_, err := s.CodeByHash(ctx, tenant, "c1")
 	fails(t, err, errs.NotFound)
-	equal(t, got(s.UseCode(ctx, tenant, "c1", noon()))(t), false)
+	equal(t, got(s.UseCode(ctx, oauth.Code{Tenant: tenant, Hash: "c1"}, noon()))(t), false)
 	must(t, s.CreateCode(ctx, code()))
 	fails(t, s.CreateCode(ctx, code()), errs.Conflict)
 	equal(t, got(s.CodeByHash(ctx, tenant, "c1"))(t), code())
-	equal(t, got(s.UseCode(ctx, other, "c1", noon()))(t), false)
-	equal(t, got(s.UseCode(ctx, tenant, "c1", noon()))(t), true)
-	equal(t, got(s.UseCode(ctx, tenant, "c1", noon()))(t), false)
+	equal(t, got(s.UseCode(ctx, oauth.Code{Tenant: other, Hash: "c1"}, noon()))(t), false)
+	equal(t, got(s.UseCode(ctx, oauth.Code{Tenant: tenant, Hash: "c1"}, noon()))(t), true)
+	equal(t, got(s.UseCode(ctx, oauth.Code{Tenant: tenant, Hash: "c1"}, noon()))(t), false)
 	equal(t, got(s.CodeByHash(ctx, tenant, "c1"))(t).Used, noon())
 }
 

@@ -17,7 +17,7 @@ func standings(t *testing.T, s *store.Store) {
 	ref := oauth.TokenRef{ID: "t1", ClientID: "app", GrantID: "g1"}
 	seen := func() oauth.Standing {
 		t.Helper()
-		_, byCode, err := s.CodeStanding(ctx, tenant, "c1")
+		_, byCode, err := s.CodeStanding(ctx, tenant, oauth.CodeRef{Hash: "c1"})
 		must(t, err)
 		_, byRefresh, err := s.RefreshStanding(ctx, tenant, refreshRef("r1"))
 		must(t, err)
@@ -30,7 +30,7 @@ func standings(t *testing.T, s *store.Store) {
 	must(t, s.CreateCode(ctx, code()))
 	must(t, begin(ctx, s))
 	// A code or token whose grant is gone is worth nothing.
-	_, _, err := s.CodeStanding(ctx, tenant, "c1")
+	_, _, err := s.CodeStanding(ctx, tenant, oauth.CodeRef{Hash: "c1"})
 	fails(t, err, errs.NotFound)
 	_, _, err = s.RefreshStanding(ctx, tenant, refreshRef("r1"))
 	fails(t, err, errs.NotFound)
@@ -40,7 +40,7 @@ func standings(t *testing.T, s *store.Store) {
 	g := grant("g1", noon())
 	must(t, s.CreateGrant(ctx, g))
 	equal(t, seen(), oauth.Standing{Grant: g})
-	c, _, _ := s.CodeStanding(ctx, tenant, "c1")
+	c, _, _ := s.CodeStanding(ctx, tenant, oauth.CodeRef{Hash: "c1"})
 	equal(t, c, code())
 	r, _, _ := s.RefreshStanding(ctx, tenant, refreshRef("r1"))
 	equal(t, r, refresh())

@@ -51,6 +51,7 @@ func rooms() []section {
 		{"assertions and revocations", assertions},
 		{"pendings", pendings},
 		{"requests that a browser carries", carriedRequests},
+		{"codes that name their grant", namedCodes},
 		{"pushed requests", pushedRequests},
 		{"audit round trip", auditRoundTrip},
 		{"audit filters", auditFilters},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/store"
 )
 
@@ -18,7 +19,7 @@ func act(ctx context.Context, tx store.Tx) error {
 	if err := tx.PutConsent(ctx, record("c1", 1), 0); err != nil {
 		return err
 	}
-	if _, err := tx.UseCode(ctx, tenant, "c1", noon()); err != nil {
+	if _, err := tx.UseCode(ctx, oauth.Code{Tenant: tenant, Hash: "c1"}, noon()); err != nil {
 		return err
 	}
 	return tx.AppendAudit(ctx, event("e1", noon()))
@@ -113,7 +114,7 @@ func answersCommit(t *testing.T, s *store.Store) {
 		_, nul := tx.PersonByUsername(ctx, tenant, "\x00")
 		told = []error{none, nul, tx.UseAssertion(ctx, tenant, "iss", "jti", noon()),
 			tx.PutConsent(ctx, record("c1", 1), 0), tx.PutConsent(ctx, record("c1", 5), 4)}
-		if used, err = tx.UseCode(ctx, tenant, "none", noon()); err != nil {
+		if used, err = tx.UseCode(ctx, oauth.Code{Tenant: tenant, Hash: "none"}, noon()); err != nil {
 			return err
 		}
 		return tx.AppendAudit(ctx, event("e1", noon()))
@@ -143,7 +144,7 @@ func cancelled(t *testing.T, s *store.Store) {
 	err := s.InTx(ctx, func(tx store.Tx) error {
 		must(t, act(ctx, tx))
 		cancel()
-		_, err := tx.UseCode(ctx, tenant, "c1", noon())
+		_, err := tx.UseCode(ctx, oauth.Code{Tenant: tenant, Hash: "c1"}, noon())
 		return err
 	})
 	fails(t, err, errs.Unavailable)

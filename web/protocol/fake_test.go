@@ -193,18 +193,13 @@ func (t tx) RenewSecret(_ context.Context, tenant, id, was, fresh string) (bool,
 	return true, nil
 }
 
-func (t tx) CreateCode(_ context.Context, c oauth.Code) error {
-	t.rows.codes[c.Tenant+c.Hash] = c
-	return nil
-}
-
-func (t tx) UseCode(_ context.Context, tenant, hash string, at time.Time) (bool, error) {
-	c := t.rows.codes[tenant+hash]
-	if !c.Used.IsZero() {
+func (t tx) UseCode(_ context.Context, c oauth.Code, at time.Time) (bool, error) {
+	kept := t.rows.codes[c.Tenant+c.Hash]
+	if !kept.Used.IsZero() {
 		return false, nil
 	}
-	c.Used = at
-	t.rows.codes[tenant+hash] = c
+	kept.Used = at
+	t.rows.codes[c.Tenant+c.Hash] = kept
 	return true, nil
 }
 

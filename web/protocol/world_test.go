@@ -106,8 +106,8 @@ func (w *world) standing(ctx context.Context, t, id string) (oauth.Standing, err
 	return st, nil
 }
 
-func (w *world) CodeStanding(ctx context.Context, t, hash string) (oauth.Code, oauth.Standing, error) {
-	c, err := w.store.CodeByHash(ctx, t, hash)
+func (w *world) CodeStanding(ctx context.Context, t string, ref oauth.CodeRef) (oauth.Code, oauth.Standing, error) {
+	c, err := w.store.CodeByHash(ctx, t, ref.Hash)
 	if err != nil {
 		return c, oauth.Standing{}, err
 	}
@@ -256,17 +256,18 @@ func (w *world) code(g oauth.Grant) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var code string
-	err = w.store.InTx(context.Background(), func(t oauth.Tx) error {
-		w.store.rows.grants[tenant+g.ID] = g
-		var err error
-		code, err = w.engine.IssueCode(context.Background(), t, engine.IssueInput{
-			Client: c, Grant: g, Now: w.clock.Now(), Request: oauth.AuthorizeRequest{
-				RedirectURI: "https://app.example/cb", Nonce: "n-1", State: "x",
-				Challenge: base64.RawURLEncoding.EncodeToString(sum[:]),
-			},
-		})
-		return err
+	code, stored, err := w.engine.IssueCode(context.Background(), engine.IssueInput{
+		Client: c, Grant: g, Now: w.clock.Now(), Request: oauth.AuthorizeRequest{
+			RedirectURI: "https://app.example/cb", Nonce: "n-1", State: "x",
+			Challenge: base64.RawURLEncoding.EncodeToString(sum[:]),
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	err = w.store.InTx(context.Background(), func(oauth.Tx) error {
+		w.store.rows.grants[tenant+g.ID], w.store.rows.codes[tenant+stored.Hash] = g, stored
+		return nil
 	})
 	if err != nil {
 		w.t.Fatal(err)
