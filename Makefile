@@ -34,7 +34,7 @@ test: test-tools ## run every test; a skipped one fails
 	mkdir -p artefacts
 	$(if $(TAGGED),CGO_ENABLED=1) go run ./internal/arch/testsum -count=1 -timeout=$(TIMEOUT) -p=$(PARALLEL) $(PACKAGES) \
 		$(if $(TAGGED),-- -count=1 -timeout=$(TIMEOUT) -tags pkcs11 $(HSM)/...) \
-		$(if $(MUTATED),-- -count=1 -timeout=$(TIMEOUT) -tags mutation -run '^TestEveryRuleIsProven$$' ./web/gateway)
+		$(if $(MUTATED),-- -count=1 -timeout=$(TIMEOUT) -tags mutation -run '^(TestEveryRuleIsProven|TestLayers)$$' ./web/gateway)
 
 test-tools: ## install what the tests need and is missing
 	@scripts/test-tools.sh

@@ -92,17 +92,22 @@ func allAbout(res *fhir.Resource, patient string, members []string) bool {
 }
 
 // judgeCompartment hides resources about other patients from every grant that
-// is bound to one at all its levels.
+// is bound to one at all levels of which it has a scope.
 func judgeCompartment(in *Input, _ *Decision) verdict {
 	if in.isOwnIdentity(fhir.Reference{Type: in.Resource.Type, ID: in.Resource.ID}) {
 		return pass
 	}
 	for _, level := range in.Grant.levels() {
-		if in.levelReaches(level, in.Resource) {
+		if in.Grant.scopedAt(level) && in.levelReaches(level, in.Resource) {
 			return pass
 		}
 	}
 	return hide("outside-compartment", in.Resource.Type)
+}
+
+// scopedAt reports whether the grant has any scope of a level.
+func (g *GrantView) scopedAt(level scope.Level) bool {
+	return slices.ContainsFunc(g.Scopes, func(s scope.Scope) bool { return s.Level == level })
 }
 
 // judgeRequestCompartment refuses requests that name another patient in their

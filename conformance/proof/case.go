@@ -3,6 +3,8 @@ package proof
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -66,13 +68,18 @@ type Request struct {
 	Path   string    `json:"path"`
 	Form   string    `json:"form,omitempty"`
 	Batch  []Request `json:"batch,omitempty"`
+	// Body is the resource of a create or update, or a JSON Patch.
+	Body string `json:"body,omitempty"`
+	// Follow says that pages of so many matches are followed to the last one; 0
+	// asks for one answer.
+	Follow int `json:"follow,omitempty"`
 }
 
 func (r Request) String() string {
 	if len(r.Batch) > 0 {
 		return fmt.Sprintf("batch of %d", len(r.Batch))
 	}
-	return strings.TrimSpace(r.Method + " " + r.Path + " " + r.Form)
+	return strings.TrimSpace(r.Method + " " + r.Path + " " + r.Form + r.Body)
 }
 
 // World is a set of records with those who ask about them.
@@ -83,6 +90,16 @@ type World struct {
 
 // Find gives a resource by "Type/id", or nil.
 func (w *World) Find(ref string) *Resource { return w.byRef[ref] }
+
+// with gives the world with a resource that was written.
+func (w *World) with(r *Resource) *World {
+	if r == nil || w.Find(r.Ref()) != nil {
+		return w
+	}
+	out := &World{Resources: append(slices.Clone(w.Resources), r), byRef: maps.Clone(w.byRef)}
+	out.byRef[r.Ref()] = r
+	return out
+}
 
 // Without gives the world as it is without one resource.
 func (w *World) Without(r *Resource) *World {
@@ -107,6 +124,10 @@ type Expectation struct {
 	Total int
 	// Entries are the expectations of the entries of a batch.
 	Entries []Expectation
+	// Next is what a permitted write leaves behind, nil for nothing new.
+	Next *Resource
+	// lines says that the answer is not one JSON object.
+	lines bool
 	// Why names the row by which a refusal is due; for people.
 	Why string
 }

@@ -36,6 +36,7 @@ func Check(w *World, g *Grant, e Expectation, status int, body []byte) []Finding
 			wrong("status %d, not %v (%s)", status, e.Status, e.Why)
 		}
 	}
+	w = w.with(e.Next)
 	may := e.allowed()
 	for _, r := range w.Resources {
 		if strings.Contains(string(body), r.Canary()) && !slices.Contains(may, r.Ref()) {
@@ -46,14 +47,14 @@ func Check(w *World, g *Grant, e Expectation, status int, body []byte) []Finding
 		leak("a label tells a topic (LB-17)")
 	}
 	var m object
-	if len(body) > 0 && json.Unmarshal(body, &m) != nil {
+	if len(body) > 0 && !e.lines && json.Unmarshal(body, &m) != nil {
 		wrong("no JSON")
 		return out
 	}
 	if len(e.Entries) > 0 {
 		return append(out, checkBatch(w, g, e, m)...)
 	}
-	if status != 200 {
+	if status != 200 && status != 201 {
 		return out
 	}
 	for _, must := range e.Must {

@@ -253,7 +253,7 @@ var types = []string{
 }
 
 func (g *Generator) scope(level string) string {
-	ops := one(g, []string{"rs", "rs", "rs", "r", "s", "cruds", "cu"})
+	ops := one(g, []string{"rs", "rs", "rs", "r", "s", "cruds", "cruds", "cu"})
 	if g.odds(4) {
 		return level + "/*." + ops
 	}

@@ -178,6 +178,12 @@ func Expect(w *World, g *Grant, q Request) Expectation {
 		return refused("SC-14", 401, 403)
 	}
 	path, query, _ := strings.Cut(q.Path, "?")
+	switch {
+	case q.Body != "" || q.Method == "DELETE":
+		return j.write(q)
+	case strings.HasSuffix(path, "$export"):
+		return j.export(path, query)
+	}
 	if q.Form != "" {
 		query, path = q.Form, strings.TrimSuffix(path, "/_search")
 	}

@@ -8,9 +8,17 @@ import (
 	"time"
 )
 
-// Request draws what is asked: nine times of ten one request, else a batch.
+// Request draws what is asked: mostly one request, else a batch, a write, a
+// search that is followed to its last page, or an export.
 func (g *Generator) Request(w *World) Request {
-	if !g.odds(10) {
+	switch n := g.r.IntN(20); {
+	case n < 2:
+		return g.write(w)
+	case n < 4:
+		return g.paged(w)
+	case n == 4:
+		return g.export()
+	case n < 18:
 		return g.single(w)
 	}
 	var q Request

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -157,8 +159,112 @@ func (w *world) grants(g *proof.Grant) {
 // judge asks the gateway and the oracle.
 func (w *world) judge(records *proof.World, g *proof.Grant, q proof.Request) []proof.Finding {
 	w.t.Helper()
+	e := proof.Expect(records, g, q)
+	switch {
+	case q.Body != "" || q.Method == "DELETE":
+		return w.judgeWrite(records, g, q, e)
+	case q.Follow > 0:
+		body, status, faults := w.follow(q)
+		return append(faults, proof.Check(records, g, e, status, body)...)
+	case strings.Contains(q.Path, "$export"):
+		body, status := w.exportAll(q)
+		return proof.Check(records, g, e, status, body)
+	}
 	r := w.ask(q)
-	return proof.Check(records, g, proof.Expect(records, g, q), r.status, []byte(r.raw))
+	return proof.Check(records, g, e, r.status, []byte(r.raw))
+}
+
+// judgeWrite lets the write be done, looks at what the FHIR server holds then,
+// and puts back what was there.
+func (w *world) judgeWrite(records *proof.World, g *proof.Grant, q proof.Request, e proof.Expectation) []proof.Finding {
+	w.t.Helper()
+	media := "application/fhir+json"
+	if q.Method == "PATCH" {
+		media = "application/json-patch+json"
+	}
+	before := ""
+	if q.Method != "POST" {
+		before = w.held(q.Path)
+	}
+	r := w.do("asker", q.Method, q.Path, q.Body, "Content-Type: "+media)
+	made := q.Path
+	if q.Method == "POST" {
+		made = strings.TrimPrefix(r.header.Get("Location"), base)
+		made, _, _ = strings.Cut(made, "/_history/")
+	}
+	after := ""
+	if made != "" {
+		after = w.held(made)
+	}
+	out := proof.CheckStored(g, r.status, before, after)
+	if q.Method == "POST" && r.status < 300 && after == "" {
+		out = append(out, proof.Finding{Text: "a permitted create left nothing"})
+	}
+	switch old := records.Find(strings.TrimPrefix(q.Path, "/")); {
+	case before == after:
+	case old != nil:
+		w.upstream("PUT", q.Path, string(old.JSON))
+	default:
+		w.upstream("DELETE", made, "")
+	}
+	return append(out, proof.Check(records, g, e, r.status, []byte(r.raw))...)
+}
+
+// held gives what the FHIR server has at a path, "" for nothing.
+func (w *world) held(path string) string {
+	w.t.Helper()
+	r := httptest.NewRequest("GET", w.up.URL+"/r4"+path, nil)
+	rec := httptest.NewRecorder()
+	w.up.Config.Handler.ServeHTTP(rec, r)
+	if rec.Code != http.StatusOK {
+		return ""
+	}
+	return rec.Body.String()
+}
+
+// mostPages bounds how far links are followed.
+const mostPages = 100
+
+// follow asks for every page.
+func (w *world) follow(q proof.Request) (body []byte, status int, faults []proof.Finding) {
+	w.t.Helper()
+	r := w.ask(q)
+	pages := [][]byte{[]byte(r.raw)}
+	for next := proof.NextPage(pages[0]); next != "" && r.status == http.StatusOK && len(pages) < mostPages; next = proof.NextPage([]byte(r.raw)) {
+		r = w.get("asker", strings.TrimPrefix(next, base))
+		pages = append(pages, []byte(r.raw))
+	}
+	if r.status != http.StatusOK {
+		return []byte(r.raw), r.status, nil
+	}
+	body, faults = proof.Join(pages, q.Follow)
+	return body, r.status, faults
+}
+
+// exportAll gives the lines of all files of an export together.
+func (w *world) exportAll(q proof.Request) (body []byte, status int) {
+	w.t.Helper()
+	r := w.get("asker", q.Path, "Prefer: respond-async")
+	if r.status != http.StatusAccepted {
+		return []byte(r.raw), r.status
+	}
+	job := strings.TrimPrefix(r.header.Get("Content-Location"), base)
+	// The sandbox says once that it is not ready.
+	w.get("asker", job)
+	if r = w.get("asker", job); r.status != http.StatusOK {
+		return []byte(r.raw), r.status
+	}
+	var m struct{ Output []struct{ URL string } }
+	if err := json.Unmarshal([]byte(r.raw), &m); err != nil {
+		w.t.Fatal(err, r.raw)
+	}
+	for _, f := range m.Output {
+		if r = w.get("asker", strings.TrimPrefix(f.URL, base)); r.status != http.StatusOK {
+			return []byte(r.raw), r.status
+		}
+		body = append(body, r.raw...)
+	}
+	return body, http.StatusOK
 }
 
 func (w *world) ask(q proof.Request) reply {
