@@ -13,19 +13,28 @@ import (
 func (g *GrantView) levels() []scope.Level {
 	switch {
 	case g.Capacity.Kind == fhir.CapacitySystem:
-		return []scope.Level{scope.System}
+		return systemLevels
 	case g.Patient != "":
-		return []scope.Level{scope.Patient, scope.User}
+		return patientLevels
 	default:
-		return []scope.Level{scope.User}
+		return userLevels
 	}
 }
+
+// What levels gives; nobody changes them.
+var (
+	systemLevels  = []scope.Level{scope.System}
+	patientLevels = []scope.Level{scope.Patient, scope.User}
+	userLevels    = []scope.Level{scope.User}
+)
 
 // hasOp reports whether some scope speaks for the type and the one operation.
 func (g *GrantView) hasOp(typ string, op scope.Ops) bool {
 	for _, level := range g.levels() {
-		if len(g.Scopes.For(level, typ, op)) > 0 {
-			return true
+		for i := range g.Scopes {
+			if g.Scopes[i].Speaks(level, typ, op) {
+				return true
+			}
 		}
 	}
 	return false
@@ -134,8 +143,9 @@ func (g *GrantView) typesWith(ops scope.Ops) []string {
 func judgeResourceScope(in *Input, d *Decision) verdict {
 	res := in.Resource
 	for _, level := range in.Grant.levels() {
-		for _, s := range in.Grant.Scopes.For(level, res.Type, in.Op) {
-			if s.Matches(res) && in.levelReaches(level, res) {
+		for i := range in.Grant.Scopes {
+			s := &in.Grant.Scopes[i]
+			if s.Speaks(level, res.Type, in.Op) && s.Matches(res) && in.levelReaches(level, res) {
 				d.Reasons = append(d.Reasons, Reason{Rule: "scope", Code: "scope", Subject: s.String()})
 				return pass
 			}

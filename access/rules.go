@@ -74,30 +74,49 @@ var rules = struct{ request, resource []rule }{requestRules(), resourceRules()}
 // nothing, and what it does not understand it refuses.
 func Decide(in Input) Decision {
 	var d Decision
+	d.Decide(&in)
+	return d
+}
+
+// Decide is the function of that name for those who judge many resources: the
+// lists of the decision before are overwritten, so that what is permitted takes
+// no memory. The input is as it was afterwards.
+func (d *Decision) Decide(in *Input) {
+	*d = Decision{Reasons: d.Reasons[:0], Obligations: d.Obligations[:0], Consents: d.Consents[:0]}
 	list := rules.request
 	if in.Resource != nil {
 		list = rules.resource
 	}
 	if (in.Request == nil) == (in.Resource == nil) {
-		return Decision{Reasons: []Reason{{Rule: "input", Code: "nothing-to-judge"}}}
+		d.Reasons = append(d.Reasons, Reason{Rule: "input", Code: "nothing-to-judge"})
+		return
 	}
+	whole := in.Resource
 	var sets []string
-	in.Resource, sets = in.labelled(in.Resource)
-	for _, r := range list {
-		v := r.judge(&in, &d)
-		if v.refused && !in.loosen(r.id, v, &d) {
-			return Decision{
+	in.Resource, sets = in.labelled(whole)
+	d.apply(list, in)
+	d.Reasons = classified(d.Reasons, sets)
+	in.Resource = whole
+}
+
+// apply asks the rules in order.
+func (d *Decision) apply(list []rule, in *Input) {
+	for i := range list {
+		r := &list[i]
+		v := r.judge(in, d)
+		if v.refused && !in.loosen(r.id, v, d) {
+			*d = Decision{
 				Hidden:    v.hidden,
-				Reasons:   classified([]Reason{{Rule: ruleNames[r.id], Code: v.code, Subject: v.subject}}, sets),
-				WouldDeny: d.WouldDeny,
+				Reasons:   append(d.Reasons[:0], Reason{Rule: ruleNames[r.id], Code: v.code, Subject: v.subject}),
+				WouldDeny: d.WouldDeny, Obligations: d.Obligations[:0], Consents: d.Consents[:0],
 			}
+			return
 		}
 	}
 	if in.Modes.of[ruleRewrite] != Enforce {
 		d.Rewrite = nil
 	}
-	d.Allow, d.Reasons = true, classified(d.Reasons, sets)
-	return d
+	d.Allow = true
 }
 
 // classified adds the value sets by which an unlabelled resource was judged.

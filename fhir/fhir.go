@@ -41,14 +41,17 @@ func (r Reference) IsZero() bool { return r == Reference{} }
 // without "/_history/version". Absolute, conditional, contained and urn
 // references are not taken for local ones (SMART TRP-23): ok is false.
 func ParseReference(s string) (ref Reference, ok bool) {
-	parts := strings.Split(s, "/")
-	if len(parts) == 4 && parts[2] == "_history" && ValidID(parts[3]) {
-		parts = parts[:2]
+	typ, id, _ := strings.Cut(s, "/")
+	if rest, version, versioned := strings.Cut(id, "/_history/"); versioned {
+		if !ValidID(version) {
+			return Reference{}, false
+		}
+		id = rest
 	}
-	if len(parts) != 2 || !ValidType(parts[0]) || !ValidID(parts[1]) {
+	if !ValidType(typ) || !ValidID(id) {
 		return Reference{}, false
 	}
-	return Reference{Type: parts[0], ID: parts[1]}, true
+	return Reference{Type: typ, ID: id}, true
 }
 
 // ValidID reports whether s is a FHIR R4 logical id: 1 to 64 characters of

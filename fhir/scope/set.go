@@ -239,11 +239,17 @@ func narrow(params []Param, q Param, typ string) ([]Param, bool) {
 func (s Set) For(level Level, typ string, op Ops) []Scope {
 	var out []Scope
 	for _, sc := range s {
-		if sc.Level == level && (sc.Type == AnyType || sc.Type == typ) && sc.Ops.Has(op) {
+		if sc.Speaks(level, typ, op) {
 			out = append(out, sc)
 		}
 	}
 	return out
+}
+
+// Speaks reports whether the scope is about one operation on one type at one
+// level.
+func (s *Scope) Speaks(level Level, typ string, op Ops) bool {
+	return s.Level == level && (s.Type == AnyType || s.Type == typ) && s.Ops.Has(op)
 }
 
 // Types lists, sorted, the named types for which every one of ops is granted

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/compartment"
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
@@ -301,8 +303,29 @@ func (c *cursor) str() (s string, ok bool) {
 	if escaped {
 		return unquote(c.text[from:c.at]), true
 	}
+	if known, ok := common[string(inner)]; ok {
+		return known, true
+	}
 	return string(inner), true
 }
+
+// common are strings that nearly every resource has; they are not copied.
+var common = func() map[string]string {
+	m := map[string]string{}
+	for _, s := range []string{
+		fhir.SystemConfidentiality, fhir.SystemActCode, "U", "L", "M", "N", "R", "V",
+		"http://terminology.hl7.org/CodeSystem/observation-category", "laboratory", "vital-signs", "social-history", "survey",
+		"http://terminology.hl7.org/CodeSystem/condition-category", "http://terminology.hl7.org/CodeSystem/condition-clinical",
+		"http://loinc.org", "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm", "http://www.nlm.nih.gov/research/umls/rxnorm",
+		"final", "active", "completed", "1", "2",
+	} {
+		m[s] = s
+	}
+	for _, typ := range compartment.Types() {
+		m[typ] = typ
+	}
+	return m
+}()
 
 // unquote decodes a string literal that rawString has accepted.
 func unquote(literal []byte) string {

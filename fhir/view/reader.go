@@ -273,7 +273,7 @@ func (r *Reader) fill() error {
 	}
 	if len(r.text) == cap(r.text) {
 		// The entries given in this part keep the memory that they share.
-		wider := make([]byte, rest, min(max(2*cap(r.text), firstRead), max(partBytes, 2*rest)))
+		wider := make([]byte, rest, max(partBytes, 2*rest))
 		copy(wider, r.text[r.at:])
 		r.text, r.at = wider, 0
 	}

@@ -37,15 +37,16 @@ func (c *cursor) stripResource(keep func(fhir.Coding) bool) (out json.RawMessage
 	list := c.members()
 	whole := json.RawMessage(c.text[from:c.at])
 	for i := range list {
+		if list[i].Name != "meta" && list[i].Name != "contained" {
+			continue
+		}
 		var did bool
 		inner := c.within(list[i].Value)
 		switch list[i].Name {
 		case "meta":
 			list[i].Value, did = inner.stripMeta(keep)
-		case "contained":
-			list[i].Value, did = inner.stripList(func() (json.RawMessage, bool) { return inner.stripResource(keep) })
 		default:
-			continue
+			list[i].Value, did = inner.stripList(func() (json.RawMessage, bool) { return inner.stripResource(keep) })
 		}
 		if inner.err != nil {
 			c.fail("resource-meta", "The resource's meta cannot be read.")

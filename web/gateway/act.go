@@ -22,6 +22,7 @@ type act struct {
 	attached  []fhir.Reference
 	delivered []delivery
 	consents  []string
+	scales    *scales
 	// reason is why it was refused, most decisive first.
 	reason access.Reason
 	// would lists what rules that are only audited would have refused.

@@ -68,17 +68,33 @@ func (a *act) see(raw []byte, ops ...scope.Ops) (s sight, ok bool, err error) {
 	return a.release(raw, res, d)
 }
 
+// scales hold input and decision while one resource after the other is judged.
+type scales struct {
+	in access.Input
+	d  access.Decision
+}
+
+// judgeAny judges a resource under any of the operations. The lists of the
+// decision are good until the next one is judged.
 func (a *act) judgeAny(res *fhir.Resource, ops []scope.Ops) (access.Decision, bool) {
-	var d access.Decision
+	if a.scales == nil {
+		a.scales = new(scales)
+	}
+	s := a.scales
+	s.in = a.x.governed(res.Type)
+	s.in.Resource = res
 	for _, op := range ops {
-		if d = a.judge(res, op); d.Allow {
-			return d, true
+		s.in.Op = op
+		s.d.Decide(&s.in)
+		a.notice(s.d)
+		if s.d.Allow {
+			return s.d, true
 		}
 	}
-	if len(d.Reasons) > 0 {
-		a.reason = d.Reasons[0]
+	if len(s.d.Reasons) > 0 {
+		a.reason = s.d.Reasons[0]
 	}
-	return d, false
+	return s.d, false
 }
 
 // adopt gives resources that stand for others what they are judged by;
