@@ -99,14 +99,15 @@ func (c *child) stop() error {
 	return nil
 }
 
-// startFloorChild starts this program as the floor and gives its address.
-func startFloorChild(ctx context.Context, self, config string) (*child, string, error) {
+// startSelf starts this program as something to compare with and gives its
+// address.
+func startSelf(ctx context.Context, self, command, config string) (*child, string, error) {
 	out, in, err := os.Pipe()
 	if err != nil {
 		return nil, "", err
 	}
 	defer out.Close()
-	c := newChild(ctx, self, floorCommand, config)
+	c := newChild(ctx, self, command, config)
 	c.cmd.Stdout = in
 	err = c.start()
 	if fault := in.Close(); err == nil {
@@ -117,7 +118,7 @@ func startFloorChild(ctx context.Context, self, config string) (*child, string, 
 	}
 	addr, err := readLine(out, startLimit)
 	if err != nil {
-		return nil, "", errors.Join(fmt.Errorf("the floor did not start: %w\n%s", err, c.log.Bytes()), c.stop())
+		return nil, "", errors.Join(fmt.Errorf("the %s did not start: %w\n%s", command, err, c.log.Bytes()), c.stop())
 	}
 	return c, addr, nil
 }

@@ -160,6 +160,9 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	if len(args) == 2 && args[0] == floorCommand {
 		return serveFloor(ctx, args[1], out)
 	}
+	if len(args) == 2 && args[0] == proxyCommand {
+		return serveProxy(ctx, args[1], out)
+	}
 	o, err := readOptions(args, log)
 	if err != nil {
 		return err

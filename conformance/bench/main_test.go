@@ -20,7 +20,7 @@ import (
 
 // The floor is this program started again, in a test too.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == floorCommand {
+	if len(os.Args) == 3 && (os.Args[1] == floorCommand || os.Args[1] == proxyCommand) {
 		if err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

@@ -42,6 +42,7 @@ type rig struct {
 	mandate  *side
 	upstream *side
 	floor    *side
+	proxy    *side
 	// sessions are the cookies of signed-in people.
 	sessions map[string]map[string]string
 	children []*child
@@ -80,7 +81,7 @@ func (r *rig) close(ctx context.Context) error {
 	for _, c := range r.children {
 		faults = append(faults, c.stop())
 	}
-	r.children = nil
+	r.children, r.proxy = nil, nil
 	if r.pg != nil {
 		faults = append(faults, r.pg.close(context.WithoutCancel(ctx)))
 		r.pg = nil
@@ -195,7 +196,7 @@ func (r *rig) startFloor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, addr, err := startFloorChild(ctx, self, path)
+	c, addr, err := startSelf(ctx, self, floorCommand, path)
 	if err != nil {
 		return err
 	}

@@ -91,9 +91,9 @@ type outcome struct {
 // floor in turn, so that both meet the same machine.
 func (r *rig) measureAll(ctx context.Context, w workload) (outcome, error) {
 	out := outcome{Engine: r.engine, Workload: w.name, Floor: w.work, goal: w.goal}
-	against := r.floor
-	if w.direct {
-		against = r.upstream
+	against, err := r.against(ctx, w.side)
+	if err != nil {
+		return out, err
 	}
 	makers, err := r.prepare(w, r.mandate, against)
 	if err != nil {
@@ -117,7 +117,7 @@ func (r *rig) measureAll(ctx context.Context, w workload) (outcome, error) {
 		wrote, wroteFloor = wrote+x.Subject.wrote, wroteFloor+x.Against.wrote
 		x.Ratio = number(measure.Ratio(float64(x.Subject.Rate), float64(x.Against.Rate)))
 		x.CPURatio = number(measure.Ratio(float64(x.Subject.CPU), float64(x.Against.CPU)))
-		if w.direct {
+		if w.side == theUpstream {
 			x.CPURatio = number(math.NaN()) // the gateway's own work stands in no relation to the upstream's
 		}
 		out.Rows = append(out.Rows, x)

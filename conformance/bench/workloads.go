@@ -17,9 +17,8 @@ type workload struct {
 	name string
 	// work says what the floor does for one request.
 	work string
-	// direct compares with the upstream FHIR server asked directly, otherwise
-	// with the floor.
-	direct bool
+	// side is what it is compared with.
+	side opponent
 	// goal is what the design asks for at 16 connections on PostgreSQL.
 	goal goal
 	// touches says that prepare sends requests that write.
@@ -42,7 +41,9 @@ type goal struct {
 type maker func(n, ops int) ([]measure.Op, error)
 
 // workloads in the order in which they run.
-func workloads() []workload {
+func workloads() []workload { return append(protocolWorkloads(), gatewayWorkloads()...) }
+
+func protocolWorkloads() []workload {
 	return []workload{
 		{
 			name: "client_credentials secret", work: "1 secret hash, 1 ES256 sign, 1 commit of the token",
@@ -85,8 +86,6 @@ func workloads() []workload {
 			name: "password log-in", work: "1 Argon2id (19 MiB, 2 passes), 1 commit",
 			goal: goal{rate: 0.80}, touches: true, prepare: signIn,
 		},
-		{name: "FHIR read", work: "the upstream asked directly", direct: true, touches: true, prepare: fhirGet(observationByID)},
-		{name: "FHIR search, 100 entries", work: "the upstream asked directly", direct: true, touches: true, prepare: fhirGet(hundredObservations)},
 	}
 }
 
@@ -279,7 +278,7 @@ func fhirGet(path func(patient, id string) string) func(*rig, *side) (maker, err
 			return nil, err
 		}
 		header := []string{"Accept: application/fhir+json"}
-		if s != r.upstream {
+		if s == r.mandate {
 			token, err := r.granted(s, appID, 1, "access_token")
 			if err != nil {
 				return nil, err
