@@ -23,6 +23,8 @@ type act struct {
 	delivered []delivery
 	consents  []string
 	scales    *scales
+	// lone says that nothing is judged by what was judged before.
+	lone bool
 	// reason is why it was refused, most decisive first.
 	reason access.Reason
 	// would lists what rules that are only audited would have refused.

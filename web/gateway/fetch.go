@@ -40,6 +40,7 @@ func (x *exchange) parts(method, address string, header http.Header, body []byte
 		_ = res.Body.Close()
 		return nil, upstreamFault(res.Status)
 	}
+	x.coming = res.Length
 	return res.Bundle(), nil
 }
 

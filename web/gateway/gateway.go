@@ -218,6 +218,9 @@ type exchange struct {
 	// begun says that a part has left.
 	to    http.ResponseWriter
 	begun bool
+	// coming is how many bytes the upstream page has that is being read, -1 when
+	// it did not say.
+	coming int64
 }
 
 // handle parses the request and answers it.

@@ -74,7 +74,7 @@ func (a *act) item(it fhirapi.Item) (sight, error) {
 	if err != nil {
 		return sight{}, err
 	}
-	raw, err := a.strip(it.Raw, access.Decision{Obligations: []access.Obligation{access.StripLabels}})
+	raw, err := a.strip(it.Raw, nil, access.Decision{Obligations: []access.Obligation{access.StripLabels}})
 	if err != nil {
 		return sight{}, err
 	}

@@ -58,6 +58,7 @@ func (a *act) list(d access.Decision, at place) (answer, error) {
 	if a.req.Interaction == rest.HistoryType {
 		l.kind, l.check = "history", a.stillVisible
 	}
+	a.lone = a.x.to != nil && first.Type != "Provenance" && first.Type != rest.AnyType && len(edgesOf(first.Query)) == 0
 	if onlyCount {
 		return a.countOnly(l)
 	}

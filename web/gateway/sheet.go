@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/mandate-health/mandate/fhir/view"
@@ -33,8 +34,11 @@ func (a *act) sheet(kind string) *sheet {
 // add puts a resource that leaves on the sheet. Its memory is free afterwards.
 // Errors: errAnew, and those of send.
 func (o *sheet) add(s sight, e view.Entry) error {
-	o.act.deliver(s)
+	a := o.act
+	a.deliver(s)
 	if o.matches++; o.matches == 1 {
+		// What leaves is mostly as large as what came.
+		o.text = slices.Grow(o.text, int(min(max(a.x.coming+a.x.coming/4, 32<<10), batchBytes))+len(s.raw))
 		o.text = append(o.text, `,"entry":[`...)
 	} else {
 		o.text = append(o.text, ',')

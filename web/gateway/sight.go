@@ -61,7 +61,9 @@ func (a *act) see(raw []byte, ops ...scope.Ops) (s sight, ok bool, err error) {
 	if reachable {
 		d, ok = a.judgeAny(&res, ops)
 	}
-	a.x.remember(res, reachable, ok)
+	if !a.lone {
+		a.x.remember(res, reachable, ok)
+	}
 	if !ok {
 		return sight{}, false, nil
 	}
@@ -111,7 +113,7 @@ func (a *act) adopt(res *fhir.Resource) (reachable bool, err error) {
 
 // release applies the obligations and notes what leaves.
 func (a *act) release(raw []byte, res fhir.Resource, d access.Decision) (sight, bool, error) {
-	out, err := a.strip(raw, d)
+	out, err := a.strip(raw, &res, d)
 	if err != nil {
 		return sight{}, false, nil
 	}
@@ -126,14 +128,35 @@ func (a *act) release(raw []byte, res fhir.Resource, d access.Decision) (sight, 
 // strip removes security labels: all of them for a proxy, the topics for
 // everybody but a system client, because a label tells what the text leaves
 // out (LB-17, GW-18).
-func (a *act) strip(raw []byte, d access.Decision) ([]byte, error) {
+//
+// A resource that was read strictly tells whether there is anything to remove;
+// nil does not tell.
+func (a *act) strip(raw []byte, res *fhir.Resource, d access.Decision) ([]byte, error) {
 	if a.x.system() || !slices.Contains(d.Obligations, access.StripLabels) {
 		return raw, nil
 	}
 	proxy := a.x.in.Grant.Capacity.IsProxy()
-	return view.StripLabels(raw, func(c fhir.Coding) bool {
-		return !proxy && c.System == fhir.SystemConfidentiality
-	})
+	keep := func(c fhir.Coding) bool { return !proxy && c.System == fhir.SystemConfidentiality }
+	if res != nil && !wears(res, keep) {
+		return raw, nil
+	}
+	return view.StripLabels(raw, keep)
+}
+
+// wears reports whether a resource, or one that it contains, has a label that is
+// not kept.
+func wears(res *fhir.Resource, keep func(fhir.Coding) bool) bool {
+	for _, l := range res.Labels {
+		if !keep(l) {
+			return true
+		}
+	}
+	for i := range res.Contained {
+		if wears(&res.Contained[i], keep) {
+			return true
+		}
+	}
+	return false
 }
 
 // deliver notes that a resource leaves in the answer.

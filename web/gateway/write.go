@@ -121,7 +121,7 @@ func (a *act) planPatch() (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	shown, err := a.strip(prior.raw, access.Decision{Obligations: []access.Obligation{access.StripLabels}})
+	shown, err := a.strip(prior.raw, nil, access.Decision{Obligations: []access.Obligation{access.StripLabels}})
 	if err != nil {
 		return plan{}, err
 	}
