@@ -5,7 +5,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/txn"
 )
 
 // Batches is the part of Store that a Queue writes to.
@@ -27,8 +29,8 @@ type QueueConfig struct {
 }
 
 // Queue is a Recorder that commits in groups: while one batch is being
-// written the next one gathers, so that many readers share one durable write
-// (D8, AR-03). Events are written in the order in which they came. It is safe
+// written the next one gathers, and waits a moment for those who were just
+// answered, so that many readers share one durable write (D8, AR-03). Events are written in the order in which they came. It is safe
 // for concurrent use.
 type Queue struct {
 	store Batches
@@ -122,10 +124,16 @@ func (q *Queue) Waiting() (events, room int) { return len(q.in), cap(q.in) }
 func (q *Queue) run() {
 	defer close(q.done)
 	b := batch{events: make([]Event, 0, q.cfg.Batch), answers: make([]chan error, 0, q.cfg.Batch)}
+	var company txn.Company
 	for first := range q.in {
 		b.add(first)
 		q.gather(&b)
+		if patience := company.Patience(len(b.events)); patience > 0 {
+			q.await(&b, &company, patience)
+		}
+		began := clock.Ticks()
 		q.commit(&b)
+		company.Shared(len(b.events), len(q.in), clock.Ticks()-began)
 		b.clear()
 	}
 }
@@ -157,6 +165,23 @@ func (q *Queue) gather(b *batch) {
 			}
 			b.add(w)
 		default:
+			return
+		}
+	}
+}
+
+// await takes what comes until all are here who are expected, or patience ends.
+func (q *Queue) await(b *batch, company *txn.Company, patience time.Duration) {
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	for len(b.events) < q.cfg.Batch && company.Patience(len(b.events)) > 0 {
+		select {
+		case w, ok := <-q.in:
+			if !ok {
+				return
+			}
+			b.add(w)
+		case <-end.C:
 			return
 		}
 	}

@@ -146,8 +146,8 @@ var costs = map[string]struct{ commits, wal, allocs float64 }{
 	"client_credentials ES384":  {1.2, 850, 510},
 	"code flow, RS256 id_token": {3.3, 6300, 4600},
 	"refresh with rotation":     {1.2, 1050, 470},
-	"introspection, JWT":        {0.6, 850, 280},
-	"introspection, opaque":     {0.6, 850, 240},
+	"introspection, JWT":        {0.3, 850, 260},
+	"introspection, opaque":     {0.3, 850, 230},
 }
 
 // The costs of a request are held in every run of the tests: one commit for a

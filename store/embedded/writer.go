@@ -6,8 +6,11 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/txn"
 	"github.com/mandate-health/mandate/store"
 )
 
@@ -16,7 +19,7 @@ const maxBatch = 64
 
 // writer owns the one write connection. Its goroutine hands the connection to
 // one caller at a time and commits for all that came by the moment nobody is
-// waiting. The first of a batch is the SQLite transaction itself; the others
+// waiting and nobody expected. The first of a batch is the SQLite transaction itself; the others
 // are savepoints in it, so that each can be undone alone.
 type writer struct {
 	conn  *writeConn
@@ -35,6 +38,8 @@ type writer struct {
 	// Only run's goroutine uses both.
 	open bool
 	acts []*turn
+	// company says whom a commit waits for.
+	company txn.Company
 }
 
 // turn is one caller's wait for the connection.
@@ -95,20 +100,42 @@ func (w *writer) run() {
 }
 
 func (w *writer) batch(t *turn) {
-	for n := 0; t != nil && n < maxBatch; n++ {
+	began := clock.Ticks()
+	for n := 1; t != nil; n++ {
 		w.take(t)
-		if n == maxBatch-1 {
-			break
-		}
-		select {
-		case t = <-w.queue:
-		default:
-			t = nil
+		if t = nil; n < maxBatch {
+			t = w.next(began)
 		}
 	}
-	if !w.open {
-		return
+	if w.open {
+		w.commit()
 	}
+}
+
+// next gives who waits for a turn, or comes while a batch that began then waits
+// for company; nil for nobody.
+func (w *writer) next(began time.Duration) *turn {
+	select {
+	case t := <-w.queue:
+		return t
+	default:
+	}
+	wait := w.company.Patience(len(w.acts)) - (clock.Ticks() - began)
+	if !w.open || wait <= 0 {
+		return nil
+	}
+	end := time.NewTimer(wait)
+	defer end.Stop()
+	select {
+	case t := <-w.queue:
+		return t
+	case <-end.C:
+		return nil
+	}
+}
+
+func (w *writer) commit() {
+	began := clock.Ticks()
 	err := w.conn.control("COMMIT")
 	if err != nil {
 		// The transaction may be over already; then this does nothing.
@@ -116,6 +143,7 @@ func (w *writer) batch(t *turn) {
 	}
 	w.commits.Add(1)
 	w.open = false
+	w.company.Shared(len(w.acts), int(w.waits.now.Load()), clock.Ticks()-began)
 	w.settle(err)
 }
 
