@@ -57,17 +57,24 @@ func scanAuditEntry(r Row) (a auditRecord, err error) {
 	return a, nil
 }
 
-// entryWhere gives the condition of a filter, as auditWhere does.
+// entryWhere gives the condition of a filter, as auditWhere does. The indexes on
+// patient and person have their last characters only.
 func entryWhere(f audit.Filter) (string, []any) {
 	parts, args := []string{"tenant = $1"}, []any{f.Tenant}
 	add := func(condition string, value any) {
 		args = append(args, value)
 		parts = append(parts, fmt.Sprintf(condition, len(args)))
 	}
-	for _, c := range []struct{ column, value string }{{"patient", f.Patient}, {"person_id", f.PersonID}, {"client_id", f.ClientID}} {
+	end := func(text string) string { return "SUBSTR(" + text + ", LENGTH(" + text + ") - 5)" }
+	for _, c := range []struct{ column, value string }{{"patient", f.Patient}, {"person_id", f.PersonID}} {
 		if c.value != "" {
-			add(c.column+" <> '' AND "+c.column+" = $%d", c.value)
+			// A plain equality would be put into the expression by SQLite, which then is
+			// that of no index.
+			add(c.column+" BETWEEN $%[1]d AND $%[1]d AND "+c.column+" <> '' AND "+end(c.column)+" = "+end("$%[1]d"), c.value)
 		}
+	}
+	if f.ClientID != "" {
+		add("client_id = $%d", f.ClientID)
 	}
 	if f.GrantID != "" {
 		add("grant_id = $%d", packRef(f.GrantID))
