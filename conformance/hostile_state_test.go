@@ -51,7 +51,7 @@ func TestHostileInputWritesNothing(t *testing.T) {
 	s := another(t, "nothing", "--database", cluster.DSN)
 	target := s.open(t)
 	before := tables(t, cluster)
-	for _, row := range rowsByID(t, "MANDATE BAD-01", "MANDATE BAD-02", "MANDATE BAD-03", "MANDATE BAD-04", "MANDATE BAD-05", "MANDATE BAD-06") {
+	for _, row := range rowsByID(t, "MANDATE BAD-01", "MANDATE BAD-02", "MANDATE BAD-03", "MANDATE BAD-04", "MANDATE BAD-05", "MANDATE BAD-06", "MANDATE BAD-08") {
 		must(t, target, row)
 	}
 	after := tables(t, cluster)

@@ -66,7 +66,9 @@ func TestDynamicRegistration(t *testing.T) {
 	}{
 		"no JSON":    {"{", "invalid_client_metadata", 400},
 		"a list":     {"[]", "invalid_client_metadata", 400},
-		"twice":      {`{"client_name":"a","Client_Name":"b"}`, "invalid_client_metadata", 400},
+		"twice":      {`{"client_name":"a","Client_Name":"b"}`, "json-duplicate-key", 400},
+		"keys twice": {strings.Replace(asks, "{", `{"jwks":{"keys":[{"kid":"a","kid":"b"}]},`, 1), "json-duplicate-key", 400},
+		"deep":       {strings.Replace(asks, "{", `{"jwks":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000)+`,`, 1), "json-depth", 400},
 		"redirect":   {strings.Replace(asks, "https", "http", 1) + " ", "", 201}, // development takes it
 		"fragment":   {strings.Replace(asks, "/cb", "/cb#x", 1), "invalid_redirect_uri", 400},
 		"method":     {strings.Replace(asks, "client_secret_basic", "tls_client_auth", 1), "invalid_client_metadata", 400},

@@ -83,6 +83,7 @@ func regBody(ctx context.Context, t *kit.Target) error {
 	}
 	for what, r := range map[string]kit.Request{
 		"no JSON":   {Type: "application/json", Body: strings.NewReader("software_statement=" + signed)},
+		"twice":     {Type: "application/json", Body: strings.NewReader(`{"udap":"1","udap":"1","software_statement":"` + signed + `"}`)},
 		"a list":    {Type: "application/json", Body: strings.NewReader("[1]")},
 		"very deep": {Type: "application/json", Body: strings.NewReader(strings.Repeat("[", 20000))},
 		"a form":    {Type: "application/x-www-form-urlencoded", Body: strings.NewReader("udap=1&software_statement=" + signed)},

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/strictjson"
 	"github.com/mandate-health/mandate/oauth"
 )
 
@@ -76,7 +77,11 @@ type description struct {
 // where it has some.
 func (d *Dynamic) described(location string, body []byte) (oauth.Client, error) {
 	var doc description
-	if err := json.Unmarshal(body, &doc); err != nil || Repeated(body) {
+	err := strictjson.Check(body)
+	if err == nil {
+		err = json.Unmarshal(body, &doc)
+	}
+	if err != nil {
 		return oauth.Client{}, errDescription(err, "it must be one JSON object, with each member once and of the type that RFC 7591 names.")
 	}
 	var faults Faults

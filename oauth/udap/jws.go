@@ -13,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/strictjson"
 )
 
 // The limits of a JWT (UDP-16, UDP-25): in bytes, of its life, of the
@@ -80,15 +81,18 @@ func certificatesOf(compact string) ([]*x509.Certificate, error) {
 	var header struct {
 		X5C []string `json:"x5c"`
 	}
-	if json.Unmarshal(raw, &header) != nil {
+	if strictjson.Check(raw) != nil || json.Unmarshal(raw, &header) != nil {
 		return nil, errChain("udap-x5c", "x5c must be a list of certificates")
 	}
 	return ParseX5C(header.X5C)
 }
 
 // Claims reads the payload into a struct. Errors: errs.Invalid with code
-// udap-jwt.
+// udap-jwt; those of strictjson.Check.
 func (s Signed) Claims(into any) error {
+	if err := strictjson.Check(s.payload); err != nil {
+		return err
+	}
 	if json.Unmarshal(s.payload, into) != nil {
 		return errJWT("its claims cannot be read")
 	}

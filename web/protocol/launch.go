@@ -3,14 +3,13 @@ package protocol
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"mime"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/strictjson"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 	"github.com/mandate-health/mandate/oauth/flow"
@@ -116,21 +115,15 @@ func (d Deps) register(w http.ResponseWriter, r *http.Request, launches Launches
 // errs.TooLarge, errs.Invalid.
 func readLaunch(w http.ResponseWriter, r *http.Request) (LaunchBody, error) {
 	var body LaunchBody
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return body, errs.New(errs.UnsupportedMedia, "content-type", "The body must be application/json.")
+	if err := strictjson.Media(r); err != nil {
+		return body, err
 	}
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxLaunch))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(&body)
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		return body, errs.New(errs.TooLarge, "body-too-large", "The body is too large.")
-	}
+	raw, err := strictjson.Body(w, r, maxLaunch)
 	if err != nil {
-		return body, errs.Wrap(err, errs.Invalid, "launch-malformed", "The body is not a launch registration in JSON.")
+		return body, err
 	}
-	if dec.More() {
-		return body, errs.New(errs.Invalid, "launch-malformed", "The body holds more than one JSON value.")
+	if err := strictjson.Read(raw, &body); err != nil {
+		return body, errs.Wrap(err, errs.Invalid, "launch-malformed", "The body is not a launch registration in JSON.")
 	}
 	return body, nil
 }

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/strictjson"
 	"github.com/mandate-health/mandate/internal/tlsconf"
 	"github.com/mandate-health/mandate/web/problem"
 )
@@ -87,9 +87,7 @@ func PinReports(p *problem.Writer, log *slog.Logger, noted func()) http.Handler 
 			return
 		}
 		var report pinReport
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.DisallowUnknownFields()
-		if d.Decode(&report) != nil || d.More() || !report.valid() {
+		if strictjson.Read(raw, &report) != nil || !report.valid() {
 			p.JSON(w, r, errs.New(errs.Invalid, "key-pin-report-malformed", "A report is a JSON object with host, seen_pins (a list of sha256/… pins) and time (RFC 3339)."))
 			return
 		}

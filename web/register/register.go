@@ -2,9 +2,6 @@ package register
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,6 +10,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/strictjson"
 	"github.com/mandate-health/mandate/oauth/registration"
 	"github.com/mandate-health/mandate/web/problem"
 )
@@ -127,23 +125,15 @@ func (d Deps) management(r *http.Request) registration.Request {
 // errs.InvalidClientMetadata, errs.InvalidSoftwareStatement.
 func (d Deps) read(w http.ResponseWriter, r *http.Request) (registrationBody, error) {
 	var body registrationBody
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/json" {
-		return body, errs.New(errs.UnsupportedMedia, "content-type", "The body must be application/json.")
+	if err := strictjson.Media(r); err != nil {
+		return body, err
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRegistration))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return body, errs.New(errs.TooLarge, "body-too-large", "The body is too large.")
-	case err != nil:
-		return body, errs.Wrap(err, errs.InvalidRequest, "body-unreadable", "The body could not be read.")
+	raw, err := strictjson.Body(w, r, maxRegistration)
+	if err != nil {
+		return body, strictjson.As(err, errs.InvalidClientMetadata)
 	}
 	if err := json.Unmarshal(raw, &body); err != nil {
 		return body, errs.Wrap(err, errs.InvalidClientMetadata, "registration-malformed", "The body must be one JSON object whose members have the types that RFC 7591 names.")
-	}
-	if registration.Repeated(raw) {
-		return body, errs.New(errs.InvalidClientMetadata, "registration-repeated", "A member of the body is given twice.")
 	}
 	if len(body.Statement) > 0 && string(body.Statement) != "null" {
 		return body, errs.New(errs.InvalidSoftwareStatement, "software-statement", "Software statements are not taken at this endpoint.")

@@ -3,13 +3,11 @@ package udap
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/strictjson"
 	"github.com/mandate-health/mandate/oauth/udap"
 	"github.com/mandate-health/mandate/web/problem"
 )
@@ -88,19 +86,12 @@ func Register(d Deps) http.Handler {
 }
 
 // readStatement reads the JSON body of a registration. Errors:
-// errs.UnsupportedMedia, errs.TooLarge, errs.InvalidRequest.
+// errs.UnsupportedMedia, errs.TooLarge, errs.InvalidRequest,
+// errs.InvalidClientMetadata.
 func readStatement(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/json" {
-		return nil, errs.New(errs.UnsupportedMedia, "content-type", "The body must be application/json.")
+	if err := strictjson.Media(r); err != nil {
+		return nil, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRegistration))
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		return nil, errs.New(errs.TooLarge, "body-too-large", "The body is too large.")
-	}
-	if err != nil {
-		return nil, errs.Wrap(err, errs.InvalidRequest, "body-unreadable", "The body could not be read.")
-	}
-	return body, nil
+	body, err := strictjson.Body(w, r, maxRegistration)
+	return body, strictjson.As(err, errs.InvalidClientMetadata)
 }

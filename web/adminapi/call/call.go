@@ -3,7 +3,6 @@ package call
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/strictjson"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/web/problem"
 	"github.com/mandate-health/mandate/web/route"
@@ -165,20 +165,15 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	case *route.Empty:
 		return nil
 	case *Resource:
-		raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxResource))
-		if err != nil {
-			return errs.Wrap(err, errs.TooLarge, "body-too-large", "The resource is larger than is accepted.")
-		}
+		raw, err := strictjson.Body(w, r, maxResource)
 		*into = raw
-		return nil
+		return err
 	}
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(into)
-	if err == nil && dec.More() {
-		err = errs.New(errs.Invalid, "body-malformed", "more than one JSON value")
-	}
+	raw, err := strictjson.Body(w, r, maxBody)
 	if err != nil {
+		return err
+	}
+	if err := strictjson.Read(raw, into); err != nil {
 		return errs.Wrap(err, errs.Invalid, "body-malformed", "The body is not the JSON that is wanted here, or has a member that is not known; see /docs/openapi.json.")
 	}
 	return nil

@@ -79,8 +79,9 @@ func TestParametersAreReadStrictly(t *testing.T) {
 // A body is read strictly and is not too large; a resource stays as it stands.
 func TestBodies(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"a":1}`: "", `{"b":1}`: "body-malformed", `{"a":1}{"a":2}`: "body-malformed", `[`: "body-malformed", ``: "body-malformed",
-		`{"a":1,"c":"` + strings.Repeat("x", maxBody) + `"}`: "body-malformed",
+		`{"a":1}`: "", `{"b":1}`: "body-malformed", `{"a":1}{"a":2}`: "json-malformed", `[`: "json-malformed", ``: "json-malformed", `{"a":"1"}`: "body-malformed",
+		`{"a":1,"c":"` + strings.Repeat("x", maxBody) + `"}`: "body-too-large", `{"a":1,"A":2}`: "json-duplicate-key",
+		strings.Repeat("[", 1000): "json-depth",
 	} {
 		var into struct {
 			A int `json:"a"`
