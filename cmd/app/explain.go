@@ -7,12 +7,17 @@ import (
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir/upstream"
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/identity/operator"
+	"github.com/mandate-health/mandate/internal/errs"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
 	"github.com/mandate-health/mandate/oauth/authority"
 	"github.com/mandate-health/mandate/store"
+	"github.com/mandate-health/mandate/web"
 	explanation "github.com/mandate-health/mandate/web/explain"
 	"github.com/mandate-health/mandate/web/fhirapi"
 	"github.com/mandate-health/mandate/web/gateway"
+	whypages "github.com/mandate-health/mandate/web/pages/why"
 )
 
 // explainer answers why the tenant's gateway decides as it does.
@@ -21,6 +26,20 @@ func (t *tenant) explainer() *explanation.Service {
 		Tenant: t.id, Base: t.site.FHIRBase, Read: t.store, Judge: t.gateway(),
 		Verify: verifier{t.engine}.VerifyAccessToken, Recorder: t.queue, Clock: t.clock,
 	}
+}
+
+// explainPages is the console's page that tells why.
+func (t *tenant) explainPages() *whypages.Handler {
+	return whypages.New(whypages.Deps{Door: t.consoleDoor(), Ask: t.explainer().Ask, Sees: t.seesLog, Holds: t.holdsOperator, RequestID: web.RequestID})
+}
+
+// seesLog lets auditors ask, and operators.
+func (t *tenant) seesLog(ctx context.Context, p identity.Person) error {
+	err := t.holds(operator.Auditor)(ctx, p)
+	if errs.Is(err, errs.Forbidden) {
+		return t.holdsOperator(ctx, p)
+	}
+	return err
 }
 
 // explainer gives it to a command: that of the running server, or one on the store

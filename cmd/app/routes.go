@@ -27,15 +27,15 @@ func (t *tenant) routes() ([]route.Route, error) {
 		Connections: t.connections(), Authority: t.loader, Relations: t.store, Read: t.store, Patients: t.record, Recorder: t.queue,
 		Kit: t.kit, Session: t.session, Page: t.problem.HTML, RequestID: web.RequestID, Clock: t.clock,
 	})
-	operators, custodians := t.operatorPages(), t.keyPages()
+	operators, custodians, reasons := t.operatorPages(), t.keyPages(), t.explainPages()
 	logins := signin.New(signin.Deps{
 		Accounts: t.identity, Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting, Leaving: t.leaving,
 		StaffTasks: func(p identity.Person) []pages.StaffTask {
-			return slices.Concat(operators.Tasks()(p), custodians.Tasks()(p))
+			return slices.Concat(operators.Tasks()(p), custodians.Tasks()(p), reasons.Tasks()(p))
 		},
 	})
 	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), t.publicRoutes(), t.adminRoutes(), t.appStateRoutes())
-	out = slices.Concat(out, t.registerRoutes(), t.udapRoutes(), t.tieredRoutes(), operators.Routes(), custodians.Routes(), t.authzenRoutes())
+	out = slices.Concat(out, t.registerRoutes(), t.udapRoutes(), t.tieredRoutes(), operators.Routes(), custodians.Routes(), reasons.Routes(), t.authzenRoutes())
 	if t.cfg.Dev {
 		out = append(out, t.devRoutes()...)
 	}

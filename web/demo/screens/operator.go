@@ -29,6 +29,15 @@ func operatorScreens() []Screen {
 		{"operator-rotate", groupStaff, func(s State) pages.Page {
 			return pages.OperatorRotate{Frame: staff(in(s, names(s).Nurse, general())), Kind: "access-token"}
 		}},
+		{"operator-explain", groupStaff, func(s State) pages.Page {
+			p := pages.OperatorExplain{Frame: staff(in(s, names(s).Nurse, general())), Of: pages.ExplainGrant}
+			if s == Error {
+				p.Errors = []pages.FieldError{{Field: "id", Key: pages.ErrExplainID}}
+			}
+			return p
+		}},
+		{"operator-explain-allowed", groupStaff, func(s State) pages.Page { return explainScreen(s, true) }},
+		{"operator-explain-refused", groupStaff, func(s State) pages.Page { return explainScreen(s, false) }},
 		{"operator-decide-refuse", groupStaff, decideScreen("refuse")},
 		{"operator-decide-approve", groupStaff, decideScreen("approve")},
 		{"operator-decide-disable", groupStaff, decideScreen("disable")},
