@@ -31,6 +31,7 @@ type commands struct {
 	Client   clientCommand   `cmd:"" help:"Manage the registered apps and services."`
 	Grant    grantCommand    `cmd:"" help:"List and end what people allowed apps."`
 	Explain  explainCommand  `cmd:"" help:"Tell why a request is allowed or refused: rule, scope, consent and relationship."`
+	Replay   replayCommand   `cmd:"" help:"Decide recorded requests again under another policy, before it is saved."`
 	Launch   launchCommand   `cmd:"" help:"Register, list and end launch contexts, as an EHR does."`
 	Brand    brandCommand    `cmd:"" help:"Publish the brands by which apps show people where to connect."`
 	Tenant   tenantCommand   `cmd:"" help:"Manage the organizations that one process serves apart from one another."`
@@ -82,6 +83,8 @@ func (s *streams) ended(err error) int {
 	switch {
 	case err == nil:
 		return 0
+	case errors.Is(err, errWouldChange):
+		return 3
 	case !errors.Is(err, errFailedChecks):
 		fmt.Fprintf(s.err, "mandate: %v\n", err)
 	}
@@ -89,7 +92,8 @@ func (s *streams) ended(err error) int {
 }
 
 // CLI runs the command line and gives the exit status: 0 when all went well,
-// 1 when the command failed, 2 when it was not understood.
+// 1 when the command failed, 2 when it was not understood, 3 when a replay found
+// differences.
 func CLI(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var cli commands
 	code := -1

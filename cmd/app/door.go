@@ -116,7 +116,7 @@ func actsInside(n *kong.Node) bool {
 		return false
 	}
 	switch noun {
-	case "account", "audit", "brand", "client", "explain", "grant", "jobs", "keys", "launch", "operator", "tenant":
+	case "account", "audit", "brand", "client", "explain", "grant", "jobs", "keys", "launch", "operator", "replay", "tenant":
 		return true
 	}
 	return false

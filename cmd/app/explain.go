@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir/upstream"
@@ -73,6 +74,19 @@ func (a *App) explainer(ctx context.Context, tenant string) (*explanation.Servic
 	return &explanation.Service{
 		Tenant: tenant, Base: d.Base, Read: a.store, Judge: gateway.New(d), Recorder: direct{a.store}, Clock: a.clock,
 	}, nil
+}
+
+// under gives the judge that decides by other modes of the rules.
+func (a *App) under(ctx context.Context, tenant string, m access.Modes) (explanation.Judge, error) {
+	now, err := a.explainer(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	g, ok := now.Judge.(*gateway.Gateway)
+	if !ok {
+		return nil, errs.New(errs.Internal, "replay-judge", "The rules cannot be set apart here.")
+	}
+	return g.Under(m), nil
 }
 
 // upstreamOf gives the FHIR server of a tenant, "" where nothing here says.

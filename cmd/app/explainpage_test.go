@@ -13,7 +13,9 @@ import (
 func askWhy(t *testing.T, s *server, b *kit.Browser, of, id, request string) *kit.Page {
 	t.Helper()
 	page := s.open(t, b, "/operator/explain")
-	i := slices.IndexFunc(page.Forms, func(f *kit.Form) bool { return slices.ContainsFunc(f.Fields, func(x *kit.Field) bool { return x.Name == "request" }) })
+	i := slices.IndexFunc(page.Forms, func(f *kit.Form) bool {
+		return slices.ContainsFunc(f.Fields, func(x *kit.Field) bool { return x.Name == "request" })
+	})
 	if i < 0 {
 		t.Fatalf("nothing can be asked: %s", page.Text())
 	}

@@ -16,7 +16,7 @@ type System struct{}
 // Now gives the current time in UTC.
 func (System) Now() time.Time { return time.Now().UTC() }
 
-// Fixed is a clock that stands still, for tests.
+// Fixed is a clock that stands still: for questions about a moment, and for tests.
 type Fixed time.Time
 
 // Now gives the fixed time in UTC.

@@ -2,12 +2,14 @@ package gateway
 
 import (
 	"context"
+	"time"
 
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/fhir/view"
+	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/web/fhirapi"
 )
@@ -20,6 +22,12 @@ type Question struct {
 	// Resource is the resource in question as the asker has it. Without one the
 	// FHIR server is asked for what the request names.
 	Resource []byte
+	// Found is a resource that the answer of a search held, to be judged as found;
+	// zero for none.
+	Found fhir.Reference
+	// At is the moment for which it is asked; zero means now. Consents and relations
+	// are those of now.
+	At time.Time
 }
 
 // Judgement is a decision with all that it was made of.
@@ -66,6 +74,11 @@ func (g *Gateway) Judge(ctx context.Context, q Question) (Judgement, error) {
 	if q.Request.Interaction == rest.Batch || q.Request.Interaction == rest.Transaction {
 		return Judgement{}, errs.New(errs.Invalid, "question-of-many", "A batch is many requests: ask about one of them.")
 	}
+	if !q.At.IsZero() {
+		d := g.d
+		d.Clock = clock.Fixed(q.At)
+		g = &Gateway{d: d}
+	}
 	x := &exchange{g: g, ctx: ctx}
 	if err := x.back(q.Bearer); err != nil {
 		return Judgement{}, err
@@ -87,7 +100,11 @@ func (g *Gateway) Judge(ctx context.Context, q Question) (Judgement, error) {
 	if q.Resource != nil {
 		return a.judgeGiven(j, q.Resource)
 	}
-	return a.judgeNamed(j)
+	ref := a.req.Target()
+	if !q.Found.IsZero() {
+		ref = q.Found
+	}
+	return a.judgeNamed(j, ref)
 }
 
 // unlessReason keeps an error that is no decision.
@@ -112,8 +129,7 @@ func (a *act) judgeGiven(j Judgement, raw []byte) (Judgement, error) {
 
 // judgeNamed judges the resource that the request names as it is now, and the
 // version asked for where it names one.
-func (a *act) judgeNamed(j Judgement) (Judgement, error) {
-	ref := a.req.Target()
+func (a *act) judgeNamed(j Judgement, ref fhir.Reference) (Judgement, error) {
 	if ref.IsZero() || a.req.Interaction == rest.Operation || a.x.g.d.Upstream == nil {
 		return j, nil
 	}

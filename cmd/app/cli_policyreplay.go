@@ -1,0 +1,125 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/mandate-health/mandate/access"
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/identity/operator"
+	"github.com/mandate-health/mandate/internal/door"
+	explanation "github.com/mandate-health/mandate/web/explain"
+)
+
+// replayCommand decides recorded requests again under another policy.
+type replayCommand struct {
+	storeFlags
+	asFlag
+	Tenant string        `default:"default" help:"Tenant of the requests (default ${default})." placeholder:"ID"`
+	Since  time.Duration `default:"24h" help:"How far back (default ${default})." placeholder:"DURATION"`
+	Policy string        `required:"" help:"File with the table [rules] as it would be saved; other settings may stand in it." placeholder:"FILE" type:"existingfile"`
+	Limit  int           `default:"1000" help:"How many requests at most, the newest first (default ${default})." placeholder:"N"`
+	JSON   bool          `name:"json" help:"Print as JSON."`
+}
+
+// Help says more about the command.
+func (replayCommand) Help() string {
+	return "Takes the requests of the audit log, decides each as it is decided now and as the policy would have it, and prints the differences. Nothing is changed and nothing leaves.\n\n" +
+		"The exit status is 0 when nothing would change, 3 when something would, and 1 when the command failed.\n\n" +
+		"Grants are taken as they stood at the time of the request; consents, relationships and records as they are now. " +
+		"What was hidden then left no trace in the log, so a rule that is loosened may show more than is listed here."
+}
+
+// files implements filing.
+func (c *replayCommand) files() (reads []string, makes string) { return []string{c.Policy}, "" }
+
+// errWouldChange says that a replay found differences, which are printed.
+var errWouldChange = errors.New("the policy decides otherwise")
+
+// Run replays.
+func (c *replayCommand) Run(s *streams) error {
+	modes, err := c.modes(s)
+	if err != nil {
+		return err
+	}
+	if c.Limit < 1 || c.Since <= 0 {
+		return errors.New("--limit and --since must be more than nothing")
+	}
+	return c.with(s, func(a *App) error {
+		if err := a.openTenant(s.ctx, c.Tenant); err != nil {
+			return err
+		}
+		person, err := a.requireOperator(s, operator.Need{Tenant: c.Tenant, As: c.As, Role: operator.Operator, Act: "replay"})
+		if err != nil {
+			return err
+		}
+		now, err := a.explainer(s.ctx, c.Tenant)
+		if err != nil {
+			return err
+		}
+		other, err := a.under(s.ctx, c.Tenant, modes)
+		if err != nil {
+			return err
+		}
+		log := audit.Log{Store: a.store, Recorder: now.Recorder}
+		out, err := now.Replay(s.ctx, log, other, a.clock.Now().Add(-c.Since), c.Limit, audit.Event{Time: a.clock.Now(), PersonID: person})
+		if err != nil {
+			return err
+		}
+		if err := c.print(s.out, out, modes); err != nil {
+			return err
+		}
+		if len(out.Differences) > 0 {
+			return errWouldChange
+		}
+		return nil
+	})
+}
+
+// modes reads the policy, which lies where the command was typed.
+func (c *replayCommand) modes(s *streams) (access.Modes, error) {
+	raw, err := s.ReadFile(s.ctx, c.Policy)
+	if err != nil {
+		return access.Modes{}, fmt.Errorf("the policy %s cannot be read: %w", c.Policy, err)
+	}
+	dir, err := tempDir()
+	if err != nil {
+		return access.Modes{}, err
+	}
+	defer dir.remove()
+	path := filepath.Join(dir.path, "policy.toml")
+	if err := door.Create(path, raw); err != nil {
+		return access.Modes{}, err
+	}
+	return policyModes(path)
+}
+
+func (c *replayCommand) print(w io.Writer, out explanation.Replayed, modes access.Modes) error {
+	if c.JSON {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(out)
+	}
+	for _, d := range out.Differences {
+		what := d.Request
+		if d.Resource != "" {
+			what += " of which " + d.Resource
+		}
+		fmt.Fprintf(w, "%s  event %s  client %s  grant %s\n  %s\n  now: %s, then: %s\n", d.Time.UTC().Format(time.RFC3339), d.Event, d.Client, orDash(d.Grant), what, d.Before, d.After)
+	}
+	policy := modes.String()
+	if policy == "" {
+		policy = "every rule is enforced"
+	}
+	fmt.Fprintf(w, "Policy: %s.\n%d requests and %d resources of their answers were decided again, %d could not be.\n", policy, out.Requests, out.Resources, out.Skipped)
+	if len(out.Differences) == 0 {
+		fmt.Fprintln(w, "Nothing would change.")
+		return nil
+	}
+	fmt.Fprintf(w, "%d would be decided otherwise.\n", len(out.Differences))
+	return nil
+}
