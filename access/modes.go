@@ -46,13 +46,14 @@ const (
 	ruleRewrite
 	ruleLaw
 	ruleLabel
+	ruleInput
 	ruleCount
 )
 
 var ruleNames = [ruleCount]string{
 	ruleGrant: "grant", ruleProxy: "proxy", ruleInteraction: "interaction", ruleType: "type", ruleLog: "log", ruleScope: "scope",
 	ruleConsent: "consent", ruleParameter: "parameter", ruleCompartment: "compartment", ruleRewrite: "rewrite", ruleLaw: "law",
-	ruleLabel: "label",
+	ruleLabel: "label", ruleInput: "input",
 }
 
 // Care says how freely a rule may be loosened.
@@ -75,7 +76,7 @@ const (
 var careOf = [ruleCount]Care{
 	ruleGrant: Fixed, ruleProxy: Fixed, ruleInteraction: Fixed, ruleType: Guarded, ruleLog: Guarded, ruleScope: Guarded,
 	ruleConsent: Guarded, ruleParameter: Guarded, ruleCompartment: Guarded, ruleRewrite: Free, ruleLaw: Guarded,
-	ruleLabel: Guarded,
+	ruleLabel: Guarded, ruleInput: Free,
 }
 
 // Modes say how strictly each rule is applied. It is a comparable value without
@@ -83,11 +84,13 @@ var careOf = [ruleCount]Care{
 // configuration file, one line for each rule that is not enforced:
 //
 //	[rules]
+//	input = "audit"
 //	label = "audit"
 //	unsafe_loosened = true
 //
 // A file with this table alone is a policy file too (mandate replay --policy).
-// The sender constraint of tokens is no rule here: a token that is bound to a
+// The rule "input" is the gateway's own: it judges what is to be stored. The
+// sender constraint of tokens is no rule here: a token that is bound to a
 // key or a certificate is refused without it, always.
 type Modes struct{ of [ruleCount]Mode }
 

@@ -29,6 +29,7 @@ func (d *doctor) limitChecks() []health.Check {
 	return []health.Check{
 		check("limits-client", "how many requests one app may send", "limits.client", l.Client, 100000),
 		check("limits-person", "how many requests may be about one person", "limits.person", l.Person, 100000),
+		check("limits-patient", "how many FHIR requests may be about one patient", "limits.patient", l.Patient, 100000),
 		check("limits-network", "how many requests one address may send", "limits.network", l.Network, 100000),
 		check("limits-sign-in", "how many log-ins one address may try", "limits.sign_in", l.SignIn, 1000),
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/limit"
+	"github.com/mandate-health/mandate/web/gateway"
 	"github.com/mandate-health/mandate/web/route"
 	"github.com/mandate-health/mandate/web/session"
 )
@@ -42,6 +43,23 @@ func (a *App) admitClient(ctx context.Context, tenant, clientID string) error {
 // token of theirs, or by their own browser.
 func (a *App) admitPerson(ctx context.Context, tenant, personID string) error {
 	return a.limiter.Take(ctx, tenant, "person:"+personID, limit.PerSecond(a.cfg.Limits.Person))
+}
+
+// admitFHIR counts a request at the FHIR base for its client, its person and the
+// patient to whose record it is bound.
+func (a *App) admitFHIR(ctx context.Context, tenant string, c gateway.Caller) error {
+	if err := a.admitClient(ctx, tenant, c.Client); err != nil {
+		return err
+	}
+	if c.Person != "" {
+		if err := a.admitPerson(ctx, tenant, c.Person); err != nil {
+			return err
+		}
+	}
+	if c.Patient == "" {
+		return nil
+	}
+	return a.limiter.Take(ctx, tenant, "patient:"+c.Patient, limit.PerSecond(a.cfg.Limits.Patient))
 }
 
 // limitPerson bounds what the browsers of one person begin. It needs session.Load

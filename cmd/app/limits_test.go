@@ -117,3 +117,40 @@ func TestLimitOfOnePerson(t *testing.T) {
 		t.Errorf("a replay: %s", res)
 	}
 }
+
+// SE-15: what is asked at the FHIR base about one patient's record shares one
+// measure, whoever asks; another record has another, and a page of a browser app
+// can read the refusal.
+func TestLimitOfOnePatient(t *testing.T) {
+	s := start(t, func(c *app.Config) { c.Limits = limit.Config{Patient: 1} })
+	open := func(kind, person string) *kit.Grant {
+		t.Helper()
+		g, err := s.Launch(t.Context(), kit.Launch{Client: s.Client(kind), Scope: "launch/patient patient/Patient.rs", Visit: kit.Visit{Person: person}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	read := func(g *kit.Grant) *kit.Response {
+		t.Helper()
+		return s.do(t, kit.Request{URL: s.FHIRBase + "/Patient/" + g.Patient(), Header: http.Header{"Authorization": {"Bearer " + g.Access()}}})
+	}
+	one, two := open("public", "rosa"), open("symmetric", "rosa")
+	var last *kit.Response
+	for range 200 {
+		if last = read(one); last.Status == http.StatusTooManyRequests {
+			break
+		}
+	}
+	if last.Status != http.StatusTooManyRequests || last.Header.Get("RateLimit-Policy") != `"patient";q=2;w=2` || last.Header.Get("Retry-After") == "" {
+		t.Fatalf("%s %v", last, last.Header)
+	}
+	// What the clock gives back meanwhile is less than this.
+	refused := false
+	for range 20 {
+		refused = refused || read(two).Status == http.StatusTooManyRequests
+	}
+	if !refused {
+		t.Error("another app has a measure of its own")
+	}
+}

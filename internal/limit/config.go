@@ -11,6 +11,11 @@ type Config struct {
 	// Person is for one person: what apps ask with the tokens of all connections,
 	// and the authorization requests of the person's browsers.
 	Person int `name:"limit-person" key:"person" default:"50000" help:"Requests per second about one person's connections, over all nodes; 0 for no limit." placeholder:"N"`
+	// Patient is for the FHIR requests of all tokens that are bound to one patient's
+	// record.
+	Patient int `name:"limit-patient" key:"patient" default:"50000" help:"FHIR requests per second about one patient's record, of all that are bound to it, over all nodes; 0 for no limit." placeholder:"N"`
+	// ExportRecords only tells: an event is raised when one client exports more.
+	ExportRecords int `name:"export-spike" key:"export_spike" default:"1000000" help:"Records that one service may export in an hour at one node before an audit event (audit.alert, export-spike) tells of it; 0 for none." placeholder:"N"`
 	// Network is for one address (IPv6: one /64) at those, at the
 	// authorization endpoint and at the FHIR base.
 	Network int `name:"limit-network" key:"network" default:"50000" help:"Requests per second from one address (IPv6: one /64), over all nodes; 0 for no limit." placeholder:"N"`
@@ -31,6 +36,10 @@ func (c *Config) Validate() error {
 	}
 	judge("client", c.Client)
 	judge("person", c.Person)
+	judge("patient", c.Patient)
+	if c.ExportRecords < 0 {
+		f.Add("export_spike", "%d is negative", c.ExportRecords)
+	}
 	judge("network", c.Network)
 	judge("sign_in", c.SignIn)
 	judge("register", c.Register)

@@ -60,6 +60,11 @@ func (a *act) run() (answer, error) {
 		return answer{}, err
 	}
 	if fhirapi.Owns(a.req.Type) {
+		if a.req.Resource != nil {
+			if err := a.checkInput(a.req.Body); err != nil {
+				return answer{}, err
+			}
+		}
 		return a.owned(d, place{})
 	}
 	switch a.req.Interaction {

@@ -81,7 +81,7 @@ type OAuth struct {
 }
 
 // Deps is what the gateway is made of. All fields are required but OAuth, Log,
-// RequestID, Address, URL, Certificate and Modes.
+// RequestID, Address, URL, Certificate, Admit, Spike and Modes.
 type Deps struct {
 	Tenant string
 	// Base is the public FHIR base URL, without a trailing slash; BasePath is
@@ -112,6 +112,12 @@ type Deps struct {
 	// Certificate gives the thumbprint of the client's TLS certificate; nil
 	// knows none.
 	Certificate func(*http.Request) string
+	// Admit counts a request of whoever presented a good token; nil counts none.
+	// Errors: errs.RateLimited, which knows how long to wait.
+	Admit func(ctx context.Context, tenant string, c Caller) error
+	// Spike is how many records one client may export in an hour at this node
+	// before an event tells of it; 0 tells of none.
+	Spike int
 	// Modes say how strictly the rules are applied; zero enforces all.
 	Modes access.Modes
 	Log   *slog.Logger
@@ -122,6 +128,7 @@ type Deps struct {
 type Gateway struct {
 	d          Deps
 	capability capability
+	spikes     spikes
 }
 
 // New makes a gateway.

@@ -85,6 +85,7 @@ func (a *act) lines(chunk []json.RawMessage, typ string, members []string, to *b
 			continue
 		}
 		a.deliver(s)
+		a.exportedOne()
 		to.Write(s.raw)
 		to.WriteByte('\n')
 	}

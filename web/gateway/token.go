@@ -50,7 +50,23 @@ func (g *Gateway) authenticate(w http.ResponseWriter, r *http.Request) (*exchang
 	if err != nil {
 		return nil, err
 	}
-	return x, x.back(b)
+	if err := x.back(b); err != nil {
+		return nil, err
+	}
+	return x, g.admit(x)
+}
+
+// Caller is whose measure a request counts against. Each part but the client is
+// empty where there is none.
+type Caller struct{ Client, Person, Patient string }
+
+// admit counts a request for its client, its person, and the patient to whose
+// record the token is bound.
+func (g *Gateway) admit(x *exchange) error {
+	if g.d.Admit == nil {
+		return nil
+	}
+	return g.d.Admit(x.ctx, g.d.Tenant, Caller{Client: x.bearer.Client.ID, Person: x.in.Grant.PersonID, Patient: bound(x.in)})
 }
 
 // stand verifies the token again and loads what backs it now: between fetching

@@ -216,6 +216,9 @@ func (a *act) acceptable(body []byte, op scope.Ops) ([]byte, error) {
 	if err := literal(body); err != nil {
 		return nil, err
 	}
+	if err := a.checkInput(body); err != nil {
+		return nil, err
+	}
 	res, err := view.Scan(body)
 	if err != nil {
 		return nil, err
