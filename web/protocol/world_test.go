@@ -63,6 +63,7 @@ var clientKeys = sync.OnceValue(func() map[string]crypto.Signer {
 type world struct {
 	t      *testing.T
 	url    string
+	mux    http.Handler
 	site   engine.Site
 	store  *fake
 	clock  *clock.Movable
@@ -143,14 +144,13 @@ func (w *world) Site(context.Context, string) (engine.Site, error) { return w.si
 // newWorld starts a server with one client of each kind.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, store: newFake(), clock: &clock.Movable{}, signedIn: true, disabled: map[string]bool{}}
+	mux := http.NewServeMux()
+	w := &world{t: t, mux: mux, store: newFake(), clock: &clock.Movable{}, signedIn: true, disabled: map[string]bool{}}
 	w.store.keys = append(w.store.keys, signingKeys()...)
 	w.ring = keys.NewRing(w.store, w.clock)
-	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	w.url = server.URL
-	w.site = engine.Site{
+	w.url, w.site = server.URL, engine.Site{
 		Tenant: tenant, Issuer: server.URL, FHIRBase: server.URL + "/fhir",
 		TokenURL: server.URL + "/token", IntrospectURL: server.URL + "/introspect", RevokeURL: server.URL + "/revoke",
 	}

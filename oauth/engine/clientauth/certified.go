@@ -1,6 +1,7 @@
 package clientauth
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -16,17 +17,21 @@ import (
 // (UDP-11), beside those of registered keys.
 var certifiedBy = []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.RS384, jose.ES384}
 
-// carriesCertificates reports whether the header of a JWT has an x5c.
+// carriesCertificates reports whether the header of a JWT has an x5c. One that
+// spells it with escapes has none: nobody does, and it is refused as without.
 func carriesCertificates(compact string) bool {
 	head, _, ok := strings.Cut(compact, ".")
 	if !ok || len(compact) > maxAssertion {
 		return false
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(head)
+	if err != nil || !bytes.Contains(raw, []byte(`"x5c"`)) {
+		return false
+	}
 	var header struct {
 		X5C json.RawMessage `json:"x5c"`
 	}
-	return err == nil && json.Unmarshal(raw, &header) == nil && header.X5C != nil
+	return json.Unmarshal(raw, &header) == nil && header.X5C != nil
 }
 
 // certified authenticates a client that is known by its certificate. known is
