@@ -85,8 +85,10 @@ type Config struct {
 	Limits    limit.Config   `embed:"" section:"limits"`
 	Push      PushConfig     `embed:"" section:"par"`
 	Rules     RulesConfig    `embed:"" section:"rules"`
-	Labels    LabelConfig    `embed:"" section:"labels"`
-	UDAP      UDAPConfig     `embed:"" section:"udap"`
+	// FHIRServer says how the FHIR server behind is asked.
+	FHIRServer UpstreamConfig `embed:"" section:"fhir_server"`
+	Labels     LabelConfig    `embed:"" section:"labels"`
+	UDAP       UDAPConfig     `embed:"" section:"udap"`
 
 	Registration RegistrationConfig `embed:"" section:"registration"`
 

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mandate-health/mandate/fhir/upstream"
 	"github.com/mandate-health/mandate/internal/health"
+	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/tlsconf"
 )
 
@@ -217,11 +217,9 @@ func (d *doctor) capabilities(ctx context.Context) health.Finding {
 	if d.offline || d.cfg.Upstream == "" {
 		return health.Unseen("not asked")
 	}
-	way, err := upstreamTransport(d.cfg)
-	if err != nil {
-		return health.Fail("%s", explain(err))
-	}
-	client, err := upstream.New(upstream.Config{Base: d.cfg.Upstream, Timeout: visitTimeout, Transport: way})
+	cfg := d.cfg
+	cfg.FHIRServer.Timeout = visitTimeout
+	client, err := upstreamClient(cfg, cfg.Upstream, d.clock, ids.Source{})
 	if err != nil {
 		return health.Fail("%s", explain(err))
 	}

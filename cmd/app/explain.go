@@ -7,7 +7,6 @@ import (
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/consent"
-	"github.com/mandate-health/mandate/fhir/upstream"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -63,11 +62,7 @@ func (a *App) explainer(ctx context.Context, tenant string) (*explanation.Servic
 		return nil, err
 	}
 	if base != "" {
-		way, err := upstreamTransport(a.cfg)
-		if err != nil {
-			return nil, err
-		}
-		if d.Upstream, err = upstream.New(upstream.Config{Base: base, Transport: way}); err != nil {
+		if d.Upstream, err = upstreamClient(a.cfg, base, a.clock, a.ids); err != nil {
 			return nil, err
 		}
 	}

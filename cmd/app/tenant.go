@@ -83,11 +83,7 @@ func (t *tenant) buildKeys(ctx context.Context) (err error) {
 		return err
 	}
 	t.identity = t.newIdentity(t.hasher)
-	way, err := upstreamTransport(t.cfg)
-	if err != nil {
-		return err
-	}
-	t.record, err = upstream.New(upstream.Config{Base: t.row.Upstream, Transport: way})
+	t.record, err = upstreamClient(t.cfg, t.row.Upstream, t.clock, t.ids)
 	return err
 }
 

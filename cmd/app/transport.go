@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/mandate-health/mandate/fhir/upstream"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/health"
 	"github.com/mandate-health/mandate/internal/tlsconf"
@@ -101,16 +100,6 @@ func (t *tenant) pinReports() route.Route {
 		Reason:  "an app that met an unknown key can prove nothing (SE-11)",
 		Handler: protocol.PinReports(t.problem, t.log, t.metrics.PinReport),
 	}
-}
-
-// upstreamTransport gives the way to the FHIR server behind: verified, and with
-// a certificate of our own where that server asks for one (SE-06).
-func upstreamTransport(cfg Config) (http.RoundTripper, error) {
-	conf, err := tlsconf.Client{CAFile: cfg.UpstreamCA, CertFile: cfg.UpstreamCert, KeyFile: cfg.UpstreamKey}.TLS()
-	if err != nil {
-		return nil, err
-	}
-	return upstream.Transport(conf), nil
 }
 
 // readiness lists what the server needs to take requests.

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -31,13 +32,28 @@ type Config struct {
 	// Transport may be replaced for other ways to authenticate; nil means a
 	// transport of its own with keep-alive.
 	Transport http.RoundTripper
+	// Requests is how many requests of clients ask the upstream at once (Admit);
+	// zero means 256.
+	Requests int
+	// Retries is how often a read is asked again after a fault that may pass; zero
+	// means once, less than zero never.
+	Retries int
+	// Aliases are further base URLs under which the upstream calls itself in links
+	// and references.
+	Aliases []string
+	// Plain does not ask for compressed answers.
+	Plain bool
 }
 
 // Client talks to one upstream FHIR server. It is safe for concurrent use.
 type Client struct {
 	base    *url.URL
+	aliases []string
 	http    *http.Client
 	timeout time.Duration
+	turns   chan struct{}
+	retries int
+	plain   bool
 }
 
 // New makes a client. Errors: errs.Invalid when the base is not an absolute
@@ -55,12 +71,20 @@ func New(cfg Config) (*Client, error) {
 	if transport == nil {
 		transport = Transport(nil)
 	}
-	return &Client{base: u, timeout: timeout, http: &http.Client{
+	c := &Client{
+		base: u, timeout: timeout, turns: make(chan struct{}, cmp.Or(cfg.Requests, defaultRequests)),
+		retries: max(cmp.Or(cfg.Retries, defaultRetries), 0), plain: cfg.Plain,
+	}
+	for _, a := range cfg.Aliases {
+		c.aliases = append(c.aliases, strings.TrimSuffix(a, "/"))
+	}
+	c.http = &http.Client{
 		Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
-	}}, nil
+	}
+	return c, nil
 }
 
 // Transport gives a transport with keep-alive for one server; conf nil means
@@ -68,11 +92,16 @@ func New(cfg Config) (*Client, error) {
 func Transport(conf *tls.Config) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost, t.Proxy, t.TLSClientConfig = 64, nil, conf
+	// What is compressed is unpacked here, within bounds.
+	t.DisableCompression = true
 	return t
 }
 
 // Base gives the FHIR base URL, without a trailing slash.
 func (c *Client) Base() string { return c.base.String() }
+
+// Aliases gives further base URLs under which the upstream calls itself.
+func (c *Client) Aliases() []string { return c.aliases }
 
 // Response is one answer of the upstream.
 type Response struct {
@@ -200,6 +229,11 @@ func (c *Client) Below(link string) (pathAndQuery string, ok bool) {
 		return "", false
 	}
 	rest, ok := strings.CutPrefix(link, c.base.String())
+	for _, a := range c.aliases {
+		if !ok {
+			rest, ok = strings.CutPrefix(link, a)
+		}
+	}
 	if !ok || rest == "" || (rest[0] != '/' && rest[0] != '?') {
 		return "", false
 	}

@@ -63,10 +63,14 @@ func (c *Client) send(ctx context.Context, method, pathAndQuery string, header h
 	if req.Header.Get("Accept") == "" {
 		req.Header.Set("Accept", "application/fhir+json")
 	}
-	res, err := c.http.Do(req)
+	if !c.plain {
+		req.Header.Set("Accept-Encoding", "gzip")
+	}
+	res, err := c.try(req)
 	if err != nil {
 		return nil, unreachable(err)
 	}
+	unpack(res)
 	return res, nil
 }
 

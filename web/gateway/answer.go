@@ -111,6 +111,15 @@ func upstreamFault(status int) error {
 
 var errChanged = errs.New(errs.PreconditionFailed, "version-changed", "The resource was changed in the meantime.")
 
+// local is localise for what the upstream calls itself.
+func (g *Gateway) local(raw []byte, other string) []byte {
+	raw = localise(raw, g.d.Upstream.Base(), other)
+	for _, alias := range g.d.Upstream.Aliases() {
+		raw = localise(raw, alias, other)
+	}
+	return raw
+}
+
 // localise makes absolute literal references below one base relative, where
 // what follows is a reference to a resource: only then does the base say that
 // it is ours (SMART TRP-23). Any other address below the base gets the other

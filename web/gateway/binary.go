@@ -57,7 +57,7 @@ func (a *act) adoptBinary(res *fhir.Resource) (reachable bool, err error) {
 // document, so whoever may write documents could read every Binary there is
 // (SMART TRP-14). What the stored document named already stays.
 func (a *act) attachable(body []byte) error {
-	res, err := view.Scan(localise(body, a.x.g.d.Upstream.Base(), ""))
+	res, err := view.Scan(a.x.g.local(body, ""))
 	if err != nil || a.x.system() || !slices.Contains(owning, res.Type) {
 		return err
 	}
@@ -104,7 +104,7 @@ func (a *act) findOwner(ref fhir.Reference) (owner, error) {
 func (a *act) findLabels(ref fhir.Reference) (owner, error) {
 	own := owner{found: true}
 	err := a.x.g.d.Upstream.Search(a.x.ctx, "DocumentReference", url.Values{"location": {ref.String()}}, func(raw []byte) error {
-		res, err := view.Scan(localise(raw, a.x.g.d.Upstream.Base(), ""))
+		res, err := view.Scan(a.x.g.local(raw, ""))
 		if err != nil {
 			// What cannot be read strictly may say anything.
 			own.found = false
@@ -152,7 +152,7 @@ func (x *exchange) own(binary string, o owner) {
 // documents gives the documents of a search that may be read.
 func (a *act) documents(typ string, params url.Values, each func(fhir.Resource)) error {
 	return a.x.g.d.Upstream.Search(a.x.ctx, typ, params, func(raw []byte) error {
-		res, err := view.Scan(localise(raw, a.x.g.d.Upstream.Base(), ""))
+		res, err := view.Scan(a.x.g.local(raw, ""))
 		if err != nil {
 			// What cannot be read strictly owns nothing.
 			return nil

@@ -187,8 +187,16 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, err)
 		return
 	}
-	x.to = w
 	g.allowClient(w, r, x.bearer.Client)
+	leave, err := g.d.Upstream.Admit(x.ctx)
+	if err != nil {
+		g.d.Problems.FHIR(w, r, (&act{x: x}).conclude(err))
+		return
+	}
+	defer leave()
+	out := compressed(w, r)
+	defer out.close()
+	x.to, w = out, out
 	if handle, ok := strings.CutPrefix(path, exportPath); ok {
 		x.export(w, r, handle)
 		return
@@ -203,6 +211,7 @@ func (x *exchange) finish(w http.ResponseWriter, r *http.Request, ans answer, er
 	case err == nil:
 		ans.write(w, r)
 	case x.begun:
+		x.to.broken()
 		x.breakOff(w)
 	default:
 		x.g.d.Problems.FHIR(w, r, err)
@@ -223,7 +232,7 @@ type exchange struct {
 	memory memory
 	// to takes an answer part by part, nil for one that is embedded in another;
 	// begun says that a part has left.
-	to    http.ResponseWriter
+	to    *squeezed
 	begun bool
 	// coming is how many bytes the upstream page has that is being read, -1 when
 	// it did not say.

@@ -33,7 +33,7 @@ func (x *exchange) members(group string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return membersOf(localise(raw, x.g.d.Upstream.Base(), x.g.d.Base), x.g.d.Clock.Now())
+	return membersOf(x.g.local(raw, x.g.d.Base), x.g.d.Clock.Now())
 }
 
 // membersOf gives the patients who are members of a Group now: not those who

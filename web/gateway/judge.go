@@ -149,7 +149,7 @@ func (a *act) judgeNamed(j Judgement, ref fhir.Reference) (Judgement, error) {
 		if err != nil {
 			return j, err
 		}
-		res, err := view.Scan(localise(raw, a.x.g.d.Upstream.Base(), a.x.g.d.Base))
+		res, err := view.Scan(a.x.g.local(raw, a.x.g.d.Base))
 		if err != nil {
 			return j, errs.Wrap(err, errs.Upstream, "upstream-malformed", "The FHIR server's answer is not a resource.")
 		}

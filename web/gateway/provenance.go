@@ -53,7 +53,7 @@ func (a *act) target(ref fhir.Reference) seen {
 func (a *act) foresee(raws []json.RawMessage) error {
 	var targets []fhir.Reference
 	for _, raw := range raws {
-		res, err := view.Scan(localise(raw, a.x.g.d.Upstream.Base(), ""))
+		res, err := view.Scan(a.x.g.local(raw, ""))
 		if err == nil && res.Type == "Provenance" {
 			targets = append(targets, res.Targets...)
 		}
@@ -123,7 +123,7 @@ func (a *act) lookUpSome(typ string, ids []string) error {
 
 func (a *act) lookedUp(typ string, part []view.Entry) error {
 	for _, e := range part {
-		res, err := view.Scan(localise(e.Resource, a.x.g.d.Upstream.Base(), ""))
+		res, err := view.Scan(a.x.g.local(e.Resource, ""))
 		if err != nil || res.Type != typ {
 			continue
 		}

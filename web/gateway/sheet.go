@@ -101,7 +101,11 @@ func (x *exchange) emit(media string, part []byte) error {
 		x.to.Header().Set("Content-Type", media)
 		x.begun = true
 	}
-	if _, err := x.to.Write(part); err != nil {
+	_, err := x.to.Write(part)
+	if err == nil {
+		err = x.to.flush()
+	}
+	if err != nil {
 		return errs.Wrap(err, errs.Unavailable, "client-gone", "The client is gone.")
 	}
 	return nil

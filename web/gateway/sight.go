@@ -48,7 +48,7 @@ var eitherOf = []scope.Ops{scope.Read, scope.Search}
 // what cannot be read strictly never does. Errors are those of the upstream
 // when another resource had to be asked for.
 func (a *act) see(raw []byte, ops ...scope.Ops) (s sight, ok bool, err error) {
-	raw = localise(raw, a.x.g.d.Upstream.Base(), a.x.g.d.Base)
+	raw = a.x.g.local(raw, a.x.g.d.Base)
 	res, scanErr := view.Scan(raw)
 	if scanErr != nil || fhirapi.Owns(res.Type) || access.NeverForApps(res.Type) {
 		return sight{}, false, nil

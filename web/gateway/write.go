@@ -179,7 +179,7 @@ func (a *act) stored(op scope.Ops) (sight, error) {
 	if err != nil {
 		return sight{}, err
 	}
-	raw = localise(raw, a.x.g.d.Upstream.Base(), "")
+	raw = a.x.g.local(raw, "")
 	res, err := view.Scan(raw)
 	if err != nil || (fhir.Reference{Type: res.Type, ID: res.ID}) != a.req.Target() {
 		return sight{}, errs.New(errs.Upstream, "upstream-other-resource", "The FHIR server behind Mandate gave another resource than asked for.")

@@ -31,7 +31,7 @@ func (a *act) finish(p plan, o outcome) (answer, error) {
 
 // result gives the resource as the upstream stored it, when it said so.
 func (a *act) result(p plan, o outcome) (sight, bool) {
-	raw := localise(o.body, a.x.g.d.Upstream.Base(), a.x.g.d.Base)
+	raw := a.x.g.local(o.body, a.x.g.d.Base)
 	res, err := view.Scan(raw)
 	if err != nil || res.Type != p.send.Type || res.ID == "" || p.send.ID != "" && res.ID != p.send.ID {
 		return sight{}, false
