@@ -76,15 +76,21 @@ func ParseDemographics(raw []byte) (Demographics, error) {
 // Patient gives what pages say about one patient. Errors: errs.NotFound;
 // errs.Upstream, also for an answer that is not this Patient.
 func (c *Client) Patient(ctx context.Context, id string) (Demographics, error) {
+	d, _, err := c.patient(ctx, id)
+	return d, err
+}
+
+// patient is Patient with the resource.
+func (c *Client) patient(ctx context.Context, id string) (Demographics, []byte, error) {
 	raw, err := c.Read(ctx, fhir.Reference{Type: "Patient", ID: id})
 	if err != nil {
-		return Demographics{}, err
+		return Demographics{}, nil, err
 	}
 	d, err := ParseDemographics(raw)
 	if err != nil || d.ID != id {
-		return Demographics{}, errs.Wrap(err, errs.Upstream, "upstream-other-resource", "The FHIR server behind Mandate gave another resource than asked for.")
+		return Demographics{}, nil, errs.Wrap(err, errs.Upstream, "upstream-other-resource", "The FHIR server behind Mandate gave another resource than asked for.")
 	}
-	return d, nil
+	return d, raw, nil
 }
 
 // FindPatients gives up to limit patients whose name begins with the text, by

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,4 +56,46 @@ func TestAPatientIsAskedForOnce(t *testing.T) {
 	if _, err := r.Patient(t.Context(), "noah"); !errs.Is(err, errs.Upstream) {
 		t.Errorf("another's answer was taken: %v", err)
 	}
+}
+
+// Who was told a patient's name counts the same resource, without asking for it
+// again; another search, a long resource and one of another moment are asked for.
+func TestAPatientIsCountedFromWhatWasRead(t *testing.T) {
+	asked, more := 0, ""
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		patient := `{"resourceType":"Patient","id":"rosa","name":[{"text":"Rosa"}]` + more + `}`
+		if r.URL.Path[len(r.URL.Path)-4:] != "rosa" {
+			patient = `{"resourceType":"Bundle","type":"searchset","entry":[{"resource":` + patient + `,"search":{"mode":"match"}}]}`
+		}
+		fmt.Fprint(w, patient)
+	}))
+	defer s.Close()
+	c := &hand{time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
+	r := upstream.NewRecent(client(t, s.URL), c)
+	search := func(params url.Values, want int) {
+		t.Helper()
+		found := 0
+		err := r.Search(t.Context(), "Patient", params, func(raw []byte) error {
+			found++
+			return nil
+		})
+		if err != nil || found != 1 || asked != want {
+			t.Errorf("%d found, asked %d times, want %d: %v", found, asked, want, err)
+		}
+	}
+	rosa := url.Values{"_id": {"rosa"}, "_count": {"500"}}
+	search(rosa, 1)
+	if _, err := r.Patient(t.Context(), "rosa"); err != nil {
+		t.Fatal(err)
+	}
+	search(rosa, 2)
+	search(url.Values{"name": {"rosa"}}, 3)
+	c.now = c.now.Add(time.Minute)
+	search(rosa, 4)
+	more = `,"photo":[{"data":"` + strings.Repeat("A", 20<<10) + `"}]`
+	if _, err := r.Patient(t.Context(), "rosa"); err != nil {
+		t.Fatal(err)
+	}
+	search(rosa, 6)
 }
