@@ -58,7 +58,8 @@ func scanAuditEntry(r Row) (a auditRecord, err error) {
 }
 
 // entryWhere gives the condition of a filter, as auditWhere does. The indexes on
-// patient and person have their last characters only.
+// patient and person have their last characters only, and of the time in the id
+// the 256 minutes: so the entries of one page of events are one entry.
 func entryWhere(f audit.Filter) (string, []any) {
 	parts, args := []string{"tenant = $1"}, []any{f.Tenant}
 	add := func(condition string, value any) {
@@ -66,11 +67,15 @@ func entryWhere(f audit.Filter) (string, []any) {
 		parts = append(parts, fmt.Sprintf(condition, len(args)))
 	}
 	end := func(text string) string { return "SUBSTR(" + text + ", LENGTH(" + text + ") - 5)" }
+	order, least, most := "id DESC", "id >= $%d", "id < $%d"
 	for _, c := range []struct{ column, value string }{{"patient", f.Patient}, {"person_id", f.PersonID}} {
 		if c.value != "" {
 			// A plain equality would be put into the expression by SQLite, which then is
 			// that of no index.
 			add(c.column+" BETWEEN $%[1]d AND $%[1]d AND "+c.column+" <> '' AND "+end(c.column)+" = "+end("$%[1]d"), c.value)
+			order = "SUBSTR(id, 1, 3) DESC, id DESC"
+			least = "id >= $%[1]d AND SUBSTR(id, 1, 3) >= SUBSTR($%[1]d, 1, 3)"
+			most = "id < $%[1]d AND SUBSTR(id, 1, 3) <= SUBSTR($%[1]d, 1, 3)"
 		}
 	}
 	if f.ClientID != "" {
@@ -89,20 +94,20 @@ func entryWhere(f audit.Filter) (string, []any) {
 		parts = append(parts, "("+strings.Join(marks, " OR ")+")")
 	}
 	if !f.Since.IsZero() {
-		add("id >= $%d", firstEntry(f.Since))
+		add(least, firstEntry(f.Since))
 	}
 	if !f.Until.IsZero() {
-		add("id < $%d", firstEntry(f.Until.Add(time.Microsecond)))
+		add(most, firstEntry(f.Until.Add(time.Microsecond)))
 	}
 	switch {
 	case f.Before.IsZero():
 	case f.BeforeID == "":
-		add("id < $%d", firstEntry(f.Before))
+		add(most, firstEntry(f.Before))
 	default:
-		add("id < $%d", entryBound(f.Before, f.BeforeID))
+		add(most, entryBound(f.Before, f.BeforeID))
 	}
 	args = append(args, f.Limit)
-	return strings.Join(parts, " AND ") + fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args)), args
+	return strings.Join(parts, " AND ") + fmt.Sprintf(" ORDER BY "+order+" LIMIT $%d", len(args)), args
 }
 
 // firstEntry gives what no id of an event at t or later is less than, and every
