@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -54,17 +55,16 @@ func preauthorised(registered, requested string) (granted string, explained []ac
 	if err != nil {
 		return "", nil, err
 	}
-	literal := map[string]string{}
-	for _, s := range ceiling.Clinical {
-		if key := s.Canonical(); literal[key] == "" {
-			literal[key] = s.String()
-		}
-	}
+	allowed := system(ceiling.Clinical)
+	var literal map[string]string
 	var texts []string
-	for _, s := range system(asked.Clinical).Intersect(system(ceiling.Clinical)) {
+	for _, s := range system(asked.Clinical).Intersect(allowed) {
 		text := s.String()
-		if s.Text == "" && literal[s.Canonical()] != "" {
-			text = literal[s.Canonical()]
+		if s.Text == "" {
+			if literal == nil {
+				literal = spelled(ceiling.Clinical)
+			}
+			text = cmp.Or(literal[s.Canonical()], text)
 		}
 		texts = append(texts, text)
 	}
@@ -73,11 +73,22 @@ func preauthorised(registered, requested string) (granted string, explained []ac
 			texts = append(texts, text)
 		}
 	}
-	explained = unserved(asked, texts, system(ceiling.Clinical))
+	explained = unserved(asked, texts, allowed)
 	if len(texts) == 0 {
 		return "", explained, errs.New(errs.InvalidScope, "scope-not-registered", "None of the scopes is registered for this client.")
 	}
 	return strings.Join(texts, " "), explained, nil
+}
+
+// spelled gives how each scope is written where it is registered.
+func spelled(registered scope.Set) map[string]string {
+	out := make(map[string]string, len(registered))
+	for _, s := range registered {
+		if key := s.Canonical(); out[key] == "" {
+			out[key] = s.String()
+		}
+	}
+	return out
 }
 
 // unserved explains each asked scope that is not among the granted texts.
@@ -107,7 +118,7 @@ func unserved(asked scope.Request, granted []string, ceiling scope.Set) (out []a
 
 // system keeps the system scopes that can be enforced (SMART SCP-09, SCP-27).
 func system(s scope.Set) scope.Set {
-	var out scope.Set
+	out := make(scope.Set, 0, len(s))
 	for _, one := range s {
 		if one.Level == scope.System && one.Supported() {
 			out = append(out, one)

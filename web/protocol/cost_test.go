@@ -19,11 +19,11 @@ func TestAnAnswerCostsNoMore(t *testing.T) {
 		// sends gets ready what sends one request.
 		sends func(w *world) func()
 	}{
-		{"secret", 194, func(w *world) func() {
+		{"secret", 191, func(w *world) func() {
 			legacy := basic("legacy", secretB)
 			return func() { w.direct("/token", backendForm("system/Patient.rs"), legacy) }
 		}},
-		{"assertion", 338, func(w *world) func() {
+		{"assertion", 324, func(w *world) func() {
 			signed := make([]string, costRuns+1)
 			for i := range signed {
 				signed[i] = w.assertion("backend", "rs", nil)
