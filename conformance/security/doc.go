@@ -19,5 +19,6 @@ func Sections() []kit.Section {
 		{Name: "FHIR enforcement, traps of reading", Rows: reading()},
 		{Name: "FHIR enforcement, traps of writing", Rows: writing()},
 		{Name: "FHIR enforcement, form", Rows: form()},
+		{Name: "FHIR, corpus of leaks", Rows: corpus()},
 	}
 }
