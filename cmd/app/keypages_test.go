@@ -38,7 +38,7 @@ func TestCustodianReplacesAKey(t *testing.T) {
 	if text := s.open(t, ada, "/operator/keys").Text(); !strings.Contains(text, "Comes next") {
 		t.Errorf("the next key is not shown: %s", text)
 	}
-	if got := s.events(t, "kind=key.changed"); len(got) == 0 || got[0].PersonID == "" {
+	if got := s.events(t, "kind=key.changed"); len(got) == 0 || got[0].PersonID == "" || got[0].SessionID == "" || got[0].Network == "" || got[0].RequestID == "" {
 		t.Errorf("nobody replaced a key: %+v", got)
 	}
 	for _, path := range []string{"/operator/keys", "/operator/keys/access-token/rotate"} {

@@ -95,9 +95,15 @@ func (a *App) followKeys(ctx context.Context) {
 // newCustodian gives what changes the keys of the open store for a person, or
 // for nobody by the schedule.
 func (a *App) newCustodian(person string) *keys.Custodian {
+	return a.custodianOf(audit.Event{PersonID: person})
+}
+
+// custodianOf is newCustodian for an act of which by says more than the person:
+// the log-in session, from where, and the request.
+func (a *App) custodianOf(by audit.Event) *keys.Custodian {
 	return &keys.Custodian{
 		Envelope: a.envelope, Ring: a.ring, Vault: a.store, Clock: a.clock,
-		Tx:    on(a.store, func(tx store.Tx) keys.Tx { return keyTx{Tx: tx, clock: a.clock, ids: a.ids, person: person} }),
+		Tx:    on(a.store, func(tx store.Tx) keys.Tx { return keyTx{Tx: tx, clock: a.clock, ids: a.ids, by: by} }),
 		Lives: keyLives(), InUse: a.hashesSecrets, Home: tenants.Default,
 	}
 }
@@ -126,16 +132,18 @@ func (a *App) hashesSecrets(ctx context.Context, tenant, mark string) (bool, err
 // keyTx is a transaction that records acts on keys.
 type keyTx struct {
 	store.Tx
-	clock  clock.Clock
-	ids    ids.Source
-	person string
+	clock clock.Clock
+	ids   ids.Source
+	// by is what every event of the transaction says of who acts.
+	by audit.Event
 }
 
 // Record implements keys.Tx (AU-18). An act that is only begun has no outcome
 // yet.
 func (k keyTx) Record(ctx context.Context, act keys.Act) error {
 	e := audit.Event{
-		Tenant: act.Tenant, Time: k.clock.Now(), Kind: audit.KeyChanged, Action: act.Action, PersonID: k.person, Reason: act.Reason,
+		Tenant: act.Tenant, Time: k.clock.Now(), Kind: audit.KeyChanged, Action: act.Action, Reason: act.Reason,
+		PersonID: k.by.PersonID, SessionID: k.by.SessionID, Network: k.by.Network, RequestID: k.by.RequestID,
 		Detail: map[string]string{"kind": act.Kind, "key": act.Key},
 	}
 	switch act.Stage {
@@ -152,7 +160,7 @@ func (k keyTx) Record(ctx context.Context, act keys.Act) error {
 	// Without these, verifying the audit log would call the loss unlawful.
 	switch {
 	case act.AllTenant:
-		return endLog(ctx, k.Tx, k.ids, lastEvent{tenant: act.Tenant, person: k.person, until: act.Until, now: k.clock.Now()})
+		return endLog(ctx, k.Tx, k.ids, lastEvent{tenant: act.Tenant, person: k.by.PersonID, until: act.Until, now: k.clock.Now()})
 	case act.Patient != "":
 		return k.AppendAudit(ctx, audit.Shredding(act.Tenant, act.Patient, act.Until, k.clock.Now()))
 	}

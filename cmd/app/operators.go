@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -89,9 +90,10 @@ func (t *tenant) operatorPages() *operatorpages.Handler {
 // keyPages are the console's pages about keys.
 func (t *tenant) keyPages() *custody.Handler {
 	return custody.New(custody.Deps{
-		Items: t.keyItems,
-		Rotate: func(ctx context.Context, use keys.Use, person string) error {
-			_, err := t.newCustodian(person).RotateSigning(ctx, t.id, use, keys.Announce)
+		Items:     t.keyItems,
+		RequestID: web.RequestID,
+		Rotate: func(ctx context.Context, use keys.Use, by audit.Event) error {
+			_, err := t.custodianOf(by).RotateSigning(ctx, t.id, use, keys.Announce)
 			return err
 		},
 		Door: t.consoleDoor(), Sees: t.seesKeys, Holds: t.holds(operator.KeyCustodian),

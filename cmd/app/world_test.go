@@ -270,14 +270,15 @@ func (s *server) newest(t *testing.T, patient string) grantRow {
 
 // eventRow is an audit event as the administration API tells it.
 type eventRow struct {
-	Kind     string
-	Reason   string
-	ClientID string
-	GrantID  string
-	PersonID string
-	TokenID  string
-	Detail   map[string]string
-	Consents []string
+	Kind                          string
+	Reason                        string
+	ClientID                      string
+	GrantID                       string
+	PersonID                      string
+	TokenID                       string
+	SessionID, Network, RequestID string
+	Detail                        map[string]string
+	Consents                      []string
 }
 
 // events gives the audit events under a query such as grant=ID.

@@ -18,6 +18,7 @@ func fapi() []kit.Row {
 		{ID: "FAPI2 5.3a", Title: "a client of the profile works from its pushed request to its refresh, all bound to its key", Needs: needs | kit.Symmetric, Run: fapiWorks},
 		{ID: "FAPI2 5.3b", Title: "what the profile forbids is refused, one thing at a time", Needs: needs, Run: fapiRefused},
 		{ID: "FAPI2 5.3c", Title: "a client of the profile works with its certificate alone", Needs: needs | kit.Certificates, Run: fapiCertificate},
+		{ID: "FAPI2 5.4b", Title: "the issuer's metadata lists an algorithm of the profile, and SMART's those of every client", Needs: needs, Run: fapiListed},
 		{ID: "FAPI2 5.4", Title: "assertions are taken for the issuer alone, with PS256 or ES256", Needs: needs, Run: fapiAssertions},
 	}
 }
@@ -158,6 +159,23 @@ func fapiCertificate(ctx context.Context, t *kit.Target) error {
 	}
 	if read, err := t.FHIR(ctx, res.Text("access_token"), path); c.Note(err) {
 		c.That(read.Status == http.StatusUnauthorized, "without its certificate: %s", read)
+	}
+	return c.Err()
+}
+
+// fapiListed: who picks the algorithm of its assertions by the metadata of the
+// issuer must find one of the profile (FAPI 2.0 §5.4.1); who picks by SMART's must
+// find none that its registration does not allow (DISC-12).
+func fapiListed(ctx context.Context, t *kit.Target) error {
+	res, err := t.Do(ctx, kit.Request{URL: strings.TrimSuffix(t.Config.Issuer, "/") + "/.well-known/openid-configuration"})
+	if err != nil {
+		return err
+	}
+	var c kit.Check
+	list, _ := res.JSON()["token_endpoint_auth_signing_alg_values_supported"].([]any)
+	c.That(slices.ContainsFunc(list, func(alg any) bool { return alg == "PS256" || alg == "ES256" || alg == "EdDSA" }), "the issuer lists %v", list)
+	for _, alg := range t.Config.TokenAuthAlgorithms {
+		c.That(slices.Contains(list, any(alg)), "SMART lists %s, the issuer %v", alg, list)
 	}
 	return c.Err()
 }

@@ -137,15 +137,16 @@ func configuration(e Endpoints, scopes []string) smartConfiguration {
 		Issuer: e.Issuer, JWKSURI: e.JWKS,
 		AuthorizationEndpoint: e.Authorize, TokenEndpoint: e.Token,
 		IntrospectionEndpoint: e.Introspect, RevocationEndpoint: e.Revoke, ManagementEndpoint: e.Management,
-		RegistrationEndpoint:  e.Register,
-		ClientDocuments:       e.ClientDocuments,
-		DeviceEndpoint:        e.Device,
-		GrantTypes:            grant.Names(e.Off...),
-		ResponseTypes:         []string{"code"},
-		Scopes:                scopes,
-		CodeChallengeMethods:  []string{"S256"},
-		TokenEndpointAuth:     slices.Concat([]string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}, e.MTLS),
-		TokenEndpointAuthAlgs: []string{"RS384", "ES384"},
+		RegistrationEndpoint: e.Register,
+		ClientDocuments:      e.ClientDocuments,
+		DeviceEndpoint:       e.Device,
+		GrantTypes:           grant.Names(e.Off...),
+		ResponseTypes:        []string{"code"},
+		Scopes:               scopes,
+		CodeChallengeMethods: []string{"S256"},
+		TokenEndpointAuth:    slices.Concat([]string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}, e.MTLS),
+		// What every client may sign with that is not registered for one algorithm.
+		TokenEndpointAuthAlgs: oauth.Client{}.AssertionAlgorithms(),
 		CertificateBound:      len(e.MTLS) > 0,
 		Aliases:               e.mtls(),
 		DPoPAlgs:              engine.ProofAlgorithms(),
@@ -192,6 +193,9 @@ func OpenIDConfiguration(e Endpoints, scopes []string) http.Handler {
 	c.RevocationAuth = c.TokenEndpointAuth
 	c.EndSessionEndpoint, c.Documentation = e.EndSession, e.Documentation
 	c.BackchannelLogout, c.BackchannelSession = true, true
+	// SMART promises that each algorithm of its document works for each client
+	// (DISC-12); the issuer's tells what clients can be registered for as well.
+	c.TokenEndpointAuthAlgs = oauth.AssertionAlgorithms()
 	c.IntrospectionAuthAlgs, c.RevocationAuthAlgs = c.TokenEndpointAuthAlgs, c.TokenEndpointAuthAlgs
 	c.ProtectedResources = []string{e.FHIRBase}
 	return document(c)

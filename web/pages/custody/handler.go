@@ -7,6 +7,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/web/pages"
@@ -24,9 +25,11 @@ type Deps struct {
 	// Items gives the keys of the tenant and the key-encryption key. Errors:
 	// errs.Unavailable.
 	Items func(ctx context.Context) ([]keys.Item, error)
-	// Rotate makes the next signing key of a use, for an account. Errors: of
-	// keys.Custodian.RotateSigning.
-	Rotate func(ctx context.Context, use keys.Use, person string) error
+	// Rotate makes the next signing key of a use; by prepares the audit event.
+	// Errors: of keys.Custodian.RotateSigning.
+	Rotate func(ctx context.Context, use keys.Use, by audit.Event) error
+	// RequestID gives the id under which a request is logged.
+	RequestID func(*http.Request) string
 	// Sees and Holds report whether an account may look, and whether it keeps the
 	// keys; errors are errs.Forbidden, errs.Unavailable.
 	Sees, Holds console.May
@@ -129,10 +132,15 @@ func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, id session.Iden
 		return err
 	}
 	if r.PostFormValue("answer") == "yes" {
-		if err := h.Rotate(r.Context(), u, id.Person.ID); err != nil {
+		if err := h.Rotate(r.Context(), u, h.origin(r, id)); err != nil {
 			return err
 		}
 	}
 	http.Redirect(w, r, h.Session.Path(Path), http.StatusSeeOther)
 	return nil
+}
+
+// origin prepares the audit event of a rotation.
+func (h *Handler) origin(r *http.Request, id session.Identity) audit.Event {
+	return audit.Event{PersonID: id.Person.ID, SessionID: id.Session.Hash, Network: h.Session.Address(r), RequestID: h.RequestID(r)}
 }
