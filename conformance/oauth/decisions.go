@@ -122,7 +122,8 @@ func pdpGuarded(ctx context.Context, t *kit.Target) error {
 }
 
 func pdpSame(ctx context.Context, t *kit.Target) error {
-	g, err := t.Standard(ctx, "public", t.Patient(), "launch/patient patient/Patient.rs patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory")
+	const labs = "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
+	g, err := t.Standard(ctx, "public", t.Patient(), "launch/patient patient/Patient.rs "+labs)
 	if err != nil {
 		return err
 	}
@@ -243,9 +244,14 @@ func pdpMany(ctx context.Context, t *kit.Target) error {
 		return err
 	}
 	common := about(g.Access(), "search-type", "Patient", "*")
-	all := []members{{"resource": members{"type": "Condition", "id": "*"}}, {}, {"action": members{"name": "dance"}}, {"action": members{"name": "read"}, "resource": members{"type": "Patient", "id": g.Patient()}}}
+	all := []members{
+		{"resource": members{"type": "Condition", "id": "*"}}, {}, {"action": members{"name": "dance"}},
+		{"action": members{"name": "read"}, "resource": members{"type": "Patient", "id": g.Patient()}},
+	}
 	var c kit.Check
-	for semantic, want := range map[string]string{"": "false true error true", "execute_all": "false true error true", "deny_on_first_deny": "false", "permit_on_first_permit": "false true"} {
+	for semantic, want := range map[string]string{
+		"": "false true error true", "execute_all": "false true error true", "deny_on_first_deny": "false", "permit_on_first_permit": "false true",
+	} {
 		body := members{"subject": common["subject"], "action": common["action"], "resource": common["resource"], "evaluations": all}
 		if semantic != "" {
 			body["options"] = members{"evaluations_semantic": semantic}

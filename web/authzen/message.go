@@ -107,7 +107,8 @@ func (e evaluation) read() (question, error) {
 	i := rest.Interaction(e.Action.Name)
 	method, known := methods[i]
 	if !known {
-		return question{}, errs.New(errs.Invalid, "evaluation-action", "The action is no FHIR interaction that can be asked about: read, vread, history-instance, history-type, search-type, create, update, patch or delete.")
+		return question{}, errs.New(errs.Invalid, "evaluation-action",
+			"The action is no FHIR interaction that can be asked about: read, vread, history-instance, history-type, search-type, create, update, patch or delete.")
 	}
 	id := e.Resource.ID
 	if id == wholeType || i == rest.Create {

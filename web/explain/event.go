@@ -39,7 +39,8 @@ func (s *Service) event(ctx context.Context, id string) (Explanation, error) {
 	}
 	req, ok := RequestOf(e)
 	if !ok {
-		return Explanation{}, errs.New(errs.Invalid, "explain-event", "The event "+id+" is no request for a record (it is "+string(e.Kind)+"): there is no decision of the gateway to explain.")
+		return Explanation{}, errs.New(errs.Invalid, "explain-event",
+			"The event "+id+" is no request for a record (it is "+string(e.Kind)+"): there is no decision of the gateway to explain.")
 	}
 	q := Question{Grant: e.GrantID}
 	if e.GrantID == "" {

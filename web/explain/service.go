@@ -78,7 +78,8 @@ func (s *Service) answer(ctx context.Context, q Question) (Explanation, error) {
 		}
 	}
 	if named != 1 || (q.Event == "") == (q.Request == "") {
-		return Explanation{}, errs.New(errs.Invalid, "explain-what", `Name a grant, a token or a client together with a request such as "GET /Observation?category=laboratory", or name an event alone.`)
+		return Explanation{}, errs.New(errs.Invalid, "explain-what",
+			`Name a grant, a token or a client together with a request such as "GET /Observation?category=laboratory", or name an event alone.`)
 	}
 	if q.Event != "" {
 		return s.event(ctx, q.Event)

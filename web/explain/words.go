@@ -68,9 +68,13 @@ func (out *Explanation) say(j gateway.Judgement) {
 		out.Sentence = "Refused: " + lower(sentence(out.Rule, out.Code, out.Subject))
 	}
 	out.detail("Refused but for a rule that is only audited: ", out.Would)
-	out.detail("By scope: ", out.Scopes)
+	by := map[string][2]string{Permit: {"By scope: ", "By consent: "}, Deny: {"Granted scopes that speak for it: ", "Consents in force: "}}[out.Decision]
+	if out.Rule == "consent" {
+		by[1] = "By consent: "
+	}
+	out.detail(by[0], out.Scopes)
 	out.detail("Granted scopes that do not reach it: ", out.Near)
-	out.detail("By consent: ", out.Consents)
+	out.detail(by[1], out.Consents)
 	if r := out.Relationship; r != nil {
 		state := "is in force"
 		if !r.InForce {

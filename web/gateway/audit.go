@@ -172,13 +172,26 @@ func blanked(r rest.Request) string {
 		if p.Modifier != "" {
 			name += ":" + p.Modifier
 		}
+		if p.Chain != "" {
+			name += "." + p.Chain
+		}
 		value := "***"
-		if loggable(r.Type, p.Name) {
+		if p.Chain == "" && !freeText(p.Modifier) && loggable(r.Type, p.Name) {
 			value = strings.Join(p.Values, ",")
 		}
 		parts = append(parts, url.QueryEscape(name)+"="+url.QueryEscape(value))
 	}
 	return strings.Join(parts, "&")
+}
+
+// freeText reports whether a modifier makes the value of any parameter a text or
+// an identifier.
+func freeText(modifier string) bool {
+	switch modifier {
+	case "text", "contains", "exact", "identifier", "of-type":
+		return true
+	}
+	return false
 }
 
 func loggable(typ, name string) bool {
