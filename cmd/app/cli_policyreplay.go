@@ -116,6 +116,9 @@ func (c *replayCommand) print(w io.Writer, out explanation.Replayed, modes acces
 		policy = "every rule is enforced"
 	}
 	fmt.Fprintf(w, "Policy: %s.\n%d requests and %d resources of their answers were decided again, %d could not be.\n", policy, out.Requests, out.Resources, out.Skipped)
+	if out.Unjudged > 0 {
+		fmt.Fprintf(w, "%d resources were not judged: the FHIR server is not known here; name the server's configuration with --config.\n", out.Unjudged)
+	}
 	if len(out.Differences) == 0 {
 		fmt.Fprintln(w, "Nothing would change.")
 		return nil

@@ -99,6 +99,21 @@ func TestOperatorAsksWhy(t *testing.T) {
 	}
 }
 
+// A command beside a server that is stopped judges the request, and says that it
+// could not look at the resource; it never passes for a permit.
+func TestWhyWithoutTheServer(t *testing.T) {
+	s := start(t, nil)
+	s.granted(t, kit.Launch{Client: s.Client("public"), Scope: "launch/patient patient/Patient.rs", Visit: kit.Visit{Browser: s.browser("rosa")}})
+	row := s.newest(t, "rosa")
+	s.stop(t)
+	if x := s.whyOf(t, "--grant", row.ID, "--request", "GET /Patient/noah"); x.Decision != "undecided" || !strings.Contains(x.Sentence, "Patient/noah itself may be seen was not judged") {
+		t.Errorf("%+v", x)
+	}
+	if x := s.whyOf(t, "--grant", row.ID, "--request", "GET /Goal"); x.Decision != "deny" || x.Rule != "scope" {
+		t.Errorf("%+v", x)
+	}
+}
+
 // grantLists lists grants both ways.
 func (d *driver) grantLists(t *testing.T, row grantRow) {
 	t.Helper()

@@ -15,12 +15,15 @@ import (
 const (
 	Permit = "permit"
 	Deny   = "deny"
+	// Undecided is for a request that may run, about a resource that nobody could
+	// look at.
+	Undecided = "undecided"
 )
 
 // Explanation says what decided. It holds ids, codes and scopes, and nothing else
 // of a record.
 type Explanation struct {
-	Decision string   `json:"decision" jsonschema:"permit or deny."`
+	Decision string   `json:"decision" jsonschema:"permit or deny; undecided where the resource could not be looked at."`
 	Sentence string   `json:"sentence" jsonschema:"Why, for people."`
 	Details  []string `json:"details" jsonschema:"What else matters, for people."`
 	// Rule is empty on a permit: every rule let it pass.
@@ -43,6 +46,7 @@ type Explanation struct {
 
 	Resource    string   `json:"resource,omitempty" jsonschema:"The resource that was judged, by reference."`
 	Absent      bool     `json:"absent,omitempty" jsonschema:"There is no such resource, or it is one that Mandate keeps and does not show here."`
+	Unjudged    string   `json:"unjudged,omitempty" jsonschema:"The resource that the request names, where no FHIR server is known to look at it."`
 	Narrowed    []string `json:"narrowed,omitempty" jsonschema:"Parameters that are added to the search."`
 	Filtered    bool     `json:"filtered,omitempty" jsonschema:"Each resource of the answer is decided again."`
 	Obligations []string `json:"obligations,omitempty" jsonschema:"What is done with the answer."`
@@ -110,6 +114,12 @@ func (out *Explanation) fill(b gateway.Bearer, j gateway.Judgement) {
 	for _, basis := range b.Grant.Basis() {
 		if !slices.Contains(out.Consents, basis) && !b.Grant.Capacity.IsProxy() {
 			out.Consents = append(out.Consents, basis)
+		}
+	}
+	if !j.Unjudged.IsZero() {
+		out.Unjudged = j.Unjudged.String()
+		if j.Allow {
+			out.Decision = Undecided
 		}
 	}
 	out.Filtered = j.Request.Filter && j.Judged.IsZero()

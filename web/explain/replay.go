@@ -26,6 +26,8 @@ type Replayed struct {
 	Requests  int `json:"requests"`
 	Resources int `json:"resources"`
 	Skipped   int `json:"skipped"`
+	// Unjudged resources could not be looked at, as no FHIR server is known.
+	Unjudged int `json:"unjudged,omitempty"`
 	// Differences are those that would be decided otherwise, newest first.
 	Differences []Difference `json:"differences"`
 }
@@ -107,7 +109,10 @@ func (s *Service) again(ctx context.Context, out *Replayed, held map[string]*gat
 		if err != nil {
 			return err
 		}
-		if !ref.IsZero() {
+		switch {
+		case !before.Unjudged.IsZero():
+			out.Unjudged++
+		case !ref.IsZero():
 			out.Resources++
 		}
 		if otherwise(before, after) {

@@ -60,6 +60,9 @@ func (out *Explanation) say(j gateway.Judgement) {
 	switch {
 	case out.Decision == Permit && !j.Judged.IsZero():
 		out.Sentence = "Allowed: every rule lets the request pass, and " + out.Resource + " itself."
+	case out.Decision == Undecided:
+		out.Sentence = "The request is allowed; whether " + out.Unjudged + " itself may be seen was not judged: " +
+			"the FHIR server is not known here. Name the server's configuration, or ask where it runs."
 	case out.Decision == Permit:
 		out.Sentence = "Allowed: every rule lets the request pass."
 	case out.Absent:
@@ -68,13 +71,16 @@ func (out *Explanation) say(j gateway.Judgement) {
 		out.Sentence = "Refused: " + lower(sentence(out.Rule, out.Code, out.Subject))
 	}
 	out.detail("Refused but for a rule that is only audited: ", out.Would)
-	by := map[string][2]string{Permit: {"By scope: ", "By consent: "}, Deny: {"Granted scopes that speak for it: ", "Consents in force: "}}[out.Decision]
-	if out.Rule == "consent" {
-		by[1] = "By consent: "
+	byScope, byConsent := "By scope: ", "By consent: "
+	if out.Decision == Deny {
+		byScope = "Granted scopes that speak for it: "
 	}
-	out.detail(by[0], out.Scopes)
+	if out.Decision == Deny && out.Rule != "consent" {
+		byConsent = "Consents in force: "
+	}
+	out.detail(byScope, out.Scopes)
 	out.detail("Granted scopes that do not reach it: ", out.Near)
-	out.detail(by[1], out.Consents)
+	out.detail(byConsent, out.Consents)
 	if r := out.Relationship; r != nil {
 		state := "is in force"
 		if !r.InForce {

@@ -49,6 +49,9 @@ type Judgement struct {
 	Resource        access.Decision
 	ResourceAccount access.Account
 	Absent          bool
+	// Unjudged is the resource that the request names and nobody could look at,
+	// where no FHIR server is known; zero for none.
+	Unjudged fhir.Reference
 	// Would are the refusals that did not count, because their rule is only
 	// audited.
 	Would []access.Reason
@@ -130,7 +133,11 @@ func (a *act) judgeGiven(j Judgement, raw []byte) (Judgement, error) {
 // judgeNamed judges the resource that the request names as it is now, and the
 // version asked for where it names one.
 func (a *act) judgeNamed(j Judgement, ref fhir.Reference) (Judgement, error) {
-	if ref.IsZero() || a.req.Interaction == rest.Operation || a.x.g.d.Upstream == nil {
+	if ref.IsZero() || a.req.Interaction == rest.Operation {
+		return j, nil
+	}
+	if a.x.g.d.Upstream == nil && !fhirapi.Owns(ref.Type) {
+		j.Unjudged = ref
 		return j, nil
 	}
 	if fhirapi.Owns(ref.Type) {
