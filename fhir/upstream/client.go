@@ -187,7 +187,7 @@ func (c *Client) Search(ctx context.Context, typ string, params url.Values, each
 			_ = res.Body.Close()
 			return errs.New(errs.Upstream, "upstream-refused", "The FHIR server behind Mandate refused a search.")
 		}
-		link, err := page(res.Bundle(), each)
+		link, err := page(res.Bundle(nil), each)
 		if err != nil {
 			return err
 		}

@@ -143,9 +143,10 @@ type Parts struct {
 	body io.Closer
 }
 
-// Bundle reads an answer as a bundle. Whoever got it closes it.
-func (a Answer) Bundle() *Parts {
-	return &Parts{view.NewReader(a.Body, a.Length), a.Body}
+// Bundle reads an answer as a bundle, into the memory given, nil for its own.
+// Whoever got it closes it.
+func (a Answer) Bundle(memory []byte) *Parts {
+	return &Parts{view.NewReader(a.Body, a.Length, memory), a.Body}
 }
 
 // Next gives some more entries, io.EOF at the end. They are good until it is

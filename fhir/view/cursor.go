@@ -1,6 +1,7 @@
 package view
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -233,6 +234,10 @@ func (c *cursor) rawString() (inner []byte, escaped bool) {
 	c.at++
 	from := c.at
 	for c.at < len(c.text) {
+		c.at += plain(c.text[c.at:])
+		if c.at >= len(c.text) {
+			break
+		}
 		switch b := c.text[c.at]; {
 		case b == '"':
 			c.at++
@@ -249,6 +254,22 @@ func (c *cursor) rawString() (inner []byte, escaped bool) {
 	}
 	c.malformed()
 	return nil, false
+}
+
+// plain is how many bytes at the beginning are surely neither a quote nor a
+// backslash nor a control character: it looks at eight at once.
+func plain(text []byte) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for ; len(text)-n >= 8; n += 8 {
+		w := binary.LittleEndian.Uint64(text[n:])
+		quote, slash := w^(ones*'"'), w^(ones*'\\')
+		// A byte below 32, or one that became zero, borrows from its top bit.
+		if ((w-ones*' ')&^w|(quote-ones)&^quote|(slash-ones)&^slash)&tops != 0 {
+			return n
+		}
+	}
+	return n
 }
 
 func (c *cursor) escape() {

@@ -50,8 +50,15 @@ const (
 	atEnd
 )
 
-// NewReader reads a bundle of so many bytes, -1 when that is not known.
-func NewReader(from io.Reader, length int64) *Reader {
+// Room is how much memory a reader of a large bundle begins with, in bytes.
+const Room = partBytes + 1
+
+// NewReader reads a bundle of so many bytes, -1 when that is not known, into the
+// memory given, which is its own from then on; nil lets it take some.
+func NewReader(from io.Reader, length int64, memory []byte) *Reader {
+	if cap(memory) > 0 {
+		return &Reader{from: from, text: memory[:0]}
+	}
 	room := int64(firstRead)
 	if length >= 0 {
 		// One byte more shows that nothing follows.

@@ -2,6 +2,7 @@ package view_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 
 	"github.com/mandate-health/mandate/fhir/view"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -16,7 +18,7 @@ import (
 
 // readAll takes a stream apart to the end.
 func readAll(from io.Reader, length int64) (view.Bundle, error) {
-	r := view.NewReader(from, length)
+	r := view.NewReader(from, length, nil)
 	var all []view.Entry
 	for {
 		part, err := r.Next()
@@ -102,7 +104,7 @@ func (e *endless) Read(p []byte) (int, error) {
 // The memory that a bundle takes does not grow with it.
 func TestAStreamDoesNotSitInMemory(t *testing.T) {
 	entry := `{"resource":{"resourceType":"Observation","note":"` + strings.Repeat("x", 2000) + `"}}`
-	r := view.NewReader(&endless{entry: entry, left: 20_000}, -1)
+	r := view.NewReader(&endless{entry: entry, left: 20_000}, -1, make([]byte, 0, view.Room))
 	entries, largest := 0, 0
 	for {
 		part, err := r.Next()
@@ -120,6 +122,24 @@ func TestAStreamDoesNotSitInMemory(t *testing.T) {
 	}
 	if entries != 20_000 || largest > 512<<10 {
 		t.Errorf("%d entries, %d bytes at once", entries, largest)
+	}
+}
+
+// A string of any length and with anything at any place is read as json.Valid
+// says.
+func TestStringsOfEveryShape(t *testing.T) {
+	for n := range 40 {
+		for at := range n {
+			for _, b := range []byte{'"', '\\', 0, 31, 32, 127, 0x80, 0xa0, 0xc3, '!', '#', '[', ']'} {
+				text := []byte(strings.Repeat("x", n))
+				text[at] = b
+				raw := []byte(`{"resourceType":"Patient","x":"` + string(text) + `"}`)
+				want := json.Valid(raw) && utf8.Valid(raw)
+				if _, err := view.Scan(raw); (err == nil) != want {
+					t.Fatalf("%q: %v", raw, err)
+				}
+			}
+		}
 	}
 }
 

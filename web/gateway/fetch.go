@@ -40,8 +40,18 @@ func (x *exchange) parts(method, address string, header http.Header, body []byte
 		_ = res.Body.Close()
 		return nil, upstreamFault(res.Status)
 	}
-	x.coming = res.Length
-	return res.Bundle(), nil
+	return res.Bundle(x.room.forReading(res.Length)), nil
+}
+
+// aroundEntry is about how many bytes an entry has beside its resource.
+const aroundEntry = 160
+
+// expect notes how much may leave of a part.
+func (x *exchange) expect(part []view.Entry) {
+	x.coming = 0
+	for _, e := range part {
+		x.coming += len(e.Resource) + aroundEntry
+	}
 }
 
 // errEnough ends the reading of a bundle early; it never leaves this package.

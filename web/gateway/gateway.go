@@ -195,6 +195,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer leave()
 	out := compressed(w, r)
+	defer x.room.leave()
 	defer out.close()
 	x.to, w = out, out
 	if handle, ok := strings.CutPrefix(path, exportPath); ok {
@@ -234,9 +235,9 @@ type exchange struct {
 	// begun says that a part has left.
 	to    *squeezed
 	begun bool
-	// coming is how many bytes the upstream page has that is being read, -1 when
-	// it did not say.
-	coming int64
+	room  room
+	// coming is about how many bytes leave of what is being read.
+	coming int
 }
 
 // handle parses the request and answers it.

@@ -235,6 +235,7 @@ func (a *act) walkPage(l listing, at place, f *found) (full int, link string, er
 	}
 	index := 0
 	link, err = eachPart(p, func(part []view.Entry) (err error) {
+		a.x.expect(part)
 		if full == 0 {
 			var i int
 			if i, err = a.take(l, part, at.Skip-index, f); i >= 0 {

@@ -37,8 +37,7 @@ func (o *sheet) add(s sight, e view.Entry) error {
 	a := o.act
 	a.deliver(s)
 	if o.matches++; o.matches == 1 {
-		// What leaves is mostly as large as what came.
-		o.text = slices.Grow(o.text, int(min(max(a.x.coming+a.x.coming/4, 32<<10), batchBytes))+len(s.raw))
+		o.text = slices.Grow(o.text, min(a.x.coming, batchBytes)+len(s.raw))
 		o.text = append(o.text, `,"entry":[`...)
 	} else {
 		o.text = append(o.text, ',')
