@@ -145,7 +145,7 @@ var costs = map[string]struct{ commits, wal, allocs float64 }{
 	"client_credentials RS384":  {1.2, 850, 480},
 	"client_credentials ES384":  {1.2, 850, 510},
 	"code flow, RS256 id_token": {3.3, 4400, 2900},
-	"refresh with rotation":     {1.2, 1050, 470},
+	"refresh with rotation":     {1.2, 950, 470},
 	"introspection, JWT":        {0.3, 850, 260},
 	"introspection, opaque":     {0.3, 850, 230},
 }
