@@ -45,6 +45,16 @@ func read(typ, id string, raw json.RawMessage) facts {
 		f.tokens[name] = concepts(m[name])
 	}
 	f.about(typ, id, m)
+	// What is inside leaves with it (GW-24, TRP-13).
+	for _, c := range list(m["contained"]) {
+		inner := facts{}
+		inner.about(text(c["resourceType"]), "", c)
+		for _, p := range inner.patients {
+			if p != "" && !slices.Contains(f.patients, p) && !f.strange {
+				f.patients = append(f.patients, p)
+			}
+		}
+	}
 	f.beside(typ, m)
 	for _, p := range []string{"subject", "performer", "encounter", "requester", "asserter", "patient", "author", "beneficiary"} {
 		f.refs[p] = append(f.refs[p], references(m[p])...)

@@ -176,6 +176,12 @@ func (g *Generator) about(element string, m object) object {
 			delete(c, "meta")
 		}
 	}
+	if g.odds(10) {
+		inside, _ := m["contained"].([]any)
+		m["contained"] = append(inside, object{
+			"resourceType": "Observation", "id": "beside", "status": "final", "code": g.code(), "subject": reference("Patient/" + one(g, []string{Ana, Ben})),
+		})
+	}
 	return m
 }
 

@@ -62,10 +62,14 @@ func (a *act) file(t ticket) (answer, error) {
 	return answer{status: http.StatusOK, media: mediaNDJSON, body: batch.Bytes(), begun: a.x.begun}, nil
 }
 
-// outsider reports whether a resource is about somebody outside the group
-// (SMART BLK-07).
+// outsider reports whether a resource, or one that it contains, is about
+// somebody outside the group (SMART BLK-07).
 func outsider(res *fhir.Resource, members []string) bool {
-	return members != nil && slices.ContainsFunc(res.Subjects, func(p string) bool { return p != "" && !slices.Contains(members, p) })
+	if members == nil {
+		return false
+	}
+	return slices.ContainsFunc(res.Subjects, func(p string) bool { return p != "" && !slices.Contains(members, p) }) ||
+		slices.ContainsFunc(res.Contained, func(c fhir.Resource) bool { return outsider(&c, members) })
 }
 
 // lines adds those resources that may leave.
