@@ -30,8 +30,9 @@ func discoveryFaults() []Fault {
 		{Name: "plain advertised", response: smart(set("code_challenge_methods_supported", []string{"S256", "plain"})), Rows: []string{"SMART DISC-07"}},
 		{Name: "challenge methods missing", response: smart(drop("code_challenge_methods_supported")), Rows: []string{"SMART DISC-05", "SMART DISC-07"}},
 		{Name: "issuer of discovery differs", response: at("/openid-configuration", object(set("issuer", "http://other/"))), Rows: []string{"SMART DISC-09"}},
-		{Name: "the issuer lists no algorithm of FAPI 2.0", response: at("/openid-configuration", object(set("token_endpoint_auth_signing_alg_values_supported", []string{"RS384", "ES384"}))),
-			Rows: []string{"FAPI2 5.4b"}},
+		{Name: "the issuer lists no algorithm of FAPI 2.0",
+			response: at("/openid-configuration", object(set("token_endpoint_auth_signing_alg_values_supported", []string{"RS384", "ES384"}))),
+			Rows:     []string{"FAPI2 5.4b"}},
 		{Name: "configuration as text", response: at("/smart-configuration", header("Content-Type", "text/plain")), Rows: []string{"SMART DISC-03"}},
 		{Name: "a relative endpoint", response: smart(func(d map[string]any) {
 			d["management_endpoint"] = "/apps"

@@ -12,9 +12,11 @@ import (
 // what is made of them is bound too, to the key of who acts.
 func exchangeBound() []kit.Row {
 	return []kit.Row{
-		{ID: "MANDATE TX-05", Title: "a token that is bound to a key is handed on only to who proves a key, and the new one is bound to that", Needs: kit.Login | kit.Agent | kit.Symmetric | kit.DPoP, Run: txProved},
+		{ID: "MANDATE TX-05", Title: "a token that is bound to a key is handed on only to who proves a key, and the new one is bound to that",
+			Needs: kit.Login | kit.Agent | kit.Symmetric | kit.DPoP, Run: txProved},
 		{ID: "MANDATE TX-06", Title: "a stranger with a key of its own makes nothing of a bound token", Needs: kit.Login | kit.Agent | kit.Asymmetric | kit.DPoP, Run: txThief},
-		{ID: "MANDATE TX-07", Title: "a token that is bound to a certificate is handed on bound to that of who acts", Needs: kit.Login | kit.Symmetric | kit.Certificates, Run: txCertified},
+		{ID: "MANDATE TX-07", Title: "a token that is bound to a certificate is handed on bound to that of who acts",
+			Needs: kit.Login | kit.Symmetric | kit.Certificates, Run: txCertified},
 	}
 }
 
@@ -43,7 +45,8 @@ func actsFor(ctx context.Context, t *kit.Target, c *kit.Check, token string, age
 	}
 	act, _ := told.JSON()["act"].(map[string]any)
 	cnf, _ := told.JSON()["cnf"].(map[string]any)
-	c.That(told.JSON()["active"] == true && told.Text("client_id") == agent.ID && act["sub"] == agent.ID, "introspection tells client_id %q, act %v", told.Text("client_id"), told.JSON()["act"])
+	known := told.JSON()["active"] == true && told.Text("client_id") == agent.ID && act["sub"] == agent.ID
+	c.That(known, "introspection tells client_id %q, act %v", told.Text("client_id"), told.JSON()["act"])
 	c.That(len(cnf) == 1 && cnf[member] == bound, "introspection tells cnf %v, not %s of who acts", told.JSON()["cnf"], member)
 }
 

@@ -22,7 +22,8 @@ func hostile() []kit.Row {
 		{ID: "MANDATE BAD-03", Title: "headers that are too many, too long or repeated do no harm", Run: hostileHeaders},
 		{ID: "MANDATE BAD-04", Title: "odd, nested and foreign client assertions are invalid_client", Needs: kit.Backend, Run: hostileAssertions},
 		{ID: "MANDATE BAD-05", Title: "deep, huge and malformed JSON is refused with an error", Needs: kit.Launcher, Run: hostileJSON},
-		{ID: "MANDATE BAD-08", Title: "a good body with a member twice is refused for one cause wherever JSON is read", Needs: kit.Launcher | kit.Admin | kit.Backend | kit.Login, Run: hostileTwins},
+		{ID: "MANDATE BAD-08", Title: "a good body with a member twice is refused for one cause wherever JSON is read",
+			Needs: kit.Launcher | kit.Admin | kit.Backend | kit.Login, Run: hostileTwins},
 		{ID: "MANDATE BAD-06", Title: "a bad authorization request ends on a page, not at an address nobody registered", Needs: kit.Login, Run: hostileAuthorize},
 		{ID: "MANDATE BAD-07", Title: "an error that goes back to the app has the code of its cause, and links its page", Needs: kit.Login, Run: hostileReturn},
 	}

@@ -49,6 +49,20 @@ func serve(ctx context.Context, t *kit.Target) (*kit.Provider, error) {
 	return p, err
 }
 
+// community gives an app and a provider that are members, at a server that lets
+// people log in elsewhere. Close ends the provider.
+func community(ctx context.Context, t *kit.Target) (kit.Client, *kit.Provider, error) {
+	if err := offered(ctx, t); err != nil {
+		return kit.Client{}, nil, err
+	}
+	client, err := register(ctx, t, true, nil)
+	if err != nil {
+		return client, nil, err
+	}
+	idp, err := serve(ctx, t)
+	return client, idp, err
+}
+
 // elsewhere gives the request of an app whose person logs in at a provider.
 func elsewhere(t *kit.Target, client kit.Client, idp, verifier string) url.Values {
 	req := t.AuthorizeRequest(client, "udap "+appScope, verifier)
@@ -60,14 +74,7 @@ func elsewhere(t *kit.Target, client kit.Client, idp, verifier string) url.Value
 func stranger(t *kit.Target) kit.Visit { return kit.Visit{Browser: t.NewBrowser(kit.Person{})} }
 
 func tierLogIn(ctx context.Context, t *kit.Target) error {
-	if err := offered(ctx, t); err != nil {
-		return err
-	}
-	client, err := register(ctx, t, true, nil)
-	if err != nil {
-		return err
-	}
-	idp, err := serve(ctx, t)
+	client, idp, err := community(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -173,14 +180,7 @@ func leave(ctx context.Context, t *kit.Target, b *kit.Browser, req url.Values, i
 }
 
 func tierState(ctx context.Context, t *kit.Target) error {
-	if err := offered(ctx, t); err != nil {
-		return err
-	}
-	client, err := register(ctx, t, true, nil)
-	if err != nil {
-		return err
-	}
-	idp, err := serve(ctx, t)
+	client, idp, err := community(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -221,14 +221,7 @@ func tierState(ctx context.Context, t *kit.Target) error {
 }
 
 func tierWho(ctx context.Context, t *kit.Target) error {
-	if err := offered(ctx, t); err != nil {
-		return err
-	}
-	client, err := register(ctx, t, true, nil)
-	if err != nil {
-		return err
-	}
-	idp, err := serve(ctx, t)
+	client, idp, err := community(ctx, t)
 	if err != nil {
 		return err
 	}

@@ -192,6 +192,23 @@ func refreshes(t *kit.Target) error {
 	return nil
 }
 
+// revocable gives a client whose certificate names a list of its own, which the
+// server reads so often that a check can wait. Close ends the host of the list.
+func revocable(ctx context.Context, t *kit.Target, people bool) (kit.Client, *kit.CRLHost, error) {
+	if err := refreshes(t); err != nil {
+		return kit.Client{}, nil, err
+	}
+	host, named, err := listed(ctx, t)
+	if err != nil {
+		return kit.Client{}, nil, err
+	}
+	client, err := register(ctx, t, people, named)
+	if err != nil {
+		host.Close()
+	}
+	return client, host, err
+}
+
 // ends waits until an access token reads nothing any more, for as long as the
 // server says that a revocation may take.
 func ends(ctx context.Context, t *kit.Target, c *kit.Check, token string) {
@@ -210,19 +227,12 @@ func ends(ctx context.Context, t *kit.Target, c *kit.Check, token string) {
 // trustEndsGrant: what a person granted to the app ends with the certificate by
 // which it was given, although the app itself stays and may show another one.
 func trustEndsGrant(ctx context.Context, t *kit.Target) error {
-	if err := refreshes(t); err != nil {
-		return err
-	}
 	var c kit.Check
-	host, named, err := listed(ctx, t)
+	client, host, err := revocable(ctx, t, true)
 	if err != nil {
 		return err
 	}
 	defer host.Close()
-	client, err := register(ctx, t, true, named)
-	if err != nil {
-		return err
-	}
 	g, err := t.Launch(ctx, kit.Launch{Client: client, Scope: appScope, Visit: kit.Visit{Person: t.Patient()}})
 	if err != nil {
 		return err
@@ -266,19 +276,12 @@ func trustEndsGrant(ctx context.Context, t *kit.Target) error {
 }
 
 func trustEnds(ctx context.Context, t *kit.Target) error {
-	if err := refreshes(t); err != nil {
-		return err
-	}
 	var c kit.Check
-	host, named, err := listed(ctx, t)
+	client, host, err := revocable(ctx, t, false)
 	if err != nil {
 		return err
 	}
 	defer host.Close()
-	client, err := register(ctx, t, false, named)
-	if err != nil {
-		return err
-	}
 	res, err := t.ClientCredentials(ctx, client, serviceScope)
 	if err != nil {
 		return err
