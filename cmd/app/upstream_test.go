@@ -82,7 +82,7 @@ func TestAnotherUpstream(t *testing.T) {
 	if p, err := b.Open(t.Context(), s.at("/apps"), ""); err != nil || p.Status != http.StatusOK || !strings.Contains(p.Text(), "Care Planner") {
 		t.Errorf("apps cannot be seen while the upstream is down: %s %v", p.Response, err)
 	}
-	req := s.AuthorizeRequest(g.Client, "launch/patient patient/Patient.rs", s.NewVerifier())
+	req := s.AuthorizeRequest(g.Client, "launch/patient patient/Patient.rs patient/Observation.rs", s.NewVerifier())
 	if a := s.answered(t, req, kit.Visit{Browser: b}); a.Query != nil || a.Last.Status != http.StatusBadGateway {
 		t.Errorf("a launch while the upstream is down: %s", a)
 	}
