@@ -13,7 +13,8 @@ import (
 func (p *Proxy) Faults() []Fault {
 	var out []Fault
 	for _, part := range [][]Fault{
-		discoveryFaults(), p.authorizeFaults(), pushFaults(), decisionFaults(), p.clientFaults(), tokenFaults(), grantFaults(), p.boundFaults(), p.identityFaults(), lifeFaults(p), p.gatewayFaults(),
+		discoveryFaults(), p.authorizeFaults(), pushFaults(), decisionFaults(), p.clientFaults(), tokenFaults(), grantFaults(),
+		p.boundFaults(), p.identityFaults(), lifeFaults(p), p.gatewayFaults(),
 		stateFaults(), logoutFaults(), p.registrationFaults(), p.certificateFaults(), p.documentFaults(), p.communityFaults(),
 	} {
 		out = append(out, part...)
