@@ -67,8 +67,7 @@ func serveProxy(ctx context.Context, target string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	way := http.DefaultTransport.(*http.Transport).Clone()
-	way.MaxIdleConnsPerHost, way.Proxy = 64, nil
+	way := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

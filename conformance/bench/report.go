@@ -115,7 +115,8 @@ func (rep *report) human(w io.Writer, engine string) error {
 				busyConnections, number(s.ServeBusy>>20).judged("%.0f MB", s.ServeBusy>>20 >= busyGoal, busyGoal, "<"))
 		}
 	}
-	fmt.Fprintln(w, "CPU and memory are those of the server alone, without the store and the upstream. In the FHIR rows the floor is the upstream asked directly, or a plain proxy before it.")
+	fmt.Fprintln(w, "CPU and memory are those of the server alone, without the store and the upstream.",
+		"In the FHIR rows the floor is the upstream asked directly, or a plain proxy before it.")
 	if err := errors.Join(rep.table(w, engine), rep.findings(w, engine)); err != nil {
 		return err
 	}

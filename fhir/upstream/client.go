@@ -202,10 +202,10 @@ func (c *Client) Search(ctx context.Context, typ string, params url.Values, each
 // page hands over the matches of one page, each good for the call alone, and
 // gives the link to the next.
 func page(parts *Parts, each func(raw []byte) error) (next string, err error) {
-	defer parts.Close()
+	defer func() { _ = parts.Close() }()
 	for {
 		part, err := parts.Next()
-		if err == io.EOF {
+		if err == io.EOF { //nolint:errorlint // a fault that wraps io.EOF is no end
 			return parts.Rest().Link("next"), nil
 		}
 		if err != nil {

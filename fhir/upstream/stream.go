@@ -30,7 +30,7 @@ func (c *Client) Open(ctx context.Context, method, pathAndQuery string, header h
 	ctx, cancel := context.WithCancelCause(ctx)
 	// A timer that runs only while something is waited for.
 	idle := time.AfterFunc(c.timeout, func() { cancel(errIdle) })
-	res, err := c.send(ctx, method, pathAndQuery, header, body)
+	res, err := c.send(ctx, method, pathAndQuery, header, body) //nolint:bodyclose // the caller closes it, by way of arriving
 	if err != nil {
 		idle.Stop()
 		err = idled(ctx, err)
@@ -99,7 +99,7 @@ func (a *arriving) Read(p []byte) (int, error) {
 	a.idle.Reset(a.timeout)
 	n, err := a.from.Read(p)
 	a.idle.Stop()
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF { //nolint:errorlint // a fault that wraps io.EOF is no end
 		err = idled(a.ctx, unreachable(err))
 	}
 	return n, err

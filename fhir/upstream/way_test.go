@@ -115,7 +115,7 @@ func TestCompressedAnswers(t *testing.T) {
 		}
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
-		defer z.Close()
+		defer func() { _ = z.Close() }()
 		_, _ = io.WriteString(z, text)
 		for range size {
 			_, _ = z.Write(make([]byte, 1<<20))

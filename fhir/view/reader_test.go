@@ -22,7 +22,7 @@ func readAll(from io.Reader, length int64) (view.Bundle, error) {
 	var all []view.Entry
 	for {
 		part, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			b := r.Rest()
 			b.Entries = all
 			return b, nil
@@ -108,7 +108,7 @@ func TestAStreamDoesNotSitInMemory(t *testing.T) {
 	entries, largest := 0, 0
 	for {
 		part, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -167,9 +167,11 @@ func TestALargeEntry(t *testing.T) {
 
 // What breaks off is told as it is, and never passes for the end.
 func TestAStreamThatBreaksOff(t *testing.T) {
-	cut := errors.New("cut")
-	_, err := readAll(io.MultiReader(strings.NewReader(`{"resourceType":"Bundle","entry":[{}`), iotest.ErrReader(cut)), -1)
-	if !errors.Is(err, cut) {
-		t.Error(err)
+	for _, cut := range []error{errors.New("cut"), io.ErrUnexpectedEOF, fmt.Errorf("cut: %w", io.EOF)} {
+		r := view.NewReader(io.MultiReader(strings.NewReader(`{"resourceType":"Bundle","entry":[{}`), iotest.ErrReader(cut)), -1, nil)
+		_, err := r.Next()
+		if !errors.Is(err, cut) || err == io.EOF { //nolint:errorlint // a fault that wraps io.EOF is no end
+			t.Error(cut, err)
+		}
 	}
 }

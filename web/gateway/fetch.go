@@ -60,10 +60,10 @@ var errEnough = errors.New("gateway: enough read")
 // eachPart reads a bundle to its end or to the first error, and gives its link to
 // the next page.
 func eachPart(p *upstream.Parts, do func([]view.Entry) error) (next string, err error) {
-	defer p.Close()
+	defer func() { _ = p.Close() }()
 	for {
 		part, err := p.Next()
-		if err == io.EOF {
+		if err == io.EOF { //nolint:errorlint // a fault that wraps io.EOF is no end
 			return p.Rest().Link("next"), nil
 		}
 		if err == nil {
