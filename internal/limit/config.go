@@ -13,9 +13,9 @@ type Config struct {
 	Person int `name:"limit-person" key:"person" default:"50000" help:"Requests per second about one person's connections, over all nodes; 0 for no limit." placeholder:"N"`
 	// Patient is for the FHIR requests of all tokens that are bound to one patient's
 	// record.
-	Patient int `name:"limit-patient" key:"patient" default:"50000" help:"FHIR requests per second about one patient's record, of all that are bound to it, over all nodes; 0 for no limit." placeholder:"N"`
+	Patient int `name:"limit-patient" key:"patient" default:"50000" help:"FHIR requests per second with tokens of one patient's record, over all nodes; 0: no limit." placeholder:"N"`
 	// ExportRecords only tells: an event is raised when one client exports more.
-	ExportRecords int `name:"export-spike" key:"export_spike" default:"1000000" help:"Records that one service may export in an hour at one node before an audit event (audit.alert, export-spike) tells of it; 0 for none." placeholder:"N"`
+	ExportRecords int `name:"export-spike" key:"export_spike" default:"1000000" help:"Records a service exports in an hour before an event tells; 0: none." placeholder:"N"`
 	// Network is for one address (IPv6: one /64) at those, at the
 	// authorization endpoint and at the FHIR base.
 	Network int `name:"limit-network" key:"network" default:"50000" help:"Requests per second from one address (IPv6: one /64), over all nodes; 0 for no limit." placeholder:"N"`

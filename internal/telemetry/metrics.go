@@ -51,7 +51,7 @@ const (
 	helpRequests    = "How long requests took, by route pattern, method and class of status; its count is the number of requests."
 	helpTokens      = "Requests to the token endpoint, by grant type and result: issued, or the kind of the error."
 	helpFHIR        = "Audit events of the FHIR gateway, by kind: what was read, searched, written and refused."
-	helpWouldDeny   = "Requests in which a rule that is only audited would have refused something, by rule."
+	helpAudited     = "Requests in which a rule that is only audited would have refused something, by rule."
 	helpPinReports  = "Reports of apps that met a key which they had not pinned."
 	helpInFlight    = "Requests being answered."
 	helpBuild       = "Always 1; the labels are the versions of the program and of Go."
@@ -65,7 +65,7 @@ func own() []Metric {
 		{requestsNow, "gauge", "", helpInFlight},
 		{tokenRequests, "counter", "grant, result", helpTokens},
 		{fhirDecisions, "counter", "kind", helpFHIR},
-		{wouldDeny, "counter", "rule", helpWouldDeny},
+		{wouldDeny, "counter", "rule", helpAudited},
 		{pinReports, "counter", "", helpPinReports},
 		{gaugeErrors, "counter", "", helpGaugeErrors},
 		{buildInfo, "gauge", "version, go", helpBuild},
@@ -106,7 +106,7 @@ func NewMetrics(version string) *Metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: requestsNow, Help: helpInFlight}),
 		tokens:   map[string]map[string]prometheus.Counter{},
 		events:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: fhirDecisions, Help: helpFHIR}, []string{"kind"}),
-		would:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: wouldDeny, Help: helpWouldDeny}, []string{"rule"}),
+		would:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: wouldDeny, Help: helpAudited}, []string{"rule"}),
 		pins:     prometheus.NewCounter(prometheus.CounterOpts{Name: pinReports, Help: helpPinReports}),
 		failed:   prometheus.NewCounter(prometheus.CounterOpts{Name: gaugeErrors, Help: helpGaugeErrors}),
 	}
