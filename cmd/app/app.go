@@ -178,10 +178,6 @@ func (a *App) newIdentity(hasher ids.Hasher) *identity.Service {
 }
 
 func (a *App) buildRooms() error {
-	labelling, err := a.cfg.Labels.labelling()
-	if err != nil {
-		return err
-	}
 	a.consents = consent.NewService(consent.Deps{
 		Store: a.memory, Tx: on(a.store, func(tx store.Tx) consent.Tx { return tx }),
 		Validator: a.codec, Clock: a.clock, IDs: a.ids,
@@ -190,8 +186,19 @@ func (a *App) buildRooms() error {
 		Tx:        on(a.store, func(tx store.Tx) proxy.Tx { return tx }),
 		Validator: a.codec, Clock: a.clock, IDs: a.ids,
 	})
-	a.loader = &authority.Loader{Policies: a.consents, Proxies: a.memory, Clock: a.clock, Labelling: labelling}
-	return nil
+	loader, err := a.newLoader(a.consents, a.memory)
+	a.loader = loader
+	return err
+}
+
+// newLoader gives what decisions rest on, with the value sets of the
+// configuration.
+func (a *App) newLoader(policies authority.Policies, proxies authority.Proxies) (*authority.Loader, error) {
+	labelling, err := a.cfg.Labels.labelling()
+	if err != nil {
+		return nil, err
+	}
+	return &authority.Loader{Policies: policies, Proxies: proxies, Clock: a.clock, Labelling: labelling}, nil
 }
 
 func (a *App) buildOAuth(fetcher *clientauth.Fetcher, authorities *x509.CertPool) {

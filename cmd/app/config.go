@@ -130,10 +130,8 @@ func (c *Config) Validate() error {
 			f.Add("public_url", "%q is not an http or https URL without a path", c.PublicURL)
 		}
 	}
-	if c.Upstream != "" {
-		if u, err := url.Parse(c.Upstream); err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
-			f.Add("upstream", "%q is not an http or https URL such as https://fhir.example/r4", c.Upstream)
-		}
+	if c.Upstream != "" && !fullURL(c.Upstream) {
+		f.Add("upstream", "%q is not an http or https URL such as https://fhir.example/r4", c.Upstream)
 	}
 	if c.Data == "" && c.Database == "" {
 		f.Add("data", "a folder for the embedded store, or a database, is needed")

@@ -11,7 +11,6 @@ import (
 	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/errs"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
-	"github.com/mandate-health/mandate/oauth/authority"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web"
 	explanation "github.com/mandate-health/mandate/web/explain"
@@ -51,9 +50,13 @@ func (a *App) explainer(ctx context.Context, tenant string) (*explanation.Servic
 	consents := consent.NewService(consent.Deps{
 		Store: a.store, Tx: on(a.store, func(tx store.Tx) consent.Tx { return tx }), Clock: a.clock, IDs: a.ids,
 	})
+	loader, err := a.newLoader(consents, a.store)
+	if err != nil {
+		return nil, err
+	}
 	d := gateway.Deps{
 		Tenant: tenant, Base: a.fhirBase(tenant), Clock: a.clock, IDs: a.ids,
-		Authority: &authority.Loader{Policies: consents, Proxies: a.store, Clock: a.clock},
+		Authority: loader,
 		Modes:     a.cfg.Rules.modes(),
 		Owned:     &fhirapi.Service{File: consents, Consents: a.store, Relations: a.store},
 	}
