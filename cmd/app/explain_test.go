@@ -3,10 +3,14 @@ package app_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/mandate-health/mandate/cmd/app"
 	"github.com/mandate-health/mandate/conformance/kit"
 )
 
@@ -110,6 +114,34 @@ func TestWhyWithoutTheServer(t *testing.T) {
 		t.Errorf("%+v", x)
 	}
 	if x := s.whyOf(t, "--grant", row.ID, "--request", "GET /Goal"); x.Decision != "deny" || x.Rule != "scope" {
+		t.Errorf("%+v", x)
+	}
+}
+
+// Beside a stopped server too, what nobody labelled is classified by the value
+// sets (SI-02): the command hides what the gateway hides.
+func TestWhyByValueSetsWithoutTheServer(t *testing.T) {
+	h := newHospital(t)
+	pills := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/fhir/MedicationRequest/m1" {
+			h.Config.Handler.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/fhir+json")
+		_, _ = w.Write([]byte(`{"resourceType":"MedicationRequest","id":"m1","status":"active","intent":"order","subject":{"reference":"Patient/rosa"},` +
+			`"medicationCodeableConcept":{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"7052"}]}}`))
+	}))
+	t.Cleanup(pills.Close)
+	s := start(t, func(c *app.Config) { c.Upstream, c.Labels.ValueSets = pills.URL+"/fhir", "palliative" })
+	g := s.granted(t, kit.Launch{Client: s.Client("public"), Scope: "launch/patient patient/MedicationRequest.rs", Visit: kit.Visit{Browser: s.browser("rosa")}})
+	s.fetch(t, g.Access(), "MedicationRequest/m1", http.StatusNotFound)
+	row := s.newest(t, "rosa")
+	s.stop(t)
+	conf := filepath.Join(t.TempDir(), "mandate.toml")
+	if err := os.WriteFile(conf, []byte("upstream = \""+pills.URL+"/fhir\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if x := s.whyOf(t, "--config", conf, "--grant", row.ID, "--request", "GET /MedicationRequest/m1"); x.Decision != "deny" || x.Rule != "label" {
 		t.Errorf("%+v", x)
 	}
 }
