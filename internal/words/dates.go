@@ -21,7 +21,7 @@ func (c *Catalogue) DateTime(lang string, t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return c.T(lang, "date.time", Args{"date": c.Date(lang, t), "time": t.Format("15:04 MST")})
+	return c.T(lang, "date.time", Args{"date": c.Date(lang, t), "time": c.digits(lang, t.Format("15:04 MST"))})
 }
 
 // PartialDate gives a FHIR date (2006, 2006-01 or 2006-01-02) in words; what is
@@ -41,16 +41,18 @@ func (c *Catalogue) PartialDate(lang, date string) string {
 	}
 	switch len(nums) {
 	case 2:
-		return c.T(lang, "date.month_year", Args{"month": c.month(lang, nums[1]), "year": strconv.Itoa(nums[0])})
+		return c.T(lang, "date.month_year", Args{"month": c.month(lang, nums[1]), "year": c.digits(lang, strconv.Itoa(nums[0]))})
 	case 3:
 		return c.day(lang, nums[0], nums[1], nums[2])
 	}
-	return date
+	return c.digits(lang, date)
 }
 
 func (c *Catalogue) day(lang string, year, month, day int) string {
 	return c.T(lang, "date.day", Args{
-		"day": strconv.Itoa(day), "month": c.month(lang, month), "year": strconv.Itoa(year),
+		"day":   c.digits(lang, strconv.Itoa(day)),
+		"month": c.month(lang, month),
+		"year":  c.digits(lang, strconv.Itoa(year)),
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/message"
 )
 
-//go:embed en.json es.json
+//go:embed en.json es.json ar.json
 var files embed.FS
 
 // Args are the values for a message's placeholders: "{name}" is replaced by
@@ -39,6 +39,7 @@ func Languages() []Language {
 	return []Language{
 		{Code: "en", Name: "English", Dir: "ltr", Checked: true},
 		{Code: "es", Name: "Español", Dir: "ltr"},
+		{Code: "ar", Name: "العربية", Dir: "rtl"},
 	}
 }
 
@@ -49,6 +50,8 @@ type Catalogue struct {
 	printer map[string]*message.Printer
 	matcher language.Matcher
 	order   []string
+	// rtl holds the languages that are written from right to left.
+	rtl map[string]bool
 }
 
 // New loads the embedded texts. The error names the file that cannot be read.
@@ -57,6 +60,7 @@ func New() (*Catalogue, error) {
 		texts:   map[string]map[string]string{},
 		tags:    map[string]language.Tag{},
 		printer: map[string]*message.Printer{},
+		rtl:     map[string]bool{},
 	}
 	var tags []language.Tag
 	for _, l := range Languages() {
@@ -69,7 +73,7 @@ func New() (*Catalogue, error) {
 			return nil, fmt.Errorf("message catalogue %s: %w", l.Code, err)
 		}
 		tag := language.MustParse(l.Code)
-		c.texts[l.Code], c.tags[l.Code] = m, tag
+		c.texts[l.Code], c.tags[l.Code], c.rtl[l.Code] = m, tag, l.Dir == "rtl"
 		c.printer[l.Code] = message.NewPrinter(tag)
 		c.order = append(c.order, l.Code)
 		tags = append(tags, tag)
@@ -85,8 +89,10 @@ func (c *Catalogue) Has(key string) bool {
 }
 
 // T gives the text of key in lang with its placeholders filled. If args hold
-// "count", the plural form "key.one", "key.other" … is chosen by the CLDR rules
-// of lang; "key.zero" is taken for 0 where it exists. An unknown language is
+// "count", the plural form "key.one", "key.few", "key.other" … is chosen by the
+// CLDR rules of lang; "key.zero" is taken for 0 where it exists. A value whose
+// script runs the other way than lang is isolated (UAX 9), so that a name or a
+// number keeps its own order and moves nothing beside it. An unknown language is
 // worded in Fallback. An unknown key gives the key in ⟦ ⟧, which a test looks for.
 func (c *Catalogue) T(lang, key string, args Args) string {
 	lang = c.known(lang)
@@ -114,13 +120,26 @@ func (c *Catalogue) plural(lang, key string, args Args) (string, bool) {
 			return text, true
 		}
 	}
-	if form := plural.Cardinal.MatchPlural(c.tags[lang], n, 0, 0, 0, 0); form == plural.One {
-		if text, ok := m[key+".one"]; ok {
-			return text, true
-		}
+	if text, ok := m[key+pluralForm(c.tags[lang], n)]; ok {
+		return text, true
 	}
 	text, ok := m[key+".other"]
 	return text, ok
+}
+
+// pluralForm gives the end of the key for a number of things.
+func pluralForm(tag language.Tag, n int) string {
+	switch plural.Cardinal.MatchPlural(tag, n, 0, 0, 0, 0) {
+	case plural.One:
+		return ".one"
+	case plural.Two:
+		return ".two"
+	case plural.Few:
+		return ".few"
+	case plural.Many:
+		return ".many"
+	}
+	return ".other"
 }
 
 // fill replaces each {name} once, so that a value which holds braces is never
@@ -149,7 +168,7 @@ func (c *Catalogue) value(lang string, v any) string {
 	case nil:
 		return ""
 	case string:
-		return v
+		return c.isolate(lang, v)
 	case int:
 		return c.Number(lang, v)
 	}
@@ -163,24 +182,37 @@ func (c *Catalogue) Number(lang string, n int) string {
 
 // List joins words into a phrase: "a", "a and b", "a, b and c".
 func (c *Catalogue) List(lang string, items []string) string {
-	switch len(items) {
+	lang = c.known(lang)
+	own := make([]string, len(items))
+	for i, item := range items {
+		own[i] = c.isolate(lang, item)
+	}
+	switch len(own) {
 	case 0:
 		return ""
 	case 1:
-		return items[0]
+		return own[0]
 	}
-	last := items[len(items)-1]
-	return strings.Join(items[:len(items)-1], ", ") + c.and(lang, last) + last
+	comma := ", "
+	if lang == "ar" {
+		comma = "، "
+	}
+	last := own[len(own)-1]
+	return strings.Join(own[:len(own)-1], comma) + and(lang, last) + last
 }
 
-// and gives the joining word: Spanish "y" becomes "e" before the sound i.
-func (c *Catalogue) and(lang, next string) string {
-	if c.known(lang) == "es" {
+// and gives the joining word: Spanish "y" becomes "e" before the sound i, and
+// Arabic "و" is written to the word that follows.
+func and(lang, next string) string {
+	switch lang {
+	case "es":
 		low := strings.ToLower(next)
 		if strings.HasPrefix(low, "i") || (strings.HasPrefix(low, "hi") && !strings.HasPrefix(low, "hie")) {
 			return " e "
 		}
 		return " y "
+	case "ar":
+		return " و"
 	}
 	return " and "
 }

@@ -19,24 +19,56 @@ func catalogue(t *testing.T) *Catalogue {
 
 var placeholder = regexp.MustCompile(`\{\w+\}`)
 
+// forms are the ends of the keys of one text's plural forms: those of English
+// are everywhere, the others where the language has them.
+func forms(lang string) []string {
+	if lang == "ar" {
+		return []string{".one", ".two", ".few", ".many", ".other"}
+	}
+	return []string{".one", ".other"}
+}
+
+// places are the placeholders of a text, each once. A form for one or two things
+// may say their number in the word itself.
+func places(key, text string) []string {
+	found := placeholder.FindAllString(text, -1)
+	for _, form := range []string{".zero", ".one", ".two"} {
+		if strings.HasSuffix(key, form) {
+			found = slices.DeleteFunc(found, func(p string) bool { return p == "{count}" })
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// D.10 WC-15: no page falls back to another language in mid-sentence.
 func TestAllLanguagesSayTheSameThings(t *testing.T) {
 	c := catalogue(t)
 	for _, l := range Languages() {
+		own := 0
 		for key, text := range c.texts[Fallback] {
-			other, ok := c.texts[l.Code][key]
-			if !ok || strings.TrimSpace(other) == "" {
-				t.Errorf("%s has no %s", l.Code, key)
-				continue
+			want := []string{key}
+			if stem, ok := strings.CutSuffix(key, ".one"); ok {
+				want, text = want[:0], c.texts[Fallback][stem+".other"]
+				for _, form := range forms(l.Code) {
+					want = append(want, stem+form)
+				}
+				own-- // .other is counted by itself
 			}
-			a, b := placeholder.FindAllString(text, -1), placeholder.FindAllString(other, -1)
-			slices.Sort(a)
-			slices.Sort(b)
-			if !slices.Equal(slices.Compact(a), slices.Compact(b)) {
-				t.Errorf("%s: %s has %v, %s has %v", key, Fallback, a, l.Code, b)
+			own += len(want)
+			for _, k := range want {
+				other, ok := c.texts[l.Code][k]
+				if !ok || strings.TrimSpace(strings.ReplaceAll(other, ",", "")) == "" && key != "common.comma" {
+					t.Errorf("%s has no %s", l.Code, k)
+					continue
+				}
+				if a, b := places(k, text), places(k, other); !slices.Equal(a, b) {
+					t.Errorf("%s: %s has %v, %s has %v", k, Fallback, a, l.Code, b)
+				}
 			}
 		}
-		if len(c.texts[l.Code]) != len(c.texts[Fallback]) {
-			t.Errorf("%s has keys that %s lacks", l.Code, Fallback)
+		if len(c.texts[l.Code]) != own {
+			t.Errorf("%s has %d texts, of which %s knows %d", l.Code, len(c.texts[l.Code]), Fallback, own)
 		}
 	}
 }
@@ -69,6 +101,15 @@ func TestPluralFormsFollowTheLanguage(t *testing.T) {
 		{"es", 1, "1 dato"},
 		{"es", 12120, "12.120 datos"},
 		{"es", 1000000, "1.000.000 datos"},
+		{"ar", 0, "لا شيء بعد"},
+		{"ar", 1, "عنصر واحد"},
+		{"ar", 2, "عنصران"},
+		{"ar", 3, "٣ عناصر"},
+		{"ar", 11, "١١ عنصرا"},
+		{"ar", 99, "٩٩ عنصرا"},
+		{"ar", 100, "١٠٠ عنصر"},
+		{"ar", 103, "١٠٣ عناصر"},
+		{"ar", 12120, "١٢٬١٢٠ عنصرا"},
 	} {
 		if got := c.T(w.lang, "consent.entries", Args{"count": w.n}); got != w.want {
 			t.Errorf("%s %d: %q, want %q", w.lang, w.n, got, w.want)
@@ -100,6 +141,9 @@ func TestDatesAreWords(t *testing.T) {
 	for got, want := range map[string]string{
 		c.Date("en", at):                     "20 May 2027",
 		c.Date("es", at):                     "20 de mayo de 2027",
+		c.Date("ar", at):                     "٢٠ مايو ٢٠٢٧",
+		c.DateTime("ar", at):                 "٢٠ مايو ٢٠٢٧، \u2068١٤:٠٥ UTC\u2069",
+		c.PartialDate("ar", "1939"):          "١٩٣٩",
 		c.Date("en", time.Time{}):            "",
 		c.DateTime("en", at):                 "20 May 2027, 14:05 UTC",
 		c.PartialDate("en", "1947-03-02"):    "2 March 1947",
@@ -135,6 +179,7 @@ func TestRelationshipsAreWords(t *testing.T) {
 		c.As("en", "SONC", "male"):   "as his son",
 		c.As("en", "DAUC", ""):       "as daughter",
 		c.As("es", "DAUC", "female"): "como su hija",
+		c.As("ar", "DAUC", "female"): "بصفة ابنة لها",
 		c.As("en", "XXX", "other"):   "as trusted person",
 	} {
 		if got != want {
@@ -218,13 +263,14 @@ func TestEveryScopeIsExplained(t *testing.T) {
 func TestLists(t *testing.T) {
 	c := catalogue(t)
 	for got, want := range map[string]string{
-		c.List("en", nil):                           "",
-		c.List("en", []string{"a"}):                 "a",
-		c.List("en", []string{"a", "b", "c"}):       "a, b and c",
-		c.List("es", []string{"a", "b"}):            "a y b",
-		c.List("es", []string{"citas", "informes"}): "citas e informes",
-		c.List("es", []string{"agua", "hielo"}):     "agua y hielo",
-		c.List("es", []string{"alergias", "hijos"}): "alergias e hijos",
+		c.List("en", nil):                                "",
+		c.List("en", []string{"a"}):                      "a",
+		c.List("en", []string{"a", "b", "c"}):            "a, b and c",
+		c.List("es", []string{"a", "b"}):                 "a y b",
+		c.List("ar", []string{"أدوية", "لقاحات", "VIH"}): "أدوية، لقاحات و\u2068VIH\u2069",
+		c.List("es", []string{"citas", "informes"}):      "citas e informes",
+		c.List("es", []string{"agua", "hielo"}):          "agua y hielo",
+		c.List("es", []string{"alergias", "hijos"}):      "alergias e hijos",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -251,6 +297,7 @@ func TestNegotiate(t *testing.T) {
 	c := catalogue(t)
 	for _, w := range []struct{ header, chosen, want string }{
 		{"", "", "en"},
+		{"ar-EG,ar;q=0.9", "", "ar"},
 		{"es-MX,es;q=0.9,en;q=0.5", "", "es"},
 		{"de,fr", "", "en"},
 		{"es", "en", "en"},
