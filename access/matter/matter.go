@@ -1,0 +1,120 @@
+package matter
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// Kind is what has to be decided.
+type Kind string
+
+// The kinds.
+const (
+	// Review: somebody who stands in the patient's shoes was denied something.
+	Review Kind = "review"
+	// Dispute: people who help one patient do not agree.
+	Dispute Kind = "dispute"
+)
+
+// Outcome is what was decided.
+type Outcome string
+
+// The outcomes.
+const (
+	// Upheld: the denial stands, on its ground. Lifted: access is to be given.
+	Upheld Outcome = "upheld"
+	Lifted Outcome = "lifted"
+	// Both: both go on. One: one of them rests. Referred: ethics, privacy or a court
+	// decides.
+	Both     Outcome = "both"
+	One      Outcome = "single"
+	Referred Outcome = "referred"
+)
+
+// Outcomes lists those that a kind can have.
+func Outcomes(k Kind) []Outcome {
+	if k == Dispute {
+		return []Outcome{Both, One, Referred}
+	}
+	return []Outcome{Upheld, Lifted}
+}
+
+// reviewDays is within how many working days an answer is due (45 CFR 171.204(b),
+// IB-05).
+const reviewDays = 10
+
+// Matter is one thing to decide. It is a value; its methods give the next one.
+type Matter struct {
+	Tenant  string `json:"-"`
+	ID      string `json:"-"`
+	Version int    `json:"-"`
+	Patient string `json:"-"`
+	// Open until decided; Due is the last day.
+	Open bool      `json:"-"`
+	Due  time.Time `json:"-"`
+
+	Kind Kind `json:"kind"`
+	// Cases are the ways to the record that it is about.
+	Cases []string `json:"cases"`
+	// OpenedBy may be the person who was denied. DeniedBy is the member of staff who
+	// denied, empty for nobody.
+	OpenedBy string    `json:"opened_by"`
+	Opened   time.Time `json:"opened"`
+	DeniedBy string    `json:"denied_by,omitempty"`
+	// Ground is that of the denial, an ID of Grounds.
+	Ground string `json:"ground,omitempty"`
+	// Warned says that staff were told that the day has passed.
+	Warned bool `json:"warned,omitempty"`
+
+	Outcome   Outcome   `json:"outcome,omitempty"`
+	DecidedBy string    `json:"decided_by,omitempty"`
+	Decided   time.Time `json:"decided,omitzero"`
+}
+
+// Begin gives a new matter that is due in ten working days.
+func Begin(kind Kind, tenant, id, patient, by string, now time.Time, zone *time.Location, cases ...string) Matter {
+	return Matter{
+		Tenant: tenant, ID: id, Patient: patient, Open: true, Due: WorkingDays(now, reviewDays, zone),
+		Kind: kind, Cases: cases, OpenedBy: by, Opened: now,
+	}
+}
+
+// WorkingDays gives the last second of the day that is so many working days, Monday
+// to Friday, after a time. Public holidays count as working days: that makes it
+// earlier, never later.
+func WorkingDays(from time.Time, days int, zone *time.Location) time.Time {
+	at := from.In(zone)
+	for days > 0 {
+		at = at.AddDate(0, 0, 1)
+		if d := at.Weekday(); d != time.Saturday && d != time.Sunday {
+			days--
+		}
+	}
+	return time.Date(at.Year(), at.Month(), at.Day(), 23, 59, 59, 0, zone).UTC()
+}
+
+// Overdue reports whether the day has passed.
+func (m Matter) Overdue(now time.Time) bool { return m.Open && now.After(m.Due) }
+
+// Decide ends a matter. Errors: errs.Conflict with code matter-decided; errs.Forbidden
+// with code matter-own for who denied or asked; errs.Invalid with code matter-outcome,
+// and with code matter-ground for a denial that rests on no ground.
+func (m Matter) Decide(o Outcome, ground, by string, now time.Time) (Matter, error) {
+	switch {
+	case !m.Open:
+		return m, errs.New(errs.Conflict, "matter-decided", "This was decided already.")
+	case by == m.OpenedBy || by == m.DeniedBy:
+		return m, errs.New(errs.Forbidden, "matter-own", "Another member of staff must decide this.")
+	case !slices.Contains(Outcomes(m.Kind), o):
+		return m, errs.New(errs.Invalid, "matter-outcome", "Choose what was decided.")
+	case o == Upheld && !Known(ground):
+		return m, errs.New(errs.Invalid, "matter-ground", "A denial rests on a ground that the law names.")
+	}
+	m.Open, m.Outcome, m.DecidedBy, m.Decided = false, o, by, now
+	if o == Upheld {
+		m.Ground = ground
+	}
+	return m, nil
+}

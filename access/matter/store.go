@@ -1,0 +1,20 @@
+package matter
+
+import (
+	"context"
+	"time"
+)
+
+// Store is the port of the package.
+type Store interface {
+	// MatterByID gives one. Errors: errs.NotFound.
+	MatterByID(ctx context.Context, tenant, id string) (Matter, error)
+	// MattersOpen gives those to decide, the earliest due first.
+	MattersOpen(ctx context.Context, tenant string, limit int) ([]Matter, error)
+	// MattersDue gives those to decide whose day has passed and of which nobody was
+	// warned.
+	MattersDue(ctx context.Context, tenant string, now time.Time, limit int) ([]Matter, error)
+	// PutMatter stores the next version; ifVersion 0 creates. Errors: errs.Conflict,
+	// errs.PreconditionFailed.
+	PutMatter(ctx context.Context, m Matter, ifVersion int) error
+}
