@@ -47,6 +47,8 @@ type Config struct {
 	Slots int
 	// Source gives salts.
 	Source ids.Source
+	// Breached lists what may not be chosen; nil lists nothing.
+	Breached *Breached
 }
 
 // Hasher hashes and verifies. It is safe for concurrent use.
@@ -70,7 +72,7 @@ func New(cfg Config) *Hasher {
 }
 
 // Hash gives the PHC string of a new password. Errors: errs.Invalid with code
-// password-too-short, password-too-long or password-not-text;
+// password-too-short, password-too-long, password-not-text or password-breached;
 // errs.Unavailable when ctx ends while waiting for a slot.
 func (h *Hasher) Hash(ctx context.Context, password string) ([]byte, error) {
 	switch {
@@ -81,13 +83,16 @@ func (h *Hasher) Hash(ctx context.Context, password string) ([]byte, error) {
 	case utf8.RuneCountInString(norm.NFC.String(password)) < MinLength:
 		return nil, errs.New(errs.Invalid, "password-too-short", fmt.Sprintf("A password has at least %d characters.", MinLength))
 	}
-	p := h.params(h.cfg.Source.Bytes(saltBytes))
-	key, err := h.derive(ctx, p, password)
-	if err != nil {
-		return nil, err
+	if h.cfg.Breached != nil {
+		known, err := h.cfg.Breached.Has(password)
+		if err != nil {
+			return nil, err
+		}
+		if known {
+			return nil, errs.New(errs.Invalid, "password-breached", "This password is known from a breach; choose another.")
+		}
 	}
-	p.key = key
-	return []byte(p.String()), nil
+	return h.Rehash(ctx, password)
 }
 
 // Verify reports whether the password belongs to the PHC string. An empty
@@ -97,6 +102,9 @@ func (h *Hasher) Hash(ctx context.Context, password string) ([]byte, error) {
 // errs.Unavailable when ctx ends while waiting for a slot.
 func (h *Hasher) Verify(ctx context.Context, hash []byte, password string) (bool, error) {
 	p := h.params(make([]byte, saltBytes))
+	if old, ok := readForeign(string(hash)); ok {
+		return h.verifyForeign(ctx, old, password)
+	}
 	if len(hash) > 0 {
 		var ok bool
 		if p, ok = parse(string(hash)); !ok {
@@ -115,19 +123,60 @@ func (h *Hasher) Verify(ctx context.Context, hash []byte, password string) (bool
 	return same && len(hash) > 0 && !tooLong, nil
 }
 
+// verifyForeign does the work of another system in a slot, and as much as for nobody
+// besides: it never ends sooner than for an unknown account.
+func (h *Hasher) verifyForeign(ctx context.Context, old foreign, password string) (bool, error) {
+	if _, err := h.derive(ctx, h.params(make([]byte, saltBytes)), ""); err != nil {
+		return false, err
+	}
+	if err := h.enter(ctx); err != nil {
+		return false, err
+	}
+	defer h.leave()
+	return len(password) <= MaxBytes && old.matches(password), nil
+}
+
+// Stale reports whether a stored hash is of another system or of another cost.
+func (h *Hasher) Stale(hash []byte) bool {
+	p, ok := parse(string(hash))
+	return !ok || p.memory != h.cfg.MemoryKiB || p.passes != h.cfg.Passes || p.lanes != 1
+}
+
+// Rehash gives the PHC string of a password that was right, whatever would be said of
+// it if it were new. Errors: errs.Unavailable when ctx ends while waiting for a slot.
+func (h *Hasher) Rehash(ctx context.Context, password string) ([]byte, error) {
+	p := h.params(h.cfg.Source.Bytes(saltBytes))
+	key, err := h.derive(ctx, p, password)
+	if err != nil {
+		return nil, err
+	}
+	p.key = key
+	return []byte(p.String()), nil
+}
+
 func (h *Hasher) params(salt []byte) params {
 	return params{memory: h.cfg.MemoryKiB, passes: h.cfg.Passes, lanes: 1, salt: salt, key: make([]byte, keyBytes)}
 }
 
 func (h *Hasher) derive(ctx context.Context, p params, password string) ([]byte, error) {
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	case <-ctx.Done():
-		return nil, errs.Wrap(ctx.Err(), errs.Unavailable, "password-queue", "Too many log-ins are being checked at this moment.")
+	if err := h.enter(ctx); err != nil {
+		return nil, err
 	}
+	defer h.leave()
 	return argon2.IDKey(norm.NFC.Bytes([]byte(password)), p.salt, p.passes, p.memory, p.lanes, uint32(len(p.key))), nil
 }
+
+// enter waits for a slot, which leave gives back.
+func (h *Hasher) enter(ctx context.Context) error {
+	select {
+	case h.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return errs.Wrap(ctx.Err(), errs.Unavailable, "password-queue", "Too many log-ins are being checked at this moment.")
+	}
+}
+
+func (h *Hasher) leave() { <-h.slots }
 
 // params is a hash in the PHC string format.
 type params struct {

@@ -87,7 +87,7 @@ func TestADamagedHashIsAFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, bad := range []string{
-		"plain text", "$argon2i$v=19$m=64,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA",
+		"plain text", "$argon2d$v=19$m=64,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA",
 		strings.Replace(string(good), "m=64", "m=999999999", 1),
 		strings.Replace(string(good), "t=1", "t=0", 1),
 		strings.Replace(string(good), "p=1", "p=1,x=2", 1),
