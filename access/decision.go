@@ -50,8 +50,11 @@ type Input struct {
 	Request    *rest.Request
 	Resource   *fhir.Resource
 	// Op is the operation under which Resource is judged; exactly one bit.
-	Op  scope.Ops
-	Now time.Time
+	Op scope.Ops
+	// Function is the portal function for which Resource is judged, such as
+	// download; empty is what Op means by itself.
+	Function string
+	Now      time.Time
 	// Modes say how strictly each rule is applied; zero enforces all.
 	Modes Modes
 	// Labelling classifies resources that their source did not label; nil
@@ -97,6 +100,9 @@ const (
 	StripLabels Obligation = "strip-labels"
 	// ForceAuthor sets author and sender to the acting RelatedPerson (GW-22).
 	ForceAuthor Obligation = "force-author"
+	// Part2Notice sends the notice of 42 CFR 2.32 and an explanation of the consent
+	// along (P2-14).
+	Part2Notice Obligation = "part2-notice"
 )
 
 // Reason is one machine-readable ground of a decision.

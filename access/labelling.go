@@ -31,8 +31,10 @@ type LabelSet struct {
 type Labelling struct {
 	// Version names what is loaded.
 	Version string
-	sets    []LabelSet
-	by      map[fhir.Coding][]int
+	// Review says, of each file, who checked its codes.
+	Review string
+	sets   []LabelSet
+	by     map[fhir.Coding][]int
 }
 
 // NewLabelling compiles value sets, which must be valid.
@@ -116,7 +118,18 @@ func (in *Input) labelled(res *fhir.Resource) (*fhir.Resource, []string) {
 	}
 	whole := *res
 	whole.Labels = append(LabelsOf(res), added...)
+	if added == nil && len(whole.Labels) > len(res.Labels) && !labelledBySource(res) {
+		// A label of a part says nothing about the rest (LB-01).
+		whole.Labels = append(whole.Labels, Unclassified)
+	}
 	return &whole, sets
+}
+
+// Labels gives the labels by which the resource is judged: its own, those of what
+// it contains, and those of the value sets. What stands for it inherits them.
+func (in *Input) Labels(res *fhir.Resource) []fhir.Coding {
+	whole, _ := in.labelled(res)
+	return whole.Labels
 }
 
 // Topics gives the topics about which a patient is asked before an app sees the

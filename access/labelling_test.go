@@ -71,6 +71,23 @@ func TestUnlabelledIsHiddenFromProxies(t *testing.T) {
 	}
 }
 
+// LB-01: the label of what a resource contains does not classify the resource.
+func TestAPartsLabelIsNotTheWholes(t *testing.T) {
+	in := input(t, elena, "patient/MedicationRequest.rs")
+	in.Policy, in.ProxyInForce = consentE1(t), true
+	res := coded("MedicationRequest", "other")
+	res.Contained = []fhir.Resource{labelled(fhir.Resource{Type: "Medication"}, "N")}
+	in.Resource, in.Op = &res, scope.Read
+	if d := access.Decide(in); d.Allow {
+		t.Errorf("%+v", d)
+	}
+	whole := labelled(res, "N")
+	in.Resource = &whole
+	if d := access.Decide(in); !d.Allow {
+		t.Errorf("%+v", d)
+	}
+}
+
 // GW-24, SMART TRP-13: what a resource contains about another patient would
 // leave with it.
 func TestContainedAboutAnother(t *testing.T) {

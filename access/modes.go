@@ -47,13 +47,15 @@ const (
 	ruleLaw
 	ruleLabel
 	ruleInput
+	ruleReference
+	ruleUpload
 	ruleCount
 )
 
 var ruleNames = [ruleCount]string{
 	ruleGrant: "grant", ruleProxy: "proxy", ruleInteraction: "interaction", ruleType: "type", ruleLog: "log", ruleScope: "scope",
 	ruleConsent: "consent", ruleParameter: "parameter", ruleCompartment: "compartment", ruleRewrite: "rewrite", ruleLaw: "law",
-	ruleLabel: "label", ruleInput: "input",
+	ruleLabel: "label", ruleInput: "input", ruleReference: "reference", ruleUpload: "upload",
 }
 
 // Care says how freely a rule may be loosened.
@@ -76,7 +78,7 @@ const (
 var careOf = [ruleCount]Care{
 	ruleGrant: Fixed, ruleProxy: Fixed, ruleInteraction: Fixed, ruleType: Guarded, ruleLog: Guarded, ruleScope: Guarded,
 	ruleConsent: Guarded, ruleParameter: Guarded, ruleCompartment: Guarded, ruleRewrite: Free, ruleLaw: Guarded,
-	ruleLabel: Guarded, ruleInput: Free,
+	ruleLabel: Guarded, ruleInput: Free, ruleReference: Guarded, ruleUpload: Free,
 }
 
 // Modes say how strictly each rule is applied. It is a comparable value without
@@ -89,7 +91,9 @@ var careOf = [ruleCount]Care{
 //	unsafe_loosened = true
 //
 // A file with this table alone is a policy file too (mandate replay --policy).
-// The rule "input" is the gateway's own: it judges what is to be stored. The
+// The rules "input", "upload" and "reference" are the gateway's own: the first two
+// judge what is to be stored, the last what a resource tells of those it refers
+// to. The
 // sender constraint of tokens is no rule here: a token that is bound to a
 // key or a certificate is refused without it, always.
 type Modes struct{ of [ruleCount]Mode }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/mandate-health/mandate/consent"
@@ -143,7 +144,7 @@ func judgeConsent(in *Input, d *Decision) verdict {
 		Capacity:   c.Kind,
 		Actors:     []fhir.Reference{c.Acting},
 		Purpose:    c.Purpose,
-		Function:   functionFor(in.Resource.Type, in.Op),
+		Function:   cmp.Or(in.Function, functionFor(in.Resource.Type, in.Op)),
 		At:         in.Now,
 		SafetyHold: in.SafetyHold,
 		Resource:   *in.Resource,
@@ -153,6 +154,9 @@ func judgeConsent(in *Input, d *Decision) verdict {
 	}
 	if !res.Permit {
 		return hide(res.Reason, "")
+	}
+	if slices.Contains(res.Obligations, consent.ObligationPart2Notice) {
+		d.Obligations = append(d.Obligations, Part2Notice)
 	}
 	d.Consents = append(d.Consents, res.Consents...)
 	d.ValidUntil = res.ValidUntil

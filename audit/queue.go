@@ -42,6 +42,7 @@ type Queue struct {
 	closed bool
 	in     chan waiting
 	done   chan struct{}
+	waits  waits
 }
 
 var _ Recorder = (*Queue)(nil)
@@ -73,12 +74,15 @@ func NewQueue(store Batches, cfg QueueConfig) *Queue {
 // audit-unconfirmed when ctx ends first (the event may still be written), and
 // the store's own. On every error the caller must refuse the act.
 func (q *Queue) Record(ctx context.Context, e Event) error {
-	w := waiting{event: e, answer: make(chan error, 1)}
+	w, began := waiting{event: e, answer: make(chan error, 1)}, clock.Ticks()
 	if err := q.hand(w); err != nil {
 		return err
 	}
 	select {
 	case err := <-w.answer:
+		if err == nil {
+			q.waits.add(clock.Ticks() - began)
+		}
 		return err
 	case <-ctx.Done():
 		return errs.Wrap(ctx.Err(), errs.Unavailable, "audit-unconfirmed", "The audit event was not confirmed in time.")

@@ -216,3 +216,30 @@ func TestClosing(t *testing.T) {
 		t.Error("the event handed in before closing is lost")
 	}
 }
+
+// What an answer waits for is counted, each event once and a refused one never.
+func TestWaitsAreCounted(t *testing.T) {
+	store := &shelf{}
+	q := audit.NewQueue(store, audit.QueueConfig{})
+	count := func() (n int64) {
+		for _, each := range q.Waits() {
+			n += each
+		}
+		return n
+	}
+	for range 3 {
+		if err := q.Record(t.Context(), audit.Event{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store.fail(errors.New("no disk"))
+	if err := q.Record(t.Context(), audit.Event{}); err == nil {
+		t.Error("a failed write was confirmed")
+	}
+	if n := count(); n != 3 {
+		t.Errorf("%d waits", n)
+	}
+	if err := q.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -19,17 +19,17 @@ type reader struct {
 func (r *reader) fault(path string) { r.faults = append(r.faults, path) }
 
 // object gives v as an object; absent is neither fault nor object.
-func (r *reader) object(v any, path, known string) (map[string]any, bool) {
+func (r *reader) object(v any, path, known string) (jsonObject, bool) {
 	if v == nil {
 		return nil, false
 	}
-	m, ok := v.(map[string]any)
+	m, ok := v.(jsonObject)
 	if !ok {
 		r.fault(path)
 		return nil, false
 	}
-	for key := range m {
-		if !listed(known, key) {
+	for i := range m {
+		if key := m[i].key; !listed(known, key) {
 			r.fault(r.sub(path, key))
 		}
 	}
@@ -56,14 +56,15 @@ func listed(list, key string) bool {
 // might turn the meaning around (CN-27).
 func (r *reader) modifiers(v any, path string) {
 	switch v := v.(type) {
-	case map[string]any:
-		for key, child := range v {
+	case jsonObject:
+		for i := range v {
+			key, child := v[i].key, v[i].value
 			if key == "modifierExtension" {
 				r.fault(r.sub(path, "modifierExtension"))
 				continue
 			}
 			switch child.(type) {
-			case map[string]any, []any:
+			case jsonObject, []any:
 				r.modifiers(child, r.sub(path, key))
 			}
 		}
@@ -114,7 +115,7 @@ func (r *reader) coding(v any, path string) (fhir.Coding, bool) {
 		r.fault(path)
 		return fhir.Coding{}, false
 	}
-	c := fhir.Coding{System: r.text(m["system"], r.sub(path, "system")), Code: r.text(m["code"], r.sub(path, "code"))}
+	c := fhir.Coding{System: r.text(m.get("system"), r.sub(path, "system")), Code: r.text(m.get("code"), r.sub(path, "code"))}
 	if c.System == "" || c.Code == "" {
 		r.fault(path)
 		return c, false
@@ -144,7 +145,7 @@ func (r *reader) concept(v any, path string) ([]fhir.Coding, bool) {
 	if !ok {
 		return nil, false
 	}
-	cs, ok := r.codings(m["coding"], r.sub(path, "coding"))
+	cs, ok := r.codings(m.get("coding"), r.sub(path, "coding"))
 	if len(cs) == 0 {
 		r.fault(path)
 		return nil, false
@@ -172,7 +173,7 @@ func (r *reader) reference(v any, path string) (fhir.Reference, bool) {
 		r.fault(path)
 		return fhir.Reference{}, false
 	}
-	s := r.text(m["reference"], r.sub(path, "reference"))
+	s := r.text(m.get("reference"), r.sub(path, "reference"))
 	if ref, ok := fhir.ParseReference(s); ok {
 		return ref, true
 	}

@@ -1,7 +1,6 @@
 package consent
 
 import (
-	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
@@ -71,36 +70,36 @@ func Parse(raw []byte) (Consent, error) {
 	return c, nil
 }
 
-func (r *reader) consent(m map[string]any) Consent {
+func (r *reader) consent(m jsonObject) Consent {
 	r.object(m, "Consent", keysConsent)
 	r.modifiers(m, "Consent")
 	c := Consent{
-		ID:     r.text(m["id"], "Consent.id"),
-		Status: r.text(m["status"], "Consent.status"),
+		ID:     r.text(m.get("id"), "Consent.id"),
+		Status: r.text(m.get("status"), "Consent.status"),
 	}
-	if meta, ok := m["meta"].(map[string]any); ok {
-		if v, ok := meta["versionId"].(string); ok {
+	if meta, ok := m.get("meta").(jsonObject); ok {
+		if v, ok := meta.get("versionId").(string); ok {
 			c.Version, _ = strconv.Atoi(v)
 		}
 	}
-	if m["patient"] != nil {
-		if ref, ok := r.reference(m["patient"], "Consent.patient"); ok && ref.Type == "Patient" {
+	if m.get("patient") != nil {
+		if ref, ok := r.reference(m.get("patient"), "Consent.patient"); ok && ref.Type == "Patient" {
 			c.Patient = ref.ID
 		}
 	}
-	c.Performers = r.references(m["performer"], "Consent.performer")
-	c.Custodians = r.references(m["organization"], "Consent.organization")
-	c.Categories, _ = r.concepts(m["category"], "Consent.category")
-	c.Policies = r.policies(m["policy"])
+	c.Performers = r.references(m.get("performer"), "Consent.performer")
+	c.Custodians = r.references(m.get("organization"), "Consent.organization")
+	c.Categories, _ = r.concepts(m.get("category"), "Consent.category")
+	c.Policies = r.policies(m.get("policy"))
 	var ruleRead bool
-	c.Rule, ruleRead = r.concept(m["policyRule"], "Consent.policyRule")
-	c.Root, c.HasRoot = r.provision(m["provision"], "Consent.provision", 1)
-	zone := c.Root.zone(m["dateTime"])
-	if given, ok := r.date(m["dateTime"], "Consent.dateTime", zone); ok {
+	c.Rule, ruleRead = r.concept(m.get("policyRule"), "Consent.policyRule")
+	c.Root, c.HasRoot = r.provision(m.get("provision"), "Consent.provision", 1)
+	zone := c.Root.zone(m.get("dateTime"))
+	if given, ok := r.date(m.get("dateTime"), "Consent.dateTime", zone); ok {
 		c.Given = given.Start
 	}
-	r.extensions(m["extension"], zone, &c)
-	scope, _ := r.concept(m["scope"], "Consent.scope")
+	r.extensions(m.get("extension"), zone, &c)
+	scope, _ := r.concept(m.get("scope"), "Consent.scope")
 	elsewhere := isElsewhere(scope)
 	if !elsewhere && !isPrivacy(scope) {
 		r.fault("Consent.scope")
@@ -114,16 +113,16 @@ func unreadable() Consent {
 	return Consent{Kind: KindProhibition, Faults: []string{"Consent"}}
 }
 
-func decode(raw []byte) (map[string]any, error) {
+func decode(raw []byte) (jsonObject, error) {
 	if len(raw) > maxBytes {
 		return nil, errs.New(errs.TooLarge, "consent-too-large", "A Consent may have 1 MiB at most.")
 	}
-	var v any
-	if err := json.Unmarshal(raw, &v); err != nil {
+	v, err := unmarshal(raw)
+	if err != nil {
 		return nil, errs.New(errs.Invalid, "consent-not-json", "The Consent is not well-formed JSON.")
 	}
-	m, ok := v.(map[string]any)
-	if !ok || m["resourceType"] != "Consent" {
+	m, ok := v.(jsonObject)
+	if !ok || m.get("resourceType") != "Consent" {
 		return nil, errs.New(errs.Invalid, "consent-wrong-type", "The resource is not a Consent.")
 	}
 	return m, nil
@@ -148,7 +147,7 @@ func (r *reader) policies(v any) (out []string) {
 			r.fault(path)
 			continue
 		}
-		if uri := r.text(m["uri"], r.sub(path, "uri")); uri != "" {
+		if uri := r.text(m.get("uri"), r.sub(path, "uri")); uri != "" {
 			out = append(out, uri)
 		}
 	}
@@ -161,22 +160,22 @@ func (r *reader) extensions(v any, zone *time.Location, c *Consent) {
 	l, _ := r.list(v, "Consent.extension")
 	for i, e := range l {
 		path := r.at("Consent.extension", i)
-		m, ok := e.(map[string]any)
+		m, ok := e.(jsonObject)
 		if !ok {
 			r.fault(path)
 			continue
 		}
-		url, _ := m["url"].(string)
+		url, _ := m.get("url").(string)
 		switch {
 		case strings.HasSuffix(url, "/consent-required-signatures"):
-			n, ok := m["valueUnsignedInt"].(float64)
+			n, ok := m.get("valueUnsignedInt").(float64)
 			if !ok || n < 0 || n > 100 || n != math.Trunc(n) {
 				r.fault(path)
 				continue
 			}
 			c.Signatures = max(c.Signatures, int(n))
 		case strings.HasSuffix(url, "/consent-activation"):
-			r.activation(m["extension"], path, zone, c)
+			r.activation(m.get("extension"), path, zone, c)
 		}
 	}
 }
@@ -184,17 +183,17 @@ func (r *reader) extensions(v any, zone *time.Location, c *Consent) {
 func (r *reader) activation(v any, path string, zone *time.Location, c *Consent) {
 	l, _ := r.list(v, r.sub(path, "extension"))
 	for i, e := range l {
-		m, ok := e.(map[string]any)
+		m, ok := e.(jsonObject)
 		if !ok {
 			r.fault(r.at(r.sub(path, "extension"), i))
 			continue
 		}
-		if m["url"] != "reviewDue" {
+		if m.get("url") != "reviewDue" {
 			continue
 		}
-		value := m["valueDate"]
+		value := m.get("valueDate")
 		if value == nil {
-			value = m["valueDateTime"]
+			value = m.get("valueDateTime")
 		}
 		due, ok := r.date(value, r.at(r.sub(path, "extension"), i), zone)
 		if !ok {

@@ -83,33 +83,33 @@ func (r *reader) provision(v any, path string, depth int) (p Provision, present 
 			p.unread |= d
 		}
 	}
-	p.Type = r.text(m["type"], r.sub(path, "type"))
+	p.Type = r.text(m.get("type"), r.sub(path, "type"))
 	known := p.Type == "" || p.Type == "permit" || p.Type == "deny"
 	if !known {
 		r.fault(path + ".type")
 		p.Type = ""
 	}
-	note(dimType, m["type"], known)
-	p.endOffset = offsetOf(m["period"])
-	p.Period, ok = r.period(m["period"], r.sub(path, "period"), p.endOffset)
-	note(dimPeriod, m["period"], ok)
-	p.Actors, ok = r.actors(m["actor"], r.sub(path, "actor"))
-	note(dimActor, m["actor"], ok)
-	p.Actions, ok = r.concepts(m["action"], r.sub(path, "action"))
-	note(dimAction, m["action"], ok)
-	p.Labels, ok = r.codings(m["securityLabel"], r.sub(path, "securityLabel"))
-	note(dimLabel, m["securityLabel"], ok)
-	p.Purposes, ok = r.codings(m["purpose"], r.sub(path, "purpose"))
-	note(dimPurpose, m["purpose"], ok)
-	p.Classes, ok = r.codings(m["class"], r.sub(path, "class"))
-	note(dimClass, m["class"], ok)
-	p.Codes, ok = r.concepts(m["code"], r.sub(path, "code"))
-	note(dimCode, m["code"], ok)
-	p.DataPeriod, ok = r.period(m["dataPeriod"], r.sub(path, "dataPeriod"), p.endOffset)
-	note(dimDataPeriod, m["dataPeriod"], ok)
-	p.Data, ok = r.data(m["data"], r.sub(path, "data"))
-	note(dimData, m["data"], ok)
-	r.nested(m["provision"], r.sub(path, "provision"), depth+1, &p)
+	note(dimType, m.get("type"), known)
+	p.endOffset = offsetOf(m.get("period"))
+	p.Period, ok = r.period(m.get("period"), r.sub(path, "period"), p.endOffset)
+	note(dimPeriod, m.get("period"), ok)
+	p.Actors, ok = r.actors(m.get("actor"), r.sub(path, "actor"))
+	note(dimActor, m.get("actor"), ok)
+	p.Actions, ok = r.concepts(m.get("action"), r.sub(path, "action"))
+	note(dimAction, m.get("action"), ok)
+	p.Labels, ok = r.codings(m.get("securityLabel"), r.sub(path, "securityLabel"))
+	note(dimLabel, m.get("securityLabel"), ok)
+	p.Purposes, ok = r.codings(m.get("purpose"), r.sub(path, "purpose"))
+	note(dimPurpose, m.get("purpose"), ok)
+	p.Classes, ok = r.codings(m.get("class"), r.sub(path, "class"))
+	note(dimClass, m.get("class"), ok)
+	p.Codes, ok = r.concepts(m.get("code"), r.sub(path, "code"))
+	note(dimCode, m.get("code"), ok)
+	p.DataPeriod, ok = r.period(m.get("dataPeriod"), r.sub(path, "dataPeriod"), p.endOffset)
+	note(dimDataPeriod, m.get("dataPeriod"), ok)
+	p.Data, ok = r.data(m.get("data"), r.sub(path, "data"))
+	note(dimData, m.get("data"), ok)
+	r.nested(m.get("provision"), r.sub(path, "provision"), depth+1, &p)
 	return p, true
 }
 
@@ -138,8 +138,8 @@ func (r *reader) actors(v any, path string) (out []Actor, ok bool) {
 			ok = false
 			continue
 		}
-		roles, _ := r.concept(m["role"], r.sub(at, "role"))
-		ref, readable := r.reference(m["reference"], r.sub(at, "reference"))
+		roles, _ := r.concept(m.get("role"), r.sub(at, "role"))
+		ref, readable := r.reference(m.get("reference"), r.sub(at, "reference"))
 		if !readable {
 			ok = false
 			continue
@@ -159,8 +159,8 @@ func (r *reader) data(v any, path string) (out []Datum, ok bool) {
 			ok = false
 			continue
 		}
-		meaning := r.text(m["meaning"], r.sub(at, "meaning"))
-		ref, readable := r.reference(m["reference"], r.sub(at, "reference"))
+		meaning := r.text(m.get("meaning"), r.sub(at, "meaning"))
+		ref, readable := r.reference(m.get("reference"), r.sub(at, "reference"))
 		switch meaning {
 		case "instance", "related", "dependents", "authoredby":
 		default:
@@ -185,9 +185,9 @@ func (r *reader) period(v any, path string, zone *time.Location) (fhir.Period, b
 	if !ok {
 		return fhir.Period{}, false
 	}
-	start, startOK := r.date(m["start"], r.sub(path, "start"), zone)
-	end, endOK := r.date(m["end"], r.sub(path, "end"), zone)
-	p := fhir.Period{Start: start.Start, End: lastInstant(m["end"], end)}
+	start, startOK := r.date(m.get("start"), r.sub(path, "start"), zone)
+	end, endOK := r.date(m.get("end"), r.sub(path, "end"), zone)
+	p := fhir.Period{Start: start.Start, End: lastInstant(m.get("end"), end)}
 	if !startOK || !endOK || (p.Start.IsZero() && p.End.IsZero()) ||
 		(!p.Start.IsZero() && !p.End.IsZero() && p.End.Before(p.Start)) {
 		r.fault(path)
@@ -232,11 +232,11 @@ func inZone(t time.Time, zone *time.Location) time.Time {
 
 // offsetOf gives the offset written in a period, of its end if possible.
 func offsetOf(v any) *time.Location {
-	m, _ := v.(map[string]any)
-	if z := offset(m["end"]); z != nil {
+	m, _ := v.(jsonObject)
+	if z := offset(m.get("end")); z != nil {
 		return z
 	}
-	return offset(m["start"])
+	return offset(m.get("start"))
 }
 
 func offset(v any) *time.Location {

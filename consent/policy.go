@@ -214,7 +214,7 @@ func grantFault(c *Consent, patient string, o Options) string {
 		return "Consent.provision"
 	case distinct(c.Performers) < max(c.Signatures, 1):
 		return "Consent.performer: signatures missing"
-	case !slices.ContainsFunc(c.Performers, func(ref fhir.Reference) bool { return mayPerform(c, ref, patient, o) }):
+	case competent(c, patient, o) == 0:
 		return "Consent.performer"
 	}
 	for _, uri := range c.Policies {
@@ -251,6 +251,18 @@ func distinct(refs []fhir.Reference) int {
 	seen := map[fhir.Reference]bool{}
 	for _, r := range refs {
 		seen[r] = true
+	}
+	return len(seen)
+}
+
+// competent counts the performers who could agree for the patient, each once: the
+// signature of somebody who could not is none.
+func competent(c *Consent, patient string, o Options) int {
+	seen := map[fhir.Reference]bool{}
+	for _, r := range c.Performers {
+		if mayPerform(c, r, patient, o) {
+			seen[r] = true
+		}
 	}
 	return len(seen)
 }

@@ -125,7 +125,7 @@ func (r *rule) matchesCode(res *fhir.Resource) bool {
 // wants the data wholly inside, a denial is content with an overlap. Data
 // without that date is outside every permit and inside every denial.
 func (r *rule) matchesDate(res *fhir.Resource) bool {
-	dates := res.Dates[clinicalDate(res.Type)]
+	dates := res.Dates[ClinicalDate(res.Type)]
 	if len(dates) == 0 {
 		return r.denial
 	}
@@ -148,8 +148,8 @@ func overlap(a, b fhir.Period) bool {
 	return !before(a.End, b.Start) && !before(b.End, a.Start)
 }
 
-// clinicalDate names the date search parameter that dataPeriod means.
-func clinicalDate(resourceType string) string {
+// ClinicalDate names the date search parameter that dataPeriod means on a type.
+func ClinicalDate(resourceType string) string {
 	switch resourceType {
 	case "Condition":
 		return "recorded-date"

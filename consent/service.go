@@ -24,7 +24,7 @@ type Validator interface {
 type Deps struct {
 	// Store serves reads outside a transaction.
 	Store     Store
-	Tx        txn.Runner[Tx]
+	Tx        txn.Runner[FilingTx]
 	Validator Validator
 	Clock     clock.Clock
 	IDs       ids.Source
@@ -110,18 +110,20 @@ type Filing struct {
 	// Origin says who files from where: person, capacity, client, session,
 	// network, request, grant. The rest of the event is set here.
 	Origin audit.Event
+	// Witness is who took part beside, for its Provenance.
+	Witness Witness
 }
 
 // File validates a Consent and stores it as version 1 or as the next one,
 // with its audit event in the same transaction. Errors: errs.Invalid naming
 // the element; errs.Unprocessable for an active grant that the engine would
-// not honour, with the element; errs.Conflict, errs.PreconditionFailed.
+// not honour, or under a withdrawn policy, with the element; errs.Conflict, errs.PreconditionFailed.
 func (s *Service) File(ctx context.Context, f Filing) (Record, error) {
 	if err := s.deps.Validator.Validate(f.Raw); err != nil {
 		return Record{}, err
 	}
 	var out Record
-	err := s.deps.Tx.InTx(ctx, func(tx Tx) error {
+	err := s.deps.Tx.InTx(ctx, func(tx FilingTx) error {
 		var err error
 		out, err = s.FileTx(ctx, tx, f)
 		return err
@@ -131,19 +133,15 @@ func (s *Service) File(ctx context.Context, f Filing) (Record, error) {
 
 // FileTx is File for bytes that were validated before, in a transaction of
 // the caller.
-func (s *Service) FileTx(ctx context.Context, tx Tx, f Filing) (Record, error) {
+func (s *Service) FileTx(ctx context.Context, tx FilingTx, f Filing) (Record, error) {
 	rec, err := s.prepare(f)
 	if err != nil {
 		return Record{}, err
 	}
-	if err := tx.PutConsent(ctx, rec, f.IfVersion); err != nil {
+	if err := underWithdrawn(ctx, tx, f.Tenant, rec.JSON); err != nil {
 		return Record{}, err
 	}
-	action := "U"
-	if f.IfVersion == 0 {
-		action = "C"
-	}
-	return rec, tx.AppendAudit(ctx, event(f.Origin, audit.ConsentFiled, action, rec))
+	return rec, s.keep(ctx, tx, rec, f.Origin, filed(rec), f.Witness)
 }
 
 func (s *Service) prepare(f Filing) (Record, error) {
@@ -166,8 +164,14 @@ func (s *Service) prepare(f Filing) (Record, error) {
 	if err := acceptable(&c, s.deps.Options); err != nil {
 		return Record{}, err
 	}
+	if c.Kind == KindGrant && c.Given.After(s.deps.Clock.Now().Add(clockSkew)) {
+		return Record{}, errs.New(errs.Unprocessable, "consent-ahead", "Consent.dateTime lies ahead: nobody has agreed yet.")
+	}
 	return NewRecord(f.Raw, Stamp{Tenant: f.Tenant, ID: id, Version: f.IfVersion + 1, At: s.deps.Clock.Now()})
 }
+
+// clockSkew is how far the clock of who files may be ahead.
+const clockSkew = 5 * time.Minute
 
 // acceptable refuses what would be stored and then not do what it says.
 func acceptable(c *Consent, o Options) error {
@@ -188,6 +192,10 @@ func acceptable(c *Consent, o Options) error {
 	}
 	if fault := grantFault(c, c.Patient, o); fault != "" {
 		return errs.New(errs.Unprocessable, "consent-grants-nothing", "The grant would have no effect: "+fault+".")
+	}
+	// What comes in is asked for more than what is in force already (EV-04).
+	if competent(c, c.Patient, o) < c.Signatures {
+		return errs.New(errs.Unprocessable, "consent-signatures", "Consent.performer: not all signatures are of somebody who could agree.")
 	}
 	return nil
 }
@@ -225,7 +233,7 @@ func NewRecord(raw []byte, as Stamp) (Record, error) {
 // changes nothing. Errors: errs.NotFound, errs.PreconditionFailed.
 func (s *Service) Withdraw(ctx context.Context, tenant, id string, origin audit.Event) (Record, error) {
 	var out Record
-	err := s.deps.Tx.InTx(ctx, func(tx Tx) error {
+	err := s.deps.Tx.InTx(ctx, func(tx FilingTx) error {
 		var err error
 		out, err = s.WithdrawTx(ctx, tx, tenant, id, origin)
 		return err
@@ -247,10 +255,7 @@ func (s *Service) WithdrawTx(ctx context.Context, tx Tx, tenant, id string, orig
 	if err != nil {
 		return Record{}, err
 	}
-	if err := tx.PutConsent(ctx, next, last.Version); err != nil {
-		return Record{}, err
-	}
-	return next, tx.AppendAudit(ctx, event(origin, audit.ConsentWithdrawn, "U", next))
+	return next, s.keep(ctx, tx, next, origin, audit.ConsentWithdrawn, Witness{})
 }
 
 // Revoke gives the next version of a Consent with status inactive.

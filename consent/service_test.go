@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/evidence"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/codec"
 	"github.com/mandate-health/mandate/internal/clock"
@@ -25,24 +26,30 @@ type memory struct {
 	versions map[string][]Record
 	epochs   map[string]int64
 	events   []audit.Event
-	loads    int
-	auditErr error
+	evidence []evidence.Record
+	// campaigns are the withdrawn policies; steps counts what was kept of them.
+	campaigns map[string]Campaign
+	steps     int
+	loads     int
+	auditErr  error
 }
 
 func newMemory() *memory {
-	return &memory{versions: map[string][]Record{}, epochs: map[string]int64{}}
+	return &memory{versions: map[string][]Record{}, epochs: map[string]int64{}, campaigns: map[string]Campaign{}}
 }
 
-func (m *memory) InTx(_ context.Context, fn func(Tx) error) error {
-	before := memory{versions: maps.Clone(m.versions), epochs: maps.Clone(m.epochs), events: slices.Clone(m.events)}
+func (m *memory) InTx(_ context.Context, fn func(FilingTx) error) error {
+	before := memory{versions: maps.Clone(m.versions), epochs: maps.Clone(m.epochs), events: slices.Clone(m.events),
+		campaigns: maps.Clone(m.campaigns), evidence: slices.Clone(m.evidence)}
 	err := fn(m)
 	if err != nil {
-		m.versions, m.epochs, m.events = before.versions, before.epochs, before.events
+		m.versions, m.epochs, m.events, m.campaigns = before.versions, before.epochs, before.events, before.campaigns
+		m.evidence = before.evidence
 	}
 	return err
 }
 
-var _ txn.Runner[Tx] = (*memory)(nil)
+var _ txn.Runner[FilingTx] = (*memory)(nil)
 
 func (m *memory) ConsentByID(_ context.Context, tenant, id string) (Record, error) {
 	all := m.versions[tenant+"/"+id]
@@ -99,8 +106,32 @@ func (m *memory) PutConsent(_ context.Context, rec Record, ifVersion int) error 
 	return nil
 }
 
+func (m *memory) PutEvidence(_ context.Context, r evidence.Record, _ int) error {
+	m.evidence = append(m.evidence, r)
+	return nil
+}
+
 func (m *memory) ConsentEpoch(_ context.Context, tenant, patient string) (int64, error) {
 	return m.epochs[tenant+"/"+patient], nil
+}
+
+func (m *memory) ActiveGrants(_ context.Context, tenant, after string, limit int) ([]Record, error) {
+	all := m.newest(tenant, func(r Record) bool { return r.ID > after && r.Kind == KindGrant && r.Status == "active" })
+	return all[:min(limit, len(all))], nil
+}
+
+func (m *memory) PolicyCampaign(_ context.Context, tenant, uri string) (Campaign, error) {
+	c, ok := m.campaigns[tenant+"/"+uri]
+	if !ok {
+		return c, errs.New(errs.NotFound, "policy-campaign", "It was not withdrawn.")
+	}
+	return c, nil
+}
+
+func (m *memory) PutPolicyCampaign(_ context.Context, c Campaign) error {
+	m.steps++
+	m.campaigns[c.Tenant+"/"+c.URI] = c
+	return nil
 }
 
 func (m *memory) AppendAudit(_ context.Context, e audit.Event) error {
@@ -180,6 +211,33 @@ func TestFileDecideWithdraw(t *testing.T) {
 	}
 	if err := s.deps.Validator.Validate(ended.JSON); err != nil {
 		t.Errorf("the stored version: %v", err)
+	}
+	witnessed(t, s, m)
+}
+
+// witnessed: each version has a Provenance of its own (RS-11, PV-01 … PV-03): the
+// author of the one who signed, and who pressed the button.
+func witnessed(t *testing.T, s *Service, m *memory) {
+	t.Helper()
+	if len(m.evidence) != 2 {
+		t.Fatalf("%d records for two versions", len(m.evidence))
+	}
+	for i, want := range [][]string{
+		{`"Consent/e1-daughter-meds-appts/_history/1"`, `"CREATE"`, `"SUBCON"`, `"reference":"Patient/rosa"`, `"person-1"`},
+		{`"Consent/e1-daughter-meds-appts/_history/2"`, `"UPDATE"`, `"revision"`, `"enterer"`},
+	} {
+		r := m.evidence[i]
+		if err := s.deps.Validator.Validate(r.JSON); err != nil || r.Patient != "rosa" || r.Focus != "Consent/e1-daughter-meds-appts" {
+			t.Errorf("%+v %v", r, err)
+		}
+		for _, text := range want {
+			if !bytes.Contains(r.JSON, []byte(text)) {
+				t.Errorf("%s is missing in %s", text, r.JSON)
+			}
+		}
+	}
+	if bytes.Contains(m.evidence[1].JSON, []byte("SUBCON")) {
+		t.Error("an end is signed by who gave the consent")
 	}
 }
 
@@ -299,6 +357,8 @@ func TestCacheIsSafeForConcurrentUse(t *testing.T) {
 func TestSearch(t *testing.T) {
 	ctx := context.Background()
 	s, _ := service(t)
+	// The last of the examples was given by then.
+	s.deps.Clock = clock.Fixed(time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC))
 	for id, raw := range examples(t) {
 		if _, err := s.File(ctx, Filing{Tenant: tenant, Raw: raw, ID: id}); err != nil {
 			t.Fatalf("%s: %v", id, err)

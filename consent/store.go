@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/evidence"
 	"github.com/mandate-health/mandate/fhir"
 )
 
@@ -34,8 +35,28 @@ type Store interface {
 	ConsentEpoch(ctx context.Context, tenant, patient string) (int64, error)
 }
 
+// Campaigns is the port of withdrawn policies. Every method may return
+// errs.Unavailable.
+type Campaigns interface {
+	// ActiveGrants gives at most limit active privacy grants of the tenant with
+	// an id after the one given, ordered by id.
+	ActiveGrants(ctx context.Context, tenant, after string, limit int) ([]Record, error)
+	// PolicyCampaign gives the withdrawal of a policy URI. Errors:
+	// errs.NotFound when it was not withdrawn.
+	PolicyCampaign(ctx context.Context, tenant, uri string) (Campaign, error)
+	// PutPolicyCampaign keeps a withdrawal, in place of what was kept of it.
+	PutPolicyCampaign(ctx context.Context, c Campaign) error
+}
+
 // Tx is what a use-case sees of the store inside one transaction.
 type Tx interface {
 	Store
+	evidence.Keeper
 	audit.Appender
+}
+
+// FilingTx is what filing sees: also which policies were withdrawn.
+type FilingTx interface {
+	Tx
+	Campaigns
 }

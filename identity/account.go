@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -12,6 +13,8 @@ type NewAccount struct {
 	// Person is stored as given; an empty ID is filled, Created is set.
 	Person   Person
 	Password string
+	// PasswordHash is a stored form that Passwords can verify, in place of Password.
+	PasswordHash []byte
 	// TOTPSecret is base32; empty enrols no second factor.
 	TOTPSecret string
 }
@@ -21,18 +24,42 @@ type NewAccount struct {
 // is taken; errs.Invalid for an unfit username, password or second-factor
 // secret; errs.Unavailable.
 func (s *Service) CreateAccount(ctx context.Context, n NewAccount) (Person, error) {
+	ready, err := s.Prepare(ctx, n)
+	if err != nil {
+		return Person{}, err
+	}
+	err = s.d.Tx.InTx(ctx, func(tx Tx) error { return s.CreateTx(ctx, tx, ready) })
+	if err != nil {
+		return Person{}, err
+	}
+	return ready.Person, nil
+}
+
+// Prepared is an account with its factors, ready to be stored.
+type Prepared struct {
+	Person  Person
+	factors []Factor
+}
+
+// Prepare does the costly part of CreateAccount, outside of any transaction.
+// Errors: errs.Invalid for an unfit username, password or second-factor secret;
+// errs.Unavailable.
+func (s *Service) Prepare(ctx context.Context, n NewAccount) (Prepared, error) {
 	now, p := s.now(), n.Person
 	if name := FoldUsername(p.Username); name == "" || len(p.Username) > maxUsername {
-		return Person{}, errs.New(errs.Invalid, "username-unfit", "A username has 1 to 256 bytes.")
+		return Prepared{}, errs.New(errs.Invalid, "username-unfit", "A username has 1 to 256 bytes.")
 	}
 	if n.TOTPSecret != "" {
 		if _, _, err := s.d.Codes.Check([]byte(n.TOTPSecret), "", now); err != nil {
-			return Person{}, errs.Wrap(err, errs.Invalid, "totp-secret-unfit", "A one-time-password secret is base32 text.")
+			return Prepared{}, errs.Wrap(err, errs.Invalid, "totp-secret-unfit", "A one-time-password secret is base32 text.")
 		}
 	}
-	hash, err := s.d.Passwords.Hash(ctx, n.Password)
+	hash, err := n.PasswordHash, error(nil)
+	if hash == nil {
+		hash, err = s.d.Passwords.Hash(ctx, n.Password)
+	}
 	if err != nil {
-		return Person{}, err
+		return Prepared{}, err
 	}
 	if p.ID == "" {
 		p.ID = s.d.IDs.ID()
@@ -42,27 +69,42 @@ func (s *Service) CreateAccount(ctx context.Context, n NewAccount) (Person, erro
 	if n.TOTPSecret != "" {
 		factors = append(factors, Factor{Tenant: p.Tenant, ID: s.d.IDs.ID(), PersonID: p.ID, Kind: FactorTOTP, Secret: []byte(n.TOTPSecret), Created: now})
 	}
-	err = s.d.Tx.InTx(ctx, func(tx Tx) error {
-		if err := free(ctx, tx, p); err != nil {
-			return err
-		}
-		if err := tx.PutPerson(ctx, p); err != nil {
-			return err
-		}
-		for _, f := range factors {
-			if err := tx.PutFactor(ctx, f); err != nil {
-				return err
-			}
-		}
-		return tx.AppendAudit(ctx, audit.Event{
-			Tenant: p.Tenant, Time: now, Kind: audit.PersonSaved, Action: "C", Outcome: audit.Success,
-			Detail: map[string]string{"account": p.ID, "role": string(p.Role)},
-		})
-	})
-	if err != nil {
-		return Person{}, err
+	return Prepared{Person: p, factors: factors}, nil
+}
+
+// CreateTx stores a prepared account in a transaction of the caller and writes
+// person.saved. Errors: errs.Conflict with code account-exists, errs.Unavailable.
+func (s *Service) CreateTx(ctx context.Context, tx Tx, n Prepared) error {
+	p := n.Person
+	if err := free(ctx, tx, p); err != nil {
+		return err
 	}
-	return p, nil
+	if err := tx.PutPerson(ctx, p); err != nil {
+		return err
+	}
+	for _, f := range n.factors {
+		if err := tx.PutFactor(ctx, f); err != nil {
+			return err
+		}
+	}
+	return tx.AppendAudit(ctx, audit.Event{
+		Tenant: p.Tenant, Time: p.Created, Kind: audit.PersonSaved, Action: "C", Outcome: audit.Success,
+		Detail: map[string]string{"account": p.ID, "role": string(p.Role)},
+	})
+}
+
+// CodeQR gives the QR code by which a code app takes a secret, under the name of an
+// account, as a PNG. Errors: errs.Internal.
+func (s *Service) CodeQR(name, secret string) ([]byte, error) {
+	return s.d.Codes.QR(s.d.Codes.URI(name, secret))
+}
+
+// CodeFits reports whether a one-time code fits a secret that is being set up:
+// an authenticator that was not shown to work must not guard an account. Errors:
+// errs.Internal for an unreadable secret.
+func (s *Service) CodeFits(secret, code string) (bool, error) {
+	_, ok, err := s.d.Codes.Check([]byte(secret), code, s.now())
+	return ok, err
 }
 
 // free makes sure that neither the ID nor the username is taken.
@@ -78,4 +120,24 @@ func free(ctx context.Context, tx Tx, p Person) error {
 		}
 	}
 	return nil
+}
+
+// SetHighRisk notes whether an account is of somebody at particular risk, and
+// writes person.saved. Errors: errs.NotFound; errs.Unavailable.
+func (s *Service) SetHighRisk(ctx context.Context, tenant, username string, on bool) error {
+	now := s.now()
+	return s.d.Tx.InTx(ctx, func(tx Tx) error {
+		p, err := tx.PersonByUsername(ctx, tenant, FoldUsername(username))
+		if err != nil {
+			return err
+		}
+		p.HighRisk = on
+		if err := tx.PutPerson(ctx, p); err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, audit.Event{
+			Tenant: tenant, Time: now, Kind: audit.PersonSaved, Action: "U", Outcome: audit.Success,
+			Detail: map[string]string{"account": p.ID, "high_risk": strconv.FormatBool(on)},
+		})
+	})
 }

@@ -10,8 +10,10 @@ import (
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/identity/factor/passkey"
 	"github.com/mandate-health/mandate/identity/factor/password"
 	"github.com/mandate-health/mandate/identity/factor/totp"
+	"github.com/mandate-health/mandate/identity/risk"
 	"github.com/mandate-health/mandate/internal/ids"
 )
 
@@ -51,6 +53,7 @@ func (c *counting) Verify(ctx context.Context, hash []byte, pw string) (bool, er
 // Dr Osei, and a closed account.
 type house struct {
 	*identity.Service
+	deps   identity.Deps
 	store  *memory
 	clock  *hands
 	hasher *counting
@@ -59,12 +62,17 @@ type house struct {
 func newHouse(t *testing.T) house {
 	t.Helper()
 	h := house{store: newMemory(), clock: &hands{}, hasher: &counting{Hasher: password.New(password.Config{MemoryKiB: 64, Passes: 1})}}
+	keys, err := passkey.New("https://id.example", "Mandate")
+	if err != nil {
+		t.Fatal(err)
+	}
 	start := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 	h.clock.t.Store(&start)
-	h.Service = identity.New(identity.Deps{
-		Tx: h.store, Store: h.store.reader(), Passwords: h.hasher, Codes: totp.Codes{},
-		Clock: h.clock, Hasher: ids.Hasher{Key: []byte("test key")},
-	})
+	h.deps = identity.Deps{
+		Tx: h.store, Store: h.store.reader(), Passwords: h.hasher, Codes: totp.Codes{}, Passkeys: keys,
+		Clock: h.clock, Hasher: ids.Hasher{Key: []byte("test key")}, Policy: easy(), Assess: risk.Assess,
+	}
+	h.Service = identity.New(h.deps)
 	for _, n := range []identity.NewAccount{
 		{Person: identity.Person{ID: "p-rosa", Username: "rosa", Role: identity.RolePatient, Name: "Rosa Alvarez"}},
 		{Person: identity.Person{ID: "p-tom", Username: "tom", Role: identity.RolePatient}, TOTPSecret: totpKey},
@@ -108,6 +116,31 @@ func (h house) finish(t *testing.T, name string) identity.SignInResult {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return r
+}
+
+// easy is the policy with work that costs no test time.
+func easy() identity.Policy {
+	p := identity.DefaultPolicy()
+	p.WorkBits = 4
+	return p
+}
+
+// patiently tries a password as somebody does who waits out each pause and whose
+// browser does the work it is given.
+func (h house) patiently(t *testing.T, name, pw string, m identity.Meta) error {
+	t.Helper()
+	for {
+		_, err := h.SignIn(t.Context(), tenant, name, pw, m)
+		if c := identity.ChallengeOf(err); c != nil {
+			m.Challenge, m.Work = c.Token, identity.Work(c.Token, c.Bits)
+			continue
+		}
+		if after, ok := identity.RetryAfter(err); ok && after <= easy().LongestPause {
+			h.clock.advance(after)
+			continue
+		}
+		return err
+	}
 }
 
 // told gives the kinds and reasons of the events so far.

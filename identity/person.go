@@ -37,6 +37,13 @@ type Person struct {
 	Role Role
 	// Language is a BCP 47 tag, empty when never chosen.
 	Language string
+	// HighRisk people (known to many, in fear of somebody, with power over others'
+	// records) need keys that stay on their device.
+	HighRisk bool
+	// Look is how pages are to look, as web/pages reads it; empty for the common one.
+	Look string
+	// Travels is until when log-ins from other countries are to be expected, UTC.
+	Travels time.Time
 	// Disabled accounts cannot sign in and their grants are refused.
 	Disabled   bool
 	Identities []Identity
@@ -63,7 +70,20 @@ type FactorKind string
 const (
 	FactorPassword FactorKind = "password"
 	FactorTOTP     FactorKind = "totp"
+	FactorPasskey  FactorKind = "passkey"
+	// FactorRecovery is a set of recovery codes, each of which works once.
+	FactorRecovery FactorKind = "recovery"
+	// FactorUpstream is a subject of another identity provider that may sign in as
+	// the account; Secret names the provider.
+	FactorUpstream FactorKind = "upstream"
 )
+
+// Second reports whether a factor of this kind completes a log-in that began with
+// a password.
+func (k FactorKind) Second() bool { return k == FactorTOTP || k == FactorPasskey }
+
+// Managed reports whether people rename and remove factors of this kind one by one.
+func (k FactorKind) Managed() bool { return k.Second() || k == FactorUpstream }
 
 // Factor is one enrolled authenticator. Secret is a password hash or a shared
 // secret; it is stored encrypted.
@@ -74,9 +94,17 @@ type Factor struct {
 	Kind     FactorKind
 	Secret   []byte
 	// Counter is the last accepted time step of a TOTP, so that a code works
-	// once.
+	// once, and the signature counter of a passkey.
 	Counter int64
 	Created time.Time
+	// Name is what the person calls it; it may be empty.
+	Name string
+	// Used is when it was last used, zero for never; it is kept for passkeys.
+	Used time.Time
+	// BackedUp says that copies of a passkey exist at its provider now.
+	BackedUp bool
+	// Locked is why it may not be used any more, empty while it may.
+	Locked string
 }
 
 // Session is one log-in of one browser.
@@ -100,6 +128,56 @@ type Session struct {
 	IdleEnds time.Time
 	// Ended is when it was signed out, zero while it lives.
 	Ended time.Time
+	// Replaced is when a step-up gave the session another row and secret, zero while
+	// this one serves; Family is the hash of its first row, empty before.
+	Replaced time.Time
+	Family   string
+	// Browser is the keyed hash of the secret that the browser of the log-in keeps
+	// beside the cookie; empty binds to none.
+	Browser string
+	// Device is the keyed hash by which the device is known again; empty on a shared
+	// one and before the log-in is finished.
+	Device string
+	// Shared says that other people use the device.
+	Shared bool
+	// Agent is what the browser calls itself, as "browser/system"; Network is the
+	// prefix of the address of the log-in.
+	Agent, Network string
+	// Acting is the id of the RelatedPerson as whom the person acts on pages,
+	// empty for themself. It opens nothing: what may be done is decided anew.
+	Acting string
+}
+
+// Device is a browser on which a person finished a log-in.
+type Device struct {
+	Tenant, PersonID string
+	// Hash is the keyed hash of its cookie.
+	Hash string
+	// Agent and Network are those of the last log-in.
+	Agent, Network string
+	Created        time.Time
+	LastSeen       time.Time
+}
+
+// DeviceClass says what a session's device is to the person.
+type DeviceClass string
+
+// The classes of devices.
+const (
+	DeviceKnown  DeviceClass = "known"
+	DeviceNew    DeviceClass = "new"
+	DeviceShared DeviceClass = "shared"
+)
+
+// Class gives the class of the session's device.
+func (s Session) Class() DeviceClass {
+	switch {
+	case s.Shared:
+		return DeviceShared
+	case s.Device != "":
+		return DeviceKnown
+	}
+	return DeviceNew
 }
 
 // Level is the authentication assurance reached.
@@ -132,5 +210,5 @@ func (s Session) Level() Level {
 
 // Live reports whether the session may be used at t.
 func (s Session) Live(t time.Time) bool {
-	return s.Ended.IsZero() && t.Before(s.Ends) && t.Before(s.IdleEnds)
+	return s.Ended.IsZero() && s.Replaced.IsZero() && t.Before(s.Ends) && t.Before(s.IdleEnds)
 }

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,15 @@ type Lifetimes struct {
 	Absolute time.Duration
 }
 
+// SessionRule gives the lifetimes of the sessions that it fits; an empty field fits
+// all.
+type SessionRule struct {
+	Role   Role
+	Device DeviceClass
+	Level  Level
+	Lifetimes
+}
+
 // Limit is a number of failed tries within a window that ends now.
 type Limit struct {
 	Tries  int
@@ -26,8 +36,8 @@ type Limit struct {
 
 // Policy holds the figures of this room. DefaultPolicy fills it.
 type Policy struct {
-	// Sessions gives the lifetimes by role.
-	Sessions map[Role]Lifetimes
+	// Sessions gives the lifetimes by role, device and assurance: the first that fits.
+	Sessions []SessionRule
 	// Unfinished is how long a log-in may wait for its second factor.
 	Unfinished time.Duration
 	// TouchEvery is the least time between two writes of LastSeen.
@@ -39,32 +49,61 @@ type Policy struct {
 	PerAccount Limit
 	// PerAddress limits failures from one address prefix over all accounts.
 	PerAddress Limit
+	// PerDevice limits failures of one account on one known device, in place of the
+	// three above.
+	PerDevice Limit
+	// Consecutive is how many failures in a row an authenticator takes, on all strange
+	// devices together and on each known one (NI-06).
+	Consecutive int
+	// FreeTries is how many failures cost no pause, LongestPause the longest one.
+	FreeTries    int
+	LongestPause time.Duration
+	// WorkAccount, WorkAddress and WorkEverywhere are from when on strange devices have
+	// to do work for a try at the account, from the address prefix, and anywhere.
+	WorkAccount, WorkAddress, WorkEverywhere Limit
+	// WorkBits is how hard the work is, WorkWait how long those wait who cannot do it,
+	// PerWait how often one address prefix may wait.
+	WorkBits int
+	WorkWait time.Duration
+	PerWait  Limit
 }
 
 // DefaultPolicy gives the figures of SE-15 and NI-06.
 func DefaultPolicy() Policy {
 	return Policy{
-		Sessions: map[Role]Lifetimes{
-			RolePatient:   {Idle: 30 * time.Minute, Absolute: 12 * time.Hour},
-			RoleProxy:     {Idle: 15 * time.Minute, Absolute: 8 * time.Hour},
-			RoleClinician: {Idle: 15 * time.Minute, Absolute: 12 * time.Hour},
-			RoleAdmin:     {Idle: 15 * time.Minute, Absolute: 12 * time.Hour},
+		Sessions: []SessionRule{
+			{Device: DeviceShared, Lifetimes: Lifetimes{Idle: 5 * time.Minute, Absolute: time.Hour}},
+			{Role: RolePatient, Lifetimes: Lifetimes{Idle: 30 * time.Minute, Absolute: 12 * time.Hour}},
+			{Role: RoleClinician, Lifetimes: Lifetimes{Idle: 15 * time.Minute, Absolute: 12 * time.Hour}},
+			{Role: RoleAdmin, Lifetimes: Lifetimes{Idle: 15 * time.Minute, Absolute: 12 * time.Hour}},
+			{Lifetimes: Lifetimes{Idle: 15 * time.Minute, Absolute: 8 * time.Hour}},
 		},
 		Unfinished: 10 * time.Minute,
 		TouchEvery: time.Minute,
 		PerPair:    Limit{Tries: 10, Window: 15 * time.Minute},
 		PerAccount: Limit{Tries: 100, Window: time.Hour},
 		PerAddress: Limit{Tries: 300, Window: 15 * time.Minute},
+
+		PerDevice:   Limit{Tries: 10, Window: 15 * time.Minute},
+		Consecutive: 100,
+		FreeTries:   1, LongestPause: 16 * time.Second,
+		WorkAccount:    Limit{Tries: 10, Window: time.Hour},
+		WorkAddress:    Limit{Tries: 30, Window: 15 * time.Minute},
+		WorkEverywhere: Limit{Tries: 500, Window: 15 * time.Minute},
+		WorkBits:       16, WorkWait: 20 * time.Second,
+		PerWait: Limit{Tries: 30, Window: 15 * time.Minute},
 	}
 }
 
-// lifetimes gives those of the role, and the strictest known ones for a role
-// that has none.
-func (p Policy) lifetimes(r Role) Lifetimes {
-	if l, ok := p.Sessions[r]; ok {
-		return l
+// lifetimes gives those of the first rule that fits. Without one a session is over
+// before it begins.
+func (p Policy) lifetimes(r Role, s Session) Lifetimes {
+	for _, rule := range p.Sessions {
+		if (rule.Role == "" || rule.Role == r) && (rule.Device == "" || rule.Device == s.Class()) && (rule.Level == "" || rule.Level == s.Level()) {
+			return rule.Lifetimes
+		}
 	}
-	return p.Sessions[RoleProxy]
+	return Lifetimes{}
 }
 
 // FoldUsername gives the form in which usernames are compared, found and
@@ -102,11 +141,42 @@ func Sufficient(p Person, capacity fhir.Capacity, s Session) bool {
 	if p.Disabled || p.ID == "" || s.PersonID != p.ID || s.Tenant != p.Tenant {
 		return false
 	}
-	switch s.Level() {
-	case AAL2:
-		return true
-	case AAL1:
-		return capacity.Kind == fhir.CapacitySelf && !p.Role.NeedsSecondFactor()
+	if capacity.Kind == "" {
+		return s.Level().Reaches(AAL2)
 	}
-	return false
+	return Demanded(DefaultDemands(), Ask{Action: ActToken, Role: p.Role, Capacity: capacity.Kind}).Met(s, s.AuthTime)
+}
+
+// ManageWithin is how long after a log-in authenticators may be changed.
+const ManageWithin = 10 * time.Minute
+
+// MayManage reports whether the session proves enough to change authenticators:
+// it is recent, and made with two factors if the account has two (SM-02).
+func MayManage(s Session, factors []Factor, now time.Time) bool {
+	want := AAL1
+	for _, f := range factors {
+		if f.Kind.Second() {
+			want = AAL2
+		}
+	}
+	return s.Level() != "" && s.Level().Reaches(want) && now.Sub(s.AuthTime) <= ManageWithin
+}
+
+// MayRemove reports whether a factor may go: a password may not, nor the last
+// usable second factor of somebody who needs one, nor the only way in.
+func MayRemove(p Person, f Factor, all []Factor) bool {
+	if f.Kind == FactorUpstream {
+		return slices.ContainsFunc(all, func(o Factor) bool {
+			return o.ID != f.ID && o.Locked == "" && (o.Kind == FactorPassword || o.Kind == FactorPasskey || o.Kind == FactorUpstream)
+		})
+	}
+	if !f.Kind.Second() {
+		return false
+	}
+	for _, other := range all {
+		if other.ID != f.ID && other.Kind.Second() && other.Locked == "" {
+			return true
+		}
+	}
+	return !p.Role.NeedsSecondFactor()
 }

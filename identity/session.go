@@ -7,17 +7,51 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
-	"github.com/mandate-health/mandate/internal/jobs"
 )
 
 // Session gives the finished, live session of a cookie and its account, and
-// notes the use at most once in Policy.TouchEvery. Errors:
+// notes the use at most once in Policy.TouchEvery. A session whose cookie comes
+// from another browser than that of the log-in ends there and then (SE-16, SE-19).
+// Errors:
 // errs.Unauthenticated with code session-ended when there is none (any more),
 // with code second-factor-needed when the log-in is unfinished;
 // errs.Unavailable.
-func (s *Service) Session(ctx context.Context, tenant, secret string) (Session, Person, error) {
+func (s *Service) Session(ctx context.Context, tenant, secret string, m Meta) (Session, Person, error) {
 	now := s.now()
 	sess, p, err := s.load(ctx, s.d.Store, tenant, secret, now)
+	return s.used(ctx, sess, p, m, now, err)
+}
+
+// Glimpse is Session for a page on which nothing is decided: within the bound of
+// D17 it may be told from memory, never past the session's end.
+func (s *Service) Glimpse(ctx context.Context, tenant, secret string, m Meta) (Session, Person, error) {
+	if s.d.Seen == nil {
+		return s.Session(ctx, tenant, secret, m)
+	}
+	now := s.now()
+	sess, p, err := s.load(ctx, glimpse{s, now}, tenant, secret, now)
+	return s.used(ctx, sess, p, m, now, err)
+}
+
+// glimpse looks sessions up in memory. A session that is over may have been
+// prolonged, and one whose use is to be noted again may have been noted by
+// another node: both are read.
+type glimpse struct {
+	s   *Service
+	now time.Time
+}
+
+func (g glimpse) SessionWithPerson(ctx context.Context, tenant, hash string) (Session, Person, error) {
+	return g.s.d.Seen.SessionSeen(ctx, tenant, hash, func(v Session) bool {
+		return v.Live(g.now) && g.now.Sub(v.LastSeen) < g.s.d.Policy.TouchEvery
+	})
+}
+
+// used judges a session that was looked up, and notes its use.
+func (s *Service) used(ctx context.Context, sess Session, p Person, m Meta, now time.Time, err error) (Session, Person, error) {
+	if err == nil && !s.bound(sess, m) {
+		err = s.elsewhere(ctx, sess, m, now)
+	}
 	if err != nil {
 		return Session{}, Person{}, err
 	}
@@ -50,8 +84,13 @@ func sessionEnded() error {
 	return errs.New(errs.Unauthenticated, "session-ended", "There is no live session.")
 }
 
+// lookup is how load finds a session.
+type lookup interface {
+	SessionWithPerson(ctx context.Context, tenant, hash string) (Session, Person, error)
+}
+
 // load gives a live session and its enabled account.
-func (s *Service) load(ctx context.Context, st Store, tenant, secret string, now time.Time) (Session, Person, error) {
+func (s *Service) load(ctx context.Context, st lookup, tenant, secret string, now time.Time) (Session, Person, error) {
 	if secret == "" {
 		return Session{}, Person{}, sessionEnded()
 	}
@@ -88,7 +127,7 @@ func (s *Service) touch(ctx context.Context, sess Session, p Person, now time.Ti
 
 // idleEnd never lies behind the absolute end.
 func (s *Service) idleEnd(sess Session, p Person, now time.Time) time.Time {
-	end := now.Add(s.d.Policy.lifetimes(p.Role).Idle)
+	end := now.Add(s.d.Policy.lifetimes(p.Role, sess).Idle)
 	if end.After(sess.Ends) {
 		return sess.Ends
 	}
@@ -112,7 +151,15 @@ func (s *Service) SecondFactor(ctx context.Context, tenant, secret, code string,
 		if err != nil {
 			return err
 		}
-		out, err = s.secondFactor(ctx, tx, stepUp{old: old, person: p, code: code, fresh: fresh, try: s.codeTry(tenant, p.ID, m)}, now)
+		if !s.bound(old, m) {
+			out = outcome{refusal: sessionEnded()}
+			return s.endOne(ctx, tx, old, endedElsewhere, m, now)
+		}
+		known, err := s.knows(ctx, tx, tenant, p.ID, m)
+		if err != nil {
+			return err
+		}
+		out, err = s.secondFactor(ctx, tx, stepUp{old: old, person: p, code: code, fresh: fresh, try: s.codeTry(tenant, p.ID, known, m)}, now)
 		return err
 	})
 	if err != nil {
@@ -133,11 +180,11 @@ type stepUp struct {
 func (s *Service) secondFactor(ctx context.Context, tx Tx, u stepUp, now time.Time) (outcome, error) {
 	e := s.event(audit.StepUpFailed, u.try, u.person.ID, now)
 	e.SessionID, e.Outcome = u.old.Hash, audit.MinorFailure
-	busy, err := s.exhausted(ctx, tx, u.try, now)
+	refusal, err := s.refused(ctx, tx, u.try, now)
 	if err != nil {
 		return outcome{}, err
 	}
-	reason := tooManyTries
+	reason, busy := tooManyTries, refusal != nil
 	if !busy {
 		if reason, err = s.checkCode(ctx, tx, u, now); err != nil {
 			return outcome{}, err
@@ -145,10 +192,11 @@ func (s *Service) secondFactor(ctx context.Context, tx Tx, u stepUp, now time.Ti
 		if busy, err = s.admit(ctx, tx, u.try, reason == "", now); err != nil {
 			return outcome{}, err
 		}
+		refusal = s.tooMany(u.try.limits[0].Window)
 	}
 	if busy {
-		e.Outcome, e.Reason = audit.SeriousFailure, tooManyTries
-		return outcome{refusal: s.tooMany(u.try)}, tx.AppendAudit(ctx, e)
+		e.Outcome, e.Reason = audit.SeriousFailure, errs.As(refusal).Code
+		return outcome{refusal: refusal}, tx.AppendAudit(ctx, e)
 	}
 	if reason != "" {
 		e.Reason = reason
@@ -157,19 +205,56 @@ func (s *Service) secondFactor(ctx context.Context, tx Tx, u stepUp, now time.Ti
 	if err := s.forget(ctx, tx, u.try); err != nil {
 		return outcome{}, err
 	}
+	return s.steppedUp(ctx, tx, u, now, methodOTP)
+}
+
+// steppedUp gives the session that more was proven for a new secret; the old one
+// dies.
+func (s *Service) steppedUp(ctx context.Context, tx Tx, u stepUp, now time.Time, proven ...string) (outcome, error) {
 	next := u.old
 	next.Hash, next.AuthTime, next.LastSeen = s.hash(u.fresh), now, now
-	next.AMR = methods(u.old.AMR, methodPassword, methodOTP)
+	var (
+		device string
+		found  Assessment
+		from   UpstreamSession
+		err    error
+	)
+	if len(next.AMR) == 0 {
+		if next.AMR, from, err = s.begunWith(ctx, tx, u.old); err != nil {
+			return outcome{}, err
+		}
+	}
+	next.AMR = methods(next.AMR, proven...)
+	if u.old.Level() == "" {
+		u.try.travels = u.person.Travels
+		device, found, err = s.know(ctx, tx, &next, u.try, now)
+		if refusal := found.refusal(); refusal != nil && err == nil {
+			e := s.event(audit.StepUpFailed, u.try, u.person.ID, now)
+			e.SessionID = u.old.Hash
+			return s.unusual(ctx, tx, e, found, refusal)
+		}
+	} else {
+		device, err = s.keep(ctx, tx, &next, u.try.meta, now)
+	}
+	if err != nil {
+		return outcome{}, err
+	}
 	next.IdleEnds = s.idleEnd(next, u.person, now)
-	if err := tx.EndSession(ctx, u.old.Tenant, u.old.Hash, now); err != nil {
+	if err := s.replace(ctx, tx, u.old, &next, now); err != nil {
 		return outcome{}, err
 	}
 	if err := tx.CreateSession(ctx, next); err != nil {
 		return outcome{}, err
 	}
-	e = s.event(audit.StepUpSucceeded, u.try, u.person.ID, now)
-	e.SessionID, e.Detail = next.Hash, map[string]string{"amr": strings.Join(next.AMR, " "), "previous_session": u.old.Hash}
-	return outcome{result: SignInResult{Secret: u.fresh, Session: next, Person: u.person}}, tx.AppendAudit(ctx, e)
+	if from.Provider != "" {
+		from.Hash = next.Hash
+		if err := tx.NoteUpstream(ctx, from); err != nil {
+			return outcome{}, err
+		}
+	}
+	e := s.event(audit.StepUpSucceeded, u.try, u.person.ID, now)
+	e.SessionID, e.Detail = next.Hash, found.detail(map[string]string{"amr": strings.Join(next.AMR, " "), "previous_session": u.old.Hash})
+	return outcome{result: SignInResult{Secret: u.fresh, Session: next, Person: u.person, Device: device}}, tx.AppendAudit(ctx, e)
 }
 
 // checkCode gives the reason of a refusal, empty when the code is right and
@@ -181,6 +266,12 @@ func (s *Service) checkCode(ctx context.Context, tx Tx, u stepUp, now time.Time)
 	}
 	reason := "second-factor-missing"
 	for _, f := range factors {
+		if used, err := s.useRecovery(ctx, tx, f, u.code, u.try.meta, now); used || err != nil {
+			return "", err
+		}
+		if f.Kind == FactorRecovery && f.RecoveryLeft() > 0 {
+			reason = "code-wrong"
+		}
 		if f.Kind != FactorTOTP {
 			continue
 		}
@@ -215,23 +306,14 @@ func codeRefused(reason string) error {
 func (s *Service) SignOut(ctx context.Context, tenant, secret string, m Meta) error {
 	now := s.now()
 	return s.d.Tx.InTx(ctx, func(tx Tx) error {
-		sess, p, err := s.load(ctx, tx, tenant, secret, now)
+		sess, _, err := s.load(ctx, tx, tenant, secret, now)
 		if errs.Is(err, errs.Unauthenticated) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := tx.EndSession(ctx, tenant, sess.Hash, now); err != nil {
-			return err
-		}
-		// Apps are told of it later, or not at all if this is undone.
-		if err := tx.AddJob(ctx, jobs.Job{Tenant: tenant, Queue: QueueEnded, Body: sess.Hash}, 0); err != nil {
-			return err
-		}
-		e := s.event(audit.LoggedOut, try{tenant: tenant, meta: m}, p.ID, now)
-		e.SessionID = sess.Hash
-		return tx.AppendAudit(ctx, e)
+		return s.endOne(ctx, tx, sess, "", m, now)
 	})
 }
 

@@ -21,7 +21,7 @@ func TestAHalfLogInOpensNothing(t *testing.T) {
 		if !r.NeedsSecondFactor || r.Session.Level() != "" {
 			t.Errorf("%s: %+v", name, r)
 		}
-		_, _, err := h.Session(t.Context(), tenant, r.Secret)
+		_, _, err := h.Session(t.Context(), tenant, r.Secret, identity.Meta{})
 		wantCode(t, err, errs.Unauthenticated, "second-factor-needed")
 		if identity.Sufficient(r.Person, self("x"), r.Session) {
 			t.Errorf("%s may act", name)
@@ -44,7 +44,7 @@ func TestTheSecondFactorFinishesTheLogIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, p, err := h.Session(t.Context(), tenant, full.Secret)
+	s, p, err := h.Session(t.Context(), tenant, full.Secret, identity.Meta{})
 	if err != nil || p.ID != "p-elena" || s.Level() != identity.AAL2 || len(s.AMR) != 2 || s.AMR[0] != "pwd" || s.AMR[1] != "otp" {
 		t.Fatalf("%+v, %v", s, err)
 	}
@@ -52,7 +52,7 @@ func TestTheSecondFactorFinishesTheLogIn(t *testing.T) {
 		t.Errorf("times: %+v", s)
 	}
 	for _, f := range []func() error{
-		func() error { _, _, err := h.Session(t.Context(), tenant, half.Secret); return err },
+		func() error { _, _, err := h.Session(t.Context(), tenant, half.Secret, identity.Meta{}); return err },
 		func() error { _, _, err := h.Pending(t.Context(), tenant, half.Secret); return err },
 		func() error {
 			_, err := h.SecondFactor(t.Context(), tenant, half.Secret, h.code(t), identity.Meta{})
@@ -113,6 +113,7 @@ func TestCodesInParallel(t *testing.T) {
 	h = newHouse(t)
 	secret = h.signIn(t, "osei").Secret
 	for range 10 {
+		h.clock.advance(easy().LongestPause)
 		_, err := h.SecondFactor(t.Context(), tenant, secret, "000000", identity.Meta{Address: home})
 		wantCode(t, err, errs.Unauthenticated, "code-refused")
 	}
@@ -141,7 +142,7 @@ func TestSessionsEndByThemselves(t *testing.T) {
 			}
 			secret := start()
 			h.clock.advance(c.idle)
-			_, _, err := h.Session(t.Context(), tenant, secret)
+			_, _, err := h.Session(t.Context(), tenant, secret, identity.Meta{})
 			wantCode(t, err, errs.Unauthenticated, "session-ended")
 
 			secret = start()
@@ -151,13 +152,13 @@ func TestSessionsEndByThemselves(t *testing.T) {
 				if h.clock.Now().Sub(begun) >= c.absolute {
 					break
 				}
-				s, _, err := h.Session(t.Context(), tenant, secret)
+				s, _, err := h.Session(t.Context(), tenant, secret, identity.Meta{})
 				if err != nil || s.IdleEnds.After(s.Ends) {
 					t.Fatalf("after %s: %v, %+v", h.clock.Now().Sub(begun), err, s)
 				}
 			}
 			h.clock.advance(10 * time.Minute)
-			_, _, err = h.Session(t.Context(), tenant, secret)
+			_, _, err = h.Session(t.Context(), tenant, secret, identity.Meta{})
 			wantCode(t, err, errs.Unauthenticated, "session-ended")
 		})
 	}
@@ -167,11 +168,11 @@ func TestUseIsWrittenAtMostOnceAMinute(t *testing.T) {
 	h := newHouse(t)
 	r := h.signIn(t, "rosa")
 	h.clock.advance(59 * time.Second)
-	if s, _, err := h.Session(t.Context(), tenant, r.Secret); err != nil || !s.LastSeen.Equal(r.Session.LastSeen) {
+	if s, _, err := h.Session(t.Context(), tenant, r.Secret, identity.Meta{}); err != nil || !s.LastSeen.Equal(r.Session.LastSeen) {
 		t.Errorf("written too often: %v %v", s.LastSeen, err)
 	}
 	h.clock.advance(time.Second)
-	if s, _, err := h.Session(t.Context(), tenant, r.Secret); err != nil || !s.LastSeen.Equal(h.clock.Now()) {
+	if s, _, err := h.Session(t.Context(), tenant, r.Secret, identity.Meta{}); err != nil || !s.LastSeen.Equal(h.clock.Now()) {
 		t.Errorf("not written: %v %v", s.LastSeen, err)
 	}
 }
@@ -184,7 +185,7 @@ func TestSignOutIsFinal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, _, err := h.Session(t.Context(), tenant, r.Secret)
+	_, _, err := h.Session(t.Context(), tenant, r.Secret, identity.Meta{})
 	wantCode(t, err, errs.Unauthenticated, "session-ended")
 	if got := h.told(); got != "login.succeeded, logout" {
 		t.Errorf("recorded: %s", got)
@@ -197,7 +198,7 @@ func TestAClosedAccountLosesItsSessions(t *testing.T) {
 	p := r.Person
 	p.Disabled = true
 	h.store.people[p.ID] = p
-	_, _, err := h.Session(t.Context(), tenant, r.Secret)
+	_, _, err := h.Session(t.Context(), tenant, r.Secret, identity.Meta{})
 	wantCode(t, err, errs.Unauthenticated, "session-ended")
 }
 
@@ -207,7 +208,7 @@ func TestTheLanguageStaysWithTheSession(t *testing.T) {
 	if err := h.SetLanguage(t.Context(), tenant, r.Secret, "es"); err != nil {
 		t.Fatal(err)
 	}
-	if s, _, err := h.Session(t.Context(), tenant, r.Secret); err != nil || s.Language != "es" {
+	if s, _, err := h.Session(t.Context(), tenant, r.Secret, identity.Meta{}); err != nil || s.Language != "es" {
 		t.Errorf("%q, %v", s.Language, err)
 	}
 	if err := h.SetLanguage(t.Context(), tenant, "no such session", "es"); err != nil {

@@ -30,7 +30,7 @@ func TestRosaSignsInWithHerPassword(t *testing.T) {
 	if r.NeedsSecondFactor || r.Person.ID != "p-rosa" || r.Session.Level() != identity.AAL1 {
 		t.Errorf("got %+v", r)
 	}
-	s, p, err := h.Session(t.Context(), tenant, r.Secret)
+	s, p, err := h.Session(t.Context(), tenant, r.Secret, identity.Meta{})
 	if err != nil || p.ID != "p-rosa" || s.Hash != r.Session.Hash {
 		t.Fatalf("her cookie is not known: %v", err)
 	}
@@ -41,7 +41,7 @@ func TestRosaSignsInWithHerPassword(t *testing.T) {
 	if e.Kind != audit.LoginSucceeded || e.PersonID != "p-rosa" || e.SessionID != s.Hash || e.Network != home || e.RequestID != "req-1" {
 		t.Errorf("AU-06: %+v", e)
 	}
-	if _, _, err := h.Session(t.Context(), "other", r.Secret); !errs.Is(err, errs.Unauthenticated) {
+	if _, _, err := h.Session(t.Context(), "other", r.Secret, identity.Meta{}); !errs.Is(err, errs.Unauthenticated) {
 		t.Errorf("a cookie of one tenant opens another: %v", err)
 	}
 }
@@ -92,7 +92,7 @@ func TestTooManyTriesFromOnePlace(t *testing.T) {
 	h := newHouse(t)
 	intruder, owner := identity.Meta{Address: "198.51.100.9"}, identity.Meta{Address: home}
 	for i := range 10 {
-		_, err := h.SignIn(t.Context(), tenant, "rosa", fmt.Sprint("guess ", i), intruder)
+		err := h.patiently(t, "rosa", fmt.Sprint("guess ", i), intruder)
 		wantCode(t, err, errs.Unauthenticated, "sign-in-failed")
 	}
 	hashed := h.hasher.real.Load()
@@ -107,11 +107,11 @@ func TestTooManyTriesFromOnePlace(t *testing.T) {
 	if e := lastEvent(t, h); e.Reason != "too-many-tries" || e.Outcome != audit.SeriousFailure {
 		t.Errorf("recorded as %+v", e)
 	}
-	if _, err := h.SignIn(t.Context(), tenant, "rosa", goodPW, owner); err != nil {
+	if err := h.patiently(t, "rosa", goodPW, owner); err != nil {
 		t.Errorf("strangers locked Rosa out: %v", err)
 	}
 	h.clock.advance(15*time.Minute + time.Second)
-	if _, err := h.SignIn(t.Context(), tenant, "rosa", goodPW, intruder); err != nil {
+	if err := h.patiently(t, "rosa", goodPW, intruder); err != nil {
 		t.Errorf("the pause does not end: %v", err)
 	}
 }
@@ -120,7 +120,7 @@ func TestTooManyTriesFromOnePlace(t *testing.T) {
 func TestUnknownAccountsAreThrottledAlike(t *testing.T) {
 	h := newHouse(t)
 	for range 10 {
-		_, _ = h.SignIn(t.Context(), tenant, "nobody", "x", identity.Meta{Address: home})
+		_ = h.patiently(t, "nobody", "x", identity.Meta{Address: home})
 	}
 	_, err := h.SignIn(t.Context(), tenant, "Nobody ", "x", identity.Meta{Address: home})
 	wantCode(t, err, errs.RateLimited, "too-many-tries")
@@ -130,9 +130,10 @@ func TestUnknownAccountsAreThrottledAlike(t *testing.T) {
 func TestAnAccountIsGuardedAgainstManyAddresses(t *testing.T) {
 	h := newHouse(t)
 	for i := range 100 {
-		_, err := h.SignIn(t.Context(), tenant, "rosa", "x", identity.Meta{Address: fmt.Sprintf("10.0.%d.1", i)})
+		err := h.patiently(t, "rosa", "x", identity.Meta{Address: fmt.Sprintf("10.0.%d.1", i)})
 		wantCode(t, err, errs.Unauthenticated, "sign-in-failed")
 	}
+	h.store.inARow = map[string]int{}
 	_, err := h.SignIn(t.Context(), tenant, "rosa", goodPW, identity.Meta{Address: home})
 	wantCode(t, err, errs.RateLimited, "too-many-tries")
 }
@@ -140,7 +141,7 @@ func TestAnAccountIsGuardedAgainstManyAddresses(t *testing.T) {
 func TestAnAddressIsGuardedOverManyAccounts(t *testing.T) {
 	h := newHouse(t)
 	for i := range 300 {
-		_, _ = h.SignIn(t.Context(), tenant, fmt.Sprint("user", i), "x", identity.Meta{Address: home})
+		_ = h.patiently(t, fmt.Sprint("user", i), "x", identity.Meta{Address: home})
 	}
 	h.store.failures = keep(h.store.failures, ":address:")
 	_, err := h.SignIn(t.Context(), tenant, "rosa", goodPW, identity.Meta{Address: home})
@@ -174,8 +175,8 @@ func TestFiftyGuessesAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if failed.Load() != 10 || refused.Load() != 40 {
-		t.Errorf("%d answered, %d refused; want 10 and 40", failed.Load(), refused.Load())
+	if failed.Load() > 10 || failed.Load()+refused.Load() != 50 {
+		t.Errorf("%d answered, %d refused; want at most 10, and 50 together", failed.Load(), refused.Load())
 	}
 }
 
@@ -200,7 +201,7 @@ func TestGuessesBesideOneAnother(t *testing.T) {
 	h := newHouse(t)
 	svc := identity.New(identity.Deps{
 		Tx: beside{h.store}, Store: blind{memTx{&h.store.state}}, Passwords: h.hasher, Codes: totp.Codes{},
-		Clock: h.clock, Hasher: ids.Hasher{Key: []byte("test key")},
+		Clock: h.clock, Hasher: ids.Hasher{Key: []byte("test key")}, Policy: easy(),
 	})
 	guess := func(password string) error {
 		_, err := svc.SignIn(t.Context(), tenant, "rosa", password, identity.Meta{Address: home})
@@ -226,7 +227,7 @@ func TestGuessesBesideOneAnother(t *testing.T) {
 
 // crowded is a reader that still sees failures which are gone by the time the
 // transaction looks.
-type crowded struct{ identity.Store }
+type crowded struct{ identity.Ports }
 
 func (crowded) Failures(context.Context, string, string, time.Time, time.Duration) (int, error) {
 	return 1000, nil
@@ -261,7 +262,7 @@ func TestANewLogInEndsTheOldSession(t *testing.T) {
 	if err != nil || next.Secret == old.Secret {
 		t.Fatal("no new session", err)
 	}
-	_, _, err = h.Session(t.Context(), tenant, old.Secret)
+	_, _, err = h.Session(t.Context(), tenant, old.Secret, identity.Meta{})
 	wantCode(t, err, errs.Unauthenticated, "session-ended")
 }
 

@@ -40,7 +40,7 @@ func (s *Service) SignInVouched(ctx context.Context, tenant string, v Voucher, m
 		if err != nil {
 			return SignInResult{}, err
 		}
-		enrolled = slices.ContainsFunc(factors, func(f Factor) bool { return f.Kind == FactorTOTP })
+		enrolled = slices.ContainsFunc(factors, func(f Factor) bool { return f.Kind.Second() })
 	}
 	r := SignInResult{Person: p, NeedsSecondFactor: enrolled || p.Role.NeedsSecondFactor()}
 	secret := s.d.Hasher.Secret(s.d.IDs)
@@ -56,16 +56,7 @@ func (s *Service) SignInVouched(ctx context.Context, tenant string, v Voucher, m
 			return tx.AppendAudit(ctx, e)
 		}
 		r.Secret, r.Session = secret, s.vouchedSession(p, secret, m, now)
-		e.SessionID = r.Session.Hash
-		if m.Previous != "" {
-			if err := tx.EndSession(ctx, tenant, s.hash(m.Previous), now); err != nil {
-				return err
-			}
-		}
-		if err := tx.CreateSession(ctx, r.Session); err != nil {
-			return err
-		}
-		return tx.AppendAudit(ctx, e)
+		return s.enter(ctx, tx, &r, try{tenant: tenant, meta: m, travels: p.Travels}, e, now)
 	})
 	if err == nil && reason != "" {
 		err = errs.New(errs.AccessDenied, "idp-person-unknown", "The person whom the identity provider names has no account here.")
@@ -77,7 +68,7 @@ func (s *Service) SignInVouched(ctx context.Context, tenant string, v Voucher, m
 }
 
 func (s *Service) vouchedSession(p Person, secret string, m Meta, now time.Time) Session {
-	n := s.newSession(p, secret, false, m.Language, now)
+	n := s.newSession(p, secret, false, m, now)
 	n.AMR = []string{methodVouched}
 	return n
 }

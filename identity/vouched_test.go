@@ -60,7 +60,7 @@ func TestVouchedForReplacesTheSession(t *testing.T) {
 	if _, err := h.SignInVouched(t.Context(), tenant, identity.Voucher{Username: "rosa"}, identity.Meta{Address: home, Previous: old.Secret}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := h.Session(t.Context(), tenant, old.Secret); !errs.Is(err, errs.Unauthenticated) {
+	if _, _, err := h.Session(t.Context(), tenant, old.Secret, identity.Meta{}); !errs.Is(err, errs.Unauthenticated) {
 		t.Errorf("the old cookie still opens: %v", err)
 	}
 }

@@ -17,7 +17,8 @@ const ScopeAdminAudit = adminPrefix + "audit"
 // AdminScopes lists the scopes of the administration API, one for each area.
 func AdminScopes() []string {
 	return []string{
-		ScopeAdminAudit, adminPrefix + "brands", adminPrefix + "clients", adminPrefix + "consents", adminPrefix + "grants", adminPrefix + "launches",
+		ScopeAdminAudit, adminPrefix + "brands", adminPrefix + "clients", adminPrefix + "consents", adminPrefix + "grants", adminPrefix + "launches", adminPrefix + "people",
+		adminPrefix + "records",
 	}
 }
 

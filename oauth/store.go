@@ -6,6 +6,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/evidence"
 )
 
 // ClientStore keeps clients and the launch contexts registered for them.
@@ -141,5 +142,6 @@ type Store interface {
 type Tx interface {
 	Store
 	consent.Store
+	evidence.Keeper
 	audit.Appender
 }

@@ -95,6 +95,15 @@ func (s *Service) Import(ctx context.Context, tenant string, raws [][]byte, orig
 	})
 }
 
+// SaveTx is Save in a transaction of the caller.
+func (s *Service) SaveTx(ctx context.Context, tx Tx, in Saving) (RelatedPerson, error) {
+	rp, err := s.prepare(in)
+	if err != nil {
+		return RelatedPerson{}, err
+	}
+	return rp, s.put(ctx, tx, rp, in)
+}
+
 func (s *Service) prepare(in Saving) (RelatedPerson, error) {
 	if err := s.deps.Validator.Validate(in.Raw); err != nil {
 		return RelatedPerson{}, err

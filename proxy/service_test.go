@@ -71,6 +71,7 @@ func TestInForce(t *testing.T) {
 
 // shelf keeps relations and events; a failing event undoes the write.
 type shelf struct {
+	proxy.Cases
 	relations map[string]proxy.RelatedPerson
 	events    []audit.Event
 	full      bool

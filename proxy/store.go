@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"time"
 
 	"github.com/mandate-health/mandate/audit"
 )
@@ -18,6 +19,29 @@ type Store interface {
 	// the patient's consent epoch. Errors: errs.Conflict,
 	// errs.PreconditionFailed.
 	PutRelatedPerson(ctx context.Context, r RelatedPerson, ifVersion int) error
+	Cases
+}
+
+// Cases keeps the ways of people to records.
+type Cases interface {
+	// CaseByID gives one. Errors: errs.NotFound.
+	CaseByID(ctx context.Context, tenant, id string) (Case, error)
+	// CaseBySecret gives the one whose invitation has this keyed hash. Errors:
+	// errs.NotFound.
+	CaseBySecret(ctx context.Context, tenant, hash string) (Case, error)
+	// CasesOfPatient gives those about a record, CasesOfPerson those of a
+	// proxy's account, the newest first.
+	CasesOfPatient(ctx context.Context, tenant, patient string) ([]Case, error)
+	CasesOfPerson(ctx context.Context, tenant, person string) ([]Case, error)
+	// CasesIn gives those in a stored state, those that wait longest first.
+	CasesIn(ctx context.Context, tenant string, state State, limit int) ([]Case, error)
+	// CasesAfter gives those in a stored state by id, from behind one id on.
+	CasesAfter(ctx context.Context, tenant string, state State, after string, limit int) ([]Case, error)
+	// CasesDue gives those whose Due has come.
+	CasesDue(ctx context.Context, tenant string, now time.Time, limit int) ([]Case, error)
+	// PutCase stores the next version; ifVersion 0 creates. Errors:
+	// errs.Conflict, errs.PreconditionFailed.
+	PutCase(ctx context.Context, c Case, ifVersion int) error
 }
 
 // Tx is what a use-case of this room needs inside one transaction.

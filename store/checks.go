@@ -111,7 +111,7 @@ func (s *Store) checkLeases(ctx context.Context) health.Finding {
 
 // checkSealLag looks for the oldest event that is not sealed.
 func (s *Store) checkSealLag(ctx context.Context) health.Finding {
-	oldest, err := s.ask(ctx, unsealed)
+	oldest, err := s.oldestUnsealed(ctx)
 	if err != nil {
 		return Unread(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/telemetry"
 )
 
@@ -37,13 +38,36 @@ func (s *Store) Gauges() []telemetry.Gauge {
 		{Name: "mandate_audit_sealed_age_seconds", Help: "Time since the audit log was last sealed; of several tenants the longest. It grows while nothing happens.",
 			Read: s.byLabel("SELECT '', MIN(sealed) FROM audit_tree HAVING COUNT(*) > 0", s.age)},
 		{Name: "mandate_audit_seal_lag_seconds", Help: "Age of the oldest audit event that waits to be sealed; of several tenants the longest, 0 when none waits.",
-			Read: s.byLabel("SELECT '', ("+unsealed+")", s.lag)},
+			Read: func(ctx context.Context) (map[string]float64, error) {
+				oldest, err := s.oldestUnsealed(ctx)
+				return map[string]float64{"": s.lag(oldest)}, err
+			}},
 	}, s.poolGauges()...)
 }
 
-// unsealed is a query for the time of the oldest event after the newest seal, 0
-// when there is none.
-const unsealed = "SELECT COALESCE(MIN(e.time), 0) FROM audit_tree t JOIN audit_event e ON e.tenant = t.tenant AND e.time > t.sealed"
+// oldestUnsealed gives the time of the oldest event after the newest seal of its
+// tenant, in microseconds since 1970, 0 when there is none. Events lie in two
+// tables, and in one of them their time is in their id.
+func (s *Store) oldestUnsealed(ctx context.Context) (oldest int64, err error) {
+	tenants, err := s.ports.AuditTenants(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, tenant := range tenants {
+		head, err := s.ports.LedgerHead(ctx, tenant)
+		if err != nil {
+			return 0, err
+		}
+		waiting, err := s.ports.AuditStamps(ctx, tenant, audit.Stamp{Time: head.Sealed.Add(time.Microsecond)}, s.clock.Now())
+		if err != nil {
+			return 0, err
+		}
+		if len(waiting) > 0 && (oldest == 0 || micros(waiting[0].Time) < oldest) {
+			oldest = micros(waiting[0].Time)
+		}
+	}
+	return oldest, nil
+}
 
 // present is the expression for the database's time, "" in a Store that only
 // lists.

@@ -36,11 +36,16 @@ func (p *ports) expirings() []expiring {
 		{"pending", "tenant, id", "expires", day, ""},
 		{"pushed_request", "tenant, hash", "expires", day, ""},
 		{"used_assertion", "tenant, guard", "expires", time.Hour, ""},
+		{"spent_challenge", "tenant, hash", "expires", time.Hour, ""},
 		{"revoked_token", "tenant, jti", "expires", day + time.Hour, ""},
 		{"revocation", "tenant, id", "ends", 0, brought},
 		{"login_session", "tenant, hash", "ends", 30 * day, ""},
+		{"upstream_session", "tenant, hash", "ends", 30 * day, ""},
 		{"flight", "tenant, client_id, at, id", "at", 14 * day, ""},
+		{"login_device", "tenant, person_id, hash", "last_seen", 400 * day, ""},
+		{"account_recovery", "tenant, id", "ends", 30 * day, ""},
 		{"login_failure", "tenant, key, at, id", "at", day, ""},
+		{"login_consecutive", "tenant, key", "newest", 400 * day, ""},
 		{"login_failure_key", "tenant, key", "newest", day, ""},
 	}
 }

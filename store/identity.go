@@ -58,7 +58,7 @@ func (p *ports) person(ctx context.Context, where string, args ...any) (identity
 	return v.opened(ctx, p, ids)
 }
 
-const personColumns = `p.tenant, p.id, p.username, p.name, p.role, p.language, p.disabled, p.created,
+const personColumns = `p.tenant, p.id, p.username, p.name, p.role, p.language, p.disabled, p.created, p.high_risk, p.look, p.travels,
 	COALESCE(i.resource, ''), COALESCE(i.patient, ''), COALESCE(i.verified, FALSE)`
 
 // personRow is an account with its name as it is stored.
@@ -72,7 +72,7 @@ func (v *personRow) scan(r Row) (identity.Identity, error) { return v.scanWith(r
 // scanWith reads the account, one of its identities, and what stands behind
 // personColumns.
 func (v *personRow) scanWith(r Row, behind ...any) (id identity.Identity, err error) {
-	err = r.Scan(append([]any{&v.Tenant, &v.ID, &v.Username, &v.name, &v.Role, &v.Language, &v.Disabled, into(&v.Created),
+	err = r.Scan(append([]any{&v.Tenant, &v.ID, &v.Username, &v.name, &v.Role, &v.Language, &v.Disabled, into(&v.Created), &v.HighRisk, &v.Look, into(&v.Travels),
 		reference{&id.Resource}, &id.Patient, &id.Verified}, behind...)...)
 	return id, err
 }
@@ -127,11 +127,12 @@ func (p *ports) PutPerson(ctx context.Context, v identity.Person) error {
 		if err := p.usernameFree(ctx, v, blind[1:]); err != nil {
 			return err
 		}
-		err := p.write(ctx, `INSERT INTO person (tenant, id, username, username_key, name, role, language, disabled, created)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		err := p.write(ctx, `INSERT INTO person (tenant, id, username, username_key, name, role, language, disabled, created, high_risk, look, travels)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 			ON CONFLICT (tenant, id) DO UPDATE SET username = excluded.username, username_key = excluded.username_key,
-				name = excluded.name, role = excluded.role, language = excluded.language, disabled = excluded.disabled`,
-			v.Tenant, v.ID, username, blind[0], name, string(v.Role), v.Language, v.Disabled, micros(v.Created))
+				name = excluded.name, role = excluded.role, language = excluded.language, disabled = excluded.disabled,
+				high_risk = excluded.high_risk, look = excluded.look, travels = excluded.travels`,
+			v.Tenant, v.ID, username, blind[0], name, string(v.Role), v.Language, v.Disabled, micros(v.Created), v.HighRisk, v.Look, micros(v.Travels))
 		if err != nil {
 			return err
 		}
@@ -181,56 +182,4 @@ func (p *ports) putIdentities(ctx context.Context, v identity.Person) error {
 		}
 	}
 	return nil
-}
-
-func factorSecret(v identity.Factor) keys.Place {
-	return keys.Place{Tenant: v.Tenant, Table: "factor", Column: "secret", Row: v.ID}
-}
-
-// Factors implements identity.Store.
-func (p *ports) Factors(ctx context.Context, tenant, personID string) ([]identity.Factor, error) {
-	factors, err := list(ctx, p, func(r Row) (v identity.Factor, err error) {
-		err = r.Scan(&v.Tenant, &v.ID, &v.PersonID, &v.Kind, &v.Secret, &v.Counter, into(&v.Created))
-		return v, err
-	}, `SELECT tenant, id, person_id, kind, secret, counter, created FROM factor
-		WHERE tenant = $1 AND person_id = $2 ORDER BY created, id`, tenant, personID)
-	if err != nil {
-		return nil, err
-	}
-	for i := range factors {
-		f := &factors[i]
-		if f.Secret, err = p.open(ctx, factorSecret(*f), f.Secret); err != nil {
-			return nil, err
-		}
-	}
-	return factors, nil
-}
-
-// PutFactor implements identity.Store.
-func (p *ports) PutFactor(ctx context.Context, v identity.Factor) error {
-	secret, err := p.seal(ctx, factorSecret(v), v.Secret)
-	if err != nil {
-		return err
-	}
-	args := []any{v.Tenant, v.ID, v.PersonID, string(v.Kind), secret, v.Counter, micros(v.Created)}
-	return p.atomic(ctx, func(p *ports) error {
-		created, err := p.won(ctx, `INSERT INTO factor (tenant, id, person_id, kind, secret, counter, created)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, id) DO NOTHING`, args...)
-		if err != nil || created {
-			return err
-		}
-		// The value before must not come back with a backup.
-		err = p.noteRevoked(ctx, journal.Entry{Tenant: v.Tenant, Kind: journal.Factor, Subject: v.ID})
-		if err != nil {
-			return err
-		}
-		return p.write(ctx, `UPDATE factor SET person_id = $3, kind = $4, secret = $5, counter = $6, created = $7
-			WHERE tenant = $1 AND id = $2`, args...)
-	})
-}
-
-// AdvanceFactor implements identity.Store.
-func (p *ports) AdvanceFactor(ctx context.Context, tenant, factorID string, counter int64) (bool, error) {
-	return p.won(ctx, `UPDATE factor SET counter = $3 WHERE tenant = $1 AND id = $2 AND counter < $3`,
-		tenant, factorID, counter)
 }

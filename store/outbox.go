@@ -27,7 +27,22 @@ func (p *ports) AddNotice(ctx context.Context, n outbox.Notice) error {
 	})
 }
 
-const noticeColumns = `tenant, id, person_id, template, args, created, delivered, channel`
+// NoticesOf implements outbox.Inbox.
+func (p *ports) NoticesOf(ctx context.Context, tenant, person string, limit int) ([]outbox.Notice, error) {
+	if person == "" {
+		return nil, nil
+	}
+	return p.notices(ctx, `SELECT `+noticeColumns+` FROM notice
+		WHERE tenant = $1 AND person_id <> '' AND person_id = $2 ORDER BY created DESC, id LIMIT $3`, tenant, person, limit)
+}
+
+// NoticesSeen implements outbox.Inbox.
+func (p *ports) NoticesSeen(ctx context.Context, tenant, person string, until, t time.Time) error {
+	return p.write(ctx, `UPDATE notice SET seen = $4 WHERE tenant = $1 AND person_id <> '' AND person_id = $2 AND created <= $3 AND seen = 0`,
+		tenant, person, micros(until), micros(t))
+}
+
+const noticeColumns = `tenant, id, person_id, template, args, created, delivered, channel, seen`
 
 // Notices implements outbox.Store.
 func (p *ports) Notices(ctx context.Context, tenant string, limit int) ([]outbox.Notice, error) {
@@ -56,7 +71,7 @@ func (p *ports) notices(ctx context.Context, sql string, params ...any) ([]outbo
 	var sealed []string
 	all, err := list(ctx, p, func(r Row) (n outbox.Notice, err error) {
 		var args string
-		err = r.Scan(&n.Tenant, &n.ID, &n.PersonID, &n.Template, &args, into(&n.Created), into(&n.Delivered), &n.Channel)
+		err = r.Scan(&n.Tenant, &n.ID, &n.PersonID, &n.Template, &args, into(&n.Created), into(&n.Delivered), &n.Channel, into(&n.Seen))
 		sealed = append(sealed, args)
 		return n, err
 	}, sql, params...)

@@ -9,11 +9,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mandate-health/mandate/access/lifecycle"
+	"github.com/mandate-health/mandate/access/matter"
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/audit/alert"
 	"github.com/mandate-health/mandate/audit/export"
 	"github.com/mandate-health/mandate/audit/retention"
 	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/evidence"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/clock"
@@ -41,10 +44,14 @@ type Tx interface {
 	export.Cursors
 	retention.Tx
 	alert.Beats
-	identity.Store
+	identity.Ports
 	operator.Store
 	proxy.Store
+	lifecycle.Ends
+	matter.Store
 	consent.Store
+	consent.Campaigns
+	evidence.Store
 	oauth.Store
 	keys.Store
 	keys.Vault
@@ -97,13 +104,14 @@ var (
 	_ Tx = (*ports)(nil)
 
 	// Each room's own view of a transaction.
-	_ identity.Tx = Tx(nil)
-	_ operator.Tx = Tx(nil)
-	_ proxy.Tx    = Tx(nil)
-	_ consent.Tx  = Tx(nil)
-	_ oauth.Tx    = Tx(nil)
-	_ brand.Tx    = Tx(nil)
-	_ appstate.Tx = Tx(nil)
+	_ identity.Tx      = Tx(nil)
+	_ operator.Tx      = Tx(nil)
+	_ proxy.Tx         = Tx(nil)
+	_ consent.FilingTx = Tx(nil)
+	_ oauth.Tx         = Tx(nil)
+	_ brand.Tx         = Tx(nil)
+	_ appstate.Tx      = Tx(nil)
+	_ lifecycle.Tx     = Tx(nil)
 
 	_ watch.Store = (*Store)(nil)
 )

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/gorilla/mux"
@@ -44,7 +45,7 @@ type Deps struct {
 // route.
 func New(d Deps) (http.Handler, error) {
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	table := paths{router: router, fixed: map[fixed]http.Handler{}}
+	table := newPaths(router, d.Base)
 	var faults []error
 	seen, programs := map[string]bool{}, map[string]bool{}
 	for _, rt := range d.Routes {
@@ -66,7 +67,7 @@ func New(d Deps) (http.Handler, error) {
 		}
 		// Without the tenant: what is slow for one is slow for all.
 		h := metered(d.Observer.Metrics.Route(rt.Method, rt.Path), decoded(rt))
-		table.add(router.Handle(d.Base.Path(rt.Path), h).Methods(methods...), d.Base.Path(rt.Path), methods)
+		table.add(router.Handle(d.Base.Path(rt.Path), h).Methods(methods...), rt.Path, methods)
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -116,21 +117,42 @@ func taken(router *mux.Router, r http.Request) []string {
 // split sends requests below the FHIR base to the gateway before the router
 // could clean or decode their path. Routes that are registered below the base
 // win: the discovery document lives there.
-func (d *Deps) split(table paths) http.Handler {
+func (d *Deps) split(table *paths) http.Handler {
+	among := d.amongFHIR()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h := table.fixed[fixed{r.Method, r.URL.Path}]; h != nil {
-			h.ServeHTTP(w, r)
+		if h, named := table.find(r); h != nil {
+			h.ServeHTTP(w, named)
 			return
 		}
 		path := r.URL.EscapedPath()
 		under := path == d.FHIRBasePath || strings.HasPrefix(path, d.FHIRBasePath+"/")
 		var match mux.RouteMatch
-		if under && (!table.router.Match(r, &match) || match.MatchErr != nil) {
+		// The router asks one pattern after the other, so only where one could fit.
+		if under && (!among || !table.router.Match(r, &match) || match.MatchErr != nil) {
 			d.Gateway.ServeHTTP(w, r)
 			return
 		}
 		table.router.ServeHTTP(w, r)
 	})
+}
+
+// amongFHIR reports whether a route with variables could lead below the FHIR base.
+func (d *Deps) amongFHIR() bool {
+	below := d.FHIRBasePath + "/"
+	return slices.ContainsFunc(d.Routes, func(rt route.Route) bool {
+		literal, _, varies := strings.Cut(d.Base.Path(rt.Path), "{")
+		return varies && (strings.HasPrefix(literal, below) || strings.HasPrefix(below, literal))
+	})
+}
+
+// strict are the headers of every answer: what is no page is never shown as one.
+// Pages set a policy of their own over it (AS-22).
+var strict = map[string][]string{
+	"X-Content-Type-Options":       {"nosniff"},
+	"X-Frame-Options":              {"DENY"},
+	"Referrer-Policy":              {"no-referrer"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
 }
 
 type requestIDKey struct{}
@@ -149,7 +171,9 @@ func (d *Deps) wrap(next http.Handler) func(http.ResponseWriter, *http.Request, 
 		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 		h := w.Header()
 		h.Set("X-Request-Id", id)
-		h.Set("X-Content-Type-Options", "nosniff")
+		for name, value := range strict {
+			h[name] = value
+		}
 		if d.HSTS {
 			h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains; preload")
 		}

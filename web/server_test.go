@@ -153,6 +153,19 @@ func TestWhoAnswers(t *testing.T) {
 	}
 }
 
+// A route with variables wins below the FHIR base too, for its own method.
+func TestWhoAnswersAVariedPathBelowTheFHIRBase(t *testing.T) {
+	for path, below := range map[string]string{"/fhir/Thing/{id}": "/fhir/Thing/1", "/{any}/Thing": "/fhir/Thing"} {
+		s := newSite(t, func(d *web.Deps) { d.Routes = append(d.Routes, open("GET", path, say("varied"))) })
+		for target, want := range map[string]string{"GET " + below: "varied", "PUT " + below: "gateway", "GET /fhir/Patient/1": "gateway"} {
+			method, address, _ := strings.Cut(target, " ")
+			if got := s.ask(t, method, address); got.Body.String() != want {
+				t.Errorf("%s beside %s: %q", target, path, got.Body)
+			}
+		}
+	}
+}
+
 // RFC 9110 §15.5.6: a refused method comes with those that are taken.
 func TestMethodNotAllowedNamesMethods(t *testing.T) {
 	s := newSite(t, nil)

@@ -2,6 +2,7 @@ package label
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir"
@@ -32,7 +34,9 @@ type File struct {
 // document is the form of a file.
 type document struct {
 	Version string `json:"version"`
-	Sets    []set  `json:"sets"`
+	// Review says who checked the codes, and how.
+	Review string `json:"review"`
+	Sets   []set  `json:"sets"`
 }
 
 type set struct {
@@ -49,6 +53,8 @@ type set struct {
 type system struct {
 	System string   `json:"system"`
 	Codes  []string `json:"codes"`
+	// Source says in which public text the codes were found.
+	Source string `json:"source"`
 }
 
 // Bounds of a file and of what all files hold together.
@@ -66,7 +72,7 @@ var nameForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`)
 func Load(files ...File) (*access.Labelling, error) {
 	var faults []error
 	var sets []access.LabelSet
-	version, digest := "", sha256.New()
+	version, digest, reviews := "", sha256.New(), []string{}
 	for _, f := range files {
 		digest.Write(f.Text)
 		doc, err := read(f)
@@ -74,6 +80,7 @@ func Load(files ...File) (*access.Labelling, error) {
 		if doc.Version != "" {
 			version += doc.Version + "+"
 		}
+		reviews = append(reviews, f.Name+": "+cmp.Or(doc.Review, "does not say who reviewed it"))
 		for i := range doc.Sets {
 			s := &doc.Sets[i]
 			at := slices.IndexFunc(sets, func(have access.LabelSet) bool { return have.Name == s.Name })
@@ -98,7 +105,9 @@ func Load(files ...File) (*access.Labelling, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	return access.NewLabelling(version+hex.EncodeToString(digest.Sum(nil)[:6]), sets), nil
+	out := access.NewLabelling(version+hex.EncodeToString(digest.Sum(nil)[:6]), sets)
+	out.Review = strings.Join(reviews, "; ")
+	return out, nil
 }
 
 // read takes a file apart; unknown members are faults.

@@ -1,6 +1,7 @@
 package label_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -68,7 +69,7 @@ func TestPalliative(t *testing.T) {
 			t.Errorf("%s\ngot %q, want %q", text, got, want)
 		}
 	}
-	if !strings.HasPrefix(l.Version, "palliative-1+") {
+	if !strings.HasPrefix(l.Version, "palliative-2+") {
 		t.Errorf("version %s", l.Version)
 	}
 }
@@ -117,5 +118,31 @@ func TestFaults(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not told in\n%v", want, err)
 		}
+	}
+}
+
+// Each code that comes with Mandate names the public text in which it was found,
+// and the file says how far it was reviewed.
+func TestShippedCodesNameTheirSource(t *testing.T) {
+	var doc struct {
+		Review string
+		Sets   []struct {
+			Name  string
+			Codes []struct{ System, Source string }
+		}
+	}
+	if err := json.Unmarshal(label.Palliative().Text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range doc.Sets {
+		for _, c := range s.Codes {
+			if c.Source == "" {
+				t.Errorf("%s: codes of %s without a source", s.Name, c.System)
+			}
+		}
+	}
+	if l := load(t, label.Palliative(), label.File{Name: "own.json", Text: []byte(`{"version":"1","sets":[]}`)}); doc.Review == "" ||
+		!strings.Contains(l.Review, doc.Review) || !strings.Contains(l.Review, "own.json: does not say") {
+		t.Errorf("%q", l.Review)
 	}
 }

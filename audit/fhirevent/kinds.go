@@ -28,6 +28,7 @@ type shape struct {
 var (
 	authentication = coding{systemDCM, "110114", "User Authentication"}
 	alert          = coding{systemDCM, "110113", "Security Alert"}
+	export         = coding{systemDCM, "110106", "Export"}
 	logUsed        = coding{systemDCM, "110101", "Audit Log Used"}
 	restful        = coding{systemEventType, "rest", "RESTful Operation"}
 
@@ -53,6 +54,9 @@ func shapes() map[audit.Kind]shape {
 		audit.LoginFailed:         sec(authentication, login),
 		audit.StepUpSucceeded:     sec(authentication, login, own("step-up")),
 		audit.StepUpFailed:        sec(authentication, login, own("step-up")),
+		audit.CapacitySwitched:    sec(authentication, login, own("capacity-switch")),
+		audit.CallerChecked:       sec(authentication, login, own("caller-check")),
+		audit.SharingAnswered:     sec(authentication, login, own("sharing-answer")),
 		audit.LoggedOut:           sec(authentication, logout),
 		audit.AuthorizeRequested:  sec(authentication, own("oauth-authorize")),
 		audit.AuthorizeRefused:    sec(authentication, own("oauth-authorize-refuse")),
@@ -68,6 +72,13 @@ func shapes() map[audit.Kind]shape {
 		audit.GrantCreated:        sec(alert, userChanged, own("grant-create")),
 		audit.GrantRevoked:        sec(alert, userChanged, own("grant-revoke")),
 		audit.PersonSaved:         sec(alert, userChanged, own("person-save")),
+		audit.FactorAdded:         sec(alert, userChanged, own("factor-add")),
+		audit.FactorChanged:       sec(alert, userChanged, own("factor-change")),
+		audit.FactorRemoved:       sec(alert, userChanged, own("factor-remove")),
+		audit.MatchDecided:        sec(alert, userChanged, own("match-decide")),
+		audit.RecoveryStep:        sec(alert, userChanged, own("recovery-step")),
+		audit.MatterStep:          sec(alert, userChanged, own("matter-step")),
+		audit.ProxyStep:           sec(alert, userChanged, own("proxy-step")),
 		audit.ClientRegistered:    sec(alert, configChanged, own("client-register")),
 		audit.ClientChanged:       sec(alert, configChanged, own("client-change")),
 		audit.KeyChanged:          sec(alert, configChanged, own("key-change")),
@@ -88,6 +99,7 @@ func shapes() map[audit.Kind]shape {
 		audit.FHIRRead:            interaction("read"),
 		audit.FHIRSearch:          interaction("search-type"),
 		audit.FHIROperation:       interaction("operation"),
+		audit.RecordCopied:        sec(export, own("download")),
 	}
 }
 

@@ -16,7 +16,12 @@ import (
 
 // accountCommand manages accounts from the command line.
 type accountCommand struct {
-	Add accountAdd `cmd:"" help:"Make an account. The password is read from standard input."`
+	Add     accountAdd     `cmd:"" help:"Make an account. The password is read from standard input."`
+	Protect accountProtect `cmd:"" help:"Note that somebody is at particular risk: passkeys that can be copied are refused."`
+	Reopen  accountReopen  `cmd:"" help:"Let somebody sign in on new devices again, after too many failed tries."`
+	Reset   accountReset   `cmd:"" name:"reset-password" help:"Refuse the password of somebody until they have chosen another, and end all their log-ins."`
+	Import  accountImport  `cmd:"" help:"Take accounts over from another system, with their passwords as they are stored there."`
+	SignOut accountSignOut `cmd:"" help:"End all log-ins of somebody, on every device."`
 }
 
 type accountAdd struct {
@@ -87,4 +92,37 @@ func readIdentity(text string) (identity.Identity, error) {
 		return id, nil
 	}
 	return id, errs.New(errs.Invalid, "identity-malformed", fmt.Sprintf("--identity %q is not Patient/ID, Practitioner/ID or RelatedPerson/ID@PATIENT.", text))
+}
+
+type accountProtect struct {
+	storeFlags
+	asFlag
+	Tenant   string `default:"default" help:"Tenant at which the person signs in (default ${default})." placeholder:"ID"`
+	Username string `arg:"" help:"Name to sign in with."`
+	End      bool   `help:"The person is no longer at particular risk."`
+}
+
+// Run notes it.
+func (c *accountProtect) Run(s *streams) error {
+	err := c.with(s, func(a *App) error {
+		hasher, err := a.tenantHasher(s.ctx, c.Tenant)
+		if err != nil {
+			return err
+		}
+		if _, err := a.requireOperator(s, operator.Need{
+			Tenant: c.Tenant, As: c.As, Role: operator.Operator, Act: "account protect",
+		}); err != nil {
+			return err
+		}
+		return a.newIdentity(hasher).SetHighRisk(s.ctx, c.Tenant, c.Username, !c.End)
+	})
+	if err != nil {
+		return err
+	}
+	if c.End {
+		fmt.Fprintf(s.out, "%s is no longer marked as at particular risk\n", c.Username)
+		return nil
+	}
+	fmt.Fprintf(s.out, "%s is marked as at particular risk: only passkeys that stay on their device are accepted\n", c.Username)
+	return nil
 }

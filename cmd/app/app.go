@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir/codec"
 	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/identity/risk"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/health"
 	"github.com/mandate-health/mandate/internal/ids"
@@ -82,6 +83,11 @@ type App struct {
 	devCommunity devkeys.Community
 	// passwords is shared, because it bounds the memory of all log-ins at once.
 	passwords identity.Passwords
+	// leaked and places are nil where no file of such was named.
+	leaked func(password string) (bool, error)
+	places *risk.Places
+	// passkeys is nil where browsers offer none.
+	passkeys identity.Passkeys
 	// public is the URL of the main listener.
 	public string
 	// home is the default tenant, others holds those of the store by id.
@@ -120,10 +126,14 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	if err != nil {
 		return err
 	}
-	if a.kit, err = pages.New(pages.Deps{Words: catalogue, Log: a.log, HelpPhone: a.cfg.HelpPhone}); err != nil {
+	if a.kit, err = pages.New(pages.Deps{Words: catalogue, Log: a.log, HelpPhone: a.cfg.HelpPhone, Zone: a.cfg.zone()}); err != nil {
 		return err
 	}
-	a.public, a.passwords = at.public, passwords(a.ids)
+	if err := a.openSignIn(); err != nil {
+		return err
+	}
+	a.public = at.public
+	a.passkeys = a.newPasskeys()
 	a.feed = watch.New(watch.Config{Store: a.store, Staleness: a.cfg.Staleness, Clock: clock.System{}, Log: a.log})
 	a.memory = a.store.Remember(a.feed)
 	a.limiter = limit.New(a.store, clock.System{})
@@ -173,13 +183,14 @@ func on[T any](st *store.Store, view func(store.Tx) T) txn.Runner[T] {
 func (a *App) newIdentity(hasher ids.Hasher) *identity.Service {
 	return identity.New(identity.Deps{
 		Tx:    on(a.store, func(tx store.Tx) identity.Tx { return tx }),
-		Store: a.store, Passwords: a.passwords, Codes: codes(), Clock: a.clock, IDs: a.ids, Hasher: hasher,
+		Store: a.store, Seen: a.memory, Passwords: a.passwords, Codes: a.codes(), Passkeys: a.passkeys, Clock: a.clock, IDs: a.ids, Hasher: hasher,
+		Assess: risk.Assess, Helpers: a.helpers, Places: a.places.Of, Leaked: a.leaked, Policy: a.cfg.SignIn.policy(),
 	})
 }
 
 func (a *App) buildRooms() error {
 	a.consents = consent.NewService(consent.Deps{
-		Store: a.memory, Tx: on(a.store, func(tx store.Tx) consent.Tx { return tx }),
+		Store: a.memory, Tx: on(a.store, func(tx store.Tx) consent.FilingTx { return tx }),
 		Validator: a.codec, Clock: a.clock, IDs: a.ids,
 	})
 	a.proxies = proxy.NewService(proxy.Deps{

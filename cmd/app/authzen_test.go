@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -61,6 +62,7 @@ func TestResourceServerAsksForDecisions(t *testing.T) {
 	if len(events) != 5 || events[0].Detail["asked_by"] != ehr.ID || events[0].Detail["rule"] != "compartment" || events[1].Reason != "" || len(events[4].Consents) == 0 {
 		t.Errorf("the log has %+v", events)
 	}
+	s.asksOfOperations(t, ehr)
 	s.admin(t, "POST", "/consents/e1-daughter-meds-appts/withdraw", "", nil)
 	wants("access_token", g.Access(), "search-type", "MedicationRequest", "*", "deny consent:consents-ended")
 	must(t, "grant", "revoke", row.ID, "--data", s.data)
@@ -76,5 +78,28 @@ func TestResourceServerAsksForDecisions(t *testing.T) {
 	}
 	if res := s.get(t, "/.well-known/authzen-configuration"); res.Status != http.StatusNotFound {
 		t.Error(res)
+	}
+}
+
+// asksOfOperations asks whether $everything and $export may be done, and looks at
+// what the metadata offers.
+func (s *server) asksOfOperations(t *testing.T, ehr kit.Client) {
+	t.Helper()
+	rosa := s.granted(t, kit.Launch{Client: s.Client("symmetric"), Scope: "launch/patient patient/*.rs", Visit: kit.Visit{Browser: s.browser("rosa")}})
+	for _, c := range [][4]string{
+		{"$everything", "Patient", "rosa", "200 true "}, {"$everything", "Patient", "noah", "200 false compartment:outside-compartment"},
+		{"$export", "Patient", "*", "200 false interaction:operation-not-offered"}, {"$export", "*", "*", "200 false interaction:operation-not-offered"},
+		{"$meta", "Patient", "rosa", "400 false "}, {"$everything", "Patient", "rosa/x", "400 false "},
+	} {
+		status, decision, codes := s.asksPDP(t, ehr, "access_token", rosa.Access(), c[0], c[1], c[2])
+		if decision {
+			codes = ""
+		}
+		if got := fmt.Sprintf("%d %v %s", status, decision, codes); got != c[3] {
+			t.Errorf("%v: %s", c, got)
+		}
+	}
+	if res := s.get(t, "/.well-known/authzen-configuration"); strings.Contains(string(res.Body), "search") {
+		t.Errorf("searches are not offered: %s", res.Body)
 	}
 }

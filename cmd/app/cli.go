@@ -19,30 +19,35 @@ const Version = "0.1.0-dev"
 
 // commands is the command line.
 type commands struct {
-	Dev      devCommand      `cmd:"" help:"Run everything on this machine: demo people, demo apps, a sandbox FHIR server."`
-	Serve    serveCommand    `cmd:"" help:"Run in front of a real FHIR server."`
-	Migrate  migrateCommand  `cmd:"" help:"Look at and change the tables of the store."`
-	Keys     keysCommand     `cmd:"" help:"List, rotate, split and destroy keys."`
-	Account  accountCommand  `cmd:"" help:"Manage the accounts of people."`
-	Audit    auditCommand    `cmd:"" help:"Verify the audit log and prove what stands in it."`
-	Backup   backupCommand   `cmd:"" help:"Make, check and rehearse backups."`
-	Restore  restoreCommand  `cmd:"" help:"Restore a backup into a new store, without bringing back what was revoked since."`
-	Config   configCommand   `cmd:"" help:"Check, print and explain the configuration."`
-	Client   clientCommand   `cmd:"" help:"Manage the registered apps and services."`
-	Grant    grantCommand    `cmd:"" help:"List and end what people allowed apps."`
-	Explain  explainCommand  `cmd:"" help:"Tell why a request is allowed or refused: rule, scope, consent and relationship."`
-	Replay   replayCommand   `cmd:"" help:"Decide recorded requests again under another policy, before it is saved."`
-	Launch   launchCommand   `cmd:"" help:"Register, list and end launch contexts, as an EHR does."`
-	Brand    brandCommand    `cmd:"" help:"Publish the brands by which apps show people where to connect."`
-	Tenant   tenantCommand   `cmd:"" help:"Manage the organizations that one process serves apart from one another."`
-	Doctor   doctorCommand   `cmd:"" help:"Look for what is wrong with a server, its settings, its machine and what is around it."`
-	Jobs     jobsCommand     `cmd:"" help:"Look after work that waits, such as notices to people."`
-	TLS      tlsCommand      `cmd:"" name:"tls" help:"Help with the server's certificate and key pins."`
-	UDAP     udapCommand     `cmd:"" name:"udap" help:"Show trust communities, and check a certificate by them."`
-	Operator operatorCommand `cmd:"" help:"Say who may administer the database, keep the keys, audit and operate."`
-	Routes   routesCommand   `cmd:"" help:"List every route with its authentication, data class and owner."`
-	Selftest selftestCommand `cmd:"" help:"Check a SMART on FHIR server from outside: this one, or any other."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Dev       devCommand       `cmd:"" help:"Run everything on this machine: demo people, demo apps, a sandbox FHIR server."`
+	Serve     serveCommand     `cmd:"" help:"Run in front of a real FHIR server."`
+	Migrate   migrateCommand   `cmd:"" help:"Look at and change the tables of the store."`
+	Keys      keysCommand      `cmd:"" help:"List, rotate, split and destroy keys."`
+	Account   accountCommand   `cmd:"" help:"Manage the accounts of people."`
+	Passwords passwordsCommand `cmd:"" help:"Look after what passwords may be."`
+	Audit     auditCommand     `cmd:"" help:"Verify the audit log and prove what stands in it."`
+	Backup    backupCommand    `cmd:"" help:"Make, check and rehearse backups."`
+	Restore   restoreCommand   `cmd:"" help:"Restore a backup into a new store, without bringing back what was revoked since."`
+	Config    configCommand    `cmd:"" help:"Check, print and explain the configuration."`
+	Client    clientCommand    `cmd:"" help:"Manage the registered apps and services."`
+	Grant     grantCommand     `cmd:"" help:"List and end what people allowed apps."`
+	Consent   consentCommand   `cmd:"" help:"Try and check Consents."`
+	Explain   explainCommand   `cmd:"" help:"Tell why a request is allowed or refused: rule, scope, consent and relationship."`
+	Watermark watermarkCommand `cmd:"" help:"Trace a copy of a record by its number."`
+	Replay    replayCommand    `cmd:"" help:"Decide recorded requests again under another policy, before it is saved."`
+	Launch    launchCommand    `cmd:"" help:"Register, list and end launch contexts, as an EHR does."`
+	Lifecycle lifecycleCommand `cmd:"" help:"Tell what can happen to the access of a person who helps with a record."`
+	Brand     brandCommand     `cmd:"" help:"Publish the brands by which apps show people where to connect."`
+	Tenant    tenantCommand    `cmd:"" help:"Manage the organizations that one process serves apart from one another."`
+	Doctor    doctorCommand    `cmd:"" help:"Look for what is wrong with a server, its settings, its machine and what is around it."`
+	Jobs      jobsCommand      `cmd:"" help:"Look after work that waits, such as notices to people."`
+	TLS       tlsCommand       `cmd:"" name:"tls" help:"Help with the server's certificate and key pins."`
+	UDAP      udapCommand      `cmd:"" name:"udap" help:"Show trust communities, and check a certificate by them."`
+	IDP       idpCommand       `cmd:"" name:"idp" help:"Look after sign-in at other identity providers."`
+	Operator  operatorCommand  `cmd:"" help:"Say who may administer the database, keep the keys, audit and operate."`
+	Routes    routesCommand    `cmd:"" help:"List every route with its authentication, data class and owner."`
+	Selftest  selftestCommand  `cmd:"" help:"Check a SMART on FHIR server from outside: this one, or any other."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 type devCommand struct {

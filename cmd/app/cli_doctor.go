@@ -172,12 +172,14 @@ func (d *doctor) checks() []health.Check {
 		d.limitChecks(),
 		d.ruleChecks(),
 		d.labelChecks(),
+		d.passwordChecks(),
 		d.keyChecks(),
 		d.keyAges(),
 		d.backupChecks(),
 		d.hostChecks(),
 		tlsconf.Checks(d.cfg.Transport, d.cfg.PublicURL, d.clock),
 		d.udapChecks(),
+		d.federationChecks(),
 		d.publicChecks(),
 		d.runningChecks(),
 		d.upstreamChecks(),
@@ -186,6 +188,7 @@ func (d *doctor) checks() []health.Check {
 		d.onStore(d.jwksCheck()),
 		d.onStore(d.certificateCheck()),
 		d.onStore(d.brandCheck()),
+		d.signInChecks(),
 		d.onStore(d.demoChecks()),
 	)
 }

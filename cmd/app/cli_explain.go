@@ -68,22 +68,7 @@ func (a *App) mayExplain(s *streams, c *explainCommand) operator.Need {
 
 func printExplanation(w io.Writer, x explanation.Explanation) {
 	if e := x.Event; e != nil {
-		fmt.Fprintf(w, "Event %s of %s: %s, %s", e.ID, e.Time.UTC().Format("2006-01-02 15:04:05 MST"), e.Kind, e.Outcome)
-		if e.Code != "" {
-			fmt.Fprintf(w, " (%s)", code(e.Rule, e.Code))
-		}
-		fmt.Fprintln(w)
-		if e.Sentence != "" {
-			fmt.Fprintf(w, "  Then: %s\n", e.Sentence)
-		}
-		for _, ref := range e.Consents {
-			fmt.Fprintf(w, "  Under %s\n", ref)
-		}
-		fmt.Fprintf(w, "  %d resources left.\n", e.Delivered)
-		if !e.Same {
-			fmt.Fprintln(w, "  It would be decided otherwise now:")
-		}
-		fmt.Fprintln(w)
+		printThen(w, e)
 	}
 	fmt.Fprintln(w, x.Sentence)
 	for _, line := range x.Details {
@@ -98,6 +83,35 @@ func printExplanation(w io.Writer, x explanation.Explanation) {
 			fmt.Fprintf(w, "%-9s %s\n", l[0], l[1])
 		}
 	}
+}
+
+// printThen prints what the log holds: what decided when it happened.
+func printThen(w io.Writer, e *explanation.Recorded) {
+	fmt.Fprintf(w, "Event %s of %s: %s, %s", e.ID, e.Time.UTC().Format("2006-01-02 15:04:05 MST"), e.Kind, e.Outcome)
+	if e.Code != "" {
+		fmt.Fprintf(w, " (%s)", code(e.Rule, e.Code))
+	}
+	fmt.Fprintln(w)
+	if e.Sentence != "" {
+		fmt.Fprintf(w, "  Then: %s\n", e.Sentence)
+	}
+	for _, text := range e.Scopes {
+		fmt.Fprintf(w, "  By scope %s\n", text)
+	}
+	for _, ref := range e.Consents {
+		fmt.Fprintf(w, "  Under %s\n", ref)
+	}
+	if e.Acting != "" {
+		fmt.Fprintf(w, "  %s acted for %s as %s (%s), for %s\n", e.Acting, e.Patient, e.Capacity, orDash(e.Relation), e.Purpose)
+	}
+	fmt.Fprintf(w, "  %d resources left.\n", e.Delivered)
+	for _, text := range e.Gone {
+		fmt.Fprintf(w, "  %s permitted it then and does not now.\n", text)
+	}
+	if !e.Same {
+		fmt.Fprintln(w, "  It would be decided otherwise now:")
+	}
+	fmt.Fprintln(w)
 }
 
 // code names a rule with its cause code.

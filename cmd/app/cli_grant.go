@@ -141,7 +141,7 @@ func (a *App) ends() *oauth.Connections {
 	c := a.connections()
 	if a.consents == nil {
 		c.Consents = consent.NewService(consent.Deps{
-			Store: a.store, Tx: on(a.store, func(tx store.Tx) consent.Tx { return tx }), Clock: a.clock, IDs: a.ids,
+			Store: a.store, Tx: on(a.store, func(tx store.Tx) consent.FilingTx { return tx }), Clock: a.clock, IDs: a.ids,
 		})
 	}
 	return c

@@ -28,7 +28,9 @@ type jobsRetry struct {
 }
 
 // queues lists the queues of work.
-func queues() []string { return []string{outbox.Queue, identity.QueueEnded, backchannel.Queue} }
+func queues() []string {
+	return []string{outbox.Queue, identity.QueueEnded, identity.QueueContactCode, backchannel.Queue}
+}
 
 // Run prints a line for each queue, and why work of it was given up.
 func (c *jobsStatus) Run(s *streams) error {

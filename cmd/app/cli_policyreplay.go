@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/access"
@@ -19,32 +21,39 @@ import (
 type replayCommand struct {
 	storeFlags
 	asFlag
-	Tenant string        `default:"default" help:"Tenant of the requests (default ${default})." placeholder:"ID"`
-	Since  time.Duration `default:"24h" help:"How far back (default ${default})." placeholder:"DURATION"`
-	Policy string        `required:"" help:"File with the table [rules] as it would be saved; other settings may stand in it." placeholder:"FILE" type:"existingfile"`
-	Limit  int           `default:"1000" help:"How many requests at most, the newest first (default ${default})." placeholder:"N"`
-	JSON   bool          `name:"json" help:"Print as JSON."`
+	Tenant   string        `default:"default" help:"Tenant of the requests (default ${default})." placeholder:"ID"`
+	Since    time.Duration `default:"24h" help:"How far back (default ${default})." placeholder:"DURATION"`
+	Policy   string        `help:"File with the table [rules] as it would be saved; other settings may stand in it." placeholder:"FILE" type:"existingfile"`
+	Labels   string        `help:"File of value sets as it would be added to labels.files." placeholder:"FILE" type:"existingfile"`
+	Consent  string        `help:"FHIR Consent as it would be filed: in place of the one with its id, or as a new one." placeholder:"FILE" type:"existingfile"`
+	Withdraw string        `help:"Id of a privacy Consent as if it were withdrawn." placeholder:"ID"`
+	Client   string        `and:"scopes" help:"Client as if it were registered for other scopes." placeholder:"ID"`
+	Scopes   string        `and:"scopes" help:"With --client: the scopes. Of an app that acts for people only fewer ones can be replayed." placeholder:"SCOPES"`
+	Limit    int           `default:"1000" help:"How many requests at most, the newest first (default ${default})." placeholder:"N"`
+	JSON     bool          `name:"json" help:"Print as JSON."`
 }
 
 // Help says more about the command.
 func (replayCommand) Help() string {
-	return "Takes the requests of the audit log, decides each as it is decided now and as the policy would have it, and prints the differences. Nothing is changed and nothing leaves.\n\n" +
+	return "Takes the requests of the audit log, decides each as it is decided now and as it would be, and prints the differences: under other modes of the rules (--policy), value sets (--labels), with a Consent filed (--consent) or withdrawn (--withdraw), with other scopes of a client (--client, --scopes), or all of these together. Nothing is changed and nothing leaves.\n\n" +
 		"The exit status is 0 when nothing would change, 3 when something would, and 1 when the command failed.\n\n" +
 		"Grants are taken as they stood at the time of the request; consents, relationships and records as they are now. " +
+		"A Consent that would be filed is taken to have been given before the requests; its own periods count. People were not asked about scopes that are wider, so these are refused.\n\n" +
 		"What was hidden then left no trace in the log, so a rule that is loosened may show more than is listed here."
 }
 
 // files implements filing.
-func (c *replayCommand) files() (reads []string, makes string) { return []string{c.Policy}, "" }
+func (c *replayCommand) files() (reads []string, makes string) {
+	return slices.DeleteFunc([]string{c.Policy, c.Labels, c.Consent}, func(path string) bool { return path == "" }), ""
+}
 
 // errWouldChange says that a replay found differences, which are printed.
 var errWouldChange = errors.New("the policy decides otherwise")
 
 // Run replays.
 func (c *replayCommand) Run(s *streams) error {
-	modes, err := c.modes(s)
-	if err != nil {
-		return err
+	if c.Policy == "" && c.Labels == "" && c.Consent == "" && c.Withdraw == "" && c.Client == "" {
+		return errors.New("say what is to be tried: --policy, --labels, --consent, --withdraw, or --client with --scopes")
 	}
 	if c.Limit < 1 || c.Since <= 0 {
 		return errors.New("--limit and --since must be more than nothing")
@@ -61,7 +70,11 @@ func (c *replayCommand) Run(s *streams) error {
 		if err != nil {
 			return err
 		}
-		other, err := a.under(s.ctx, c.Tenant, modes)
+		what, err := c.suppose(s, a)
+		if err != nil {
+			return err
+		}
+		other, err := a.supposed(now, what)
 		if err != nil {
 			return err
 		}
@@ -70,7 +83,7 @@ func (c *replayCommand) Run(s *streams) error {
 		if err != nil {
 			return err
 		}
-		if err := c.print(s.out, out, modes); err != nil {
+		if err := c.print(s.out, out, what); err != nil {
 			return err
 		}
 		if len(out.Differences) > 0 {
@@ -98,7 +111,7 @@ func (c *replayCommand) modes(s *streams) (access.Modes, error) {
 	return policyModes(path)
 }
 
-func (c *replayCommand) print(w io.Writer, out explanation.Replayed, modes access.Modes) error {
+func (c *replayCommand) print(w io.Writer, out explanation.Replayed, what supposition) error {
 	if c.JSON {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
@@ -111,11 +124,7 @@ func (c *replayCommand) print(w io.Writer, out explanation.Replayed, modes acces
 		}
 		fmt.Fprintf(w, "%s  event %s  client %s  grant %s\n  %s\n  now: %s, then: %s\n", d.Time.UTC().Format(time.RFC3339), d.Event, d.Client, orDash(d.Grant), what, d.Before, d.After)
 	}
-	policy := modes.String()
-	if policy == "" {
-		policy = "every rule is enforced"
-	}
-	fmt.Fprintf(w, "Policy: %s.\n%d requests and %d resources of their answers were decided again, %d could not be.\n", policy, out.Requests, out.Resources, out.Skipped)
+	fmt.Fprintf(w, "Tried: %s.\n%d requests and %d resources of their answers were decided again, %d could not be.\n", strings.Join(what.words, "; "), out.Requests, out.Resources, out.Skipped)
 	if out.Unjudged > 0 {
 		fmt.Fprintf(w, "%d resources were not judged: the FHIR server is not known here; name the server's configuration with --config.\n", out.Unjudged)
 	}

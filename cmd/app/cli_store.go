@@ -73,8 +73,12 @@ func onStore(s *streams, cfg Config, run func(*App) error) (err error) {
 	if err := cfg.mayMakeKeys(); err != nil {
 		return explain(err)
 	}
+	known, err := cfg.Passwords.breached()
+	if err != nil {
+		return explain(err)
+	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
-	a := &App{cfg: cfg, log: log, clock: clock.System{}, ids: ids.Source{}, passwords: passwords(ids.Source{})}
+	a := &App{cfg: cfg, log: log, clock: clock.System{}, ids: ids.Source{}, passwords: passwords(ids.Source{}, known)}
 	// A command revokes as a server does: it is in the journal before the
 	// command says that it is done.
 	if a.journal, err = openJournal(s.ctx, cfg.Backup, a.clock, a.ids, true); err != nil {

@@ -60,6 +60,8 @@ type Config struct {
 	// consents name as custodian.
 	Organization    string `help:"Name of the organization that runs this server, as people know it." placeholder:"NAME"`
 	OrganizationRef string `name:"organization-ref" help:"FHIR reference of that organization, named as custodian in consents." placeholder:"Organization/ID"`
+	// LifeConfig says what law and place decide about people who help.
+	LifeConfig
 	// TrustedProxies are networks whose X-Forwarded-For is believed.
 	TrustedProxies []string `name:"trusted-proxy" key:"trusted_proxies" help:"Network whose X-Forwarded-For is believed; may be repeated." placeholder:"CIDR"`
 	// ClockOffset is a file with a Go duration by which the clock is wrong,
@@ -88,7 +90,11 @@ type Config struct {
 	// FHIRServer says how the FHIR server behind is asked.
 	FHIRServer UpstreamConfig `embed:"" section:"fhir_server"`
 	Labels     LabelConfig    `embed:"" section:"labels"`
+	Passwords  PasswordConfig `embed:"" section:"passwords"`
+	SignIn     SignInConfig   `embed:"" section:"signin"`
 	UDAP       UDAPConfig     `embed:"" section:"udap"`
+	// Federation says where else people sign in.
+	Federation FederationConfig `embed:"" section:"federation"`
 
 	Registration RegistrationConfig `embed:"" section:"registration"`
 
@@ -159,6 +165,9 @@ func (c *Config) Validate() error {
 	if c.Notify.URL != "" && c.Mail.Server != "" {
 		f.Add("notify.smtp", "there is a webhook too: one of them takes the notices")
 	}
+	if _, err := (tlsconf.Client{CAFile: c.Mail.CAFile}).TLS(); err != nil {
+		f.Add("notify.smtp_ca_file", "%v", err)
+	}
 	c.validateKeys(&f)
 	c.Backup.validate(c.Data, &f)
 	c.Audit.validate(&f)
@@ -167,6 +176,10 @@ func (c *Config) Validate() error {
 	c.Reminders.validate(&f)
 	c.Rules.validate(c.Dev, &f)
 	c.Labels.validate(&f)
+	c.Passwords.validate(&f)
+	c.SignIn.validate(&f)
+	c.Federation.validate(c.Dev, &f)
+	c.LifeConfig.validate(&f)
 	if !c.Dev {
 		c.validateServe(&f)
 	}

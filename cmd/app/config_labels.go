@@ -20,6 +20,15 @@ type LabelConfig struct {
 
 // labelling reads the value sets. Errors: every fault of every file.
 func (c *LabelConfig) labelling() (*access.Labelling, error) {
+	files, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	return label.Load(files...)
+}
+
+// read gives the files of value sets in their order.
+func (c *LabelConfig) read() ([]label.File, error) {
 	var files []label.File
 	if c.ValueSets == "palliative" {
 		files = append(files, label.Palliative())
@@ -31,7 +40,7 @@ func (c *LabelConfig) labelling() (*access.Labelling, error) {
 		}
 		files = append(files, label.File{Name: path, Text: raw})
 	}
-	return label.Load(files...)
+	return files, nil
 }
 
 func (c *LabelConfig) validate(f *config.Faults) {
@@ -54,7 +63,7 @@ func (d *doctor) labelChecks() []health.Check {
 			for _, s := range l.Sets() {
 				names = append(names, fmt.Sprintf("%s (%d codes)", s.Name, len(s.Codes)))
 			}
-			return health.Wish(len(names) > 0, "version %s: %s", l.Version, strings.Join(names, ", "))
+			return health.Wish(len(names) > 0, "version %s: %s. Review: %s", l.Version, strings.Join(names, ", "), l.Review)
 		}),
 	}
 }

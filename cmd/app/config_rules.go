@@ -24,7 +24,9 @@ type RulesConfig struct {
 	Log         string `name:"rule-log" key:"log" default:"enforce" enum:"enforce,audit,off" help:"Rule about who reads audit events of the FHIR server: enforce, audit or off. Not to be loosened in production."`
 	Parameter   string `name:"rule-parameter" key:"parameter" default:"enforce" enum:"enforce,audit,off" help:"Rule against search parameters by which hidden data could be told: enforce, audit or off. Not to be loosened in production."`
 	Rewrite     string `name:"rule-rewrite" key:"rewrite" default:"enforce" enum:"enforce,audit,off" help:"Narrowing of searches before they are sent: enforce, or off for a FHIR server that does not take the parameters. Answers are filtered in any case."`
-	Input       string `name:"rule-input" key:"input" default:"enforce" enum:"enforce,audit,off" help:"Checks of what apps want stored beyond its form, the narrative and the shapes of references: enforce, audit or off."`
+	Input       string `name:"rule-input" key:"input" default:"enforce" enum:"enforce,audit,off" help:"Checks of what apps ask by and want stored beyond its form, the search parameters, the narrative and the shapes of references: enforce, audit or off."`
+	Reference   string `name:"rule-reference" key:"reference" default:"enforce" enum:"enforce,audit,off" help:"Rule that what leaves does not tell of hidden records by referring to them: enforce, audit or off. Not to be loosened in production."`
+	Upload      string `name:"rule-upload" key:"upload" default:"enforce" enum:"enforce,audit,off" help:"Refusal of documents that hold a whole record whose parts cannot be judged (CDA, HL7 v2, FHIR): enforce, audit or off."`
 	// Unsafe lets rules be loosened in production that keep data from people.
 	Unsafe bool `name:"unsafe-loosened-rules" key:"unsafe_loosened" help:"Allow rules to be loosened that keep data from people. Whoever connects then sees what they must not."`
 }
@@ -33,7 +35,7 @@ type RulesConfig struct {
 func (c *RulesConfig) texts() map[string]string {
 	return map[string]string{
 		"scope": c.Scope, "compartment": c.Compartment, "consent": c.Consent, "label": c.Label, "law": c.Law, "type": c.Type,
-		"log": c.Log, "parameter": c.Parameter, "rewrite": c.Rewrite, "input": c.Input,
+		"log": c.Log, "parameter": c.Parameter, "rewrite": c.Rewrite, "input": c.Input, "reference": c.Reference, "upload": c.Upload,
 	}
 }
 

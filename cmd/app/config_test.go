@@ -83,3 +83,25 @@ func TestConfigurationFile(t *testing.T) {
 		t.Error(code, out, errOut)
 	}
 }
+
+// Notices that could never be sent are told at the start and not by waiting in
+// the store.
+func TestUnusableMailAuthoritiesRefuseTheStart(t *testing.T) {
+	dir := t.TempDir()
+	file, authorities := filepath.Join(dir, "mandate.toml"), filepath.Join(dir, "ca.pem")
+	for path, text := range map[string]string{
+		authorities: "no certificate\n",
+		file: "upstream = 'http://fhir'\npublic_url = 'https://ehr.example'\naccept_file_keys = true\nkeys = 'file:/etc/mandate/kek.json'\n" +
+			"[notify]\nsmtp = 'smtp://mail.example:587'\nsmtp_from = 'notices@ehr.example'\nsmtp_ca_file = '" + authorities + "'\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, command := range [][]string{{"serve"}, {"config", "check"}} {
+		code, _, errOut := cli(t, append(command, "--config", file)...)
+		if code != 1 || !strings.Contains(errOut, "notify.smtp_ca_file (mandate.toml line 8)") || !strings.Contains(errOut, "holds no certificate") {
+			t.Errorf("%v: status %d, %s", command, code, errOut)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/keys/clientkey"
 	"github.com/mandate-health/mandate/internal/tlsconf"
 )
 
@@ -20,6 +22,7 @@ type UpstreamConfig struct {
 	Timeout  time.Duration `name:"upstream-timeout" key:"timeout" default:"30s" help:"Longest time in which the upstream must begin an answer, and go on with it."`
 	Requests int           `name:"upstream-requests" key:"requests" default:"256" help:"Requests of apps that ask the upstream at once; further ones wait a second, then get 503."`
 	Retries  int           `name:"upstream-retries" key:"retries" default:"1" help:"How often a read is asked again after a fault that may pass; -1 for never."`
+	Resource int           `name:"upstream-resource" key:"resource" default:"16" help:"Largest single resource that is read from the upstream, in MB." placeholder:"MB"`
 	// HeaderFile, or TokenURL with what belongs to it, say who we are.
 	HeaderFile string `name:"upstream-header" key:"header_file" help:"File with one line that each request to the upstream carries, such as Authorization: Bearer XYZ." placeholder:"FILE" type:"existingfile"`
 	TokenURL   string `name:"upstream-token-url" key:"token_url" help:"Token endpoint where Mandate gets access tokens for the upstream (SMART Backend Services)." placeholder:"URL"`
@@ -27,12 +30,16 @@ type UpstreamConfig struct {
 	Scope      string `name:"upstream-scope" key:"scope" default:"system/*.cruds" help:"Scope to ask for there."`
 	ClientKey  string `name:"upstream-client-key" key:"client_key_file" help:"PEM file with the private key that signs the assertion: EC P-384 or RSA." placeholder:"FILE" type:"existingfile"`
 	KeyID      string `name:"upstream-client-key-id" key:"client_key_id" help:"kid by which that endpoint knows the key." placeholder:"KID"`
-	// Aliases and Plain are quirks.
-	Aliases []string `name:"upstream-alias" key:"aliases" help:"Further base URL by which the upstream calls itself in links and references; may be repeated." placeholder:"URL"`
-	Plain   bool     `name:"upstream-uncompressed" key:"uncompressed" help:"Do not ask the upstream for compressed answers: best where it runs on the same machine."`
+	// Aliases, Parameters and Plain are quirks.
+	Parameters []string `name:"upstream-parameter" key:"parameters" help:"Search parameter that the upstream has beside those of FHIR R4, as Type:name or *:name; may be repeated." placeholder:"TYPE:NAME"`
+	Aliases    []string `name:"upstream-alias" key:"aliases" help:"Further base URL by which the upstream calls itself in links and references; may be repeated." placeholder:"URL"`
+	Plain      bool     `name:"upstream-uncompressed" key:"uncompressed" help:"Do not ask the upstream for compressed answers: best where it runs on the same machine."`
 }
 
-const maxUpstreamRequests = 1 << 16
+const (
+	maxUpstreamRequests = 1 << 16
+	maxUpstreamResource = 256
+)
 
 // Validate reports every fault of the settings.
 func (c *UpstreamConfig) Validate() error {
@@ -42,6 +49,9 @@ func (c *UpstreamConfig) Validate() error {
 	}
 	if c.Requests < 0 || c.Requests > maxUpstreamRequests {
 		f.Add("requests", "%d is not between 1 and %d", c.Requests, maxUpstreamRequests)
+	}
+	if c.Resource < 0 || c.Resource > maxUpstreamResource {
+		f.Add("resource", "%d is not between 1 and %d", c.Resource, maxUpstreamResource)
 	}
 	if c.Retries < -1 || c.Retries > 3 {
 		f.Add("retries", "%d is not between -1 and 3", c.Retries)
@@ -60,8 +70,16 @@ func (c *UpstreamConfig) Validate() error {
 			f.Add("aliases", "%q is not an http or https URL", a)
 		}
 	}
+	for _, p := range c.Parameters {
+		if !upstreamParameter.MatchString(p) {
+			f.Add("parameters", "%q is not Type:name or *:name", p)
+		}
+	}
 	return f.Err()
 }
+
+// upstreamParameter is the name of a search parameter with its type.
+var upstreamParameter = regexp.MustCompile(`^(\*|[A-Z][A-Za-z]{1,63}):[A-Za-z_][A-Za-z0-9_-]{0,63}$`)
 
 func fullURL(text string) bool {
 	u, err := url.Parse(text)
@@ -79,7 +97,7 @@ func upstreamClient(cfg Config, base string, clk clock.Clock, source ids.Source)
 	}
 	c := cfg.FHIRServer
 	var way http.RoundTripper = upstream.Transport(conf)
-	out := upstream.Config{Base: base, Timeout: c.Timeout, Requests: c.Requests, Retries: c.Retries, Plain: c.Plain}
+	out := upstream.Config{Base: base, Timeout: c.Timeout, Requests: c.Requests, Retries: c.Retries, Plain: c.Plain, Resource: c.Resource << 20}
 	if strings.TrimSuffix(base, "/") == strings.TrimSuffix(cfg.Upstream, "/") {
 		if way, err = c.proving(way, clk, source); err != nil {
 			return nil, err
@@ -108,11 +126,11 @@ func (c *UpstreamConfig) proving(way http.RoundTripper, clk clock.Clock, source 
 		if err != nil {
 			return nil, err
 		}
-		signer, err := upstream.NewSigner(raw, c.KeyID)
+		signer, err := clientkey.Parse(raw, c.KeyID)
 		if err != nil {
 			return nil, err
 		}
-		return &upstream.Backend{TokenURL: c.TokenURL, ClientID: c.ClientID, Scope: c.Scope, Signer: signer, Clock: clk, IDs: source, Next: way}, nil
+		return &upstream.Backend{TokenURL: c.TokenURL, ClientID: c.ClientID, Scope: c.Scope, Sign: signer.Sign, Clock: clk, IDs: source, Next: way}, nil
 	}
 	return way, nil
 }

@@ -111,12 +111,16 @@ func commandPath(n *kong.Node) string {
 // actsInside reports whether a command is one that a running server does.
 func actsInside(n *kong.Node) bool {
 	noun, verb, _ := strings.Cut(commandPath(n), " ")
-	if noun == "brand" && verb == "make" {
+	switch {
+	case noun == "brand" && verb == "make":
 		// It prints what is to be edited and looks at nothing.
+		return false
+	case noun == "consent" && verb != "withdraw-template":
+		// They work on files alone.
 		return false
 	}
 	switch noun {
-	case "account", "audit", "brand", "client", "explain", "grant", "jobs", "keys", "launch", "operator", "replay", "tenant":
+	case "account", "audit", "brand", "client", "consent", "explain", "grant", "jobs", "keys", "launch", "operator", "replay", "tenant", "watermark":
 		return true
 	}
 	return false

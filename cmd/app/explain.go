@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/identity"
@@ -48,7 +47,7 @@ func (a *App) explainer(ctx context.Context, tenant string) (*explanation.Servic
 		return t.explainer(), nil
 	}
 	consents := consent.NewService(consent.Deps{
-		Store: a.store, Tx: on(a.store, func(tx store.Tx) consent.Tx { return tx }), Clock: a.clock, IDs: a.ids,
+		Store: a.store, Tx: on(a.store, func(tx store.Tx) consent.FilingTx { return tx }), Clock: a.clock, IDs: a.ids,
 	})
 	loader, err := a.newLoader(consents, a.store)
 	if err != nil {
@@ -72,19 +71,6 @@ func (a *App) explainer(ctx context.Context, tenant string) (*explanation.Servic
 	return &explanation.Service{
 		Tenant: tenant, Base: d.Base, Read: a.store, Judge: gateway.New(d), Recorder: direct{a.store}, Clock: a.clock,
 	}, nil
-}
-
-// under gives the judge that decides by other modes of the rules.
-func (a *App) under(ctx context.Context, tenant string, m access.Modes) (explanation.Judge, error) {
-	now, err := a.explainer(ctx, tenant)
-	if err != nil {
-		return nil, err
-	}
-	g, ok := now.Judge.(*gateway.Gateway)
-	if !ok {
-		return nil, errs.New(errs.Internal, "replay-judge", "The rules cannot be set apart here.")
-	}
-	return g.Under(m), nil
 }
 
 // upstreamOf gives the FHIR server of a tenant, "" where nothing here says.

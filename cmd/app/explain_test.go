@@ -23,8 +23,10 @@ type explained struct {
 		InForce   bool `json:"in_force"`
 	}
 	Event *struct {
-		Outcome, Rule, Code string
-		Same                bool `json:"same_now"`
+		Outcome, Rule, Code                string
+		Acting, Patient, Relation, Purpose string
+		Scopes, Consents, Gone             []string
+		Same                               bool `json:"same_now"`
 	}
 }
 
@@ -80,14 +82,16 @@ func TestOperatorAsksWhy(t *testing.T) {
 	if refused.Event == nil || refused.Event.Rule != "scope" || refused.Event.Code != "no-scope" || !refused.Event.Same || refused.Decision != "deny" {
 		t.Errorf("%+v %+v", refused, refused.Event)
 	}
-	if searched.Event == nil || searched.Event.Outcome != "permit" || !searched.Event.Same {
-		t.Errorf("%+v %+v", searched, searched.Event)
+	if e := searched.Event; e == nil || e.Outcome != "permit" || !e.Same || !slices.Equal(e.Scopes, []string{"patient/MedicationRequest.rs"}) || e.Acting != "RelatedPerson/rosa-elena" ||
+		e.Patient != "Patient/rosa" || e.Purpose == "" || len(e.Consents) == 0 || len(e.Gone) != 0 {
+		t.Errorf("%+v %+v", searched, e)
 	}
 	must(t, "grant", "revoke", row.ID, "--data", s.data)
 	searched = s.whyOf(t, "--event", log.Events[0].ID)
-	if searched.Event.Same || searched.Decision != "deny" || searched.Code != "grant-revoked" {
+	if searched.Event.Same || searched.Decision != "deny" || searched.Code != "grant-revoked" || !slices.Equal(searched.Event.Scopes, []string{"patient/MedicationRequest.rs"}) {
 		t.Errorf("%+v %+v", searched, searched.Event)
 	}
+	s.saysThen(t, log.Events[0].ID)
 
 	asked := s.events(t, "kind=audit.read&grant="+row.ID+"&limit=500")
 	if len(asked) < 7 {
@@ -100,6 +104,15 @@ func TestOperatorAsksWhy(t *testing.T) {
 		if code, out, errOut := cli(t, append([]string{"explain", "--data", s.data}, args...)...); code == 0 || errOut == "" {
 			t.Errorf("%v: %d %s%s", args, code, out, errOut)
 		}
+	}
+}
+
+// saysThen wants the words to say what decided then, beside what would now.
+func (s *server) saysThen(t *testing.T, event string) {
+	t.Helper()
+	if out := must(t, "explain", "--event", event, "--data", s.data); !strings.Contains(out, "By scope patient/MedicationRequest.rs") ||
+		!strings.Contains(out, "RelatedPerson/rosa-elena acted for Patient/rosa as ") || !strings.Contains(out, "decided otherwise now") {
+		t.Error(out)
 	}
 }
 

@@ -93,7 +93,7 @@ func (t *tenant) gateway() *gateway.Gateway {
 		},
 		Validator: t.codec, Definitions: t.definitions, Recorder: counted{t.queue, t.metrics}, Origins: origins{t.store, t.memory}, Problems: t.problem,
 		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, URL: t.requestURL, Log: t.log,
-		Modes: t.cfg.Rules.modes(), Admit: t.admitFHIR, Spike: t.cfg.Limits.ExportRecords,
+		Modes: t.cfg.Rules.modes(), Admit: t.admitFHIR, Spike: t.cfg.Limits.ExportRecords, Spiked: t.spiked, Parameters: t.cfg.FHIRServer.Parameters,
 		Certificate: func(r *http.Request) string { return t.certificate(r).Thumbprint() },
 	})
 }

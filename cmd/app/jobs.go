@@ -18,7 +18,7 @@ type leaderJob struct {
 
 // leaderJobs lists them. The store's clock says when each is due.
 func (a *App) leaderJobs() []leaderJob {
-	all := append(a.auditJobs(), leaderJob{"housekeeping", time.Minute, a.housekeep}, leaderJob{"keys", keysEvery, a.tendKeys}, a.reminderJob())
+	all := append(a.auditJobs(), leaderJob{"housekeeping", time.Minute, a.housekeep}, leaderJob{"keys", keysEvery, a.tendKeys}, a.reminderJob(), a.lifecycleJob(), a.usesJob())
 	if len(a.trust.Communities) > 0 {
 		all = append(all, leaderJob{"certificates", a.cfg.UDAP.complete().CRLRefresh / 4, a.tendCertificates})
 	}
@@ -38,7 +38,7 @@ func (a *App) startJobs(ctx context.Context) *sync.WaitGroup {
 	group.Go(func() { a.audit.watch(ctx) })
 	group.Go(func() { a.flights.Run(ctx) })
 	group.Go(func() { a.uses.Run(ctx) })
-	for _, j := range slices.Concat(a.leaderJobs(), a.noticeJobs(ctx, runner), a.logoutJobs(runner), a.idleJobs()) {
+	for _, j := range slices.Concat(a.leaderJobs(), a.noticeJobs(ctx, runner), a.logoutJobs(runner), a.idleJobs(), []leaderJob{a.contactCodeJob(runner)}) {
 		group.Go(func() { runner.Leader(ctx, j.name, j.every, j.do) })
 	}
 	group.Go(func() { a.followTenants(ctx) })

@@ -20,7 +20,7 @@ func TestLabelFiles(t *testing.T) {
 	}
 	write(`{"version":"lake-3","sets":[{"name":"prognosis","off":true},{"name":"lake","codes":[{"system":"urn:lake","codes":["a"]}],"labels":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"R"}]}]}`)
 	_, out, errOut := cli(t, "doctor", "--dev", "--data", dir, "--offline", "--all", "--only", "labels-", "--label-file", sets)
-	if !strings.Contains(out, "palliative-1+lake-3+") || !strings.Contains(out, "lake (1 codes)") || strings.Contains(out, "prognosis") {
+	if !strings.Contains(out, "palliative-2+lake-3+") || !strings.Contains(out, "no clinician and no terminology server has reviewed") || !strings.Contains(out, "lake (1 codes)") || strings.Contains(out, "prognosis (") {
 		t.Errorf("%s %s", out, errOut)
 	}
 	write(`{"sets":[{"name":"x","codes":[],"labels":[]}]}`)

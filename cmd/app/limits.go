@@ -62,6 +62,15 @@ func (a *App) admitFHIR(ctx context.Context, tenant string, c gateway.Caller) er
 	return a.limiter.Take(ctx, tenant, "patient:"+c.Patient, limit.PerSecond(a.cfg.Limits.Patient))
 }
 
+// spiked counts a part of what a client exports, and reports whether it is the first
+// one too many of its hour at all nodes together.
+func (a *App) spiked(ctx context.Context, tenant, client string, perHour int) bool {
+	if a.limiter.Take(ctx, tenant, "export:"+client, limit.PerHour(perHour)) == nil {
+		return false
+	}
+	return a.limiter.Take(ctx, tenant, "export-told:"+client, limit.PerHour(1)) == nil
+}
+
 // limitPerson bounds what the browsers of one person begin. It needs session.Load
 // before it; a browser without a log-in is bounded by its address alone.
 func (t *tenant) limitPerson(next http.Handler) http.Handler {

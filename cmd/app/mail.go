@@ -1,11 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/mail"
 	"slices"
 
+	"github.com/mandate-health/mandate/access/lifecycle"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -37,6 +39,12 @@ func (a *App) letter(ctx context.Context, texts *words.Catalogue, n outbox.Notic
 	if t == nil {
 		return smtp.Letter{}, errs.New(errs.Unavailable, "tenant-not-served", "The tenant of the notice is not served now.")
 	}
+	if n.Template == lifecycle.TemplateInvitation {
+		return invitationLetter(texts, n)
+	}
+	if n.Template == identity.NoticeContact {
+		return contactLetter(texts, n)
+	}
 	person, err := a.store.PersonByID(ctx, n.Tenant, n.PersonID)
 	if errs.Is(err, errs.NotFound) || err == nil && person.Disabled {
 		return smtp.Letter{}, errNoAddress
@@ -44,7 +52,10 @@ func (a *App) letter(ctx context.Context, texts *words.Catalogue, n outbox.Notic
 	if err != nil {
 		return smtp.Letter{}, err
 	}
-	to, err := t.address(ctx, person)
+	if n.Template == identity.NoticeContactCode || n.Template == identity.NoticeRecovery {
+		return t.regainLetter(ctx, texts, n, person)
+	}
+	to, err := t.reach(ctx, person)
 	if err != nil {
 		return smtp.Letter{}, err
 	}
@@ -87,28 +98,32 @@ func (t *tenant) resource(ctx context.Context, ref fhir.Reference) ([]byte, erro
 	return t.record.Read(ctx, ref)
 }
 
-// email gives the address of a resource that comes first by rank and is not
-// old, "" for none.
+// email gives the address of a resource that comes first, "" for none.
 func email(raw []byte) string {
-	var doc struct {
-		Telecom []struct {
-			System, Value, Use string
-			Rank               uint
-			Period             struct{ End string }
-		}
+	if all := emails(raw); len(all) > 0 {
+		return all[0]
 	}
+	return ""
+}
+
+// emails gives the addresses of a resource that are not old, by rank.
+func emails(raw []byte) (out []string) {
+	type contact struct {
+		System, Value, Use string
+		Rank               uint
+		Period             struct{ End string }
+	}
+	var doc struct{ Telecom []contact }
 	if json.Unmarshal(raw, &doc) != nil {
-		return ""
+		return nil
 	}
-	best, rank := "", ^uint(0)
-	for _, c := range slices.Backward(doc.Telecom) {
-		if c.Rank == 0 {
-			c.Rank = ^uint(0)
-		}
+	// None is the last rank.
+	slices.SortStableFunc(doc.Telecom, func(a, b contact) int { return cmp.Compare(a.Rank-1, b.Rank-1) })
+	for _, c := range doc.Telecom {
 		at, err := mail.ParseAddress(c.Value)
-		if c.System == "email" && c.Use != "old" && c.Period.End == "" && err == nil && c.Rank <= rank {
-			best, rank = at.Address, c.Rank
+		if c.System == "email" && c.Use != "old" && c.Period.End == "" && err == nil {
+			out = append(out, at.Address)
 		}
 	}
-	return best
+	return out
 }

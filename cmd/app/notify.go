@@ -24,7 +24,7 @@ func (a *App) noticeJobs(ctx context.Context, runner *jobs.Runner) []leaderJob {
 		a.log.WarnContext(ctx, "no channel is set for notices to people (--notify-smtp, --notify-webhook): they wait in the store")
 		return nil
 	}
-	deliverer := &outbox.Deliverer{Store: a.store, Channel: channel, Clock: a.clock}
+	deliverer := &outbox.Deliverer{Store: a.store, Channel: channel, Clock: a.clock, Keep: a.keepIn}
 	return []leaderJob{{"notices", noticeEvery, func(ctx context.Context, _ jobs.Turn) error {
 		return runner.Drain(ctx, outbox.Queue, func(ctx context.Context, j jobs.Job) error {
 			return deliverer.Deliver(ctx, j.Tenant, j.Body)

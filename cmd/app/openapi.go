@@ -42,6 +42,8 @@ func adminScopeText() map[string]string {
 		"admin/consents": "Filing and withdrawing Consents, and who is related to whom.",
 		"admin/grants":   "Listing and ending what people allowed apps.",
 		"admin/launches": "Registering, listing and ending launch contexts.",
+		"admin/people":   "Telling what a registration feed and a proofing service found about people.",
+		"admin/records":  "Reading and giving the records beside Consents: instruments, checks, findings.",
 	}
 }
 

@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -228,6 +227,7 @@ func TestTheAPIIsAsItsDocumentSays(t *testing.T) {
 	everyRouteIsDocumented(t, d.doc)
 	d.clientStories(t)
 	d.recordStories(t)
+	d.peopleStories(t)
 	d.logStories(t)
 	d.refusals(t)
 	d.complete(t)
@@ -328,56 +328,6 @@ func (d *driver) approvals(t *testing.T) {
 	} {
 		d.call(t, c)
 	}
-}
-
-// recordStories drives consents, relations, brands and launches.
-func (d *driver) recordStories(t *testing.T) {
-	t.Helper()
-	var list struct{ Consents []json.RawMessage }
-	d.admin(t, "GET", "/consents?patient=rosa", "", &list)
-	copied := strings.ReplaceAll(string(list.Consents[0]), `"`+idOf(t, list.Consents[0])+`"`, `"copied"`)
-	brands := string(d.admin(t, "GET", "/brands", "", nil).Body)
-	client := d.Client("public").ID
-	ehr, _ := d.ClientByID(d.LaunchAPI.ClientID)
-	basic := func(secret string) map[string]string {
-		return map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(ehr.ID+":"+secret))}
-	}
-	published := map[string]string{}
-	for _, c := range []apiCase{
-		{op: "listConsents", query: "patient=rosa", status: 200},
-		{op: "fileConsent", id: "copied", body: copied, status: 200},
-		{op: "fileConsent", id: "copied", body: copied, header: map[string]string{"If-Match": `W/"1"`}, status: 200},
-		{op: "withdrawConsent", id: "copied", status: 200},
-		{op: "saveRelatedPerson", id: "rosa-elena", body: `{"resourceType":"RelatedPerson","id":"rosa-elena","active":true,"patient":{"reference":"Patient/rosa"}}`,
-			header: map[string]string{"If-Match": `W/"1"`}, status: 200},
-		{op: "showBrands", status: 200},
-		{op: "publishBrands", body: brands, header: map[string]string{"If-Match": `W/"1"`}, status: 200,
-			keep: func(r *kit.Response) { published["If-Match"] = r.Header.Get("ETag") }},
-		{op: "withdrawBrands", header: published, status: 200},
-		{op: "registerLaunch", body: `{"client_id":"` + client + `","patient":"rosa","need_patient_banner":true}`, header: basic(ehr.Secret), status: 201},
-		{op: "registerLaunch", body: `{"client_id":"` + client + `"}`, header: basic("wrong"), status: 401},
-		{op: "createLaunch", body: `{"client_id":"` + client + `","patient":"rosa","fhirContext":[{"reference":"Observation/1"}]}`, status: 201},
-	} {
-		d.call(t, c)
-	}
-	var opened struct{ Launches []struct{ ID string } }
-	d.call(t, apiCase{op: "listLaunches", status: 200, keep: func(r *kit.Response) {
-		if err := json.Unmarshal(r.Body, &opened); err != nil || len(opened.Launches) < 2 {
-			t.Fatal(r, err)
-		}
-	}})
-	d.call(t, apiCase{op: "endLaunch", id: opened.Launches[0].ID, status: 200})
-	d.call(t, apiCase{op: "endLaunch", id: opened.Launches[0].ID, status: 409})
-	d.call(t, apiCase{op: "endLaunch", id: "none", status: 404})
-}
-
-func idOf(t *testing.T, raw []byte) string {
-	t.Helper()
-	var r struct{ ID string }
-	if err := json.Unmarshal(raw, &r); err != nil {
-		t.Fatal(err)
-	}
-	return r.ID
 }
 
 // logStories drives the audit log.

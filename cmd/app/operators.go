@@ -13,8 +13,10 @@ import (
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/web"
+	"github.com/mandate-health/mandate/web/federation"
 	"github.com/mandate-health/mandate/web/pages/console"
 	"github.com/mandate-health/mandate/web/pages/custody"
+	"github.com/mandate-health/mandate/web/pages/matching"
 	operatorpages "github.com/mandate-health/mandate/web/pages/operator"
 )
 
@@ -85,6 +87,11 @@ func (t *tenant) operatorPages() *operatorpages.Handler {
 		Registry: t.registry(), Holidays: t.registrationPolicy().Holidays, Flights: t.flights, Docs: t.site.Issuer + errorDocs,
 		Door: t.consoleDoor(), Holds: t.holdsOperator, RequestID: web.RequestID,
 	})
+}
+
+// matchPages are about people of whom no rule was sure who they are here.
+func (t *tenant) matchPages(others *federation.Handler) *matching.Handler {
+	return matching.New(matching.Deps{Door: t.consoleDoor(), Accounts: t.identity, Provider: others.Name, May: t.holdsOperator})
 }
 
 // keyPages are the console's pages about keys.

@@ -187,7 +187,7 @@ func TestPatientEndsAProxysApp(t *testing.T) {
 // a request by its link needs the token in the link.
 func TestPagesNeedALogIn(t *testing.T) {
 	s := shared(t)
-	for _, path := range []string{"/home", "/apps", "/apps/x", "/apps/x/end", "/activity", "/people"} {
+	for _, path := range []string{"/home", "/apps", "/apps/x", "/apps/x/end", "/activity", "/people", "/devices"} {
 		if res := s.get(t, path); res.Status != http.StatusUnauthorized {
 			t.Errorf("%s", res)
 		}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/web/route"
 )
@@ -27,6 +28,7 @@ func (t *tenant) profileRoutes() []route.Route {
 		on("cpu", t.profileCPU),
 		on("allocs", t.profileAllocs),
 		on("counts", profileCounts),
+		on("waits", t.profileWaits),
 	}
 }
 
@@ -66,6 +68,17 @@ func profileCounts(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(map[string]uint64{"objects": seen[0].Value.Uint64(), "bytes": seen[1].Value.Uint64()})
+}
+
+// profileWaits tells how many audit events became durable within each step of
+// time after they were handed to the queue.
+func (t *tenant) profileWaits(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(struct {
+		StepMicroseconds int64   `json:"step_us"`
+		Events           []int64 `json:"events"`
+	}{audit.WaitStep.Microseconds(), t.queue.Waits()})
 }
 
 func profileHeader(w http.ResponseWriter) {

@@ -36,7 +36,7 @@ type rooms struct {
 func newRooms(st *store.Store, v consent.Validator, clk clock.Clock, src ids.Source) rooms {
 	return rooms{
 		consents: consent.NewService(consent.Deps{
-			Store: st, Tx: on(st, func(tx store.Tx) consent.Tx { return tx }), Validator: v, Clock: clk, IDs: src,
+			Store: st, Tx: on(st, func(tx store.Tx) consent.FilingTx { return tx }), Validator: v, Clock: clk, IDs: src,
 		}),
 		proxies: proxy.NewService(proxy.Deps{
 			Tx: on(st, func(tx store.Tx) proxy.Tx { return tx }), Validator: v, Clock: clk, IDs: src,

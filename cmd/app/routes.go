@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/pages"
 	consentpages "github.com/mandate-health/mandate/web/pages/consent"
+	"github.com/mandate-health/mandate/web/pages/devices"
 	patientpages "github.com/mandate-health/mandate/web/pages/patient"
 	"github.com/mandate-health/mandate/web/pages/signin"
 	"github.com/mandate-health/mandate/web/protocol"
@@ -23,19 +24,38 @@ func (t *tenant) routes() ([]route.Route, error) {
 	consents := consentpages.New(consentpages.Deps{
 		Flow: t.flow, Kit: t.kit, Session: t.session, Visitor: t.visitor, Page: t.problem.HTML, Clock: t.clock,
 	})
+	life, shared := t.life(), t.togetherPages()
+	reviews := t.matterPages(life)
+	helpers, staff, regain := t.proxyPages(life), t.staffPages(life), t.regainPages()
 	patients := patientpages.New(patientpages.Deps{
 		Connections: t.connections(), Authority: t.loader, Relations: t.store, Read: t.store, Patients: t.record, Recorder: t.queue,
 		Kit: t.kit, Session: t.session, Page: t.problem.HTML, RequestID: web.RequestID, Clock: t.clock,
+		Circle: helpers.Circle, Helps: helpers.Helps, Together: shared.Found,
 	})
-	operators, custodians, reasons := t.operatorPages(), t.keyPages(), t.explainPages()
+	helpers.Use = patients.Use
+	signedIn := devices.New(devices.Deps{
+		Accounts: t.identity, Connections: t.connections(), Kit: t.kit, Session: t.session, Page: t.problem.HTML, RequestID: web.RequestID, Clock: t.clock,
+	})
+	operators, custodians, reasons, calls := t.operatorPages(), t.keyPages(), t.explainPages(), t.callPages()
+	others, err := t.newFederation()
+	if err != nil {
+		return nil, err
+	}
+	matches := t.matchPages(others)
 	logins := signin.New(signin.Deps{
-		Accounts: t.identity, Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting, Leaving: t.leaving,
+		Accounts: t.identity, Passkeys: t.identity, Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting, Leaving: t.leaving,
+		Elsewhere: elsewhere(others), From: others.From, LeaveAt: others.LeaveAt,
 		StaffTasks: func(p identity.Person) []pages.StaffTask {
-			return slices.Concat(operators.Tasks()(p), custodians.Tasks()(p), reasons.Tasks()(p))
+			return slices.Concat(operators.Tasks()(p), custodians.Tasks()(p), reasons.Tasks()(p), matches.Tasks()(p), staff.Tasks(p), calls.Tasks(p), regain.Tasks(p), reviews.Tasks(p))
 		},
 	})
-	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), logins.Routes(), t.publicRoutes(), t.adminRoutes(), t.appStateRoutes())
+	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), signedIn.Routes(), logins.Routes(), t.factorRoutes(others), t.accountRoutes())
+	out = slices.Concat(out, t.publicRoutes(), t.adminRoutes(), t.appStateRoutes())
 	out = slices.Concat(out, t.registerRoutes(), t.udapRoutes(), t.tieredRoutes(), operators.Routes(), custodians.Routes(), reasons.Routes(), t.authzenRoutes())
+	out = append(out, t.recordPages(life).Routes()...)
+	out = slices.Concat(out, helpers.Routes(), staff.Routes(), t.recordRoutes(life), t.actingPages().Routes(), calls.Routes(), regain.Routes())
+	out = slices.Concat(out, others.Routes(), matches.Routes())
+	out = slices.Concat(out, t.messagePages(life).Routes(), shared.Routes(), reviews.Routes())
 	if t.cfg.Dev {
 		out = append(out, t.devRoutes()...)
 	}
@@ -77,7 +97,7 @@ func (t *tenant) protocolRoutes(consents *consentpages.Handler) []route.Route {
 	device := protocol.Device(d, e.Device, t.site.Issuer+consentpages.DevicePath)
 	smart, oidc, jwks := protocol.SMARTConfiguration(e, scopes, t.brandBundle), protocol.OpenIDConfiguration(e, scopes), protocol.JWKS(d)
 	out := []route.Route{
-		limit(open("GET", "/authorize", "begins the log-in; the request itself is judged", t.session.Load(t.limitPerson(protocol.Authorize(authorize))))),
+		limit(open("GET", "/authorize", "begins the log-in; the request itself is judged", t.session.Look(t.limitPerson(protocol.Authorize(authorize))))),
 		limit(open("POST", "/authorize", "cross-site by specification; answered with our own GET (AZ-02)", protocol.AuthorizePost(authorize))),
 		{Method: "POST", Path: "/token", Auth: route.Client, PHI: route.NoPHI, Limit: "token", Owner: ownerProtocol, Handler: protocol.Token(d)},
 		{Method: "POST", Path: "/introspect", Auth: route.Client, PHI: route.Identifiers, Limit: "introspect", Owner: ownerProtocol, Handler: protocol.Introspect(d)},

@@ -59,7 +59,7 @@ func (a *App) newTenant(ctx context.Context, row tenants.Tenant) (*tenant, error
 		IntrospectURL: root + "/introspect", RevokeURL: root + "/revoke",
 		PushURL: root + "/par",
 	}
-	t.kit = a.kit.For(string(t.base), row.Name)
+	t.kit = a.kit.For(string(t.base), row.Name).Stand(func(r *http.Request) pages.Standing { return t.actingPages().Standing(r) })
 	// What wrote the row has read it before; none is the zero reference.
 	t.custodian, _ = fhir.ParseReference(row.Organization)
 	if err := t.buildKeys(ctx); err != nil {
@@ -111,7 +111,7 @@ func (t *tenant) buildWeb() (err error) {
 	})
 	t.session, err = session.New(session.Deps{
 		PublicURL: t.public, Base: t.base, Tenant: func(*http.Request) string { return t.id },
-		Sessions: t.identity, IDs: t.ids, Hasher: t.hasher,
+		Sessions: t.identity, IDs: t.ids, Clock: t.clock, Hasher: t.hasher,
 		TrustedProxies: t.cfg.proxies(), Refuse: t.problem.HTML, RequestID: web.RequestID,
 	})
 	if err != nil {

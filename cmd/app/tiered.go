@@ -14,7 +14,7 @@ import (
 func (t *tenant) newTiered() *tiered.Service {
 	return tiered.New(tiered.Deps{
 		Trust: t.trust, Base: t.site.FHIRBase, Callback: t.site.Issuer + web.CallbackPath, Name: t.row.Name,
-		HTTP: clientauth.NewPublicClient(t.cfg.Dev, nil), Keys: t.auth.Keys, Sealer: attempts{t.ring, t.id},
+		HTTP: clientauth.NewPublicClient(t.cfg.Dev, nil), Keys: t.auth.Keys, Sealer: attempts{t.ring, t.id, boundAttempts},
 		Clock: t.clock, IDs: t.ids, Development: t.cfg.Dev,
 	})
 }
@@ -23,6 +23,8 @@ func (t *tenant) newTiered() *tiered.Service {
 type attempts struct {
 	ring   *keys.Ring
 	tenant string
+	// bound keeps attempts of one kind apart from all others.
+	bound string
 }
 
 // boundAttempts keeps sealed attempts apart from handles of access tokens.
@@ -30,12 +32,12 @@ const boundAttempts = "tiered-login"
 
 // Seal implements tiered.Sealer.
 func (s attempts) Seal(ctx context.Context, v any) (string, error) {
-	return s.ring.SealHandle(ctx, s.tenant, boundAttempts, v)
+	return s.ring.SealHandle(ctx, s.tenant, s.bound, v)
 }
 
 // Open implements tiered.Sealer.
 func (s attempts) Open(ctx context.Context, sealed string) ([]byte, error) {
-	return s.ring.OpenHandle(ctx, s.tenant, boundAttempts, sealed)
+	return s.ring.OpenHandle(ctx, s.tenant, s.bound, sealed)
 }
 
 // tieredRoutes lead to a provider and back.

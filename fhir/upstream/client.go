@@ -17,8 +17,9 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
-// MaxBody is the largest answer, in bytes, that is read into memory.
-const MaxBody = 64 << 20
+// defaultResource is the largest answer, in bytes, that is read into memory as a
+// whole: as large as what a client may send.
+const defaultResource = 16 << 20
 
 // maxPages bounds how many pages of one search are followed.
 const maxPages = 200
@@ -38,6 +39,9 @@ type Config struct {
 	// Retries is how often a read is asked again after a fault that may pass; zero
 	// means once, less than zero never.
 	Retries int
+	// Resource is the largest answer in bytes that is held as a whole, such as a
+	// resource that is read; zero means 16 MB.
+	Resource int
 	// Aliases are further base URLs under which the upstream calls itself in links
 	// and references.
 	Aliases []string
@@ -54,6 +58,7 @@ type Client struct {
 	turns   chan struct{}
 	retries int
 	plain   bool
+	most    int
 }
 
 // New makes a client. Errors: errs.Invalid when the base is not an absolute
@@ -74,6 +79,7 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		base: u, timeout: timeout, turns: make(chan struct{}, cmp.Or(cfg.Requests, defaultRequests)),
 		retries: max(cmp.Or(cfg.Retries, defaultRetries), 0), plain: cfg.Plain,
+		most: cmp.Or(cfg.Resource, defaultResource),
 	}
 	for _, a := range cfg.Aliases {
 		c.aliases = append(c.aliases, strings.TrimSuffix(a, "/"))
@@ -121,12 +127,12 @@ func (c *Client) Do(ctx context.Context, method, pathAndQuery string, header htt
 		return Response{}, err
 	}
 	defer res.Body.Close()
-	b, err := readAll(io.LimitReader(res.Body, MaxBody+1), res.ContentLength)
+	b, err := readAll(io.LimitReader(res.Body, int64(c.most)+1), res.ContentLength)
 	if err != nil {
 		return Response{}, unreachable(err)
 	}
-	if len(b) > MaxBody {
-		return Response{}, errs.New(errs.Upstream, "upstream-too-large", "The FHIR server's answer is larger than is accepted.")
+	if len(b) > c.most {
+		return Response{}, errs.New(errs.Upstream, "upstream-too-large", "The FHIR server behind Mandate answered with more than is read as a whole.")
 	}
 	if res.StatusCode >= 500 {
 		return Response{}, errs.New(errs.Upstream, "upstream-failed", "The FHIR server behind Mandate answered with an error.")
@@ -222,12 +228,28 @@ func page(parts *Parts, each func(raw []byte) error) (next string, err error) {
 	}
 }
 
-// Below turns an absolute link of the upstream into path and query below the
-// base. ok is false for links that lead anywhere else.
+// absolute gives a link that names no server as one below the base: one that begins
+// with a slash names the whole path, any other what follows the base.
+func (c *Client) absolute(link string) string {
+	u, err := url.Parse(link)
+	switch {
+	case err != nil || u.Scheme != "" || u.Host != "" || strings.HasPrefix(link, "//"):
+		return link
+	case strings.HasPrefix(link, "/"):
+		return c.base.Scheme + "://" + c.base.Host + link
+	case strings.HasPrefix(link, "?"):
+		return c.base.String() + link
+	}
+	return c.base.String() + "/" + link
+}
+
+// Below turns a link of the upstream, absolute or relative to its base, into path
+// and query below the base. ok is false for links that lead anywhere else.
 func (c *Client) Below(link string) (pathAndQuery string, ok bool) {
 	if link == "" {
 		return "", false
 	}
+	link = c.absolute(link)
 	rest, ok := strings.CutPrefix(link, c.base.String())
 	for _, a := range c.aliases {
 		if !ok {

@@ -45,10 +45,11 @@ func ParseHeader(line string) (name, value string, err error) {
 // keeps one token until shortly before its end. It is safe for concurrent use.
 type Backend struct {
 	TokenURL, ClientID, Scope string
-	Signer                    *Signer
-	Clock                     clock.Clock
-	IDs                       ids.Source
-	Next                      http.RoundTripper
+	// Sign gives a compact JWS of claims, by a key that the upstream knows.
+	Sign  func(claims any) (string, error)
+	Clock clock.Clock
+	IDs   ids.Source
+	Next  http.RoundTripper
 
 	mu    sync.Mutex
 	token string
@@ -117,7 +118,7 @@ func (b *Backend) current(ctx context.Context) (string, error) {
 var errNoUpstreamToken = errs.New(errs.Upstream, "upstream-token", "The authorization server of the FHIR server gave no access token.")
 
 func (b *Backend) ask(ctx context.Context, now time.Time) (token string, life time.Duration, err error) {
-	assertion, err := b.Signer.sign(map[string]any{
+	assertion, err := b.Sign(map[string]any{
 		"iss": b.ClientID, "sub": b.ClientID, "aud": b.TokenURL, "jti": b.IDs.ID(),
 		"iat": now.Unix(), "exp": now.Add(assertionLife).Unix(),
 	})

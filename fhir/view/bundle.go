@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
@@ -42,6 +43,9 @@ type Link struct {
 type Entry struct {
 	FullURL  string
 	Resource json.RawMessage
+	// Hot is what Scan reads of the resource. It is nil where that refuses it, and
+	// in what Entries gives.
+	Hot *fhir.Resource
 	// Mode is search.mode: "match", "include", "outcome" or "".
 	Mode string
 	// Search, Request and Response are those members whole, nil when absent.
@@ -125,9 +129,9 @@ func (c *cursor) entry() (e Entry) {
 	c.object(func(key []byte) {
 		switch string(key) {
 		case "fullUrl":
-			e.FullURL, _ = c.str()
+			e.FullURL, _ = c.single()
 		case "resource":
-			e.Resource = c.span()
+			e.Resource, e.Hot = c.entryResource()
 		case "search":
 			from, depth := c.at, c.depth
 			e.Mode = c.searchMode()
@@ -144,6 +148,26 @@ func (c *cursor) entry() (e Entry) {
 		}
 	})
 	return e
+}
+
+// entryResource consumes the resource of an entry. A reader reads it strictly in the
+// same pass; one that is refused is only stepped over, as the other entries are good.
+func (c *cursor) entryResource() (json.RawMessage, *fhir.Resource) {
+	if !c.hot {
+		return c.span(), nil
+	}
+	c.peek()
+	from, depth := c.at, c.depth
+	r := new(fhir.Resource)
+	c.whole(r)
+	switch {
+	case c.err == nil:
+		return json.RawMessage(c.text[from:c.at:c.at]), r
+	case c.short:
+		return nil, nil
+	}
+	c.err, c.at, c.depth = nil, from, depth
+	return c.span(), nil
 }
 
 func (c *cursor) searchMode() (mode string) {

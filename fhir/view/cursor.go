@@ -25,6 +25,10 @@ type cursor struct {
 	// short says that the fault is that the text ended: with more of it there
 	// might be none.
 	short bool
+	// hot says that the resources of entries are read strictly on the way.
+	hot bool
+	// met are short texts that came before in the same bundle; nil keeps none.
+	met texts
 }
 
 func (c *cursor) fail(code, msg string) {
@@ -327,7 +331,34 @@ func (c *cursor) str() (s string, ok bool) {
 	if known, ok := common[string(inner)]; ok {
 		return known, true
 	}
-	return string(inner), true
+	return c.met.text(inner), true
+}
+
+// texts are copied once and shared by the resources of a bundle, which mostly name
+// the same patient, codes and days.
+type texts map[string]string
+
+// A text that is longer or comes when there are enough is copied each time.
+const maxTexts, maxText = 64, 64
+
+func (t texts) text(b []byte) string {
+	if known, ok := t[string(b)]; ok {
+		return known
+	}
+	s := string(b)
+	if t != nil && len(t) < maxTexts && len(s) <= maxText {
+		t[s] = s
+	}
+	return s
+}
+
+// single is str for what is different in each resource.
+func (c *cursor) single() (string, bool) {
+	met := c.met
+	c.met = nil
+	s, ok := c.str()
+	c.met = met
+	return s, ok
 }
 
 // common are strings that nearly every resource has; they are not copied.

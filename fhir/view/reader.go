@@ -16,7 +16,7 @@ const (
 	// firstRead is the room of a reader that does not know how much is coming.
 	firstRead = 32 << 10
 	// MaxEntry is the largest entry of a bundle that is read, in bytes.
-	MaxEntry = 64 << 20
+	MaxEntry = 16 << 20
 )
 
 // Reader takes a bundle apart while it arrives. It holds one part of it, or the
@@ -35,6 +35,7 @@ type Reader struct {
 	typ  string
 	keys keySet
 	b    Bundle
+	met  texts
 }
 
 // place says what of the bundle is read next.
@@ -57,21 +58,21 @@ const Room = partBytes + 1
 // memory given, which is its own from then on; nil lets it take some.
 func NewReader(from io.Reader, length int64, memory []byte) *Reader {
 	if cap(memory) > 0 {
-		return &Reader{from: from, text: memory[:0]}
+		return &Reader{from: from, text: memory[:0], met: texts{}}
 	}
 	room := int64(firstRead)
 	if length >= 0 {
 		// One byte more shows that nothing follows.
 		room = min(length, partBytes) + 1
 	}
-	return &Reader{from: from, text: make([]byte, 0, room)}
+	return &Reader{from: from, text: make([]byte, 0, room), met: texts{}}
 }
 
 // Rest gives the members other than entries, all of them once Next gave io.EOF.
 func (r *Reader) Rest() Bundle { return r.b }
 
 // Next gives some entries, at least one, or io.EOF behind the last. What it gave
-// before is no longer good then: the entries share the reader's memory. Errors:
+// before is no longer good then, but for Hot: the entries share the reader's memory. Errors:
 // those of Entries, with code bundle-too-large for a single entry above MaxEntry
 // bytes, and those of the stream.
 func (r *Reader) Next() ([]Entry, error) {
@@ -119,7 +120,7 @@ var errPart = errors.New("view: the part is full")
 // more of it.
 func (r *Reader) step(more bool) (*Entry, error) {
 	for {
-		c := cursor{text: r.text, at: r.at, depth: 1}
+		c := cursor{text: r.text, at: r.at, depth: 1, hot: true, met: r.met}
 		did := r.read(&c)
 		if c.err == nil && !utf8.Valid(r.text[r.at:c.at]) {
 			c.malformed()
@@ -271,8 +272,9 @@ func (r *Reader) finish() error {
 	return io.EOF
 }
 
-// fill reads more behind what is there: as much again, so that a large entry is
-// not looked through once for each piece in which it comes.
+// fill reads as much as there is room for behind what is there, which is no more
+// than a part waits for anyway: what runs short is read again, so it should seldom
+// be.
 func (r *Reader) fill() error {
 	rest := len(r.text) - r.at
 	if rest > MaxEntry {
@@ -284,10 +286,9 @@ func (r *Reader) fill() error {
 		copy(wider, r.text[r.at:])
 		r.text, r.at = wider, 0
 	}
-	for want := max(rest, 1); want > 0 && len(r.text) < cap(r.text); {
+	for len(r.text) < cap(r.text) {
 		n, err := r.from.Read(r.text[len(r.text):cap(r.text)])
 		r.text = r.text[:len(r.text)+n]
-		want -= n
 		if err == io.EOF {
 			r.ended = true
 			return nil

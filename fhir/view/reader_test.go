@@ -31,14 +31,34 @@ func readAll(from io.Reader, length int64) (view.Bundle, error) {
 			return view.Bundle{}, err
 		}
 		for _, e := range part {
-			e.Resource = bytes.Clone(e.Resource)
+			if fault := differs(e); fault != nil {
+				return view.Bundle{}, fault
+			}
+			e.Resource, e.Hot = bytes.Clone(e.Resource), nil
 			e.Search, e.Request, e.Response = bytes.Clone(e.Search), bytes.Clone(e.Request), bytes.Clone(e.Response)
 			all = append(all, e)
 		}
 	}
 }
 
+// differs tells where what was read of a resource on the way is not what Scan reads
+// of it by itself.
+func differs(e view.Entry) error {
+	if e.Resource == nil {
+		return nil
+	}
+	want, err := view.Scan(e.Resource)
+	if (err == nil) != (e.Hot != nil) || err == nil && !reflect.DeepEqual(*e.Hot, want) {
+		return fmt.Errorf("%s was read as %+v, by itself %+v, %w", e.Resource, e.Hot, want, err)
+	}
+	return nil
+}
+
 var bundles = []string{
+	`{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"a","id":"b"}},{"resource":{"resourceType":"Patient","id":"c"}}]}`,
+	`{"resourceType":"Bundle","entry":[{"resource":{"id":"/","resourceType":"Patient"}},{"resource":{"resourceType":"Observation","id":"o","meta":1}},{"resource":"no"},{"resource":null}]}`,
+	`{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Observation","id":"o","meta":{"security":[{"system":"s","code":"R"}]},"status":"final","subject":{"reference":"Patient/a"},` +
+		`"code":{"coding":[{"system":"s","code":"c"}]},"effectiveDateTime":"2026-01-01","contained":[{"resourceType":"Patient","id":"z"}]}},{"resource":{"resourceType":"Observation","id":"p","subject":{"reference":"Patient/a"}}}]}`,
 	`{"resourceType":"Bundle"}`,
 	` { "resourceType" : "Bundle" , "entry" : [ ] , "total" : 0 } ` + "\n",
 	`{"entry":[{"fullUrl":"x","resource":{"resourceType":"Patient","id":"a"},"search":{"mode":"match"}},{"resource":{"a":[1,2,{"b":"\"}]"}]}}],"resourceType":"Bundle","total":12,"link":[{"relation":"next","url":"http://x/?a=\u0026b"}],"meta":{"tag":[]},"id":"b","type":"searchset","timestamp":"2026-01-01"}`,

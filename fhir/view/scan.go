@@ -17,14 +17,19 @@ import (
 func Scan(raw []byte) (fhir.Resource, error) {
 	c := start(raw)
 	var r fhir.Resource
-	c.resource(&r)
+	c.whole(&r)
 	if err := c.end(); err != nil {
 		return fhir.Resource{}, err
 	}
+	return r, nil
+}
+
+// whole reads one resource that stands by itself: a Patient is about itself.
+func (c *cursor) whole(r *fhir.Resource) {
+	c.resource(r)
 	if r.Type == "Patient" && r.ID != "" {
 		r.Subjects = []string{r.ID}
 	}
-	return r, nil
 }
 
 // TypeOf gives the resourceType alone, "" for what is no resource.
@@ -41,7 +46,7 @@ func (c *cursor) resource(r *fhir.Resource) {
 	c.object(func(key []byte) {
 		switch string(key) {
 		case "id":
-			id, ok := c.str()
+			id, ok := c.single()
 			if !ok || !fhir.ValidID(id) {
 				c.fail("resource-id", "The resource's id is not a FHIR id.")
 			}
@@ -105,7 +110,7 @@ func (c *cursor) meta(r *fhir.Resource) {
 		case "versionId":
 			r.VersionID, _ = c.str()
 		case "lastUpdated":
-			s, _ := c.str()
+			s, _ := c.single()
 			p, _ := fhir.ParseDate(s)
 			r.LastUpdated = p.Start
 		case "security":

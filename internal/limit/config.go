@@ -15,7 +15,7 @@ type Config struct {
 	// record.
 	Patient int `name:"limit-patient" key:"patient" default:"50000" help:"FHIR requests per second with tokens of one patient's record, over all nodes; 0: no limit." placeholder:"N"`
 	// ExportRecords only tells: an event is raised when one client exports more.
-	ExportRecords int `name:"export-spike" key:"export_spike" default:"1000000" help:"Records a service exports in an hour before an event tells; 0: none." placeholder:"N"`
+	ExportRecords int `name:"export-spike" key:"export_spike" default:"1000000" help:"Records a service may export in an hour before an event tells; 0: none." placeholder:"N"`
 	// Network is for one address (IPv6: one /64) at those, at the
 	// authorization endpoint and at the FHIR base.
 	Network int `name:"limit-network" key:"network" default:"50000" help:"Requests per second from one address (IPv6: one /64), over all nodes; 0 for no limit." placeholder:"N"`

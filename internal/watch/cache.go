@@ -69,6 +69,16 @@ func (c *cache) drop(e *list.Element) {
 // change of any of it drops the copy. No row has this key.
 const Whole = "\x00"
 
+// beside ends the key of a second copy. No row has such a key.
+const beside = "\x00beside"
+
+// Beside names a second copy of what a change concerns, of another type: both are
+// dropped together.
+func (c Change) Beside() Change {
+	c.Key += beside
+	return c
+}
+
 // forget drops what the changes name, and what they are a part of; the zero
 // Change names everything.
 func (c *cache) forget(all []Change) {
@@ -81,7 +91,7 @@ func (c *cache) forget(all []Change) {
 		return
 	}
 	for _, one := range all {
-		for _, key := range []Change{one, {Tenant: one.Tenant, Kind: one.Kind, Key: Whole}} {
+		for _, key := range []Change{one, one.Beside(), {Tenant: one.Tenant, Kind: one.Kind, Key: Whole}} {
 			if e, ok := c.byKey[key]; ok {
 				c.drop(e)
 			}

@@ -34,6 +34,7 @@ type Loader struct {
 	Labelling *access.Labelling
 
 	decisions decisions
+	readings  readings
 }
 
 // Standing is what backs an acting capacity at one moment.
@@ -71,7 +72,7 @@ func (l *Loader) Input(ctx context.Context, g oauth.Grant, now time.Time) (acces
 	if err != nil {
 		return access.Input{}, err
 	}
-	view := View(g)
+	view := viewOf(g, l.readings.of(g.Scopes))
 	if over, err := l.withdrawn(ctx, g, st); err != nil {
 		return access.Input{}, err
 	} else if over {
@@ -103,9 +104,15 @@ func (l *Loader) withdrawn(ctx context.Context, g oauth.Grant, st Standing) (boo
 }
 
 // View gives what a decision needs to know about a stored grant.
-func View(g oauth.Grant) access.GrantView {
-	// The stored text was judged when it was granted.
-	req, _ := scope.Parse(g.Scopes, oauth.StoredScopes())
+func View(g oauth.Grant) access.GrantView { return viewOf(g, stored(g.Scopes)) }
+
+// stored reads scopes that were judged when they were granted.
+func stored(scopes string) scope.Request {
+	req, _ := scope.Parse(scopes, oauth.StoredScopes())
+	return req
+}
+
+func viewOf(g oauth.Grant, req scope.Request) access.GrantView {
 	return access.GrantView{
 		ID: g.ID, ClientID: g.ClientID, PersonID: g.PersonID,
 		Capacity: g.Capacity, Patient: g.Context.Patient,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -261,6 +262,20 @@ func TestView(t *testing.T) {
 		v := authority.View(oauth.Grant{Scopes: scopes, Topics: []string{"HIV"}})
 		if v.OpenID != openID || len(v.Scopes) != 1 || v.Scopes[0].Ops != scope.Read || len(v.Topics) != 1 {
 			t.Errorf("%s: %+v", scopes, v)
+		}
+	}
+}
+
+// What a scope string says is read once and stays what it says.
+func TestScopesAreReadAnewForAnotherText(t *testing.T) {
+	w := &world{}
+	for range 2 {
+		for _, text := range []string{"patient/Observation.rs", "patient/Condition.r", "patient/Condition.r " + strings.Repeat("x", 3000)} {
+			g := oauth.Grant{Tenant: "main", Scopes: text, Capacity: fhir.Capacity{Kind: fhir.CapacitySelf, Patient: "rosa"}}
+			in, err := w.loader().Input(t.Context(), g, now)
+			if err != nil || !reflect.DeepEqual(in.Grant, authority.View(g)) {
+				t.Errorf("%.40s: %+v %v", text, in.Grant, err)
+			}
 		}
 	}
 }

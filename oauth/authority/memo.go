@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/oauth"
 )
 
@@ -39,4 +40,35 @@ func (d *decisions) put(q judged, out oauth.Redecision) {
 		d.all = map[judged]oauth.Redecision{}
 	}
 	d.all[q] = out
+}
+
+// readings remembers what scope strings say, which rests on nothing but their text:
+// the same token comes with each request, and is asked twice about. What is given is
+// shared, and nobody changes it. The zero value is ready.
+type readings struct {
+	mu  sync.RWMutex
+	all map[string]scope.Request
+}
+
+// maxReadings and longestReading bound the memory; what is longer is read each time.
+const maxReadings, longestReading = 512, 2048
+
+func (r *readings) of(text string) scope.Request {
+	r.mu.RLock()
+	out, ok := r.all[text]
+	r.mu.RUnlock()
+	if ok {
+		return out
+	}
+	out = stored(text)
+	if len(text) > longestReading {
+		return out
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.all == nil || len(r.all) >= maxReadings {
+		r.all = map[string]scope.Request{}
+	}
+	r.all[text] = out
+	return out
 }

@@ -114,7 +114,7 @@ func (e *Engine) refresh(ctx context.Context, tenant string, ref oauth.RefreshRe
 	}
 	now := e.Clock.Now()
 	gone := err != nil || st.Client.ID == "" || st.Client.Disabled || stands(st, now) != nil
-	if gone || st.Grant.Online && !st.Grant.Offline && !st.SignedIn(now) {
+	if gone {
 		return oauth.RefreshToken{}, oauth.Standing{}, nil
 	}
 	return row, st, nil

@@ -20,30 +20,36 @@ func (v *Verifier) Presented(ctx context.Context, tenant string, p oauth.Present
 	if c, err = v.VerifyAccessToken(ctx, tenant, p.Token); err != nil {
 		return c, "", err
 	}
+	nonce, err = v.held(ctx, tenant, c, p)
+	return c, nonce, err
+}
+
+// proven judges whether a token is presented by whom it is bound to.
+func (v *Verifier) proven(ctx context.Context, tenant string, c Claims, p oauth.Presentation) (nonce string, err error) {
 	if bound := c.Confirmation.Certificate; bound != "" && !ids.Equal(bound, p.Certificate) {
-		return c, "", errs.New(errs.Unauthenticated, "certificate-other", "The token is bound to a TLS client certificate, which must be shown with it.")
+		return "", errs.New(errs.Unauthenticated, "certificate-other", "The token is bound to a TLS client certificate, which must be shown with it.")
 	}
 	bound := c.Confirmation.JKT
 	switch {
 	case bound == "" && !p.DPoP:
-		return c, "", nil
+		return "", nil
 	case bound == "":
-		return c, "", errs.New(errs.Unauthenticated, "token-not-bound", "The token is not bound to a key: its scheme is Bearer.")
+		return "", errs.New(errs.Unauthenticated, "token-not-bound", "The token is not bound to a key: its scheme is Bearer.")
 	case !p.DPoP:
-		return c, "", errs.New(errs.Unauthenticated, "token-bound", "The token is bound to a key: its scheme is DPoP, with a proof.")
+		return "", errs.New(errs.Unauthenticated, "token-bound", "The token is bound to a key: its scheme is DPoP, with a proof.")
 	}
 	now := v.Clock.Now()
 	proof, err := constraint.Check(p.Proofs, constraint.Use{Method: p.Method, URLs: p.URLs, AccessToken: p.Token, Now: now})
 	if err != nil {
-		return c, "", err
+		return "", err
 	}
 	if !ids.Equal(proof.Thumbprint, bound) {
-		return c, "", errs.New(errs.Unauthenticated, "dpop-key-other", "The DPoP proof is of another key than the token is bound to.")
+		return "", errs.New(errs.Unauthenticated, "dpop-key-other", "The DPoP proof is of another key than the token is bound to.")
 	}
 	if nonce, err = v.Nonce(ctx, tenant, c.Client, proof.Nonce); err != nil {
-		return c, nonce, err
+		return nonce, err
 	}
-	return c, nonce, v.seen.Note(proof, now)
+	return nonce, v.seen.Note(proof, now)
 }
 
 // Nonce judges the nonce of a proof and gives the one to be used from now on,

@@ -161,6 +161,8 @@ func stands(st oauth.Standing, now time.Time) error {
 		return errRevoked("its grant has ended")
 	case !st.PersonActive:
 		return errRevoked("its person may not act any more")
+	case st.Grant.Online && !st.Grant.Offline && !st.SignedIn(now):
+		return errRevoked("its person has signed out")
 	}
 	return nil
 }

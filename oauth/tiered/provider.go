@@ -2,7 +2,6 @@ package tiered
 
 import (
 	"context"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"github.com/mandate-health/mandate/identity/federation/openid"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/shelf"
 	"github.com/mandate-health/mandate/oauth/udap"
@@ -26,12 +26,8 @@ const (
 	keepClient   = time.Hour
 )
 
-// The longest life of signed metadata (UDP-08), and by how much a clock may be
-// ahead of ours.
-const (
-	maxMetadataLife = 366 * 24 * time.Hour
-	maxSkew         = time.Minute
-)
+// maxMetadataLife is the longest life of signed metadata (UDP-08).
+const maxMetadataLife = 366 * 24 * time.Hour
 
 // provider is an identity provider that is trusted.
 type provider struct {
@@ -171,7 +167,8 @@ func (s *Service) metadata(ctx context.Context, p *provider, now time.Time) erro
 	switch {
 	case c.Issuer != p.idp || c.Subject != p.idp || !slices.Contains(udap.URIs(jws.Certificates[0]), p.idp):
 		return errNotTrusted("its signed metadata, or their certificate, name somebody else")
-	case c.Issued == nil || c.Expires == nil || c.Issued.Time().After(now.Add(maxSkew)) || !now.Before(c.Expires.Time()) || c.Expires.Time().Sub(c.Issued.Time()) > maxMetadataLife:
+	case c.Issued == nil || c.Expires == nil || c.Issued.Time().After(now.Add(openid.MaxSkew)) || !now.Before(c.Expires.Time()) ||
+		c.Expires.Time().Sub(c.Issued.Time()) > maxMetadataLife:
 		return errNotTrusted("its signed metadata are not valid at this time")
 	case !s.address(c.Authorize) || !s.address(c.Token) || !s.address(c.Register):
 		return errNotTrusted("its signed metadata lack an endpoint")
@@ -199,20 +196,8 @@ func (s *Service) openID(ctx context.Context, p *provider) error {
 	return nil
 }
 
-// address reports whether a URL is one that this server asks, or sends people to:
-// https, or in development http of this machine.
-func (s *Service) address(raw string) bool {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return false
-	}
-	if u.Scheme == "https" {
-		return true
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	own := u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
-	return s.Development && u.Scheme == "http" && own
-}
+// address reports whether a URL is one that this server asks, or sends people to.
+func (s *Service) address(raw string) bool { return openid.Address(raw, s.Development) }
 
 func errNotTrusted(why string) error {
 	return errs.New(errs.InvalidIDP, "idp-not-trusted", "The identity provider that idp names is not trusted here: "+why)

@@ -1,37 +1,21 @@
 package tiered
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-
+	"github.com/mandate-health/mandate/identity/federation/openid"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/shelf"
 	"github.com/mandate-health/mandate/oauth/udap"
 )
-
-// Keys gives key sets by their URL; clientauth.Fetcher does.
-type Keys interface {
-	Set(ctx context.Context, location, kid string) ([]jose.JSONWebKey, error)
-}
-
-// Sealer keeps what an attempt needs from everybody who carries it.
-type Sealer interface {
-	Seal(ctx context.Context, v any) (string, error)
-	// Open gives the JSON of what was sealed here. Errors: errs.Unauthenticated,
-	// errs.Unavailable.
-	Open(ctx context.Context, sealed string) ([]byte, error)
-}
 
 // Deps is what a Service works with.
 type Deps struct {
@@ -43,8 +27,8 @@ type Deps struct {
 	// HTTP reaches providers. It must guard against addresses inside the network
 	// and follow no redirect.
 	HTTP   *http.Client
-	Keys   Keys
-	Sealer Sealer
+	Keys   openid.Keys
+	Sealer openid.Sealer
 	Clock  clock.Clock
 	IDs    ids.Source
 	// Development takes plain http to this machine.
@@ -63,48 +47,21 @@ type Service struct {
 // New makes a service.
 func New(d Deps) *Service { return &Service{Deps: d} }
 
-// maxAnswer bounds what is read of a provider's answer in bytes, and life an
-// assertion and a statement.
-const (
-	maxAnswer = 256 << 10
-	life      = 4 * time.Minute
-)
+// life is that of an assertion and of a statement.
+const life = 4 * time.Minute
 
 // get reads a JSON document. Errors: errAway.
 func (s *Service) get(ctx context.Context, location string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
-	if err != nil {
+	if err := (openid.Web{HTTP: s.HTTP}).Get(ctx, location, into); err != nil {
 		return errAway(err)
 	}
-	return s.do(req, into)
+	return nil
 }
 
 // post sends a form, or with a media type a body, and reads the JSON of the
 // answer. Errors: errAway.
 func (s *Service) post(ctx context.Context, location, media string, body []byte, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, location, bytes.NewReader(body))
-	if err != nil {
-		return errAway(err)
-	}
-	req.Header.Set("Content-Type", media)
-	return s.do(req, into)
-}
-
-func (s *Service) do(req *http.Request, into any) error {
-	req.Header.Set("Accept", "application/json")
-	res, err := s.HTTP.Do(req)
-	if err != nil {
-		return errAway(err)
-	}
-	defer res.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return errAway(err)
-	case res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated, len(raw) > maxAnswer:
-		return errAway(nil)
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
+	if err := (openid.Web{HTTP: s.HTTP}).Post(ctx, location, media, body, into, "", ""); err != nil {
 		return errAway(err)
 	}
 	return nil

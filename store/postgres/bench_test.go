@@ -24,3 +24,19 @@ func BenchmarkTokenRequest(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+// BenchmarkPolicies measures decisions about proxies whose policy is not in memory.
+func BenchmarkPolicies(b *testing.B) {
+	engine, err := postgres.Open(b.Context(), postgres.Options{DSN: testpg.Start(b)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := store.New(engine, storetest.Options(b))
+	if err := s.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	storetest.BenchPolicies(b, s)
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+}

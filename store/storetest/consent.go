@@ -112,3 +112,31 @@ func consentEpoch(t *testing.T, s *store.Store) {
 	must(t, s.PutConsent(ctx, moved, 1))
 	equal(t, []int64{epoch("rosa"), epoch("luis")}, []int64{2, 1})
 }
+
+// withdrawnPolicies: the active grants are met page by page, and a withdrawal
+// stands as it was last kept.
+func withdrawnPolicies(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	const uri = "https://mandate.example/policy/proxy/template/x/1"
+	stop, ended := record("c3", 1), record("c4", 1)
+	stop.Kind, ended.Status = consent.KindProhibition, "inactive"
+	other := record("c0", 1)
+	other.Tenant = "elsewhere"
+	for _, r := range []consent.Record{record("c5", 1), record("c1", 1), record("c2", 1), stop, ended, other} {
+		must(t, s.PutConsent(ctx, r, 0))
+	}
+	equal(t, got(s.ActiveGrants(ctx, tenant, "", 2))(t), []consent.Record{record("c1", 1), record("c2", 1)})
+	equal(t, got(s.ActiveGrants(ctx, tenant, "c2", 2))(t), []consent.Record{record("c5", 1)})
+	equal(t, len(got(s.ActiveGrants(ctx, tenant, "c5", 2))(t)), 0)
+
+	_, err := s.PolicyCampaign(ctx, tenant, uri)
+	fails(t, err, errs.NotFound)
+	c := consent.Campaign{Tenant: tenant, URI: uri, Since: noon()}
+	must(t, s.PutPolicyCampaign(ctx, c))
+	equal(t, got(s.PolicyCampaign(ctx, tenant, uri))(t), c)
+	c.After, c.Checked, c.Ended, c.Done = "c5", 3, 1, true
+	must(t, s.PutPolicyCampaign(ctx, c))
+	equal(t, got(s.PolicyCampaign(ctx, tenant, uri))(t), c)
+	_, err = s.PolicyCampaign(ctx, "elsewhere", uri)
+	fails(t, err, errs.NotFound)
+}

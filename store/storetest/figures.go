@@ -125,7 +125,9 @@ func sealFigures(t *testing.T, s *store.Store) {
 	must(t, s.AppendAudit(ctx, event("sealed", now.Add(-2*time.Hour))))
 	lag(0)
 	equal(t, finding(t, s, "audit-seal-lag").Severity, health.Fine)
-	must(t, s.AppendAudit(ctx, event("late", now.Add(-30*time.Minute))))
+	must(t, s.AppendAudit(ctx, event("late", now.Add(-20*time.Minute))))
+	lag(20 * time.Minute)
+	must(t, s.AppendAudit(ctx, event("", now.Add(-30*time.Minute))))
 	lag(30 * time.Minute)
 	equal(t, finding(t, s, "audit-seal-lag").Severity, health.Warning)
 }

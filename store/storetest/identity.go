@@ -39,7 +39,8 @@ func persons(t *testing.T, s *store.Store) {
 	must(t, s.PutPerson(ctx, identity.Person{Tenant: other, ID: "p-2", Username: "rosa"}))
 
 	changed := rosa()
-	changed.Name, changed.Disabled, changed.Username = "", true, "rosita"
+	changed.Name, changed.Disabled, changed.Username, changed.HighRisk = "", true, "rosita", true
+	changed.Look, changed.Travels = "large calm", noon()
 	changed.Identities = changed.Identities[:1]
 	must(t, s.PutPerson(ctx, changed))
 	equal(t, got(s.PersonByUsername(ctx, tenant, "rosita"))(t), changed)
@@ -79,9 +80,50 @@ func factors(t *testing.T, s *store.Store) {
 	equal(t, got(s.AdvanceFactor(ctx, tenant, "none", 1))(t), false)
 }
 
+func authenticators(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	_, err := s.FactorByID(ctx, tenant, "pk-1")
+	fails(t, err, errs.NotFound)
+	key := identity.Factor{Tenant: tenant, ID: "pk-1", PersonID: "p-rosa", Kind: identity.FactorPasskey, Secret: []byte("{}"),
+		Counter: 3, Created: noon(), Name: "Rosas Tablet", BackedUp: true}
+	must(t, s.AddFactor(ctx, key))
+	equal(t, got(s.FactorByID(ctx, tenant, "pk-1"))(t), key)
+	equal(t, got(s.Factors(ctx, tenant, "p-rosa"))(t), []identity.Factor{key})
+	// Nobody else can enrol the same key, nor change that of another tenant.
+	stolen := key
+	stolen.PersonID = "p-eve"
+	fails(t, s.AddFactor(ctx, stolen), errs.Conflict)
+	_, err = s.FactorByID(ctx, other, "pk-1")
+	fails(t, err, errs.NotFound)
+
+	noted := key
+	noted.Name, noted.Used, noted.BackedUp, noted.Locked = "", noon().Add(time.Minute), false, "passkey-cloned"
+	noted.Secret, noted.Counter = []byte("not this"), 99 // which a note leaves alone
+	must(t, s.NoteFactor(ctx, noted))
+	noted.Secret, noted.Counter = key.Secret, key.Counter
+	equal(t, got(s.FactorByID(ctx, tenant, "pk-1"))(t), noted)
+	unlocked := noted
+	unlocked.Locked, unlocked.Name = "", "Tablet"
+	must(t, s.NoteFactor(ctx, unlocked))
+	unlocked.Locked = noted.Locked // a lock stays
+	equal(t, got(s.FactorByID(ctx, tenant, "pk-1"))(t), unlocked)
+
+	equal(t, got(s.RemoveFactor(ctx, other, "pk-1"))(t), false)
+	equal(t, got(s.RemoveFactor(ctx, tenant, "pk-1"))(t), true)
+	equal(t, got(s.RemoveFactor(ctx, tenant, "pk-1"))(t), false)
+	equal(t, len(got(s.Factors(ctx, tenant, "p-rosa"))(t)), 0)
+
+	equal(t, got(s.SpendChallenge(ctx, tenant, "c1", noon()))(t), true)
+	equal(t, got(s.SpendChallenge(ctx, tenant, "c1", noon()))(t), false)
+	equal(t, got(s.SpendChallenge(ctx, other, "c1", noon()))(t), true)
+	upstreams(t, s)
+	recoveries(t, s)
+}
+
 func session() identity.Session {
 	return identity.Session{Tenant: tenant, Hash: "h1", PersonID: "p-rosa", AuthTime: noon(), AMR: []string{"pwd", "otp"},
-		Language: "es", Created: noon(), LastSeen: noon(), Ends: noon().Add(time.Hour), IdleEnds: noon().Add(time.Minute)}
+		Language: "es", Created: noon(), LastSeen: noon(), Ends: noon().Add(time.Hour), IdleEnds: noon().Add(time.Minute),
+		Browser: "b", Device: "d", Shared: true, Agent: "Firefox/Windows", Network: "203.0.113.0/24", Family: "h0", Acting: "rosa-elena"}
 }
 
 func sessions(t *testing.T, s *store.Store) {

@@ -43,6 +43,27 @@ func secrets(t *testing.T, s *store.Store) {
 	equal(t, got(s.Secret(ctx, tenant, "cookies", fresh))(t), []byte("secret4"))
 }
 
+// messages: a person sees the own notices only, and marks them as read once.
+func messages(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	ids := func(all []outbox.Notice) (out []string) {
+		for _, n := range all {
+			out = append(out, n.ID)
+		}
+		return out
+	}
+	equal(t, ids(got(s.NoticesOf(ctx, tenant, "p-rosa", 10))(t)), []string{"n2", "n1"})
+	equal(t, len(got(s.NoticesOf(ctx, tenant, "p-elena", 10))(t)), 0)
+	equal(t, len(got(s.NoticesOf(ctx, other, "p-rosa", 10))(t)), 0)
+	equal(t, len(got(s.NoticesOf(ctx, other, "", 10))(t)), 0)
+	must(t, s.NoticesSeen(ctx, tenant, "p-elena", noon(), noon()))
+	must(t, s.NoticesSeen(ctx, tenant, "p-rosa", noon(), noon().Add(time.Minute)))
+	must(t, s.NoticesSeen(ctx, tenant, "p-rosa", noon(), noon().Add(time.Hour)))
+	read := got(s.NoticesOf(ctx, tenant, "p-rosa", 10))(t)
+	equal(t, read[1].Seen, noon().Add(time.Minute))
+	equal(t, read[0].Seen.IsZero(), true)
+}
+
 func notices(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	first := outbox.Notice{Tenant: tenant, ID: "n1", PersonID: "p-rosa", Template: "signed-in",
@@ -67,6 +88,7 @@ func notices(t *testing.T, s *store.Store) {
 	equal(t, got(s.NoticeByID(ctx, tenant, "n2"))(t), second)
 	_, err := s.NoticeByID(ctx, other, "n1")
 	fails(t, err, errs.NotFound)
+	messages(t, s)
 }
 
 // D13: a row of one tenant is not found from another, whatever its kind.

@@ -74,7 +74,7 @@ func rotation(t *testing.T, e store.Engine) {
 	must(t, a.CreateApproved(ctx, connection, agreed))
 	// Rosa has a key before there is load.
 	must(t, a.PutConsent(ctx, secretConsent("first", "rosa"), 0))
-	stop := underLoad(t, a, b)
+	stop, settle := underLoad(t, a, b)
 	first := got(a.TenantKeys(ctx, tenant))(t)[0]
 
 	_, n, err := a.custodian.RotateKEK(ctx, tenant)
@@ -89,6 +89,7 @@ func rotation(t *testing.T, e store.Engine) {
 	for range 4 {
 		// The other nodes hear of it before the keys are active.
 		must(t, b.envelope.Reload(ctx, b.Store, tenant))
+		settle() // nobody takes so long between reading a row and opening it
 		c.Advance(keys.Announce)
 		must(t, a.envelope.Reload(ctx, a.Store, tenant))
 		must(t, a.custodian.Tend(ctx))
@@ -120,22 +121,29 @@ func rotation(t *testing.T, e store.Engine) {
 	}
 }
 
-// underLoad writes and reads at both nodes until it is stopped.
-func underLoad(t *testing.T, nodes ...*node) (stop func()) {
+// underLoad writes and reads at both nodes until it is stopped. settle returns when
+// all that was begun before it has ended.
+func underLoad(t *testing.T, nodes ...*node) (stop, settle func()) {
 	ctx, done := t.Context(), make(chan struct{})
 	var wg sync.WaitGroup
-	for i, n := range nodes {
+	var turn sync.RWMutex
+	act := func(i, round int) error {
+		turn.RLock()
+		defer turn.RUnlock()
+		id := fmt.Sprintf("c-%d-%d", i, round)
+		if err := nodes[i].PutConsent(ctx, secretConsent(id, "rosa"), 0); err != nil {
+			return err
+		}
+		if _, err := nodes[i].PersonByUsername(ctx, tenant, "rosa"); err != nil {
+			return err
+		}
+		_, err := nodes[(i+1)%len(nodes)].ConsentByID(ctx, tenant, id)
+		return err
+	}
+	for i := range nodes {
 		wg.Go(func() {
 			for round := 0; ; round++ {
-				id := fmt.Sprintf("c-%d-%d", i, round)
-				err := n.PutConsent(ctx, secretConsent(id, "rosa"), 0)
-				if err == nil {
-					_, err = n.PersonByUsername(ctx, tenant, "rosa")
-				}
-				if err == nil {
-					_, err = nodes[(i+1)%len(nodes)].ConsentByID(ctx, tenant, id)
-				}
-				if err != nil {
+				if err := act(i, round); err != nil {
 					t.Errorf("under load: %v", err)
 					return
 				}
@@ -149,7 +157,11 @@ func underLoad(t *testing.T, nodes ...*node) (stop func()) {
 			}
 		})
 	}
-	return func() { close(done); wg.Wait() }
+	settle = func() {
+		turn.Lock()
+		turn.Unlock() //nolint:staticcheck // to have waited is all
+	}
+	return func() { close(done); wg.Wait() }, settle
 }
 
 // SG-10: what was under a shredded key is told as erased, and the rest stays;

@@ -48,7 +48,9 @@ type Deps struct {
 	Clock    clock.Clock
 }
 
-// metadata is the document of AuthZEN §9.1.
+// metadata is the document of AuthZEN §9.1. It names no endpoint for searches
+// (§8), which says that there is none: a list of all whom a token reaches, or of
+// all who reach a record, is no decision about one thing.
 type metadata struct {
 	Point       string `json:"policy_decision_point"`
 	Evaluation  string `json:"access_evaluation_endpoint"`
@@ -292,6 +294,9 @@ func (x *inquiry) note(q question, b gateway.Bearer, j gateway.Judgement) {
 		e.Consents = b.Grant.Basis()
 	}
 	e.Detail = map[string]string{"asked_by": x.caller.ID, "interaction": string(q.request.Interaction)}
+	if q.request.Operation != "" {
+		e.Detail["interaction"] = "$" + q.request.Operation
+	}
 	if j.Reason.Rule != "" {
 		e.Detail[gateway.DetailRule] = j.Reason.Rule
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/mandate-health/mandate/fhir/rest"
@@ -104,11 +105,13 @@ func (e evaluation) read() (question, error) {
 	case e.Resource == nil || e.Resource.Type == "":
 		return question{}, malformed("resource must have a type and an id")
 	}
+	if strings.HasPrefix(e.Action.Name, "$") {
+		return e.operation()
+	}
 	i := rest.Interaction(e.Action.Name)
 	method, known := methods[i]
 	if !known {
-		return question{}, errs.New(errs.Invalid, "evaluation-action",
-			"The action is no FHIR interaction that can be asked about: read, vread, history-instance, history-type, search-type, create, update, patch or delete.")
+		return question{}, errAction
 	}
 	id := e.Resource.ID
 	if id == wholeType || i == rest.Create {
@@ -126,6 +129,47 @@ func (e evaluation) read() (question, error) {
 		raw = nil
 	}
 	return question{*e.Subject, req, raw}, nil
+}
+
+var errAction = errs.New(errs.Invalid, "evaluation-action",
+	"The action is none that can be asked about: read, vread, history-instance, history-type, search-type, create, update, patch, delete, $everything or $export.")
+
+// operations are the FHIR operations that can be asked about.
+var operations = []string{"$everything", "$export"}
+
+// operation understands a question about an operation: on a resource, on a type
+// (id "*"), or on all there is (type and id "*").
+func (e evaluation) operation() (question, error) {
+	name, typ, id := e.Action.Name, e.Resource.Type, e.Resource.ID
+	if !slices.Contains(operations, name) {
+		return question{}, errAction
+	}
+	if shown := e.Resource.Properties.Resource; shown != nil && string(shown) != "null" {
+		return question{}, malformed("an operation is asked about without showing a resource")
+	}
+	if id == wholeType {
+		id = ""
+	}
+	if typ == wholeType {
+		typ = ""
+	}
+	path := ""
+	for _, part := range []string{typ, id, name} {
+		if part != "" {
+			path += "/" + part
+		}
+	}
+	if q := e.Resource.Properties.Query; q != "" {
+		path += "?" + q
+	}
+	req, err := explain.Parse("", "GET "+path)
+	if err != nil {
+		return question{}, err
+	}
+	if req.Interaction != rest.Operation || "$"+req.Operation != name || req.Type != typ || req.ID != id {
+		return question{}, malformed("type, id and action do not go together")
+	}
+	return question{*e.Subject, req, nil}, nil
 }
 
 // address writes the request down below the FHIR base.

@@ -51,7 +51,15 @@ func (s *Service) update(ctx context.Context, sh shelf, c Call) (Answer, error) 
 	if m := c.Request.IfMatch; m != "" && strings.TrimPrefix(m, "W/") != strconv.Quote(strconv.Itoa(stored.Version)) {
 		return Answer{}, errs.New(errs.PreconditionFailed, "version-changed", "The resource was changed in the meantime.")
 	}
-	body, err := view.KeepLabels(stored.Raw, c.Request.Body)
+	var body []byte
+	if c.Request.Operation == operationRevoke {
+		if ended(stored.Raw) {
+			return Answer{One: stored}, nil
+		}
+		body, err = revoked(stored, c.Tenant, c.Request.Body)
+	} else {
+		body, err = view.KeepLabels(stored.Raw, c.Request.Body)
+	}
 	if err != nil {
 		return Answer{}, err
 	}

@@ -21,14 +21,19 @@ type act struct {
 	// attached is what the stored state of the resource points to.
 	attached  []fhir.Reference
 	delivered []delivery
-	consents  []string
-	scales    *scales
+	// notices must accompany the answer.
+	notices  redisclosure
+	consents []string
+	scales   *scales
 	// lone says that nothing is judged by what was judged before.
 	lone bool
 	// reason is why it was refused, most decisive first.
 	reason access.Reason
+	// ignored are the names of search parameters that nobody knows.
+	ignored []string
 	// would lists what rules that are only audited would have refused.
 	would []string
+	drew  drew
 }
 
 // delivery is one resource that leaves in the answer.
@@ -43,11 +48,16 @@ func (x *exchange) serve(req rest.Request) (answer, error) {
 	if req.Interaction == rest.Batch || req.Interaction == rest.Transaction {
 		return x.bundle(req)
 	}
-	a := &act{x: x, req: req}
-	ans, err := a.run()
+	plain, misread := fhirapi.Plain(req)
+	a := &act{x: x, req: plain}
+	ans, err := answer{}, misread
+	if misread == nil {
+		ans, err = a.run()
+	}
 	if err = a.conclude(err); err != nil {
 		return answer{}, err
 	}
+	ans.notices = a.notices
 	return ans, nil
 }
 
@@ -75,6 +85,9 @@ func (a *act) run() (answer, error) {
 	case rest.HistoryInstance:
 		return a.history(place{})
 	case rest.SearchType, rest.SearchCompartment, rest.HistoryType:
+		if err := a.understood(); err != nil {
+			return answer{}, err
+		}
 		return a.list(d, place{})
 	case rest.Operation:
 		return a.operation(d)

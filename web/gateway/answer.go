@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/fhir/upstream"
 	"github.com/mandate-health/mandate/fhir/view"
 	"github.com/mandate-health/mandate/internal/errs"
 )
@@ -32,8 +33,12 @@ type answer struct {
 	location, contentLocation, retryAfter, progress string
 	// begun says that headers and a part of the body were sent before.
 	begun bool
+	// notices must accompany the answer.
+	notices redisclosure
 	// content marks a body that is not FHIR but what somebody uploaded.
 	content bool
+	// lent says that body is memory of sheets, which goes back once it has left.
+	lent bool
 }
 
 // etag gives the version as a weak entity tag (R4 §3.1.0.1).
@@ -75,10 +80,15 @@ func (a answer) write(w http.ResponseWriter, _ *http.Request) {
 		h.Set("Content-Type", media)
 	}
 	if !a.begun {
+		a.notices.announce(h)
 		w.WriteHeader(a.status)
 	}
 	// The client may be gone; there is nobody to tell.
-	_, _ = w.Write(a.body)
+	_, err := w.Write(a.body)
+	if err == nil && a.lent && cap(a.body) <= 2*batchBytes {
+		body := a.body
+		sheets.Put(&body)
+	}
 }
 
 // of gives the answer that shows one resource.
@@ -113,11 +123,25 @@ var errChanged = errs.New(errs.PreconditionFailed, "version-changed", "The resou
 
 // local is localise for what the upstream calls itself.
 func (g *Gateway) local(raw []byte, other string) []byte {
-	raw = localise(raw, g.d.Upstream.Base(), other)
-	for _, alias := range g.d.Upstream.Aliases() {
-		raw = localise(raw, alias, other)
+	for _, b := range g.bases {
+		if bytes.Contains(raw, b) {
+			raw = localise(raw, string(b[:len(b)-1]), other)
+		}
 	}
 	return raw
+}
+
+// basesOf gives what the upstream calls itself, each with the slash behind it.
+func basesOf(u *upstream.Client) (out [][]byte) {
+	if u == nil {
+		return nil
+	}
+	for _, base := range append([]string{u.Base()}, u.Aliases()...) {
+		if base != "" {
+			out = append(out, []byte(base+"/"))
+		}
+	}
+	return out
 }
 
 // localise makes absolute literal references below one base relative, where

@@ -80,6 +80,7 @@ func (a *act) event(failure error) audit.Event {
 	e.ResourceVersion, e.Query, e.Consents = a.version, blanked(a.req), a.authority()
 	a.tellWould(&e)
 	if failure == nil {
+		a.tellScopes(&e)
 		return e
 	}
 	e.Outcome, e.Reason = audit.MinorFailure, errs.As(failure).Code

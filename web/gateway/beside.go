@@ -37,6 +37,8 @@ type held struct {
 	// raw is nil where it has to be asked for again.
 	raw  []byte
 	size int
+	// notice must accompany it.
+	notice redisclosure
 	// always lets it leave without being led to.
 	always bool
 }
@@ -126,15 +128,15 @@ func (b *beside) traceOf(s sight) trace {
 
 // take judges a resource beside the matches on its own (GW-05). A Provenance
 // waits for settle.
-func (b *beside) take(a *act, raw json.RawMessage) error {
-	if isProvenance(raw) {
-		b.later = append(b.later, bytes.Clone(raw))
-		if b.laterSize += len(raw); b.laterSize < maxLater {
+func (b *beside) take(a *act, e view.Entry) error {
+	if isProvenance(e) {
+		b.later = append(b.later, bytes.Clone(e.Resource))
+		if b.laterSize += len(e.Resource); b.laterSize < maxLater {
 			return nil
 		}
 		return b.settle(a)
 	}
-	s, ok, err := a.see(raw, eitherOf...)
+	s, ok, err := a.seeEntry(e, eitherOf...)
 	if err == nil && ok {
 		b.hold(s, false)
 	}
@@ -167,7 +169,7 @@ func (b *beside) hold(s sight, always bool) {
 		return
 	}
 	b.ids[s.ref()] = true
-	h := held{trace: b.traceOf(s), subjects: s.res.Subjects, size: len(s.raw), always: always}
+	h := held{trace: b.traceOf(s), subjects: s.res.Subjects, size: len(s.raw), always: always, notice: s.notice}
 	if b.size+h.size <= maxHeld {
 		h.raw = bytes.Clone(s.raw)
 		b.size += h.size
@@ -246,7 +248,7 @@ func (a *act) reveal(list []held, each func(sight) error) error {
 			if raws[i] == nil {
 				continue
 			}
-			s := sight{raw: raws[i], res: fhir.Resource{Type: h.ref.Type, ID: h.ref.ID, Subjects: h.subjects}}
+			s := sight{raw: raws[i], res: fhir.Resource{Type: h.ref.Type, ID: h.ref.ID, Subjects: h.subjects}, notice: h.notice}
 			if err := each(s); err != nil {
 				return err
 			}
@@ -286,11 +288,14 @@ func (a *act) again(list []held) ([][]byte, error) {
 		return nil, err
 	}
 	_, err = eachPart(p, func(part []view.Entry) error {
+		if err := a.learnPart(part); err != nil {
+			return err
+		}
 		for _, e := range part {
 			if e.Resource == nil {
 				continue
 			}
-			s, ok, err := a.see(e.Resource, eitherOf...)
+			s, ok, err := a.seeEntry(e, eitherOf...)
 			if err != nil {
 				return err
 			}

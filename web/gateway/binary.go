@@ -111,8 +111,8 @@ func (a *act) findLabels(ref fhir.Reference) (owner, error) {
 			return nil
 		}
 		if slices.Contains(res.Targets, ref) {
-			own.res.Labels = append(own.res.Labels, access.LabelsOf(&res)...)
-			own.res.Subjects = append(own.res.Subjects, res.Subjects...)
+			own.res.Labels = append(own.res.Labels, a.x.in.Labels(&res)...)
+			own.res.Subjects = append(own.res.Subjects, everybody(&res)...)
 			own.res.ForeignSubject = own.res.ForeignSubject || res.ForeignSubject
 		}
 		return nil
@@ -158,6 +158,7 @@ func (a *act) documents(typ string, params url.Values, each func(fhir.Resource))
 			return nil
 		}
 		if _, ok := a.judgeAny(&res, []scope.Ops{scope.Read}); ok {
+			res.Labels, res.Subjects = a.x.in.Labels(&res), everybody(&res)
 			each(res)
 		}
 		return nil

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/mandate-health/mandate/fhir/rest"
+	"github.com/mandate-health/mandate/fhir/scope"
 	"github.com/mandate-health/mandate/fhir/view"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/web/fhirapi"
@@ -15,35 +17,112 @@ import (
 // bundle answers a batch or a transaction, each entry by its own rule (SMART
 // M-13, GW-11).
 func (x *exchange) bundle(req rest.Request) (answer, error) {
+	// What answers an entry does not leave by itself.
+	to := x.to
 	x.to = nil
 	if req.Interaction == rest.Batch {
-		return x.batch(req), nil
+		return x.batch(req, to)
 	}
-	return x.transaction(req)
+	return x.transaction(req, to)
 }
 
-// maxAnswer is how many bytes the answers to the entries of one bundle may have
-// together: each may be a full page, and they are kept until the last is there.
-const maxAnswer = 32 << 20
+const (
+	// maxAnswer is how many bytes the answer to one entry may have: a page, held
+	// until it is whole, because what it says of itself stands before it.
+	maxAnswer = 8 << 20
+	// maxReads is how many bytes the reads of a transaction may have together before
+	// its writes are done: they are made again for the answer.
+	maxReads = 32 << 20
+)
 
-var errAnswerTooLarge = errs.New(errs.TooLarge, "answer-too-large", "The answers to the entries before are too large; ask for less at once.")
+var errAnswerTooLarge = errs.New(errs.TooLarge, "answer-too-large", "The answer to an entry is too large; ask for less at once, or beside others.")
 
 // batch answers the entries one by one; one refusal tells nothing of others.
-func (x *exchange) batch(req rest.Request) answer {
-	out := view.Bundle{ID: x.g.d.IDs.ID(), Type: "batch-response"}
-	size := 0
+func (x *exchange) batch(req rest.Request, to *squeezed) (answer, error) {
+	out := x.replies("batch-response", req.Entries, to)
+	defer out.over()
 	for _, e := range req.Entries {
-		var ans answer
-		var err error
-		if size < maxAnswer {
-			ans, err = x.serve(e.Request)
-		} else {
-			err = (&act{x: x, req: e.Request}).conclude(errAnswerTooLarge)
+		ans, err := x.serve(e.Request)
+		if err := out.add(x.entryAnswer(ans, err)); err != nil {
+			return answer{}, err
 		}
-		size += len(ans.body)
-		out.Entries = append(out.Entries, x.entryAnswer(ans, err))
 	}
-	return answer{status: http.StatusOK, body: out.AppendTo(nil)}
+	return out.end()
+}
+
+// replies is the answer to a batch or a transaction, which leaves while the entries
+// behind are still asked for. Each entry has its own event before it leaves.
+type replies struct {
+	x       *exchange
+	to      *squeezed
+	text    []byte
+	entries int
+	// begun says that a part has left; the entries are answered as if none had,
+	// since theirs has not.
+	begun bool
+	// writes says that some entry changes something.
+	writes bool
+}
+
+func (x *exchange) replies(kind string, entries []rest.Entry, to *squeezed) *replies {
+	writes := slices.ContainsFunc(entries, func(e rest.Entry) bool {
+		return opsOf(e.Request.Interaction)&(scope.Create|scope.Update|scope.Delete) != 0
+	})
+	return &replies{x: x, to: to, writes: writes, text: []byte(`{"resourceType":"Bundle","id":"` + x.g.d.IDs.ID() + `","type":"` + kind + `"`)}
+}
+
+// stands asks again what backs the token (GW-26), unless something was written: what
+// was done is not told as refused. Errors: those of a token that is no longer good;
+// errUnsteady where consents changed: the entries before were judged by the old
+// ones, and can be asked for again.
+func (o *replies) stands() error {
+	if o.writes {
+		return nil
+	}
+	before := o.x.in
+	if err := o.x.stand(); err != nil {
+		return err
+	}
+	if !sameStanding(before, o.x.in) {
+		return errUnsteady
+	}
+	return nil
+}
+
+// add puts an entry behind the others, and lets a batch of them leave. Errors: those
+// of stands and of emit.
+func (o *replies) add(e view.Entry) error {
+	if o.entries++; o.entries == 1 {
+		o.text = append(o.text, `,"entry":[`...)
+	} else {
+		o.text = append(o.text, ',')
+	}
+	o.text = e.AppendTo(o.text)
+	if len(o.text) < batchBytes || o.to == nil {
+		return nil
+	}
+	if err := o.stands(); err != nil {
+		return err
+	}
+	o.x.to, o.x.begun = o.to, o.begun
+	err := o.x.emit(mediaFHIR+"; charset=utf-8", o.text)
+	o.text, o.begun = o.text[:0], o.x.begun
+	o.x.to, o.x.begun = nil, false
+	return err
+}
+
+// over gives the exchange back what has become of its answer.
+func (o *replies) over() { o.x.to, o.x.begun = o.to, o.begun }
+
+// end gives the answer with what is left.
+func (o *replies) end() (answer, error) {
+	if o.entries > 0 {
+		if err := o.stands(); err != nil {
+			return answer{}, err
+		}
+		o.text = append(o.text, ']')
+	}
+	return answer{status: http.StatusOK, body: append(o.text, '}'), begun: o.begun}, nil
 }
 
 // entryAnswer writes one answer as an entry.
@@ -52,7 +131,11 @@ func (x *exchange) entryAnswer(ans answer, err error) view.Entry {
 		failed := answer{status: x.g.d.Problems.Status(err)}
 		return view.Entry{Response: entryResponse(failed, x.g.d.Problems.Outcome(err))}
 	}
-	e := view.Entry{Resource: ans.body, Response: entryResponse(ans, nil)}
+	var notice any
+	if ans.notices.due() && ans.status == http.StatusOK {
+		notice = json.RawMessage(ans.notices.outcome())
+	}
+	e := view.Entry{Resource: ans.body, Response: entryResponse(ans, notice)}
 	if res, err := view.Scan(ans.body); err == nil && res.ID != "" && res.Type != "Bundle" {
 		e.FullURL = x.g.d.Base + "/" + res.Type + "/" + res.ID
 	}
@@ -74,7 +157,7 @@ type step struct {
 
 // transaction decides all entries before anything is sent: one refusal
 // refuses the whole. Then the judged writes go upstream as one transaction.
-func (x *exchange) transaction(req rest.Request) (answer, error) {
+func (x *exchange) transaction(req rest.Request, to *squeezed) (answer, error) {
 	steps := make([]step, 0, len(req.Entries))
 	var send []rest.Entry
 	touched := map[string]bool{}
@@ -84,7 +167,7 @@ func (x *exchange) transaction(req rest.Request) (answer, error) {
 		if err == nil {
 			err = once(touched, s)
 		}
-		if size += s.size; size > maxAnswer {
+		if size += s.size; size > maxReads {
 			err = errAnswerTooLarge
 		}
 		if err != nil {
@@ -107,7 +190,7 @@ func (x *exchange) transaction(req rest.Request) (answer, error) {
 		}
 		return answer{}, err
 	}
-	return x.transactionAnswer(steps, results)
+	return x.transactionAnswer(req.Entries, steps, results, to)
 }
 
 // prepare judges one entry.
@@ -198,16 +281,21 @@ func (x *exchange) sendAll(entries []rest.Entry) ([]outcome, error) {
 }
 
 // transactionAnswer answers and records every entry.
-func (x *exchange) transactionAnswer(steps []step, results []outcome) (answer, error) {
-	out := view.Bundle{ID: x.g.d.IDs.ID(), Type: "transaction-response"}
+func (x *exchange) transactionAnswer(entries []rest.Entry, steps []step, results []outcome, to *squeezed) (answer, error) {
+	out := x.replies("transaction-response", entries, to)
+	defer out.over()
 	for _, s := range steps {
 		ans, err := x.stepAnswer(s, results)
-		if err = s.act.conclude(err); err != nil {
+		told := s.act.conclude(err)
+		if told != nil && (len(results) == 0 || !s.reads || !errors.Is(told, err)) {
+			return answer{}, told
+		}
+		// What cannot be read after the writes does not undo them.
+		if err := out.add(x.entryAnswer(ans, told)); err != nil {
 			return answer{}, err
 		}
-		out.Entries = append(out.Entries, x.entryAnswer(ans, nil))
 	}
-	return answer{status: http.StatusOK, body: out.AppendTo(nil)}, nil
+	return out.end()
 }
 
 func (x *exchange) stepAnswer(s step, results []outcome) (answer, error) {

@@ -22,6 +22,9 @@ func (a *act) resolve(query []rest.Param) (*sight, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.x.g.understoodWhole(search); err != nil {
+		return nil, err
+	}
 	if len(d.Rewrite) == 1 {
 		search = search.With(d.Rewrite[0]...)
 	}

@@ -10,7 +10,8 @@ import (
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	corsRequest = "Accept, Authorization, Content-Type, DPoP, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer"
-	corsExpose  = "Content-Location, DPoP-Nonce, ETag, Last-Modified, Location, Mandate-As-Of, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Progress, X-Request-Id"
+	corsExpose  = "Content-Location, DPoP-Nonce, ETag, Last-Modified, Location, Mandate-As-Of, " +
+		"RateLimit, RateLimit-Policy, Redisclosure-Consent, Redisclosure-Notice, Retry-After, WWW-Authenticate, X-Progress, X-Request-Id"
 )
 
 // preflight answers a browser that asks before it sends. An origin is allowed

@@ -12,9 +12,10 @@
 // itself.
 //
 // In reading order: gateway.go and token.go (who asks), act.go (one
-// interaction), sight.go (one resource), read.go, search.go, sheet.go (what leaves
+// interaction), sight.go (one resource), mention.go (what it tells of
+// others), read.go, search.go, sheet.go (what leaves
 // while the upstream still sends), pages.go, fetch.go, included.go, beside.go,
-// everything.go, binary.go, provenance.go, write.go, input.go, written.go, conditional.go,
+// everything.go, binary.go, provenance.go, parameters.go, write.go, input.go, written.go, conditional.go,
 // patch.go, bundle.go, export.go, ndjson.go, owned.go, metadata.go, definitions.go,
 // audit.go, spike.go, modes.go, cors.go, answer.go.
 package gateway

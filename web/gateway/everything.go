@@ -82,17 +82,20 @@ func (a *act) gather(l listing, b *beside, about func(sight) error) error {
 }
 
 func (a *act) gatherPart(l listing, part []view.Entry, b *beside, about func(sight) error) error {
+	if err := a.learnPart(part); err != nil {
+		return err
+	}
 	for _, e := range part {
 		if e.Resource == nil || e.Mode == "outcome" {
 			continue
 		}
-		if isProvenance(e.Resource) {
-			if err := b.take(a, e.Resource); err != nil {
+		if isProvenance(e) {
+			if err := b.take(a, e); err != nil {
 				return err
 			}
 			continue
 		}
-		s, ok, err := a.see(e.Resource, l.ops...)
+		s, ok, err := a.seeEntry(e, l.ops...)
 		switch {
 		case err != nil:
 			return err
@@ -112,4 +115,9 @@ func (a *act) gatherPart(l listing, part []view.Entry, b *beside, about func(sig
 
 // isProvenance reports whether a resource is judged by others, which should be
 // judged first.
-func isProvenance(raw []byte) bool { return view.TypeOf(raw) == "Provenance" }
+func isProvenance(e view.Entry) bool {
+	if e.Hot != nil {
+		return e.Hot.Type == "Provenance"
+	}
+	return view.TypeOf(e.Resource) == "Provenance"
+}

@@ -31,6 +31,9 @@ type ticket struct {
 // operation answers an operation that was permitted.
 func (a *act) operation(d access.Decision) (answer, error) {
 	if a.req.Operation == "everything" {
+		if err := a.understood(); err != nil {
+			return answer{}, err
+		}
 		return a.everything(place{})
 	}
 	return a.startExport(d)
@@ -93,7 +96,9 @@ func (a *act) typeFilter(text string) error {
 	if search.Interaction != rest.SearchType {
 		return errs.New(errs.Invalid, "type-filter", "A _typeFilter is a search on one type.")
 	}
-	_, err = a.decide(search)
+	if _, err = a.decide(search); err == nil {
+		err = a.x.g.understoodWhole(search)
+	}
 	return err
 }
 

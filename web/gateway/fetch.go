@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -20,7 +21,7 @@ func (a *act) open(l listing, at place) (*upstream.Parts, error) {
 	if at.Next != "" {
 		return a.x.parts(http.MethodGet, at.Next, nil, nil)
 	}
-	return a.ask(l.first.With(rest.Param{Name: "_count", Values: []string{strconv.Itoa(l.count)}}))
+	return a.ask(l.first.With(rest.Param{Name: "_count", Values: []string{strconv.Itoa(cmp.Or(l.ask, l.count))}}))
 }
 
 // ask sends a request that gives a bundle.

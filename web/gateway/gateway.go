@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"hash/maphash"
 	"io"
 	"log/slog"
 	"net/http"
@@ -81,7 +82,8 @@ type OAuth struct {
 }
 
 // Deps is what the gateway is made of. All fields are required but OAuth, Log,
-// RequestID, Address, URL, Certificate, Admit, Spike and Modes.
+// RequestID, Address, URL, Certificate, Admit, Spike, Spiked,
+// Parameters and Modes.
 type Deps struct {
 	Tenant string
 	// Base is the public FHIR base URL, without a trailing slash; BasePath is
@@ -115,9 +117,15 @@ type Deps struct {
 	// Admit counts a request of whoever presented a good token; nil counts none.
 	// Errors: errs.RateLimited, which knows how long to wait.
 	Admit func(ctx context.Context, tenant string, c Caller) error
-	// Spike is how many records one client may export in an hour at this node
-	// before an event tells of it; 0 tells of none.
+	// Spike is how many records one client may export in an hour at all nodes
+	// together before an event tells of it; 0 tells of none.
 	Spike int
+	// Spiked takes one of so many permits an hour of a client, and reports whether
+	// it is the first one too many of its hour; nil counts none.
+	Spiked func(ctx context.Context, tenant, client string, perHour int) bool
+	// Parameters are search parameters that the upstream has beside those of R4:
+	// "Type:name", or "*:name" for every type.
+	Parameters []string
 	// Modes say how strictly the rules are applied; zero enforces all.
 	Modes access.Modes
 	Log   *slog.Logger
@@ -129,6 +137,9 @@ type Gateway struct {
 	d          Deps
 	capability capability
 	spikes     spikes
+	mentions   mentions
+	// bases are what the upstream calls itself.
+	bases [][]byte
 }
 
 // New makes a gateway.
@@ -149,7 +160,7 @@ func New(d Deps) *Gateway {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Gateway{d: d}
+	return &Gateway{d: d, bases: basesOf(d.Upstream), mentions: mentions{seed: maphash.MakeSeed()}}
 }
 
 // maxBody is the largest request body that is read, in bytes; what parses may

@@ -16,14 +16,18 @@ import (
 )
 
 var (
-	errNarrative = errs.New(errs.Unprocessable, "narrative-not-allowed", "The narrative holds what FHIR does not allow there: only basic formatting, links and images.")
-	errReference = errs.New(errs.Unprocessable, "reference-shape", "A reference is not of the form Type/id, #id, an http address or a urn.")
+	errNarrative     = errs.New(errs.Unprocessable, "narrative-not-allowed", "The narrative holds what FHIR does not allow there: only basic formatting, links and images.")
+	errNarrativeSize = errs.New(errs.Unprocessable, "narrative-too-large", "The narrative is larger than 256 kB: a document of that size is an attachment.")
+	errReference     = errs.New(errs.Unprocessable, "reference-shape", "A reference is not of the form Type/id, #id, an http address or a urn.")
 )
 
 // checkInput judges what a client wants stored beyond its form: the narrative
 // and the shapes of references (SA-16). How strictly is the mode of the rule
 // "input". Errors: errs.Unprocessable.
 func (a *act) checkInput(body []byte) error {
+	if err := a.checkUpload(body); err != nil {
+		return err
+	}
 	mode := a.x.g.d.Modes.Of("input")
 	if mode == access.Off {
 		return nil
@@ -74,7 +78,10 @@ func narratives(body []byte) error {
 	}
 	if text := view.Value(list, "text"); text != nil {
 		var narrative struct{ Div string }
-		if json.Unmarshal(text, &narrative) == nil && narrative.Div != "" && !formatting(narrative.Div) {
+		if json.Unmarshal(text, &narrative) == nil && len(narrative.Div) > maxNarrative {
+			return errNarrativeSize
+		}
+		if narrative.Div != "" && !formatting(narrative.Div) {
 			return errNarrative
 		}
 	}
@@ -109,7 +116,12 @@ var (
 	}
 )
 
-const maxNarrativeDepth = 100
+const (
+	maxNarrativeDepth = 100
+	// maxNarrative is how large a narrative may be, in bytes: nobody judges what is
+	// in it, so it is not to carry a record.
+	maxNarrative = 256 << 10
+)
 
 // formatting reports whether a narrative is one XHTML div of allowed elements.
 func formatting(div string) bool {

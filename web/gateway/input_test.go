@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/limit"
 	"github.com/mandate-health/mandate/web/gateway"
 )
 
@@ -104,12 +108,41 @@ func TestAdmit(t *testing.T) {
 	w.get("lab", "/Observation/lab").want(200)
 }
 
-// A service that exports more than usual is told of by one event an hour, and
-// gets what it may have.
+// permits is what all nodes share.
+type permits struct {
+	mu    sync.Mutex
+	full  map[string]time.Time
+	clock clock.Clock
+}
+
+func (p *permits) TakePermits(_ context.Context, _, key string, n int, r limit.Rule) (bool, time.Duration, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.clock.Now()
+	next := p.full[key]
+	if next.Before(now) {
+		next = now
+	}
+	if next = next.Add(time.Duration(n) * r.Every); next.Sub(now) > time.Duration(r.Burst)*r.Every {
+		return false, r.Every, nil
+	}
+	p.full[key] = next
+	return true, 0, nil
+}
+
+// A service that exports more than usual, by whatever nodes, is told of by one event
+// an hour, and gets what it may have.
 func TestExportSpike(t *testing.T) {
 	w := newWorld(t)
-	w.deps.Spike = 2
-	w.rebuild()
+	shared := &permits{full: map[string]time.Time{}, clock: w.clock}
+	node := func() {
+		l := limit.New(shared, w.clock)
+		w.deps.Spike = 8
+		w.deps.Spiked = func(ctx context.Context, tenant, client string, perHour int) bool {
+			return l.Take(ctx, tenant, "export:"+client, limit.PerHour(perHour)) != nil && l.Take(ctx, tenant, "export-told:"+client, limit.PerHour(1)) == nil
+		}
+		w.rebuild()
+	}
 	w.system("all", "system/Observation.rs")
 	told := func() (n int) {
 		w.log.mu.Lock()
@@ -121,19 +154,21 @@ func TestExportSpike(t *testing.T) {
 		}
 		return n
 	}
-	for range 2 {
+	export := func(want int) {
+		t.Helper()
+		node()
 		files := w.exported("all", "/$export?_type=Observation")
-		if r := w.get("all", strings.TrimPrefix(files[0].URL, base)).want(200); strings.Count(r.raw, "\n") < 3 {
+		if r := w.get("all", strings.TrimPrefix(files[0].URL, base)).want(200); strings.Count(r.raw, "\n") != 6 {
 			t.Fatal(r.raw)
 		}
-		if told() != 1 {
-			t.Errorf("%d events", told())
+		if told() != want {
+			t.Errorf("%d events, not %d", told(), want)
 		}
 	}
-	w.clock.Set(w.clock.Now().Add(2 * 3600 * 1e9))
-	files := w.exported("all", "/$export?_type=Observation")
-	w.get("all", strings.TrimPrefix(files[0].URL, base)).want(200)
-	if told() != 2 {
-		t.Errorf("%d events after an hour", told())
-	}
+	export(0)
+	export(1)
+	export(1)
+	w.clock.Set(w.clock.Now().Add(2 * time.Hour))
+	export(1)
+	export(2)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/mandate-health/mandate/fhir/view"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/oauth/authority"
 	"github.com/mandate-health/mandate/web/fhirapi"
 )
 
@@ -61,12 +62,12 @@ type Judgement struct {
 	Patient string
 }
 
-// Under gives the gateway as it would be with other modes of the rules, to ask it
-// questions.
-func (g *Gateway) Under(m access.Modes) *Gateway {
+// Under gives the gateway as it would be with other modes of the rules and another
+// authority (consents, value sets), to ask it questions.
+func (g *Gateway) Under(m access.Modes, l *authority.Loader) *Gateway {
 	d := g.d
-	d.Modes = m
-	return &Gateway{d: d}
+	d.Modes, d.Authority = m, l
+	return New(d)
 }
 
 // Judge decides about a request as ServeHTTP would, by the same steps, and
@@ -80,7 +81,7 @@ func (g *Gateway) Judge(ctx context.Context, q Question) (Judgement, error) {
 	if !q.At.IsZero() {
 		d := g.d
 		d.Clock = clock.Fixed(q.At)
-		g = &Gateway{d: d}
+		g = New(d)
 	}
 	x := &exchange{g: g, ctx: ctx}
 	if err := x.back(q.Bearer); err != nil {

@@ -50,3 +50,30 @@ func TestUnlabelledNote(t *testing.T) {
 		}
 	}
 }
+
+// GW-09, EV-11: the attachment of a document has the labels that the value sets
+// give the document: it is kept with it, and opens with it.
+func TestAttachmentOfAnUnlabelledDocument(t *testing.T) {
+	document := func(id, code string) []sandbox.Resource {
+		return []sandbox.Resource{
+			{Type: "Binary", ID: id, JSON: []byte(`{"resourceType":"Binary","id":"` + id + `","contentType":"text/plain","data":"aGVsbG8="}`)},
+			{Type: "DocumentReference", ID: id, JSON: []byte(`{"resourceType":"DocumentReference","id":"` + id + `","status":"current","type":{"coding":[{"system":"urn:n","code":"` + code + `"}]},"subject":{"reference":"Patient/rosa"},"content":[{"attachment":{"url":"Binary/` + id + `"}}]}`)},
+		}
+	}
+	w := newWorldOf(t, slices.Concat(resources(t), document("kept", "private"), document("plain", "plain")))
+	sets, err := label.Load(label.File{Name: "own", Text: []byte(`{"version":"1","sets":[
+		{"name":"private","codes":[{"system":"urn:n","codes":["private"]}],"labels":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSYTHPN"}]},
+		{"name":"plain","codes":[{"system":"urn:n","codes":["plain"]}],"labels":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"N"}],"whole":true}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.deps.Authority.Labelling = sets
+	w.system("service", "system/Binary.rs")
+	w.get("service", "/Binary/kept").want(404)
+	w.get("service", "/Binary/plain").want(200)
+	w.asDaughter("patient/DocumentReference.rs")
+	w.consents(strings.NewReplacer(`"MedicationRequest"`, `"DocumentReference"`, `"MedicationStatement"`, `"Binary"`).Replace(example(t, "e1.json")))
+	w.get("elena", "/DocumentReference/plain").want(200)
+	w.get("elena", "/Binary/plain").want(200)
+	w.get("elena", "/Binary/kept").want(404)
+}

@@ -125,7 +125,7 @@ func (g *Gateway) merge(theirs *statement, now time.Time) ([]byte, error) {
 	if theirs != nil {
 		for _, r := range theirs.Rest[0].Resource {
 			if !fhirapi.Owns(r.Type) && !access.NeverForApps(r.Type) {
-				types = append(types, filtered(r))
+				types = append(types, g.filtered(r))
 			}
 		}
 	}
@@ -185,7 +185,7 @@ func (g *Gateway) security() object {
 }
 
 // filtered leaves what the gateway passes on of a type.
-func filtered(r resource) resource {
+func (g *Gateway) filtered(r resource) resource {
 	var kept []coded
 	for _, i := range r.Interaction {
 		if forwarded[i.Code] {
@@ -200,6 +200,10 @@ func filtered(r resource) resource {
 		}
 	}
 	r.Operation = operations
+	r.SearchParam = slices.DeleteFunc(r.SearchParam, func(p object) bool {
+		name, _ := p["name"].(string)
+		return !g.searchable(r.Type, name)
+	})
 	r.SearchRevInclude = slices.DeleteFunc(r.SearchRevInclude, func(v string) bool {
 		typ, _, _ := strings.Cut(v, ":")
 		return access.NeverForApps(typ) || fhirapi.Owns(typ)
@@ -212,6 +216,10 @@ func ownConsent() resource {
 		Type: "Consent", Versioning: "versioned-update", ReferencePolicy: []string{"literal"},
 		Interaction: []coded{{"read"}, {"vread"}, {"history-instance"}, {"search-type"}, {"create"}, {"update"}},
 		SearchParam: params("_id", "token", "patient", "reference", "actor", "reference", "status", "token", "category", "token", "period", "date", "identifier", "token"),
+		Operation: []object{
+			{"name": "fileConsent", "definition": "http://hl7.org/fhir/us/consent-management/OperationDefinition/file-consent"},
+			{"name": "revokeConsent", "definition": "http://hl7.org/fhir/us/consent-management/OperationDefinition/revoke-consent"},
+		},
 	}
 }
 

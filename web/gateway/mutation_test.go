@@ -7,6 +7,7 @@ import (
 
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/conformance/proof"
+	"github.com/mandate-health/mandate/web/gateway"
 )
 
 // unproven are the rules that the oracle's cases cannot miss, with what proves
@@ -31,6 +32,25 @@ func TestEveryRuleIsProven(t *testing.T) {
 			defer access.Without(name)()
 			if n := firstFault(t, 1); n == 0 {
 				t.Errorf("nobody noticed in %d cases that the rule %q is missing", mutantCases, name)
+			} else {
+				t.Logf("noticed at case %d", n)
+			}
+		})
+	}
+}
+
+// What is no rule of the lists is proven alike: the value sets, the modes, the
+// question whether the token is still good, and that before each batch of entries.
+func TestEverySafeguardIsProven(t *testing.T) {
+	for _, name := range []string{"value sets", "modes", "token asked again", "batches"} {
+		t.Run(name, func(t *testing.T) {
+			mutant = name
+			defer func() { mutant = "" }()
+			if name == "batches" {
+				defer gateway.WithoutBatchCheck()()
+			}
+			if n := firstFault(t, 1); n == 0 {
+				t.Errorf("nobody noticed in %d cases that there are no %s", mutantCases, name)
 			} else {
 				t.Logf("noticed at case %d", n)
 			}

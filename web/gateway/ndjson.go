@@ -80,6 +80,15 @@ func (a *act) lines(chunk []json.RawMessage, typ string, members []string, to *b
 	if err := a.foresee(chunk); err != nil {
 		return err
 	}
+	raws := make([][]byte, len(chunk))
+	for i, line := range chunk {
+		raws[i] = line
+	}
+	if err := a.learn(raws...); err != nil {
+		return err
+	}
+	left := 0
+	defer func() { a.exportedMore(left) }()
 	for _, raw := range chunk {
 		s, ok, err := a.see(raw, eitherOf...)
 		if err != nil {
@@ -89,7 +98,7 @@ func (a *act) lines(chunk []json.RawMessage, typ string, members []string, to *b
 			continue
 		}
 		a.deliver(s)
-		a.exportedOne()
+		left++
 		to.Write(s.raw)
 		to.WriteByte('\n')
 	}

@@ -39,10 +39,10 @@ func (a *act) provenancesOf(page []sight) ([]sight, error) {
 			return err
 		}
 		for _, e := range part {
-			if e.Resource == nil || !isProvenance(e.Resource) {
+			if e.Resource == nil || !isProvenance(e) {
 				continue
 			}
-			s, ok, err := a.see(e.Resource, eitherOf...)
+			s, ok, err := a.seeEntry(e, eitherOf...)
 			if err != nil {
 				return err
 			}

@@ -15,7 +15,9 @@ import (
 
 // adoptProvenance makes a Provenance be about whom its targets are about,
 // when each of them may be seen (SMART CMP-13, GW-20). One target that may
-// not, or that cannot be resolved, hides it.
+// not, or that cannot be resolved, hides it. A Provenance of a Provenance is not
+// resolved, whether or not that one happens to be known: it would show on one page
+// and not on another.
 func (a *act) adoptProvenance(res *fhir.Resource) (reachable bool, err error) {
 	if err := a.lookUp(res.Targets); err != nil {
 		return false, err
@@ -24,11 +26,11 @@ func (a *act) adoptProvenance(res *fhir.Resource) (reachable bool, err error) {
 	foreign := false
 	for _, ref := range res.Targets {
 		t := a.target(ref)
-		if !t.visible {
+		if !t.visible || ref.Type == "Provenance" {
 			return false, nil
 		}
 		foreign = foreign || t.res.ForeignSubject
-		for _, s := range t.res.Subjects {
+		for _, s := range everybody(&t.res) {
 			if !slices.Contains(subjects, s) {
 				subjects = append(subjects, s)
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/evidence"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/codec"
 	"github.com/mandate-health/mandate/internal/clock"
@@ -34,7 +35,7 @@ func newRecords(t testing.TB) *records {
 	r := &records{consents: map[string][]consent.Record{}, relations: map[string][]proxy.RelatedPerson{}}
 	r.service = consent.NewService(consent.Deps{
 		Store: r, Validator: validator, Clock: clock.Fixed(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)), IDs: ids.Source{},
-		Tx: txn.Func[consent.Tx](func(_ context.Context, fn func(consent.Tx) error) error { return fn(r) }),
+		Tx: txn.Func[consent.FilingTx](func(_ context.Context, fn func(consent.FilingTx) error) error { return fn(r) }),
 	})
 	return r
 }
@@ -103,6 +104,18 @@ func (r *records) PutConsent(_ context.Context, rec consent.Record, ifVersion in
 	r.consents[rec.ID] = append(r.consents[rec.ID], rec)
 	return nil
 }
+
+func (r *records) PutEvidence(context.Context, evidence.Record, int) error { return nil }
+
+func (r *records) ActiveGrants(context.Context, string, string, int) ([]consent.Record, error) {
+	return nil, nil
+}
+
+func (r *records) PolicyCampaign(context.Context, string, string) (consent.Campaign, error) {
+	return consent.Campaign{}, errNone
+}
+
+func (r *records) PutPolicyCampaign(context.Context, consent.Campaign) error { return nil }
 
 func (r *records) ConsentEpoch(context.Context, string, string) (int64, error) { return 1, nil }
 

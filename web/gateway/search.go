@@ -30,12 +30,16 @@ type listing struct {
 	// first is the upstream request of the first page.
 	first rest.Request
 	count int
+	// ask is how many the upstream is asked for at once, 0 for as many.
+	ask int
 	// ops are those under which a match is judged: any of them lets it
 	// leave.
 	ops []scope.Ops
 	// check is asked of every visible match besides; nil passes.
 	check func(sight) (bool, error)
 	kind  string
+	// counted asks for the number of all visible matches on the first page.
+	counted bool
 }
 
 // ours are the parameters that the gateway serves itself, after filtering
@@ -62,11 +66,7 @@ func (a *act) list(d access.Decision, at place) (answer, error) {
 	if onlyCount {
 		return a.countOnly(l)
 	}
-	if at.Next == "" && at.Skip == 0 && a.wantsTotal() {
-		if at.Total, err = a.total(l); err != nil {
-			return answer{}, err
-		}
-	}
+	l.counted = at.Next == "" && at.Skip == 0 && a.wantsTotal()
 	return a.page(l, at)
 }
 
@@ -96,7 +96,11 @@ func (a *act) wantsTotal() bool {
 
 // countOnly answers with the number of visible matches (GW-03, SMART TRP-06).
 func (a *act) countOnly(l listing) (answer, error) {
-	total, err := a.total(l)
+	var total *int
+	err := a.steady(func() (err error) {
+		total, err = a.total(l)
+		return err
+	})
 	if err != nil {
 		return answer{}, err
 	}
@@ -104,6 +108,9 @@ func (a *act) countOnly(l listing) (answer, error) {
 		return answer{}, errs.New(errs.Unprocessable, "count-too-large", "There is too much to count; narrow the search.")
 	}
 	b := view.Bundle{ID: a.x.g.d.IDs.ID(), Type: l.kind, Total: total, Links: []view.Link{{Relation: "self", URL: a.selfLink()}}}
+	if a.ignored != nil {
+		b.Entries = []view.Entry{ignoredEntry(a.ignored)}
+	}
 	return answer{status: http.StatusOK, body: b.AppendTo(nil)}, nil
 }
 
@@ -141,6 +148,9 @@ func (a *act) countPart(l listing, part []view.Entry) (n int, err error) {
 	if err := a.foreseeMatches(l, part); err != nil {
 		return 0, err
 	}
+	if err := a.learnPart(part); err != nil {
+		return 0, err
+	}
 	for _, e := range part {
 		_, ok, err := a.match(l, e)
 		if err != nil {
@@ -159,7 +169,14 @@ func (a *act) page(l listing, at place) (answer, error) {
 	var out *sheet
 	var next *place
 	matches := 0
+	// One more tells mostly without a further request whether another page follows.
+	l.ask = l.count + 1
 	err := a.steady(func() (err error) {
+		if l.counted {
+			if at.Total, err = a.total(l); err != nil {
+				return err
+			}
+		}
 		out = a.sheet(l.kind)
 		f := &found{match: func(s sight) error { return out.add(s, a.listed(l, s)) }, beside: along(edgesOf(a.req.Query))}
 		if next, err = a.walk(l, at, f); err != nil {
@@ -201,6 +218,8 @@ type found struct {
 	matches int
 	// beside takes what comes beside them; nil leaves it out.
 	beside *beside
+	// ahead says that the page is full, and that only the next match is looked for.
+	ahead bool
 }
 
 // walk looks for up to a page of visible matches with what is included beside
@@ -211,7 +230,7 @@ func (a *act) walk(l listing, at place, f *found) (*place, error) {
 		if err != nil {
 			return nil, err
 		}
-		if full > 0 {
+		if full >= 0 {
 			return &place{Next: at.Next, Skip: full}, nil
 		}
 		next, more := a.x.g.d.Upstream.Below(link)
@@ -219,24 +238,34 @@ func (a *act) walk(l listing, at place, f *found) (*place, error) {
 			return nil, nil
 		}
 		at = place{Next: next}
-		if f.matches == l.count {
-			break
+		if f.matches == l.count && !f.ahead {
+			return a.ahead(l, at)
 		}
 	}
 	return &at, nil
 }
 
+// ahead looks for the next visible match behind a full page: a link to a further
+// page that holds nothing would tell of what is hidden there.
+func (a *act) ahead(l listing, at place) (*place, error) {
+	return a.walk(l, at, &found{matches: l.count, ahead: true})
+}
+
 // walkPage goes through one upstream page. full is the index of the first
-// visible match that has no place any more, 0 when all had one.
+// visible match that has no place any more, -1 when all had one.
 func (a *act) walkPage(l listing, at place, f *found) (full int, link string, err error) {
 	p, err := a.open(l, at)
 	if err != nil {
-		return 0, "", err
+		return -1, "", err
 	}
 	index := 0
+	full = -1
 	link, err = eachPart(p, func(part []view.Entry) (err error) {
 		a.x.expect(part)
-		if full == 0 {
+		if err := a.learnPart(part); err != nil {
+			return err
+		}
+		if full < 0 {
 			var i int
 			if i, err = a.take(l, part, at.Skip-index, f); i >= 0 {
 				full = index + i
@@ -247,8 +276,8 @@ func (a *act) walkPage(l listing, at place, f *found) (full int, link string, er
 		case err != nil:
 			return err
 		case f.beside != nil:
-			return a.takeIncluded(part, f.beside)
-		case full > 0:
+			return a.takeIncluded(l, part, f.beside)
+		case full >= 0:
 			return errEnough
 		}
 		return nil
@@ -292,28 +321,40 @@ func (a *act) take(l listing, part []view.Entry, skip int, f *found) (full int, 
 	return -1, nil
 }
 
+// foreign reports whether an entry is of another type than is searched for: from a
+// server that does not say what it included, that is no match.
+func (l listing) foreign(e view.Entry) bool {
+	if l.first.Interaction != rest.SearchType {
+		return false
+	}
+	if e.Hot != nil {
+		return e.Hot.Type != l.first.Type
+	}
+	return view.TypeOf(e.Resource) != l.first.Type
+}
+
 // match judges an entry as a match of the listing.
 func (a *act) match(l listing, e view.Entry) (sight, bool, error) {
-	if e.Resource == nil || e.Mode != "" && e.Mode != "match" {
+	if e.Resource == nil || e.Mode != "" && e.Mode != "match" || e.Mode == "" && l.foreign(e) {
 		return sight{}, false, nil
 	}
-	s, ok, err := a.see(e.Resource, l.ops...)
+	s, ok, err := a.seeEntry(e, l.ops...)
 	if err != nil || !ok || s.res.ID == "" {
 		return sight{}, false, err
 	}
 	if l.check != nil {
 		ok, err = l.check(s)
 	}
-	return s, ok, err
+	return s, ok && !a.foundBySecret(l.first.Query, s), err
 }
 
 // takeIncluded judges what came beside the matches.
-func (a *act) takeIncluded(part []view.Entry, b *beside) error {
+func (a *act) takeIncluded(l listing, part []view.Entry, b *beside) error {
 	for _, e := range part {
-		if e.Mode != "include" || e.Resource == nil {
+		if e.Resource == nil || e.Mode != "include" && (e.Mode != "" || !l.foreign(e)) {
 			continue
 		}
-		if err := b.take(a, e.Resource); err != nil {
+		if err := b.take(a, e); err != nil {
 			return err
 		}
 	}

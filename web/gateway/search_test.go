@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/mandate-health/mandate/fhir/sandbox"
 )
 
 // TestLeaks is the public corpus of leaks by reading, as a table: whatever is
@@ -250,4 +252,56 @@ func TestCORSAndMetadata(t *testing.T) {
 	if again := w.get("", "/metadata").want(200); again.raw != r.raw {
 		t.Error("the last statement is not served while the upstream is down")
 	}
+}
+
+// GW-03, GW-14: a full page leads on only where something visible follows.
+func TestAFullPageTellsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.token("rosa", "patient/Observation.rs?category="+obsCategory+"|laboratory", self("rosa"))
+	r := w.get("rosa", "/Observation?_id=lab,lab2,vital,hiv&_count=2&_sort=_id").want(200)
+	if len(r.ids()) != 2 || r.link("next") != "" || r.body["total"] != 2.0 {
+		t.Errorf("%s", r.raw)
+	}
+	w.token("rosa", "patient/Observation.rs", self("rosa"))
+	*w.asked = nil
+	r = w.get("rosa", "/Observation?_id=lab,hiv,lab2,vital&_count=3").want(200)
+	if len(r.ids()) != 3 || r.link("next") != "" || len(*w.asked) != 1 {
+		t.Errorf("%s after %v", r.raw, *w.asked)
+	}
+	*w.asked = nil
+	if r = w.get("rosa", "/Observation?_id=lab,lab2,vital&_count=2&_sort=_id").want(200); r.link("next") == "" || len(*w.asked) != 1 {
+		t.Errorf("one more was not asked for at once: %v", *w.asked)
+	}
+	r = w.get("rosa", "/Observation?_id=lab,hiv,lab2,vital&_count=2").want(200)
+	if r = w.get("rosa", r.link("next")).want(200); len(r.ids()) != 1 || r.link("next") != "" {
+		t.Errorf("%s", r.raw)
+	}
+}
+
+// GW-26: a number is an answer too: none is told on what ended while it was counted.
+func TestACountIsAskedAgain(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"/Observation?_summary=count", "/Observation?_total=accurate&_count=1"} {
+		w.token("rosa", "patient/Observation.rs", self("rosa"))
+		w.meanwhile(func(*http.Request) { delete(w.verifier, "rosa") })
+		w.get("rosa", path).want(401)
+		w.meanwhile(nil)
+	}
+	w.asDaughter("patient/MedicationRequest.rs")
+	w.meanwhile(func(*http.Request) { w.consents() })
+	w.get("elena", "/MedicationRequest?_total=accurate&_count=1").want(403)
+}
+
+// GW-20: a Provenance of a Provenance is hidden on every page alike.
+func TestProvenanceOfAProvenance(t *testing.T) {
+	w := newWorldOf(t, append(resources(t), sandbox.Resource{Type: "Provenance", ID: "of-of-lab", JSON: []byte(
+		`{"resourceType":"Provenance","id":"of-of-lab","target":[{"reference":"Provenance/of-lab"}],"recorded":"2026-10-01T09:31:00Z","agent":[{"who":{"reference":"Practitioner/chen"}}]}`)}))
+	w.system("service", "system/*.rs")
+	for _, path := range []string{"/Provenance?_id=of-lab,of-of-lab", "/Provenance?_id=of-lab,of-of-lab&_count=1"} {
+		r := w.get("service", path).want(200)
+		if got := strings.Join(r.ids(), " "); got != "Provenance/of-lab" || r.link("next") != "" {
+			t.Errorf("%s: %s", path, r.raw)
+		}
+	}
+	w.get("service", "/Provenance/of-of-lab").want(404)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/mandate-health/mandate/fhir/view"
@@ -19,34 +20,46 @@ const batchBytes = 512 << 10
 // larger than a batch leaves as a whole.
 type sheet struct {
 	act  *act
+	kind string
 	text []byte
-	// matches is how many entries were added; from is where the first begins.
+	// matches is how many entries were added.
 	matches int
 }
 
 // sheet begins a bundle of that kind, and forgets what an earlier one gathered.
 func (a *act) sheet(kind string) *sheet {
-	a.delivered = nil
+	a.delivered, a.notices = nil, redisclosure{}
 	head := `{"resourceType":"Bundle","id":"` + a.x.g.d.IDs.ID() + `","type":"` + kind + `"`
-	return &sheet{act: a, text: append(make([]byte, 0, 4<<10), head...)}
+	return &sheet{act: a, kind: kind, text: append((*sheets.Get().(*[]byte))[:0], head...)}
 }
+
+// sheets are the memory of answers that have left. One that was not sent whole is
+// not used again: the connection may still hold it.
+var sheets = sync.Pool{New: func() any {
+	b := make([]byte, 0, 4<<10)
+	return &b
+}}
 
 // add puts a resource that leaves on the sheet. Its memory is free afterwards.
 // Errors: errAnew, and those of send.
 func (o *sheet) add(s sight, e view.Entry) error {
 	a := o.act
 	a.deliver(s)
-	if o.matches++; o.matches == 1 {
-		o.text = slices.Grow(o.text, min(a.x.coming, batchBytes)+len(s.raw))
-		o.text = append(o.text, `,"entry":[`...)
-	} else {
-		o.text = append(o.text, ',')
-	}
+	o.entry(min(a.x.coming, batchBytes) + len(s.raw))
 	o.text = e.AppendTo(o.text)
 	if len(o.text) < batchBytes {
 		return nil
 	}
 	return o.send()
+}
+
+// entry begins an entry, with room for so much.
+func (o *sheet) entry(room int) {
+	if o.matches++; o.matches > 1 {
+		o.text = append(o.text, ',')
+		return
+	}
+	o.text = append(slices.Grow(o.text, room), `,"entry":[`...)
 }
 
 // errAnew says that what backs the token changed before anything had left, so
@@ -67,7 +80,7 @@ func (o *sheet) send() error {
 		}
 		return nil
 	}
-	changed, err := a.stands()
+	changed, err := a.standsMeanwhile()
 	if err != nil {
 		return err
 	}
@@ -81,6 +94,9 @@ func (o *sheet) send() error {
 		return errs.Wrap(err, errs.Unavailable, "audit-unavailable", "The access could not be recorded and is refused.")
 	}
 	a.delivered = nil
+	if !a.x.begun {
+		a.notices.announce(a.x.to.Header())
+	}
 	err = a.x.emit(mediaFHIR+"; charset=utf-8", o.text)
 	o.text = o.text[:0]
 	return err
@@ -88,10 +104,18 @@ func (o *sheet) send() error {
 
 // end gives the answer with what is left of the sheet.
 func (o *sheet) end(total *int, links []view.Link) answer {
+	if ignored := o.act.ignored; ignored != nil {
+		o.entry(0)
+		o.text = ignoredEntry(ignored).AppendTo(o.text)
+	}
+	if p := o.act.notices; p.due() && o.kind == "searchset" {
+		o.entry(0)
+		o.text = p.entry().AppendTo(o.text)
+	}
 	if o.matches > 0 {
 		o.text = append(o.text, ']')
 	}
-	return answer{status: http.StatusOK, body: append(view.AppendTail(o.text, total, links), '}'), begun: o.act.x.begun}
+	return answer{status: http.StatusOK, body: append(view.AppendTail(o.text, total, links), '}'), begun: o.act.x.begun, lent: true}
 }
 
 // emit sends a part of the answer to the client.

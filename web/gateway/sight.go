@@ -18,6 +18,10 @@ import (
 type sight struct {
 	raw []byte
 	res fhir.Resource
+	// scope is the one that permits it, "" where that was not asked.
+	scope string
+	// notice must accompany it.
+	notice redisclosure
 }
 
 func (s sight) ref() fhir.Reference { return fhir.Reference{Type: s.res.Type, ID: s.res.ID} }
@@ -31,6 +35,11 @@ type memory struct {
 	seen      map[fhir.Reference]seen
 	// lookups counts requests made only to judge others.
 	lookups int
+	// mentions is what may be told of those that resources refer to, asker sums up
+	// in whose eyes, asks counts the requests that it took.
+	mentions map[fhir.Reference]mention
+	asker    uint64
+	asks     int
 }
 
 // seen is a resource as it was judged. Without being reachable it cannot be
@@ -48,26 +57,37 @@ var eitherOf = []scope.Ops{scope.Read, scope.Search}
 // what cannot be read strictly never does. Errors are those of the upstream
 // when another resource had to be asked for.
 func (a *act) see(raw []byte, ops ...scope.Ops) (s sight, ok bool, err error) {
-	raw = a.x.g.local(raw, a.x.g.d.Base)
-	res, scanErr := view.Scan(raw)
-	if scanErr != nil || fhirapi.Owns(res.Type) || access.NeverForApps(res.Type) {
+	return a.seeEntry(view.Entry{Resource: raw}, ops...)
+}
+
+// seeEntry judges the resource of an entry, which may have been read already.
+func (a *act) seeEntry(e view.Entry, ops ...scope.Ops) (s sight, ok bool, err error) {
+	raw, res := a.x.g.local(e.Resource, a.x.g.d.Base), e.Hot
+	if res == nil || &raw[0] != &e.Resource[0] {
+		read, err := view.Scan(raw)
+		if err != nil {
+			return sight{}, false, nil
+		}
+		res = &read
+	}
+	if fhirapi.Owns(res.Type) || access.NeverForApps(res.Type) {
 		return sight{}, false, nil
 	}
-	reachable, err := a.adopt(&res)
+	reachable, err := a.adopt(res)
 	if err != nil {
 		return sight{}, false, err
 	}
 	var d access.Decision
 	if reachable {
-		d, ok = a.judgeAny(&res, ops)
+		d, ok = a.judgeAny(res, ops)
 	}
 	if !a.lone {
-		a.x.remember(res, reachable, ok)
+		a.x.remember(*res, reachable, ok)
 	}
 	if !ok {
 		return sight{}, false, nil
 	}
-	return a.release(raw, res, d)
+	return a.release(raw, *res, d)
 }
 
 // scales hold input and decision while one resource after the other is judged.
@@ -111,10 +131,18 @@ func (a *act) adopt(res *fhir.Resource) (reachable bool, err error) {
 	return true, nil
 }
 
-// release applies the obligations and notes what leaves.
-func (a *act) release(raw []byte, res fhir.Resource, d access.Decision) (sight, bool, error) {
-	out, err := a.strip(raw, &res, d)
+// release applies the obligations and notes what leaves. ok is false for what
+// cannot leave without telling of something hidden.
+func (a *act) release(raw []byte, res fhir.Resource, d access.Decision) (s sight, ok bool, err error) {
+	out, err := a.withhold(raw)
 	if err != nil {
+		return sight{}, false, err
+	}
+	if out == nil {
+		a.reason = access.Reason{Rule: "reference", Code: "refers-to-hidden"}
+		return sight{}, false, nil
+	}
+	if out, err = a.strip(out, &res, d); err != nil {
 		return sight{}, false, nil
 	}
 	for _, c := range d.Consents {
@@ -122,7 +150,7 @@ func (a *act) release(raw []byte, res fhir.Resource, d access.Decision) (sight, 
 			a.consents = append(a.consents, c)
 		}
 	}
-	return sight{raw: out, res: res}, true, nil
+	return sight{raw: out, res: res, scope: scopeBy(d), notice: redisclosureOf(d)}, true, nil
 }
 
 // strip removes security labels: all of them for a proxy, the topics for
@@ -161,6 +189,8 @@ func wears(res *fhir.Resource, keep func(fhir.Coding) bool) bool {
 
 // deliver notes that a resource leaves in the answer.
 func (a *act) deliver(s sight) {
+	a.drew.add(s.scope)
+	a.notices = a.notices.with(s.notice)
 	a.delivered = append(a.delivered, delivery{ref: s.ref(), patients: s.res.Subjects})
 }
 
@@ -179,10 +209,24 @@ func (x *exchange) remember(res fhir.Resource, reachable, visible bool) {
 	if !x.memory.seen[ref].visible {
 		if visible {
 			// All else served to judge it.
-			res = fhir.Resource{Type: res.Type, ID: res.ID, Subjects: res.Subjects, ForeignSubject: res.ForeignSubject}
+			res = fhir.Resource{Type: res.Type, ID: res.ID, Subjects: everybody(&res), ForeignSubject: res.ForeignSubject}
 		}
 		x.memory.seen[ref] = seen{reachable, visible, res}
 	}
+}
+
+// everybody lists whom a resource and what it contains are about: what is inside
+// leaves with it (GW-24).
+func everybody(res *fhir.Resource) []string {
+	out := res.Subjects
+	for i := range res.Contained {
+		for _, s := range everybody(&res.Contained[i]) {
+			if !slices.Contains(out, s) {
+				out = append(slices.Clip(out), s)
+			}
+		}
+	}
+	return out
 }
 
 // maxLookups bounds, for one exchange, the requests that only serve to judge

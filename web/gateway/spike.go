@@ -3,69 +3,56 @@ package gateway
 import (
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/mandate-health/mandate/audit"
 )
 
-// spikeWindow is over what time exported records are counted.
-const spikeWindow = time.Hour
+const (
+	// spikeSteps is in how many steps the records of an hour are counted over all
+	// nodes: each step costs a permit, and not each record.
+	spikeSteps = 1000
+	// maxSpikes bounds for how many clients a node remembers the records of a step
+	// that is not complete; beyond it they begin anew.
+	maxSpikes = 10000
+)
 
-// maxSpikes bounds for how many clients records are counted; the rest are
-// counted when an hour ends.
-const maxSpikes = 10000
-
-// spikes counts what clients export. It is safe for concurrent use.
+// spikes counts the records that clients export towards the next step. It is safe
+// for concurrent use.
 type spikes struct {
 	mu sync.Mutex
-	by map[string]*spike
+	by map[string]int
 }
 
-type spike struct {
-	since time.Time
-	count int
-}
-
-// add counts one record and reports whether it is the first one too many of its
-// hour.
-func (s *spikes) add(client string, now time.Time, most int) bool {
+// add counts records and gives how many steps they complete.
+func (s *spikes) add(client string, records, step int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	own := s.by[client]
-	if own == nil || now.Sub(own.since) >= spikeWindow {
-		if own == nil && len(s.by) >= maxSpikes {
-			s.drop(now)
-		}
-		if own == nil && len(s.by) >= maxSpikes {
-			return false
-		}
-		if s.by == nil {
-			s.by = map[string]*spike{}
-		}
-		own = &spike{since: now}
-		s.by[client] = own
+	if s.by == nil || len(s.by) >= maxSpikes {
+		s.by = map[string]int{}
 	}
-	own.count++
-	return own.count == most+1
+	all := s.by[client] + records
+	s.by[client] = all % step
+	return all / step
 }
 
-// drop forgets the hours that have ended.
-func (s *spikes) drop(now time.Time) {
-	for client, own := range s.by {
-		if now.Sub(own.since) >= spikeWindow {
-			delete(s.by, client)
-		}
-	}
-}
-
-// exportedOne counts a record that leaves in an export. Too many in an hour are
-// told by an event, once; the export goes on, since every record is one that the
-// client may have.
-func (a *act) exportedOne() {
+// exportedMore counts records that leave in an export, at all nodes together. Too many
+// in an hour are told by an event, once; the export goes on, since every record is
+// one that the client may have.
+func (a *act) exportedMore(records int) {
 	g, client := a.x.g, a.x.bearer.Client.ID
-	if g.d.Spike <= 0 || !g.spikes.add(client, g.d.Clock.Now(), g.d.Spike) {
+	if g.d.Spike <= 0 || g.d.Spiked == nil || records == 0 {
 		return
 	}
+	step := max(1, g.d.Spike/spikeSteps)
+	for range g.spikes.add(client, records, step) {
+		if g.d.Spiked(a.x.ctx, g.d.Tenant, client, g.d.Spike/step) {
+			a.tellSpike(client)
+		}
+	}
+}
+
+func (a *act) tellSpike(client string) {
+	g := a.x.g
 	e := a.x.origin
 	e.Time, e.Kind, e.Action, e.Outcome, e.Reason = g.d.Clock.Now(), audit.AuditAlert, "E", audit.MinorFailure, "export-spike"
 	e.Detail = map[string]string{"state": "spike", "subject": client, "records": strconv.Itoa(g.d.Spike)}

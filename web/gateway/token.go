@@ -118,13 +118,17 @@ func (a *act) stands() (changed bool, err error) {
 	if err := a.x.stand(); err != nil {
 		return false, err
 	}
-	now := a.x.in
-	same := before.Policy == now.Policy && before.ProxyInForce == now.ProxyInForce && before.SafetyHold == now.SafetyHold
-	if same && slices.Equal(before.Grant.Members, now.Grant.Members) {
+	if sameStanding(before, a.x.in) {
 		return false, nil
 	}
+	a.x.memory.mentions, a.x.memory.asker = nil, 0
 	_, err = a.permit()
 	return true, err
+}
+
+// sameStanding reports whether what backs a token is what it was.
+func sameStanding(a, b access.Input) bool {
+	return a.Policy == b.Policy && a.ProxyInForce == b.ProxyInForce && a.SafetyHold == b.SafetyHold && slices.Equal(a.Grant.Members, b.Grant.Members)
 }
 
 // bound gives the patient on whose record the grant acts, "" when it is not

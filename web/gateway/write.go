@@ -121,7 +121,11 @@ func (a *act) planPatch() (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	shown, err := a.strip(prior.raw, nil, access.Decision{Obligations: []access.Obligation{access.StripLabels}})
+	told, err := a.withhold(prior.raw)
+	if err != nil {
+		return plan{}, err
+	}
+	shown, err := a.strip(told, nil, access.Decision{Obligations: []access.Obligation{access.StripLabels}})
 	if err != nil {
 		return plan{}, err
 	}
@@ -139,20 +143,31 @@ func (a *act) planPatch() (plan, error) {
 
 // replace plans the update of a judged state to another one.
 func (a *act) replace(prior sight, body []byte) (plan, error) {
+	var err error
 	if !a.x.system() {
-		if slices.ContainsFunc(prior.res.Contained, func(c fhir.Resource) bool { return len(access.LabelsOf(&c)) > 0 }) {
-			return plan{}, errs.New(errs.Unprocessable, "resource-incomplete", "What the app was shown of the resource is not all of it; it cannot be written back.")
-		}
-		var err error
 		if body, err = view.KeepLabels(prior.raw, body); err != nil {
 			return plan{}, err
 		}
 	}
-	body, err := a.acceptable(body, scope.Update)
-	if err != nil {
+	if body, err = a.acceptable(body, scope.Update); err != nil {
 		return plan{}, err
 	}
-	return plan{send: rest.Request{Interaction: rest.Update, Type: a.req.Type, ID: a.req.ID, Body: body, IfMatch: tag(prior)}}, nil
+	p := plan{send: rest.Request{Interaction: rest.Update, Type: a.req.Type, ID: a.req.ID, Body: body, IfMatch: tag(prior)}}
+	return p, a.shownWhole(prior)
+}
+
+// shownWhole refuses to change what an app that reads it gets in part, beside labels
+// of its own: it would write back the holes (SMART TRP-21).
+func (a *act) shownWhole(prior sight) error {
+	incomplete := errs.New(errs.Unprocessable, "resource-incomplete", "What the app was shown of the resource is not all of it; it cannot be written back.")
+	if !a.x.system() && slices.ContainsFunc(prior.res.Contained, func(c fhir.Resource) bool { return len(access.LabelsOf(&c)) > 0 }) {
+		return incomplete
+	}
+	left, err := a.withhold(prior.raw)
+	if err == nil && len(left) != len(prior.raw) {
+		err = incomplete
+	}
+	return err
 }
 
 func (a *act) planDelete() (plan, error) {
@@ -199,6 +214,7 @@ func (a *act) stored(op scope.Ops) (sight, error) {
 		}
 		return sight{}, a.forbid(d)
 	}
+	a.drew.add(scopeBy(d))
 	a.subjects, a.attached = res.Subjects, res.Targets
 	s := sight{raw: raw, res: res}
 	if m := a.req.IfMatch; m != "" && strings.TrimPrefix(m, "W/") != strings.TrimPrefix(tag(s), "W/") {
@@ -267,6 +283,9 @@ func (a *act) forbid(d access.Decision) error {
 func (a *act) note(d access.Decision) {
 	if !d.Allow && len(d.Reasons) > 0 {
 		a.reason = d.Reasons[0]
+	}
+	if d.Allow {
+		a.drew.add(scopeBy(d))
 	}
 	for _, c := range d.Consents {
 		if !slices.Contains(a.consents, c) {

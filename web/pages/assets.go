@@ -40,6 +40,7 @@ func loadAssets() (*assets, error) {
 		{"tokens.css", "text/css; charset=utf-8"},
 		{"app.css", "text/css; charset=utf-8"},
 		{"app.js", "text/javascript; charset=utf-8"},
+		{passkeyScript, "text/javascript; charset=utf-8"},
 		{"icon.svg", "image/svg+xml"},
 	} {
 		body, err := assetFiles.ReadFile("assets/" + f.name)
@@ -60,9 +61,12 @@ func loadAssets() (*assets, error) {
 	return a, nil
 }
 
+// passkeyScript is only part of pages that ask for a passkey.
+const passkeyScript = "passkey.js"
+
 // links gives the part of a page's head that names the files, below the base of
 // a tenant.
-func (a *assets) links(base string) template.HTML {
+func (a *assets) links(base string, passkeys bool) template.HTML {
 	var b strings.Builder
 	at := func(one asset) string { return template.HTMLEscapeString(base + one.Path) }
 	fmt.Fprintf(&b, `<link rel="icon" type="image/svg+xml" href="%s">`, at(a.icon))
@@ -70,6 +74,9 @@ func (a *assets) links(base string) template.HTML {
 		fmt.Fprintf(&b, "\n"+`<link rel="stylesheet" href="%s" integrity="%s">`, at(one), one.Integrity)
 	}
 	for _, one := range a.scripts {
+		if path.Base(one.Path) == passkeyScript && !passkeys {
+			continue
+		}
 		fmt.Fprintf(&b, "\n"+`<script src="%s" integrity="%s" defer></script>`, at(one), one.Integrity)
 	}
 	return template.HTML(b.String()) //nolint:gosec // made of embedded files and an escaped path

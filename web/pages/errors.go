@@ -107,6 +107,8 @@ func sameWords(cause string) string {
 		return "request-uri-expired"
 	case "request-not-found":
 		return "gone"
+	case "idp-denied", "idp-replayed", "idp-away", "upstream-answer", "upstream-state":
+		return "signin-elsewhere"
 	case "cross-site-request":
 		return "form-token"
 	case "choice-not-offered", "form-unreadable", "language-unknown", "method-not-allowed":
@@ -130,7 +132,7 @@ func ErrorNames() []string {
 		"forbidden", "unauthenticated", "gone", "conflict", "rate_limited", "upstream",
 		"temporarily_unavailable",
 		"redirect-uri-unregistered", "client-document-pending", "launch-invalid", "request-uri-expired", "launch-for-other-person",
-		"no-own-record", "no-record-to-share", "offer-changed", "request-answered",
-		"form-token", "grant-ended", "second-factor-missing", "invalid_grant", "unauthorized_client",
+		"no-own-record", "no-record-to-share", "offer-changed", "request-answered", "form-token", "grant-ended", "second-factor-missing",
+		"signin-elsewhere", "idp-person-unknown", "idp-under-review", "idp-linked", "invalid_grant", "unauthorized_client", "as-oneself", "acting-unknown", "matter-running",
 	}
 }

@@ -51,9 +51,13 @@ type ExplainedThen struct {
 	Allowed    bool
 	Rule, Code string
 	Sentence   string
+	Scopes     []string
 	Consents   []string
+	Relation   string
 	Delivered  int
 	Same       bool
+	// Gone permitted it then and does not now.
+	Gone []string
 }
 
 // Template names the page.

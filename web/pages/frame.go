@@ -22,7 +22,7 @@ type Page interface {
 // Frame is what every page has in common. The zero Frame is a valid one for a
 // page that is not signed in.
 type Frame struct {
-	// Lang is "en" or "es"; empty means Kit.Lang of the request.
+	// Lang is the code of one of words.Languages; empty means Kit.Lang of the request.
 	Lang string
 	// Title replaces the page's own title; for pages.Message only.
 	Title string
@@ -30,6 +30,10 @@ type Frame struct {
 	SignedInAs string
 	// ActingFor shows the banner "You are acting for …".
 	ActingFor *Acting
+	// SwitchURL leads to the choice of whom to act for; the kit fills it in.
+	SwitchURL string
+	// Standing: the page says itself as whom its reader acts, if for anybody.
+	Standing bool
 	// Staff chooses the menu of the console instead of the patient's.
 	Staff bool
 	// CSRF is the form token of web/session, put into every POST form.
@@ -72,6 +76,8 @@ type Acting struct {
 	Gender string
 	// SwitchURL leads to the choice of another record.
 	SwitchURL string
+	// Over: the access has ended or rests, and the reader has not turned back yet.
+	Over bool
 }
 
 // FieldError ties one message to one form field.
@@ -92,8 +98,16 @@ const (
 	ErrCode = "field.code"
 	// ErrRequired: nothing was entered.
 	ErrRequired = "field.required"
-	// ErrTooMany: too many tries; wait. Args: minutes.
+	// ErrTooMany: too many tries; wait. Args: count, of minutes.
 	ErrTooMany = "field.too_many"
+	// ErrPause: a short pause after a wrong try. Args: seconds.
+	ErrPause = "field.pause"
+	// ErrStopped: no more tries from strange devices.
+	ErrStopped = "field.stopped"
+	// ErrWork: the next try needs work, or a wait. Args: seconds.
+	ErrWork = "field.work"
+	// ErrUnusual: a log-in that is unlike those before.
+	ErrUnusual = "field.unusual"
 	// ErrChoose: no choice was made in a list.
 	ErrChoose = "field.choose"
 	// ErrNothingTicked: consent allowed with nothing ticked.
@@ -131,6 +145,8 @@ type Notice struct {
 const (
 	// NoticeEnded: an app's access was ended. Args: app.
 	NoticeEnded = "notice.ended"
+	// NoticeSignedOutThere: another log-in of the person was ended.
+	NoticeSignedOutThere = "notice.signed_out_there"
 	// NoticeSaved: a choice was stored.
 	NoticeSaved = "notice.saved"
 	// NoticeSessionEnded: the session ran out; sign in again.

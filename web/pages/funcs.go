@@ -58,6 +58,8 @@ func (k *Kit) wording(lang string) template.FuncMap {
 			}
 			return c.List(lang, items)
 		},
+		"own":    func(v string) string { return c.Isolate(lang, v) },
+		"comma":  func() string { return c.T(lang, "common.comma", nil) },
 		"errkey": func(cause, kind string) string { return errorKey(c, cause, kind) },
 	}
 }
@@ -67,6 +69,7 @@ func (k *Kit) markup() template.FuncMap {
 	return template.FuncMap{
 		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"nb":       func(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") },
+		"refs":     func(r ...KindRef) []KindRef { return r },
 		"texts":    func(s ...string) []string { return s },
 		"error":    func(f Frame, field string) *FieldError { return f.errorOf(field) },
 		"initial":  initial,

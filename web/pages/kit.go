@@ -42,7 +42,9 @@ type Deps struct {
 // Links are the addresses that pages link to. Empty ones take the defaults
 // below Deps.Base.
 type Links struct {
-	Home, Apps, Activity, People, Help, SignIn, SignOut, StaffHome string
+	Home, Apps, Activity, People, Messages, Factors, Devices, Help, SignIn, SignOut, StaffHome, CallCode, Recover string
+	// Account is a person's own, Display how pages look, Accessibility the statement.
+	Account, Display, Accessibility string
 }
 
 func (l Links) withDefaults(base string) Links {
@@ -55,10 +57,18 @@ func (l Links) withDefaults(base string) Links {
 	def(&l.Apps, "/apps")
 	def(&l.Activity, "/activity")
 	def(&l.People, "/people")
+	def(&l.Messages, "/messages")
+	def(&l.Factors, "/factors")
+	def(&l.Devices, "/devices")
 	def(&l.Help, "/help")
 	def(&l.SignIn, "/signin")
 	def(&l.SignOut, "/signout")
 	def(&l.StaffHome, "/staff")
+	def(&l.Recover, "/recover")
+	def(&l.Account, AccountPath)
+	def(&l.Display, DisplayPath)
+	def(&l.Accessibility, AccessibilityPath)
+	def(&l.CallCode, "/call-code")
 	return l
 }
 
@@ -66,10 +76,13 @@ func (l Links) withDefaults(base string) Links {
 type Kit struct {
 	deps   Deps
 	assets *assets
-	// files are the links of every page's head.
-	files   template.HTML
-	sets    map[string]*template.Template
-	buffers *sync.Pool
+	// files are the links of every page's head, ceremony those of a page that
+	// asks for a passkey.
+	files, ceremony template.HTML
+	sets            map[string]*template.Template
+	buffers         *sync.Pool
+	// standing tells as whom a reader acts; nil: nobody acts for others.
+	standing func(*http.Request) Standing
 }
 
 // New parses the embedded templates for each language. It fails only when an
@@ -87,7 +100,7 @@ func New(d Deps) (*Kit, error) {
 		return nil, err
 	}
 	k := &Kit{
-		deps: d, assets: a, files: a.links(d.Base), sets: map[string]*template.Template{},
+		deps: d, assets: a, files: a.links(d.Base, false), ceremony: a.links(d.Base, true), sets: map[string]*template.Template{},
 		buffers: &sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 	for _, l := range words.Languages() {
@@ -103,7 +116,7 @@ func New(d Deps) (*Kit, error) {
 func (k *Kit) For(base, organisation string) *Kit {
 	d := k.deps
 	d.Base, d.Organisation, d.Links = base, organisation, Links{}.withDefaults(base)
-	return &Kit{deps: d, assets: k.assets, files: k.assets.links(base), sets: k.sets, buffers: k.buffers}
+	return &Kit{deps: d, assets: k.assets, files: k.assets.links(base, false), ceremony: k.assets.links(base, true), sets: k.sets, buffers: k.buffers}
 }
 
 // Lang gives the language for a request: the query parameter "lang", then the
@@ -190,6 +203,8 @@ type view struct {
 	Deps   Deps
 	Files  template.HTML
 	Others []langLink
+	// Look is how the page looks, as Look gives it.
+	Look string
 	// Here is the current path, to mark the menu's entry.
 	Here string
 	// Warn: the warning before the session's end is part of the page; Left is
@@ -206,11 +221,14 @@ type titled interface {
 }
 
 func (k *Kit) view(r *http.Request, page Page) view {
-	f := page.Head()
+	f := k.stands(r, page.Head())
 	if _, ok := k.sets[f.Lang]; !ok {
 		f.Lang = k.Lang(r)
 	}
-	v := view{F: f, P: page, Deps: k.deps, Dir: "ltr", Here: r.URL.Path, Files: k.files}
+	v := view{F: f, P: page, Deps: k.deps, Dir: "ltr", Here: r.URL.Path, Files: k.files, Look: Look(r)}
+	if asksPasskey(page) {
+		v.Files = k.ceremony
+	}
 	v.Title = k.title(f, page)
 	for _, l := range words.Languages() {
 		if l.Code == f.Lang {

@@ -163,7 +163,7 @@ func TestABrokenPageGivesPlainWordsAndNothingHalfWritten(t *testing.T) {
 
 func TestAssetsAreServedForEverUnderTheirHash(t *testing.T) {
 	k := newKit(t)
-	body := render(k, "/x", SignIn{}).Body.String()
+	body := render(k, "/x", SignIn{Passkey: Passkey{Options: "{}"}}).Body.String()
 	for _, a := range append(append([]asset(nil), k.assets.styles...), k.assets.scripts...) {
 		if !strings.Contains(strings.ReplaceAll(body, "&#43;", "+"), a.Path+`" integrity="`+a.Integrity+`"`) {
 			t.Errorf("%s is not linked with its integrity", a.Path)
@@ -173,6 +173,9 @@ func TestAssetsAreServedForEverUnderTheirHash(t *testing.T) {
 		if w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
 			t.Errorf("%s: %d %s", a.Path, w.Code, w.Header().Get("Cache-Control"))
 		}
+	}
+	if strings.Contains(render(k, "/x", SignIn{}).Body.String(), passkeyScript) {
+		t.Error("a page that asks for no passkey has the script")
 	}
 	for target, want := range map[string]int{"/assets/": 404, "/assets/app.css": 404, "/assets/../kit.go": 404} {
 		w := httptest.NewRecorder()

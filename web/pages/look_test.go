@@ -68,6 +68,9 @@ func TestTheTokensKeepTheirContrast(t *testing.T) {
 	for name, p := range map[string]map[string]string{
 		"light": palette(t, css, "color-scheme: light dark;"),
 		"dark":  palette(t, css, "prefers-color-scheme: dark"),
+		"calm":  palette(t, css, `:root[data-look~="calm"] {`),
+		"calm and dark": palette(t, css, `dark) {
+  :root[data-look~="calm"]`),
 	} {
 		least := map[string]float64{"ink": 7, "quiet": 7, "action": 7, "acting": 7, "good": 7, "stop": 7, "line": 3}
 		if len(p) != len(least)+1 {

@@ -69,6 +69,8 @@ type ConnectedApp struct {
 	Patient string
 	Self    bool
 	Entry   AppEntry
+	// Unused are the kinds that it may see and never asked for.
+	Unused []KindRef
 	// Recent is what the app did last, newest first.
 	Recent []ActivityEntry
 	// EndActorURL is the POST target by which one of Entry.Actors ends. Posts:
@@ -172,6 +174,7 @@ type Act string
 // The acts.
 const (
 	ActLooked   Act = "looked"
+	ActCopied   Act = "copied"
 	ActAdded    Act = "added"
 	ActChanged  Act = "changed"
 	ActDeleted  Act = "deleted"
@@ -206,6 +209,21 @@ type People struct {
 	Patient string
 	Self    bool
 	People  []PersonAccess
+	Circle  Circle
+	// InviteURL leads to the invitation of another person; empty leaves it out.
+	InviteURL string
+}
+
+// Circle is the people around a record who have no access now.
+type Circle struct {
+	// Waiting are invited, waiting or paused, Past had access once, Blocked are
+	// shut out for good.
+	Waiting, Past, Blocked []CaseLine
+	// Managed says, by the id of a relation, where an access is changed.
+	Managed map[string]string
+	// BlockURL leads to where somebody is shut out who has no line here; empty
+	// leaves it out.
+	BlockURL string
 }
 
 // PersonAccess is one person's access to the record.
@@ -228,6 +246,8 @@ type PersonAccess struct {
 	State AccessState
 	// ActivityURL leads to what the person did; empty leaves it out.
 	ActivityURL string
+	// URL leads to where the access is changed and ended; empty leaves it out.
+	URL string
 }
 
 // AccessState is where a person's access stands.

@@ -1,32 +1,61 @@
 package pages
 
-// SignIn asks for user name and password. Posts: username, password, next.
+// SignIn asks for user name and password. Posts: username, password, shared,
+// next.
 type SignIn struct {
 	Frame
 	// Action is the POST target; empty means the page's own URL.
 	Action string
-	// Username keeps what was typed.
+	// Username keeps what was typed, Shared what was ticked.
 	Username string
+	Shared   bool
+	// Work is what the browser has to do before the next try; nil for none. Posts
+	// back: challenge, work.
+	Work *Work
 	// Next is an opaque value posted back (flow id or own path).
 	Next string
 	// AppName is the app that waits for the sign-in; empty for a direct one.
 	AppName string
 	// CanCancel shows "Not now", which posts answer=cancel.
 	CanCancel bool
+	// Passkey is the way in without a password.
+	Passkey Passkey
+	// Elsewhere are the identity providers at which people may sign in.
+	Elsewhere []Elsewhere
 }
 
 // Template names the page.
 func (SignIn) Template() string { return "signin" }
 
-// StaffSignIn is the sign-in of the console. Posts: username, password, next.
+// Elsewhere is an identity provider at which people may sign in: its name and where
+// the way there begins.
+type Elsewhere struct{ Name, URL string }
+
+// Work is what a browser does by itself in place of a puzzle: find text for which
+// the SHA-256 of "Token:text" begins with that many zero bits.
+type Work struct {
+	Token string
+	Bits  int
+}
+
+// StaffSignIn is the sign-in of the console. Posts: username, password, shared,
+// next.
 type StaffSignIn struct {
 	Frame
 	// Action is the POST target; empty means the page's own URL.
 	Action string
-	// Username keeps what was typed.
+	// Username keeps what was typed, Shared what was ticked.
 	Username string
+	Shared   bool
+	// Work is what the browser has to do before the next try; nil for none. Posts
+	// back: challenge, work.
+	Work *Work
 	// Next is an opaque value posted back.
 	Next string
+	// Passkey is the way in without a password.
+	Passkey Passkey
+	// Elsewhere are the identity providers at which people may sign in.
+	Elsewhere []Elsewhere
 }
 
 // Template names the page.
@@ -43,6 +72,12 @@ type SecondFactor struct {
 	AppName string
 	// CanCancel shows "Not now", which posts answer=cancel.
 	CanCancel bool
+	// Passkey is another way to go on. NoCode: it is the only one, the person has
+	// no authenticator app.
+	Passkey Passkey
+	NoCode  bool
+	// Recovery: the person has recovery codes. Posts: recovery, next.
+	Recovery bool
 }
 
 // Template names the page.
@@ -70,6 +105,8 @@ type SignedOut struct {
 	Frame
 	// SignInURL leads to a new sign-in.
 	SignInURL string
+	// Elsewhere is where the session began and can be ended too; no URL leaves it out.
+	Elsewhere Elsewhere
 }
 
 // Template names the page.
@@ -85,6 +122,12 @@ type Home struct {
 	Records []PatientChoice
 	// SwitchAction takes the choice of another record.
 	SwitchAction string
+	// HelpingURL leads to the people whom the reader helps; empty leaves it out.
+	HelpingURL string
+	// RecordURL leads to the reader's own record; empty leaves it out.
+	RecordURL string
+	// TogetherURL asks whether two people use the account; empty leaves it out.
+	TogetherURL string
 }
 
 // Template names the page.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/evidence"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/oauth"
@@ -159,6 +160,7 @@ type tx struct {
 	*fake
 	// No consent is read or written here but by WithdrawTx.
 	consent.Store
+	evidence.Keeper
 }
 
 // WithdrawTx notes which Consent dies with a grant.

@@ -11,6 +11,9 @@ import (
 // LangCookie keeps the chosen language; web/pages reads it under this name.
 const LangCookie = "mandate_lang"
 
+// LookCookie keeps how pages are to look; web/pages reads it under this name.
+const LookCookie = "mandate_look"
+
 // awayCookie names the request of a browser that is away at another identity
 // provider.
 const (
@@ -18,9 +21,15 @@ const (
 	awayLife      = 30 * 60 // seconds
 	sessionCookie = "mandate_session"
 	flowCookie    = "mandate_flow"
-	secretBytes   = 32
-	secretText    = 43 // in base64url
-	yearSeconds   = 365 * 24 * 3600
+	deviceCookie  = "mandate_device"
+	// recoveryCookie is that of a way back into an account, which takes days.
+	recoveryCookie = "mandate_recovery"
+	recoveryLife   = 8 * 24 * 3600
+	secretBytes    = 32
+	secretText     = 43 // in base64url
+	yearSeconds    = 365 * 24 * 3600
+	// deviceLife is the longest life that browsers give a cookie.
+	deviceLife = 400 * 24 * 3600
 )
 
 // Start puts the secret of a new or rotated session into the cookie (SE-12,
@@ -30,9 +39,18 @@ func (m *Manager) Start(w http.ResponseWriter, secret string) {
 	http.SetCookie(w, m.cookie(sessionCookie, secret, 0))
 }
 
-// End removes the session cookie.
+// Know keeps the secret by which this device is known again (SM-06); "" keeps what
+// there is.
+func (m *Manager) Know(w http.ResponseWriter, device string) {
+	if device != "" {
+		http.SetCookie(w, m.cookie(deviceCookie, device, deviceLife))
+	}
+}
+
+// End removes the session cookie, and what was typed and waits for a proof.
 func (m *Manager) End(w http.ResponseWriter) {
 	http.SetCookie(w, m.cookie(sessionCookie, "", -1))
+	http.SetCookie(w, m.cookie(draftCookie, "", -1))
 }
 
 // SetLanguage keeps a language for a year. The caller has checked that it is
@@ -40,6 +58,20 @@ func (m *Manager) End(w http.ResponseWriter) {
 func (m *Manager) SetLanguage(w http.ResponseWriter, language string) {
 	c := m.cookie("", language, yearSeconds)
 	c.Name = LangCookie
+	http.SetCookie(w, c)
+}
+
+// SetLook keeps how pages are to look for a year, "" for the common look; on a
+// shared device as long as the browser is open.
+func (m *Manager) SetLook(w http.ResponseWriter, look string, shared bool) {
+	c := m.cookie("", look, yearSeconds)
+	c.Name = LookCookie
+	switch {
+	case look == "":
+		c.MaxAge = -1
+	case shared:
+		c.MaxAge = 0
+	}
 	http.SetCookie(w, c)
 }
 
@@ -97,4 +129,17 @@ func (m *Manager) RememberedFlow(r *http.Request) string {
 // ForgetFlow drops what RememberFlow noted.
 func (m *Manager) ForgetFlow(w http.ResponseWriter) {
 	http.SetCookie(w, m.cookie(awayCookie, "", -1))
+}
+
+// RememberRecovery keeps the secret of a way back into an account.
+func (m *Manager) RememberRecovery(w http.ResponseWriter, secret string) {
+	http.SetCookie(w, m.cookie(recoveryCookie, secret, recoveryLife))
+}
+
+// Recovery gives the secret of RememberRecovery, "" without one.
+func (m *Manager) Recovery(r *http.Request) string { return m.read(r, recoveryCookie) }
+
+// ForgetRecovery drops it.
+func (m *Manager) ForgetRecovery(w http.ResponseWriter) {
+	http.SetCookie(w, m.cookie(recoveryCookie, "", -1))
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/web/route"
@@ -17,7 +18,9 @@ import (
 type Sessions interface {
 	// Session gives the finished, live session of a cookie and its account.
 	// Errors: errs.Unauthenticated, errs.Unavailable.
-	Session(ctx context.Context, tenant, secret string) (identity.Session, identity.Person, error)
+	Session(ctx context.Context, tenant, secret string, m identity.Meta) (identity.Session, identity.Person, error)
+	// Glimpse is Session, from memory within the bound of D17. The same errors.
+	Glimpse(ctx context.Context, tenant, secret string, m identity.Meta) (identity.Session, identity.Person, error)
 }
 
 // Deps is what a Manager works with.
@@ -33,6 +36,8 @@ type Deps struct {
 	// Sessions is required.
 	Sessions Sessions
 	IDs      ids.Source
+	// Clock tells the age of log-ins; nil is that of the machine.
+	Clock clock.Clock
 	// Hasher keys the form tokens; required.
 	Hasher ids.Hasher
 	// TrustedProxies may name the client in X-Forwarded-For; empty means that
@@ -66,6 +71,9 @@ func New(d Deps) (*Manager, error) {
 	if d.Tenant == nil {
 		d.Tenant = func(*http.Request) string { return "default" }
 	}
+	if d.Clock == nil {
+		d.Clock = clock.System{}
+	}
 	if d.RequestID == nil {
 		d.RequestID = func(*http.Request) string { return "" }
 	}
@@ -84,8 +92,8 @@ type Identity struct {
 // state is what Load found out about one request.
 type state struct {
 	id *Identity
-	// session and browser are the values of the two cookies.
-	session, browser string
+	// session, browser and device are the values of the cookies.
+	session, browser, device string
 	// fault is why the session could not be looked up.
 	fault error
 }
@@ -120,19 +128,37 @@ func FlowSecret(r *http.Request) string { return from(r).browser }
 // cookie gets one with its first GET; not with a POST, because a POST from
 // another site comes without the Lax cookies that the browser does have. Inside
 // another Load it does nothing.
-func (m *Manager) Load(next http.Handler) http.Handler {
+func (m *Manager) Load(next http.Handler) http.Handler { return m.load(next, m.d.Sessions.Session) }
+
+// Look is Load for a page on which nothing is decided: a GET may learn from memory
+// who it comes from, within the bound of D17. A POST never does.
+func (m *Manager) Look(next http.Handler) http.Handler {
+	seen, read := m.load(next, m.d.Sessions.Glimpse), m.Load(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			seen.ServeHTTP(w, r)
+			return
+		}
+		read.ServeHTTP(w, r)
+	})
+}
+
+// lookUp is Sessions.Session or Sessions.Glimpse.
+type lookUp func(ctx context.Context, tenant, secret string, m identity.Meta) (identity.Session, identity.Person, error)
+
+func (m *Manager) load(next http.Handler, look lookUp) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, done := r.Context().Value(key{}).(state); done {
 			next.ServeHTTP(w, r)
 			return
 		}
-		s := state{session: m.read(r, sessionCookie), browser: m.read(r, flowCookie)}
+		s := state{session: m.read(r, sessionCookie), browser: m.read(r, flowCookie), device: m.read(r, deviceCookie)}
 		if s.browser == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			s.browser = m.d.Hasher.Secret(m.d.IDs)
 			http.SetCookie(w, m.cookie(flowCookie, s.browser, 0))
 		}
 		if s.session != "" {
-			sess, p, err := m.d.Sessions.Session(r.Context(), m.d.Tenant(r), s.session)
+			sess, p, err := look(r.Context(), m.d.Tenant(r), s.session, m.meta(r, s, ""))
 			switch {
 			case err == nil:
 				s.id = &Identity{Session: sess, Person: p}
@@ -157,7 +183,7 @@ func (m *Manager) Require(level identity.Level) func(http.Handler) http.Handler 
 				m.d.Refuse(w, r, s.fault)
 			case s.id == nil:
 				m.challenge(w, r, m.d.SignInPath, errs.New(errs.Unauthenticated, "sign-in-first", "This needs a sign-in."))
-			case level == identity.AAL2 && s.id.Session.Level() != identity.AAL2:
+			case !s.id.Session.Level().Reaches(level):
 				m.challenge(w, r, m.d.CodePath, errs.New(errs.Unauthenticated, "step-up-needed", "This needs a second factor."))
 			default:
 				next.ServeHTTP(w, r)
@@ -178,8 +204,13 @@ func (m *Manager) challenge(w http.ResponseWriter, r *http.Request, path string,
 // Meta gives what identity wants to know about the request. language is the
 // one the page is shown in.
 func (m *Manager) Meta(r *http.Request, language string) identity.Meta {
+	return m.meta(r, from(r), language)
+}
+
+func (m *Manager) meta(r *http.Request, s state, language string) identity.Meta {
 	return identity.Meta{
-		Address: m.Address(r), RequestID: m.d.RequestID(r), Language: language, Previous: Secret(r),
+		Address: m.Address(r), RequestID: m.d.RequestID(r), Language: language, Previous: s.session,
+		Browser: s.browser, Device: s.device, Agent: identity.AgentOf(r.UserAgent()),
 	}
 }
 

@@ -20,9 +20,11 @@ import (
 type directory struct {
 	known map[string]identity.Session
 	down  bool
+	// glimpses counts who was told from memory.
+	glimpses int
 }
 
-func (d *directory) Session(_ context.Context, tenant, secret string) (identity.Session, identity.Person, error) {
+func (d *directory) Session(_ context.Context, tenant, secret string, _ identity.Meta) (identity.Session, identity.Person, error) {
 	if d.down {
 		return identity.Session{}, identity.Person{}, errs.New(errs.Unavailable, "store-down", "down")
 	}
@@ -31,6 +33,12 @@ func (d *directory) Session(_ context.Context, tenant, secret string) (identity.
 		return identity.Session{}, identity.Person{}, errs.New(errs.Unauthenticated, "session-ended", "none")
 	}
 	return s, identity.Person{ID: s.PersonID}, nil
+}
+
+// Glimpse knows nobody of whom the store is not asked.
+func (d *directory) Glimpse(ctx context.Context, tenant, secret string, m identity.Meta) (identity.Session, identity.Person, error) {
+	d.glimpses++
+	return d.Session(ctx, tenant, secret, m)
 }
 
 func refuse(w http.ResponseWriter, _ *http.Request, err error) {
@@ -75,8 +83,11 @@ func TestCookieAttributes(t *testing.T) {
 		if !strings.Contains(got[1], m.CookieName()+"=; Path=/; Max-Age=0") {
 			t.Errorf("%s: %s", base, got[1])
 		}
-		if !strings.HasPrefix(got[2], "mandate_lang=es; Path=/; Max-Age=31536000; HttpOnly") {
-			t.Errorf("%s: %s", base, got[2])
+		if !strings.Contains(got[2], "mandate_draft=; Path=/; Max-Age=0") {
+			t.Errorf("%s: a draft outlives the sign-out: %s", base, got[2])
+		}
+		if !strings.HasPrefix(got[3], "mandate_lang=es; Path=/; Max-Age=31536000; HttpOnly") {
+			t.Errorf("%s: %s", base, got[3])
 		}
 		for _, c := range got {
 			if strings.Contains(c, "Domain") || strings.Contains(c, "Secure") != strings.HasPrefix(base, "https") {
@@ -353,4 +364,24 @@ func FuzzLocalPath(f *testing.F) {
 			t.Fatalf("%q leads to %s", next, u)
 		}
 	})
+}
+
+// D17: only who looks at a page may be told from memory, never who acts.
+func TestOnlyLooksComeFromMemory(t *testing.T) {
+	dir := &directory{known: map[string]identity.Session{"default" + secretLike("s"): {PersonID: "p-rosa"}}}
+	m := manager(t, "http://localhost:8080", dir)
+	for _, c := range []struct {
+		method string
+		wrap   func(http.Handler) http.Handler
+		want   int
+	}{{"GET", m.Look, 1}, {"HEAD", m.Look, 1}, {"POST", m.Look, 0}, {"GET", m.Load, 0}, {"POST", m.Load, 0}} {
+		dir.glimpses = 0
+		r := httptest.NewRequest(c.method, "/", nil)
+		r.AddCookie(&http.Cookie{Name: m.CookieName(), Value: secretLike("s")})
+		known := false
+		serve(c.wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, known = session.From(r) })), r)
+		if dir.glimpses != c.want || !known {
+			t.Errorf("%s: %d from memory, want %d; known %v", c.method, dir.glimpses, c.want, known)
+		}
+	}
 }

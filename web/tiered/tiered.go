@@ -60,7 +60,7 @@ func (d Deps) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p.Request.IDP == "" {
-		seeOther(w, r, d.Session.Path("/flow/"+p.ID))
+		session.SeeOther(w, r, d.Session.Path("/flow/"+p.ID))
 		return
 	}
 	to, err := d.LogIn.Begin(r.Context(), p.ID, p.Request.IDP)
@@ -69,7 +69,7 @@ func (d Deps) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.Session.RememberFlow(w, p.ID)
-	seeOther(w, r, to)
+	session.SeeOther(w, r, to)
 }
 
 // callback reads what the provider sends back. A state that was not made for this
@@ -77,7 +77,7 @@ func (d Deps) begin(w http.ResponseWriter, r *http.Request) {
 func (d Deps) callback(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	waiting := d.Session.RememberedFlow(r)
-	id := d.LogIn.Flow(r.Context(), single(q, "state"))
+	id := d.LogIn.Flow(r.Context(), session.Single(q, "state"))
 	sound := id != ""
 	if !sound {
 		id = waiting
@@ -103,7 +103,7 @@ func (d Deps) callback(w http.ResponseWriter, r *http.Request) {
 // as every request does (UDP-35).
 func (d Deps) finish(w http.ResponseWriter, r *http.Request, p oauth.Pending, who flow.Visitor) {
 	q := r.URL.Query()
-	v, err := d.LogIn.Finish(r.Context(), tiered.Returned{State: single(q, "state"), Code: single(q, "code"), Issuer: single(q, "iss")})
+	v, err := d.LogIn.Finish(r.Context(), tiered.Returned{State: session.Single(q, "state"), Code: session.Single(q, "code"), Issuer: session.Single(q, "iss")})
 	if err != nil {
 		d.fail(w, r, p, who, err)
 		return
@@ -115,10 +115,11 @@ func (d Deps) finish(w http.ResponseWriter, r *http.Request, p oauth.Pending, wh
 	case res.NeedsSecondFactor:
 		// What the provider asked of the person is not known, so both factors are
 		// asked for here.
-		seeOther(w, r, d.Session.Path("/signin")+"?flow="+url.QueryEscape(p.ID))
+		session.SeeOther(w, r, d.Session.Path("/signin")+"?flow="+url.QueryEscape(p.ID))
 	default:
 		d.Session.Start(w, res.Secret)
-		seeOther(w, r, d.Session.Path("/flow/"+p.ID))
+		d.Session.Know(w, res.Device)
+		session.SeeOther(w, r, d.Session.Path("/flow/"+p.ID))
 	}
 }
 
@@ -144,22 +145,8 @@ func (d Deps) fail(w http.ResponseWriter, r *http.Request, p oauth.Pending, who 
 	err := d.Flow.Refuse(r.Context(), p, who, errs.As(cause))
 	var refusal *flow.Refusal
 	if errors.As(err, &refusal) {
-		seeOther(w, r, d.Flow.RefusalURL(refusal))
+		session.SeeOther(w, r, d.Flow.RefusalURL(refusal))
 		return
 	}
 	d.Page(w, r, err)
-}
-
-// single gives a parameter that is there once.
-func single(q url.Values, name string) string {
-	if len(q[name]) != 1 {
-		return ""
-	}
-	return q[name][0]
-}
-
-func seeOther(w http.ResponseWriter, r *http.Request, to string) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	http.Redirect(w, r, to, http.StatusSeeOther)
 }

@@ -12,13 +12,19 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: gen PACKAGE-FOLDER OUTPUT")
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: gen PACKAGE-FOLDER TABLES SEARCH")
 		os.Exit(2)
 	}
 	out, err := generate(os.Args[1])
 	if err == nil {
 		err = os.WriteFile(os.Args[2], out, 0o644)
+	}
+	if err == nil {
+		out, err = searchable(os.Args[1])
+	}
+	if err == nil {
+		err = os.WriteFile(os.Args[3], out, 0o644)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

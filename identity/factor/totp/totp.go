@@ -1,8 +1,12 @@
 package totp
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"encoding/base32"
+	"image"
+	"image/draw"
+	"image/png"
 	"net/url"
 	"strings"
 	"time"
@@ -34,8 +38,17 @@ func URI(issuer, account, secret string) string {
 	return "otpauth://totp/" + url.PathEscape(issuer+":"+account) + "?" + strings.ReplaceAll(q.Encode(), "+", "%20")
 }
 
-// Codes checks codes. The zero value is ready.
-type Codes struct{}
+// Codes checks codes and begins secrets. The zero value checks.
+type Codes struct {
+	// Issuer is what authenticator apps call this server.
+	Issuer string
+}
+
+// NewSecret is the function of that name.
+func (Codes) NewSecret(src ids.Source) string { return NewSecret(src) }
+
+// URI is the function of that name for this issuer.
+func (c Codes) URI(account, secret string) string { return URI(c.Issuer, account, secret) }
 
 // Check reports whether code is right at now, allowing one period of skew,
 // and which time step it belongs to. Spaces in the code are ignored. Whether
@@ -68,4 +81,31 @@ func Code(secret string, step int64) (string, error) {
 		return "", errs.New(errs.Internal, "totp-secret-unreadable", "A stored one-time-password secret is not base32.")
 	}
 	return code, nil
+}
+
+// qrSize is the width of a QR code in pixels, qrQuiet that of the light margin by
+// which cameras find it also on a dark page.
+const (
+	qrSize  = 196
+	qrQuiet = 24
+)
+
+// QR gives the QR code of an otpauth:// URI as a PNG; it holds the secret. Errors:
+// errs.Internal.
+func (Codes) QR(uri string) ([]byte, error) {
+	key, err := otp.NewKeyFromURL(uri)
+	var b bytes.Buffer
+	if err == nil {
+		var picture image.Image
+		if picture, err = key.Image(qrSize, qrSize); err == nil {
+			framed := image.NewGray(image.Rect(0, 0, qrSize+2*qrQuiet, qrSize+2*qrQuiet))
+			draw.Draw(framed, framed.Bounds(), image.White, image.Point{}, draw.Src)
+			draw.Draw(framed, picture.Bounds().Add(image.Pt(qrQuiet, qrQuiet)), picture, image.Point{}, draw.Src)
+			err = png.Encode(&b, framed)
+		}
+	}
+	if err != nil {
+		return nil, errs.New(errs.Internal, "totp-qr", "The QR code cannot be drawn.")
+	}
+	return b.Bytes(), nil
 }

@@ -26,10 +26,17 @@ type Deliverer struct {
 	Store   Store
 	Channel Channel
 	Clock   clock.Clock
+	// Keep gives the reason why a notice stays in the portal, "" for one that goes
+	// out too; nil keeps none. Errors: as a channel's.
+	Keep func(ctx context.Context, n Notice) (string, error)
 }
 
+// InPortal is how a notice went that stays in the portal; the reason follows.
+const InPortal = "portal: "
+
 // Deliver delivers a notice that was not delivered yet, and then notes that it
-// was: a process killed in between delivers it again. One that is gone is done.
+// was: a process killed in between delivers it again. One that is gone is done;
+// one that has to stay in the portal is only noted.
 // Errors: those of the channel; errs.Unavailable.
 func (d *Deliverer) Deliver(ctx context.Context, tenant, id string) error {
 	n, err := d.Store.NoticeByID(ctx, tenant, id)
@@ -39,7 +46,16 @@ func (d *Deliverer) Deliver(ctx context.Context, tenant, id string) error {
 	if err != nil || !n.Delivered.IsZero() {
 		return err
 	}
-	if err := d.Channel.Deliver(ctx, n); err != nil {
+	if d.Keep != nil {
+		why, err := d.Keep(ctx, n)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			return d.Store.NoticeDelivered(ctx, tenant, id, InPortal+why, d.Clock.Now())
+		}
+	}
+	if err := d.Channel.Deliver(ctx, n.Outside()); err != nil {
 		return err
 	}
 	return d.Store.NoticeDelivered(ctx, tenant, id, d.Channel.Name(), d.Clock.Now())

@@ -23,6 +23,8 @@ const timeout = 15 * time.Second
 type Letter struct {
 	// To is an address (RFC 5322 addr-spec).
 	To string
+	// Copies are more addresses of the same person; none is told of another.
+	Copies []string
 	// Subject and Text are plain text. They name no patient, no app and no act.
 	Subject, Text string
 }
@@ -151,6 +153,11 @@ func (c *Channel) message(n outbox.Notice, letter Letter) (*gomail.Msg, error) {
 	m.FromMailAddress(c.from)
 	if err := m.To(letter.To); err != nil {
 		return nil, err
+	}
+	if len(letter.Copies) > 0 {
+		if err := m.Bcc(letter.Copies...); err != nil {
+			return nil, err
+		}
 	}
 	m.Subject(letter.Subject)
 	m.SetDateWithValue(c.d.Clock.Now())

@@ -25,6 +25,18 @@ func operatorScreens() []Screen {
 				Acts: []pages.OperatorAct{{Key: "verify", URL: "#"}, {Key: "approve", URL: "#"}, {Key: "refuse", URL: "#"}},
 			}
 		}},
+		{"operator-matches", groupStaff, func(s State) pages.Page {
+			p := pages.OperatorMatches{Frame: staff(in(s, names(s).Nurse, general()))}
+			if s != Empty {
+				p.Cases = []pages.SignInMatch{matchCase(s)}
+			}
+			return p
+		}},
+		{"operator-match", groupStaff, func(s State) pages.Page {
+			return pages.OperatorMatch{
+				Frame: staff(in(s, names(s).Nurse, pages.FieldError{Field: "username", Key: pages.ErrNoAccount})), Case: matchCase(s),
+			}
+		}},
 		{"operator-keys", groupStaff, operatorKeysScreen},
 		{"operator-rotate", groupStaff, func(s State) pages.Page {
 			return pages.OperatorRotate{Frame: staff(in(s, names(s).Nurse, general())), Kind: "access-token"}
@@ -105,4 +117,12 @@ func operatorKeysScreen(s State) pages.Page {
 		{Kind: "kek", Keys: []pages.KeyRow{{ID: "k1", Where: "file", State: "active"}}},
 	}
 	return p
+}
+
+// matchCase is somebody of whom nobody knows yet who they are.
+func matchCase(s State) pages.SignInMatch {
+	return pages.SignInMatch{
+		URL: "#", Provider: "Lakeside EHR", Since: ago(2), Found: []string{"Patient/rosa", "Patient/twin"},
+		Said: []pages.SignInSaid{{Name: "birthdate", Value: "1948-03-04"}, {Name: "name", Value: names(s).Patient}},
+	}
 }

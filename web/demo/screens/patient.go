@@ -127,10 +127,12 @@ func peopleScreen(s State) pages.Page {
 	if s == Empty {
 		return p
 	}
+	p.InviteURL, p.Circle.BlockURL, p.Circle.Waiting = "/people/invite", "/people/block", []pages.CaseLine{line(s, "account")}
+	p.Circle.Past, p.Circle.Blocked = []pages.CaseLine{line(s, "ended")}, []pages.CaseLine{line(s, "blocked")}
 	p.People = []pages.PersonAccess{
 		{
 			Name: n.Proxy, Relation: "DAUC", Kinds: []pages.KindRef{{Type: "MedicationRequest"}, {Type: "Appointment"}},
-			From: ago(20), Until: ahead(179), LastSeen: ago(0), State: pages.AccessActive, ActivityURL: "/activity?person=1",
+			From: ago(20), Until: ahead(179), LastSeen: ago(0), State: pages.AccessActive, ActivityURL: "/activity?person=1", URL: "/people/1",
 		},
 		{Name: "Marcus Alvarez", Relation: "HUSB", Everything: true, From: ago(400), State: pages.AccessActive, Sensitive: []pages.KindRef{{Topic: "MH"}, {Topic: "HIV"}}},
 		{Name: "Ines Moreno", Relation: "SIS", OnlySensitive: true, Until: ahead(70), State: pages.AccessActive},

@@ -249,7 +249,7 @@ func TestErrorsAreOnTopAndLinked(t *testing.T) {
 			return
 		}
 		d := parse(t, w.Body.String())
-		if !strings.HasPrefix(d.title, "Error: ") {
+		if !strings.HasPrefix(d.title, map[string]string{"en": "Error: ", "es": "Error: ", "ar": "خطأ: "}[lang]) {
 			t.Errorf("title %q", d.title)
 		}
 		if d.ids["errors"] != 1 || !strings.Contains(w.Body.String(), `role="alert"`) {

@@ -1,6 +1,10 @@
 package screens
 
-import "github.com/mandate-health/mandate/web/pages"
+import (
+	"time"
+
+	"github.com/mandate-health/mandate/web/pages"
+)
 
 const groupSignIn = "screens.group.signin"
 
@@ -11,10 +15,16 @@ func signInScreens() []Screen {
 			if s == Error || s == Long {
 				p.Username = "elena.konstantinopoulou"
 			}
+			if s != Empty {
+				p.Passkey = cannedPasskey()
+			}
 			return p
 		}},
 		{"sign-in-for-app", groupSignIn, func(s State) pages.Page {
 			p := pages.SignIn{CanCancel: true, AppName: names(s).App, Next: "x"}
+			if s == Expired {
+				p.Work = &pages.Work{Token: "canned", Bits: 8}
+			}
 			p.Frame = out(s, pages.FieldError{Field: "username", Key: pages.ErrTooMany, Args: map[string]any{"count": 5}})
 			return p
 		}},
@@ -31,7 +41,20 @@ func signInScreens() []Screen {
 			return pages.SignedOut{Frame: out(s, general())}
 		}},
 		{"home", groupSignIn, homeScreen},
+		{"devices", groupSignIn, devicesScreen},
 	}
+}
+
+func devicesScreen(s State) pages.Page {
+	p := pages.Devices{Frame: in(s, names(s).Patient, general()), Action: "/devices", Apps: true}
+	p.Sessions = []pages.SignedInDevice{{ID: "1", Browser: "Safari", System: "iPad", Here: true, Since: now().Add(-time.Hour), LastSeen: now()}}
+	if s != Empty {
+		p.Sessions = append(p.Sessions,
+			pages.SignedInDevice{ID: "2", Browser: "Samsung Internet", System: "Android", Since: now().Add(-26 * time.Hour), LastSeen: now().Add(-20 * time.Minute)},
+			pages.SignedInDevice{ID: "3", Shared: true, Since: now().Add(-40 * time.Minute), LastSeen: now().Add(-4 * time.Minute)})
+		p.Notice = &pages.Notice{Tone: pages.Good, Key: pages.NoticeSignedOutThere}
+	}
+	return p
 }
 
 // general is an error of the whole form.

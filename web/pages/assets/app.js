@@ -4,6 +4,44 @@
 // The error summary gets the focus, so that it is read first.
 document.getElementById("errors")?.focus();
 
+// A page that comes back from the browser's memory is asked for again: somebody
+// may have signed out meanwhile.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
+
+// Who must leave at once does not come back by "Back".
+document.querySelector("[data-leave]")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  location.replace(event.currentTarget.href);
+});
+
+// Work in place of a puzzle: a number after which a hash begins with zeros. Forms
+// wait for it; a browser that cannot do it waits some seconds by itself.
+const work = document.querySelector("[data-work]");
+if (work && crypto.subtle) {
+  const zeros = Number(work.dataset.work);
+  const token = work.form.elements.challenge.value;
+  const text = new TextEncoder();
+  const fits = (sum) => new DataView(sum).getUint32(0) < 2 ** (32 - zeros);
+  const find = async () => {
+    for (let from = 0; ; from += 256) {
+      const tries = Array.from({ length: 256 }, (_, i) => String(from + i));
+      const sums = await Promise.all(tries.map((n) => crypto.subtle.digest("SHA-256", text.encode(`${token}:${n}`))));
+      const hit = sums.findIndex(fits);
+      if (hit >= 0) return tries[hit];
+    }
+  };
+  const found = find().then((n) => {
+    work.value = n;
+  });
+  work.form.addEventListener("submit", (event) => {
+    if (work.value || event.submitter?.name === "answer") return;
+    event.preventDefault();
+    found.then(() => work.form.requestSubmit(event.submitter));
+  });
+}
+
 // Ticking a part chooses "only these"; choosing "all of it" takes the ticks away.
 for (const parts of document.querySelectorAll("[data-parts]")) {
   const only = parts.querySelector('input[type="radio"][value="only"]');

@@ -39,7 +39,7 @@ func (h *Handler) askDevice(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) deviceFrame(r *http.Request) pages.Frame {
-	f := pages.Frame{Lang: h.Kit.Lang(r), CSRF: h.Session.Token(r, session.PurposePage), Now: h.Clock.Now()}
+	f := pages.Frame{Lang: h.Kit.Lang(r), CSRF: h.Session.Token(r, session.PurposePage), Now: h.Clock.Now(), Standing: true}
 	if id, ok := session.From(r); ok {
 		f.SignedInAs, f.Staff = id.Person.Name, id.Person.Role.Staff()
 	}

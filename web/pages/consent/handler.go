@@ -54,12 +54,14 @@ func (h *Handler) Routes() []route.Route {
 	on := func(method, path string, phi route.Class, serve func(http.ResponseWriter, *http.Request)) route.Route {
 		return route.Route{
 			Method: method, Path: path, Auth: route.Flow, PHI: phi, Limit: "page", Owner: owner,
-			Handler: h.Session.Protect(h.Session.Load(http.HandlerFunc(serve))),
+			Handler: h.Session.Protect(h.Session.Look(http.HandlerFunc(serve))),
 		}
 	}
+	cancel := on(http.MethodGet, "/flow/{id}/cancel", route.NoPHI, h.cancelByLink)
+	cancel.Handler = h.Session.Protect(h.Session.Load(http.HandlerFunc(h.cancelByLink))) // it decides
 	return append(h.deviceRoutes(), []route.Route{
 		on(http.MethodGet, "/flow/{id}", route.NoPHI, h.next),
-		on(http.MethodGet, "/flow/{id}/cancel", route.NoPHI, h.cancelByLink),
+		cancel,
 		on(http.MethodGet, "/flow/{id}/patient", route.Identifiers, h.askPatient),
 		on(http.MethodPost, "/flow/{id}/patient", route.Identifiers, h.takePatient),
 		on(http.MethodGet, "/flow/{id}/consent", route.Identifiers, h.askConsent),
@@ -200,7 +202,7 @@ func (h *Handler) frame(r *http.Request, p oauth.Pending, who flow.Visitor) page
 		Lang: h.Kit.Lang(r), SignedInAs: who.Person.Name, CSRF: h.Session.Token(r, session.PurposePage),
 		AppRedirect: p.Request.RedirectURI, Now: h.Clock.Now(),
 		SessionEnds: who.Session.IdleEnds, StayURL: h.Session.Path(pages.StayPath),
-		Staff: who.Person.Role.Staff(),
+		Staff: who.Person.Role.Staff(), Standing: true,
 	}
 }
 

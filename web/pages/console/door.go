@@ -38,7 +38,7 @@ type Serve func(http.ResponseWriter, *http.Request, session.Identity) error
 func (d Door) Route(sign Sign, method, path string, may May, serve Serve) route.Route {
 	return route.Route{
 		Method: method, Path: path, Auth: route.Session, PHI: route.NoPHI, Limit: "page", Owner: sign.Owner,
-		Handler: d.Session.Protect(d.Session.Load(d.admins(sign, d.Session.Require(identity.AAL2)(d.guarded(sign, may, serve))))),
+		Handler: d.Session.Protect(d.Session.Load(d.Session.Oneself(d.admins(sign, d.Session.For(identity.ActConsole)(d.guarded(sign, may, serve)))))),
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // shownKinds are the events that a patient sees.
 var shownKinds = []audit.Kind{
 	audit.FHIRRead, audit.FHIRSearch, audit.FHIRWrite, audit.FHIROperation, audit.FHIRRefused,
-	audit.GrantCreated, audit.GrantRevoked,
+	audit.RecordCopied, audit.GrantCreated, audit.GrantRevoked,
 }
 
 // pageSize is how many events one page lists.
@@ -202,6 +202,8 @@ func act(e audit.Event) pages.Act {
 		return pages.ActAllowed
 	case e.Kind == audit.GrantRevoked:
 		return pages.ActEnded
+	case e.Kind == audit.RecordCopied:
+		return pages.ActCopied
 	case e.Kind == audit.FHIRWrite && e.Action == "C":
 		return pages.ActAdded
 	case e.Kind == audit.FHIRWrite && e.Action == "D":
@@ -235,7 +237,7 @@ func kindsIn(e audit.Event) []pages.KindRef {
 
 func count(e audit.Event) int {
 	switch e.Kind {
-	case audit.FHIRSearch, audit.FHIROperation:
+	case audit.FHIRSearch, audit.FHIROperation, audit.RecordCopied:
 		return e.Count
 	case audit.FHIRRead, audit.FHIRWrite:
 		return 1

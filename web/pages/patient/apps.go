@@ -18,11 +18,25 @@ import (
 
 // home is the start page after a log-in.
 func (h *Handler) home(w http.ResponseWriter, r *http.Request, id session.Identity) {
-	if id.Person.Role.Staff() {
+	if id.Person.Role.Staff() && id.Session.Acting == "" {
 		h.Kit.Render(w, r, http.StatusOK, pages.StaffHome{Frame: h.frame(r, id, ""), Name: id.Person.Name})
 		return
 	}
-	h.Kit.Render(w, r, http.StatusOK, pages.Home{Frame: h.frame(r, id, ""), Name: id.Person.Name})
+	helping, err := h.Helps(r, id)
+	if err != nil {
+		h.Page(w, r, err)
+		return
+	}
+	together, err := h.Together(r, id)
+	if err != nil {
+		h.Page(w, r, err)
+		return
+	}
+	page := pages.Home{Frame: h.frame(r, id, ""), Name: id.Person.Name, HelpingURL: helping, TogetherURL: together}
+	if ownPatient(id.Person) != "" && id.Session.Acting == "" {
+		page.RecordURL = h.Session.Path("/record")
+	}
+	h.Kit.Render(w, r, http.StatusOK, page)
 }
 
 // apps lists the connected apps.
@@ -32,8 +46,15 @@ func (h *Handler) apps(w http.ResponseWriter, r *http.Request, id session.Identi
 		h.Page(w, r, err)
 		return
 	}
-	own, names := ownPatient(id.Person), h.names(id.Person.Tenant)
-	page := pages.ConnectedApps{Frame: h.frame(r, id, "/home"), Patient: h.patientName(r.Context(), own), Self: true}
+	own, names, self := ownPatient(id.Person), h.names(id.Person.Tenant), id.Session.Acting == ""
+	if as, ok := id.Person.ActsAs(id.Session); ok {
+		own = as.Patient
+	}
+	if !self {
+		// Whoever acts for somebody sees the apps of that capacity and no others.
+		grants = slices.DeleteFunc(grants, func(g oauth.Grant) bool { return g.Capacity.Acting.ID != id.Session.Acting })
+	}
+	page := pages.ConnectedApps{Frame: h.frame(r, id, "/home"), Patient: h.patientName(r.Context(), own), Self: self}
 	if ended := r.URL.Query().Get("ended"); ended != "" {
 		page.Notice = names.endedNotice(r.Context(), ended, grants)
 	}
@@ -172,6 +193,10 @@ func (h *Handler) app(w http.ResponseWriter, r *http.Request, id session.Identit
 		Recent: names.entries(r.Context(), id, recent), ActivityURL: h.Session.Path("/activity?app=" + url.QueryEscape(g.ClientID)),
 		Technical:   pages.Technical{ClientID: g.ClientID, Scopes: []string{g.Scopes}},
 		EndActorURL: h.Session.Path("/apps/" + g.ID + "/actors/end"),
+	}
+	if page.Unused, err = h.unused(r.Context(), g.Tenant, g.ID, entry.Kinds); err != nil {
+		h.Page(w, r, err)
+		return
 	}
 	h.Kit.Render(w, r, http.StatusOK, page)
 }

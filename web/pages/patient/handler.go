@@ -42,6 +42,13 @@ type Deps struct {
 	Page        func(http.ResponseWriter, *http.Request, error)
 	RequestID   func(*http.Request) string
 	Clock       clock.Clock
+	// Circle gives the people around the reader's own record who have no access now.
+	Circle func(r *http.Request, id session.Identity) (pages.Circle, error)
+	// Helps gives the address of the people whom the reader helps, "" for none.
+	Helps func(r *http.Request, id session.Identity) (string, error)
+	// Together gives the address that asks whether two people use the account, ""
+	// when nothing tells so.
+	Together func(r *http.Request, id session.Identity) (string, error)
 }
 
 // Handler serves the pages.
@@ -55,8 +62,13 @@ func (h *Handler) Routes() []route.Route {
 	on := func(method, path string, phi route.Class, serve func(http.ResponseWriter, *http.Request, session.Identity)) route.Route {
 		return route.Route{
 			Method: method, Path: path, Auth: route.Session, PHI: phi, Limit: "page", Owner: "web/pages/patient",
-			Handler: h.Session.Protect(h.Session.Load(h.Session.Require(identity.AAL1)(signedIn(serve)))),
+			Handler: h.Session.Protect(h.Session.Load(h.Session.For(identity.ActLook)(signedIn(serve)))),
 		}
+	}
+	own := func(method, path string, phi route.Class, serve func(http.ResponseWriter, *http.Request, session.Identity)) route.Route {
+		one := on(method, path, phi, serve)
+		one.Handler = h.Session.Protect(h.Session.Load(h.Session.Oneself(one.Handler)))
+		return one
 	}
 	return []route.Route{
 		on(http.MethodGet, "/home", route.Identifiers, h.home),
@@ -65,8 +77,8 @@ func (h *Handler) Routes() []route.Route {
 		on(http.MethodGet, "/apps/{id}/end", route.Identifiers, h.askEnd),
 		on(http.MethodPost, "/apps/{id}/end", route.Identifiers, h.end),
 		on(http.MethodPost, "/apps/{id}/actors/end", route.Identifiers, h.endActor),
-		on(http.MethodGet, "/activity", route.Identifiers, h.activity),
-		on(http.MethodGet, "/people", route.Identifiers, h.people),
+		own(http.MethodGet, "/activity", route.Identifiers, h.activity),
+		own(http.MethodGet, "/people", route.Identifiers, h.people),
 	}
 }
 

@@ -34,13 +34,22 @@ func (h *Handler) people(w http.ResponseWriter, r *http.Request, id session.Iden
 		h.Page(w, r, err)
 		return
 	}
-	page := pages.People{Frame: h.frame(r, id, "/home"), Patient: h.patientName(r.Context(), patient), Self: true}
+	others, err := h.Circle(r, id)
+	if err != nil {
+		h.Page(w, r, err)
+		return
+	}
+	page := pages.People{
+		Frame: h.frame(r, id, "/home"), Patient: h.patientName(r.Context(), patient), Self: true,
+		Circle: others, InviteURL: h.Session.Path("/people/invite"),
+	}
 	for _, a := range circle {
 		line, err := line(looks, a)
 		if err != nil {
 			h.Page(w, r, err)
 			return
 		}
+		line.URL = others.Managed[a.Capacity.Acting.ID]
 		page.People = append(page.People, line)
 	}
 	if err := h.record(r, id, patient); err != nil {
@@ -66,6 +75,9 @@ func line(looks []audit.Event, a authority.Access) (pages.PersonAccess, error) {
 	}
 	return line, nil
 }
+
+// Kinds names what an access lets somebody read.
+func Kinds(a authority.Access) (kinds []pages.KindRef, everything bool) { return readable(a.Scopes) }
 
 // readable names the kinds that may be read; the whole chart is said as such.
 func readable(set scope.Set) (kinds []pages.KindRef, everything bool) {

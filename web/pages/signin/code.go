@@ -2,19 +2,25 @@ package signin
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/words"
 	"github.com/mandate-health/mandate/web/pages"
 	"github.com/mandate-health/mandate/web/session"
 )
+
+// again asks for the second factor although it was proven: the proof is to be
+// fresh.
+const again = "again"
 
 // codeForm asks for the second factor: of an unfinished log-in, or to step a
 // session up.
 func (h *Handlers) codeForm(w http.ResponseWriter, r *http.Request) {
 	g := h.goal(r)
 	id, signedIn := session.From(r)
-	if signedIn && id.Session.Level() == identity.AAL2 {
+	if signedIn && id.Session.Level().Reaches(identity.AAL2) && r.Form.Get(again) == "" {
 		http.Redirect(w, r, h.after(g, id.Person), http.StatusSeeOther)
 		return
 	}
@@ -29,12 +35,40 @@ func (h *Handlers) codeForm(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	h.showCode(w, r, http.StatusOK, h.frame(r, g), g)
+	f := h.frame(r, g)
+	if signedIn && g.AppName == "" {
+		// Nobody is held at a proof that they cannot give now.
+		f.BackURL = h.path(homePath)
+		if id.Person.Role.Staff() {
+			f.BackURL = h.path(staffPath)
+		}
+	}
+	h.showCode(w, r, http.StatusOK, f, g)
 }
 
 func (h *Handlers) showCode(w http.ResponseWriter, r *http.Request, status int, f pages.Frame, g goal) {
+	key, choices, err := h.proofForm(r, g)
+	switch {
+	case errs.Is(err, errs.Unauthenticated):
+		http.Redirect(w, r, h.with(entryPath, g), http.StatusSeeOther)
+		return
+	case err != nil:
+		h.d.Refuse(w, r, err)
+		return
+	}
+	if _, signedIn := session.From(r); signedIn && status != http.StatusForbidden && !choices.Code && !choices.Recovery && key.Options == "" {
+		// A log-in that is finished can add what it lacks; a form that was refused
+		// leads nowhere.
+		need := url.Values{"need": {"second"}}
+		if own := h.d.Sessions.Own(g.Next, ""); own != "" {
+			need.Set("next", own)
+		}
+		http.Redirect(w, r, h.path(factorsPath)+"?"+need.Encode(), http.StatusSeeOther)
+		return
+	}
 	h.d.Pages.Render(w, r, status, pages.SecondFactor{
 		Frame: f, Action: h.path(codePath), Next: g.value, AppName: g.AppName, CanCancel: g.Cancel != "",
+		Passkey: key, NoCode: !choices.Code && key.Options != "", Recovery: choices.Recovery,
 	})
 }
 
@@ -53,11 +87,15 @@ func (h *Handlers) code(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, g.Cancel, http.StatusSeeOther)
 		return
 	}
-	if missing := required(r, "code"); missing != nil {
+	field := "code"
+	if _, recovering := r.PostForm["recovery"]; recovering {
+		field = "recovery"
+	}
+	if missing := required(r, field); missing != nil {
 		again(http.StatusBadRequest, missing...)
 		return
 	}
-	res, err := h.d.Accounts.SecondFactor(r.Context(), h.d.Sessions.Tenant(r), session.Secret(r), r.PostForm.Get("code"),
+	res, err := h.d.Accounts.SecondFactor(r.Context(), h.d.Sessions.Tenant(r), session.Secret(r), words.PlainDigits(r.PostForm.Get(field)),
 		h.d.Sessions.Meta(r, h.chosen(r)))
 	switch {
 	case err == nil:
@@ -65,9 +103,11 @@ func (h *Handlers) code(w http.ResponseWriter, r *http.Request) {
 	case errs.As(err).Code == "session-ended":
 		http.Redirect(w, r, h.with(entryPath, g), http.StatusSeeOther)
 	case errs.As(err).Code == "code-refused":
-		again(http.StatusUnauthorized, pages.FieldError{Field: "code", Key: pages.ErrCode})
+		again(http.StatusUnauthorized, pages.FieldError{Field: field, Key: pages.ErrCode})
 	case errs.Is(err, errs.RateLimited):
 		again(http.StatusTooManyRequests, tooMany(w, err))
+	case errs.As(err).Code == "sign-in-unusual":
+		again(http.StatusForbidden, pages.FieldError{Key: pages.ErrUnusual})
 	default:
 		h.d.Refuse(w, r, err)
 	}

@@ -59,19 +59,24 @@ func (h *Handlers) endSession(w http.ResponseWriter, r *http.Request) {
 	}
 	if signedIn {
 		h.d.Sessions.End(w)
+		forgetShared(w, r)
 		if err := h.d.Accounts.SignOut(r.Context(), h.d.Sessions.Tenant(r), session.Secret(r), h.d.Sessions.Meta(r, "")); err != nil {
 			h.d.Refuse(w, r, err)
 			return
 		}
 	}
-	h.left(w, r, leaving)
+	h.left(w, r, leaving, "")
 }
 
-// left goes where the app asked, or to the page that says that it is done.
-func (h *Handlers) left(w http.ResponseWriter, r *http.Request, l Leaving) {
+// left goes where the app asked, or to the page that says that it is done; from is
+// the provider that may be left too.
+func (h *Handlers) left(w http.ResponseWriter, r *http.Request, l Leaving, from string) {
 	to := l.Redirect
 	if to == "" {
 		to = h.path(leftPath)
+		if from != "" {
+			to += "?" + url.Values{"from": {from}}.Encode()
+		}
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, to, http.StatusSeeOther)

@@ -15,7 +15,7 @@ import (
 // the sign-in of the console to anybody else.
 func (h *Handlers) staff(w http.ResponseWriter, r *http.Request) {
 	id, ok := session.From(r)
-	if !ok || !id.Person.Role.Staff() || id.Session.Level() != identity.AAL2 {
+	if !ok || !id.Person.Role.Staff() || !id.Session.Level().Reaches(identity.AAL2) {
 		h.form(true)(w, r)
 		return
 	}
@@ -29,7 +29,9 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request) {
 		h.d.Refuse(w, r, err)
 		return
 	}
+	from := h.d.From(r)
 	h.d.Sessions.End(w)
+	forgetShared(w, r)
 	if err := h.d.Accounts.SignOut(r.Context(), h.d.Sessions.Tenant(r), session.Secret(r), h.d.Sessions.Meta(r, "")); err != nil {
 		h.d.Refuse(w, r, err)
 		return
@@ -41,11 +43,19 @@ func (h *Handlers) signOut(w http.ResponseWriter, r *http.Request) {
 			leaving = Leaving{}
 		}
 	}
-	h.left(w, r, leaving)
+	h.left(w, r, leaving, from)
+}
+
+// forgetShared makes the browser of a shared device forget all that it keeps of
+// this site (SM-01).
+func forgetShared(w http.ResponseWriter, r *http.Request) {
+	if id, ok := session.From(r); ok && id.Session.Shared {
+		w.Header().Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
+	}
 }
 
 func (h *Handlers) signedOut(w http.ResponseWriter, r *http.Request) {
-	h.d.Pages.Render(w, r, http.StatusOK, pages.SignedOut{Frame: h.frame(r, goal{}), SignInURL: h.path(entryPath)})
+	h.d.Pages.Render(w, r, http.StatusOK, pages.SignedOut{Frame: h.frame(r, goal{}), SignInURL: h.path(entryPath), Elsewhere: h.d.LeaveAt(r.Context(), r.Form.Get("from"))})
 }
 
 // language keeps the posted language and goes back to next.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -21,9 +22,13 @@ const (
 	staffPath = "/staff"
 	entryPath = "/signin"
 	codePath  = "/signin/code"
-	leavePath = "/signout"
-	leftPath  = "/signed-out"
-	langPath  = "/language"
+	keyPath   = "/signin/passkey"
+	proofPath = "/signin/code/passkey"
+	// factorsPath is where people see and add what they sign in with.
+	factorsPath = "/factors"
+	leavePath   = "/signout"
+	leftPath    = "/signed-out"
+	langPath    = "/language"
 	// maxForm bounds a posted form in bytes: a username, a password of 1 kB
 	// percent-encoded, an address.
 	maxForm = 32 << 10
@@ -47,10 +52,12 @@ type Pages interface {
 	Render(w http.ResponseWriter, r *http.Request, status int, page pages.Page)
 }
 
-// Deps is what the pages work with. All fields are required but Waiting and
-// StaffTasks.
+// Deps is what the pages work with. All fields are required but Passkeys,
+// Waiting, StaffTasks, Elsewhere, From and LeaveAt.
 type Deps struct {
 	Accounts Accounts
+	// Passkeys is nil where browsers offer none.
+	Passkeys Passkeys
 	Sessions *session.Manager
 	Pages    Pages
 	// Refuse writes an error page (web/problem).
@@ -60,6 +67,13 @@ type Deps struct {
 	Waiting func(r *http.Request, flow string) (pages.Waiting, bool)
 	// StaffTasks gives the links of the console's start page.
 	StaffTasks func(identity.Person) []pages.StaffTask
+	// Elsewhere gives the identity providers of a page; nil means none.
+	Elsewhere func(staff bool, next string) []pages.Elsewhere
+	// From gives the id of the provider at which a session began that may be left
+	// there too, "" for none; LeaveAt gives its name and where that is done. Nil means
+	// none.
+	From    func(*http.Request) string
+	LeaveAt func(ctx context.Context, provider string) pages.Elsewhere
 	// Leaving judges what an app asked for that sends people to be signed out;
 	// nil refuses all of them. Errors: errs.InvalidRequest, errs.Unavailable.
 	Leaving func(ctx context.Context, tenant string, asked url.Values) (Leaving, error)
@@ -74,6 +88,13 @@ type Handlers struct {
 func New(d Deps) *Handlers {
 	if d.Waiting == nil {
 		d.Waiting = func(*http.Request, string) (pages.Waiting, bool) { return pages.Waiting{}, false }
+	}
+	if d.Elsewhere == nil {
+		d.Elsewhere = func(bool, string) []pages.Elsewhere { return nil }
+	}
+	if d.From == nil || d.LeaveAt == nil {
+		d.From = func(*http.Request) string { return "" }
+		d.LeaveAt = func(context.Context, string) pages.Elsewhere { return pages.Elsewhere{} }
 	}
 	if d.StaffTasks == nil {
 		d.StaffTasks = func(identity.Person) []pages.StaffTask { return nil }
@@ -99,6 +120,8 @@ func (h *Handlers) Routes() []route.Route {
 		open("GET", staffPath, "", "the sign-in of the console; its start page after it", h.staff),
 		open("POST", staffPath, limited, "checks the password itself, and a form token", h.signIn(true)),
 		open("GET", codePath, "", "the log-in is unfinished; needs the cookie of its first step", h.codeForm),
+		open("POST", keyPath, limited, "checks the answer of the passkey, and a form token", h.passkey),
+		open("POST", proofPath, limited, "checks the answer of the passkey, the cookie of the first step and a form token", h.proof),
 		open("POST", codePath, limited, "checks the code itself, the cookie of the first step and a form token", h.code),
 		open("POST", leavePath, "", "ends the session of the cookie, if any; needs a form token", h.signOut),
 		{Method: "GET", Path: EndPath, Auth: route.None, PHI: route.NoPHI, Limit: "authorize", Owner: owner,
@@ -190,7 +213,7 @@ func (h *Handlers) form(staff bool) http.HandlerFunc {
 		case !signedIn && g.Next != "" && g.AppName == "":
 			f.Notice = &pages.Notice{Tone: pages.Info, Key: pages.NoticeSignInFirst}
 		}
-		h.show(w, r, http.StatusOK, staff, f, g)
+		h.show(w, r, http.StatusOK, staff, f, g, nil)
 	}
 }
 
@@ -200,24 +223,29 @@ func (h *Handlers) ended(r *http.Request) bool {
 	return errs.Is(err, errs.Unauthenticated)
 }
 
-func (h *Handlers) show(w http.ResponseWriter, r *http.Request, status int, staff bool, f pages.Frame, g goal) {
-	username := r.PostForm.Get("username")
+func (h *Handlers) show(w http.ResponseWriter, r *http.Request, status int, staff bool, f pages.Frame, g goal, work *pages.Work) {
+	username, shared, key := r.PostForm.Get("username"), r.PostForm.Get("shared") != "", h.passkeyForm(r, g)
 	if staff {
-		h.d.Pages.Render(w, r, status, pages.StaffSignIn{Frame: f, Action: h.path(staffPath), Username: username, Next: g.value})
+		h.d.Pages.Render(w, r, status, pages.StaffSignIn{
+			Frame: f, Action: h.path(staffPath), Username: username, Shared: shared, Next: g.value, Work: work, Passkey: key,
+			Elsewhere: h.d.Elsewhere(true, g.value),
+		})
 		return
 	}
 	h.d.Pages.Render(w, r, status, pages.SignIn{
-		Frame: f, Action: h.path(entryPath), Username: username, Next: g.value, AppName: g.AppName, CanCancel: g.Cancel != "",
+		Frame: f, Action: h.path(entryPath), Username: username, Shared: shared, Next: g.value, Work: work, AppName: g.AppName, CanCancel: g.Cancel != "", Passkey: key,
+		Elsewhere: h.d.Elsewhere(false, g.value),
 	})
 }
 
 func (h *Handlers) signIn(staff bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		g := h.goal(r)
+		var work *pages.Work
 		again := func(status int, errors ...pages.FieldError) {
 			f := h.frame(r, g)
 			f.Errors = errors
-			h.show(w, r, status, staff, f, g)
+			h.show(w, r, status, staff, f, g, work)
 		}
 		if err := h.d.Sessions.Check(r, session.PurposePage); err != nil {
 			again(http.StatusForbidden, pages.FieldError{Key: pages.ErrExpiredForm})
@@ -231,15 +259,22 @@ func (h *Handlers) signIn(staff bool) http.HandlerFunc {
 			again(http.StatusBadRequest, missing...)
 			return
 		}
-		res, err := h.d.Accounts.SignIn(r.Context(), h.d.Sessions.Tenant(r), r.PostForm.Get("username"), r.PostForm.Get("password"),
-			h.d.Sessions.Meta(r, h.chosen(r)))
+		m := h.d.Sessions.Meta(r, h.chosen(r))
+		m.Shared, m.Trapped = r.PostForm.Get("shared") != "", r.PostForm.Get("more") != ""
+		m.Challenge, m.Work = r.PostForm.Get("challenge"), r.PostForm.Get("work")
+		res, err := h.d.Accounts.SignIn(r.Context(), h.d.Sessions.Tenant(r), r.PostForm.Get("username"), r.PostForm.Get("password"), m)
 		switch errs.KindOf(err) {
 		case "":
 			h.proceed(w, r, res, g)
 		case errs.Unauthenticated:
 			again(http.StatusUnauthorized, pages.FieldError{Field: "username", Key: pages.ErrSignIn})
 		case errs.RateLimited:
+			if c := identity.ChallengeOf(err); c != nil {
+				work = &pages.Work{Token: c.Token, Bits: c.Bits}
+			}
 			again(http.StatusTooManyRequests, tooMany(w, err))
+		case errs.AccessDenied:
+			again(http.StatusForbidden, pages.FieldError{Key: pages.ErrUnusual})
 		default:
 			h.d.Refuse(w, r, err)
 		}
@@ -258,8 +293,12 @@ func (h *Handlers) chosen(r *http.Request) string {
 // proceed hands out the new secret and goes on (SMART AZ-19: 303).
 func (h *Handlers) proceed(w http.ResponseWriter, r *http.Request, res identity.SignInResult, g goal) {
 	h.d.Sessions.Start(w, res.Secret)
+	h.d.Sessions.Know(w, res.Device)
 	if _, err := r.Cookie(pages.LangCookie); err != nil && offered(res.Session.Language) {
 		h.d.Sessions.SetLanguage(w, res.Session.Language)
+	}
+	if _, err := r.Cookie(pages.LookCookie); err != nil && res.Person.Look != "" && !res.NeedsSecondFactor {
+		h.d.Sessions.SetLook(w, pages.LookValue(res.Person.Look), res.Session.Shared)
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	to := h.after(g, res.Person)
@@ -280,9 +319,19 @@ func required(r *http.Request, names ...string) []pages.FieldError {
 	return out
 }
 
-// tooMany sets Retry-After (seconds) and tells the minutes to wait.
+// tooMany sets Retry-After (seconds) and tells how long to wait, or what else to do.
 func tooMany(w http.ResponseWriter, err error) pages.FieldError {
-	wait, _ := identity.RetryAfter(err)
-	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-	return pages.FieldError{Key: pages.ErrTooMany, Args: words.Args{"minutes": int(math.Ceil(wait.Minutes()))}}
+	wait, timed := identity.RetryAfter(err)
+	if !timed {
+		return pages.FieldError{Key: pages.ErrStopped}
+	}
+	seconds := int(math.Ceil(wait.Seconds()))
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	switch {
+	case identity.ChallengeOf(err) != nil:
+		return pages.FieldError{Key: pages.ErrWork, Args: words.Args{"seconds": seconds}}
+	case wait < time.Minute:
+		return pages.FieldError{Key: pages.ErrPause, Args: words.Args{"seconds": seconds}}
+	}
+	return pages.FieldError{Key: pages.ErrTooMany, Args: words.Args{"count": int(math.Ceil(wait.Minutes()))}}
 }

@@ -92,7 +92,7 @@ func TestFailedSignIns(t *testing.T) {
 			if page.Username != c.user || page.Next != "/apps" {
 				t.Errorf("what was typed is lost: %+v", page)
 			}
-			if c.status == 429 && (resp.Header.Get("Retry-After") != "900" || page.Errors[0].Args["minutes"] != 15) {
+			if c.status == 429 && (resp.Header.Get("Retry-After") != "900" || page.Errors[0].Args["count"] != 15) {
 				t.Errorf("%v %v", resp.Header, page.Errors[0].Args)
 			}
 			if cookie(resp, "mandate_session") != nil {

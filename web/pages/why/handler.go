@@ -134,7 +134,11 @@ func shown(x explain.Explanation) *pages.Explained {
 	}
 	if e := x.Event; e != nil {
 		out.Then = &pages.ExplainedThen{
-			At: e.Time, Allowed: e.Outcome == explain.Permit, Rule: e.Rule, Code: e.Code, Sentence: e.Sentence, Consents: e.Consents, Delivered: e.Delivered, Same: e.Same,
+			At: e.Time, Allowed: e.Outcome == explain.Permit, Rule: e.Rule, Code: e.Code, Sentence: e.Sentence,
+			Scopes: e.Scopes, Consents: e.Consents, Delivered: e.Delivered, Same: e.Same, Gone: e.Gone,
+		}
+		if e.Acting != "" {
+			out.Then.Relation = e.Acting + " → " + e.Patient
 		}
 	}
 	return out

@@ -1,0 +1,184 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/proxy"
+)
+
+// Attest notes that one member of staff has seen an instrument, and what it says
+// (LC-05).
+func (s *Service) Attest(ctx context.Context, a Actor, id string, in proxy.Authority) (proxy.Case, error) {
+	return s.step(ctx, id, a, staffsCase, func(c proxy.Case) (proxy.Case, error) {
+		if in.Kind == proxy.Parent {
+			return s.attestParent(ctx, c, in, a)
+		}
+		return c.Attest(in, s.signed(a))
+	})
+}
+
+// Verify is the second pair of eyes: whoever put the instrument in is refused
+// (SP-04).
+func (s *Service) Verify(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return s.step(ctx, id, a, staffsCase, func(c proxy.Case) (proxy.Case, error) { return c.Verify(s.signed(a)) })
+}
+
+// representativeTerms are everything: a representative stands in the patient's
+// shoes, within what the instrument and the law leave (A.1).
+func representativeTerms(until time.Time) proxy.Terms {
+	return proxy.Terms{
+		Functions: []string{"download", "message", "schedule", "refill", "sign-forms"},
+		Kinds:     []string{"medicines", "allergies", "results", "conditions", "visits", "plans", "notes"}, Until: until,
+	}
+}
+
+// Activate begins the access of a representative whose authority is in effect
+// from its verification on (FX-27), until the review or the court date. Errors:
+// errs.Forbidden with the code of what is missing.
+func (s *Service) Activate(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return s.step(ctx, id, a, staffsCase, func(c proxy.Case) (proxy.Case, error) { return s.activate(c, a) },
+		s.onlyAfterDeath, func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if err := s.open(ctx, tx, c, a, "proxy.granted"); err != nil {
+				return err
+			}
+			return s.yield(ctx, tx, *c, a)
+		})
+}
+
+// onlyAfterDeath refuses an executor while the patient lives (RC-06): a death must
+// have been noted by two.
+func (s *Service) onlyAfterDeath(ctx context.Context, tx Tx, c *proxy.Case) error {
+	if c.Authority.Kind != "EXCEST" {
+		return nil
+	}
+	all, err := tx.CasesOfPatient(ctx, s.Tenant, c.Patient)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		if o.Mourned() {
+			return nil
+		}
+	}
+	return errs.New(errs.Forbidden, "proxy-patient-lives", "An executor has access only after a death that two members of staff have noted.")
+}
+
+func (s *Service) activate(c proxy.Case, a Actor) (proxy.Case, error) {
+	if c.Basis != proxy.BasisRepresentative {
+		return c, errs.New(errs.Forbidden, "proxy-by-patient", "The patient decides about this access.")
+	}
+	until := c.Authority.Reviews
+	if until.IsZero() || !c.Authority.Ends.IsZero() && c.Authority.Ends.Before(until) {
+		until = c.Authority.Ends
+	}
+	if until.IsZero() {
+		until = s.now().AddDate(0, proxy.LongestMonths, 0)
+	}
+	if adult := c.Ward.Adult; !adult.IsZero() && adult.Before(until) {
+		until = adult.Add(-time.Second)
+	}
+	return c.Confirm(representativeTerms(until), s.now(), s.signed(a))
+}
+
+// Determine notes that a clinician finds that the patient cannot decide (LC-13).
+// The second one begins the access of the agent, until the day of the review.
+// Errors: errs.Forbidden with code proxy-same-reviewer; errs.Invalid with code
+// proxy-review for a review that is not within 90 days.
+func (s *Service) Determine(ctx context.Context, a Actor, id string, review time.Time) (proxy.Case, error) {
+	began := false
+	return s.step(ctx, id, a, staffsCase,
+		func(c proxy.Case) (proxy.Case, error) {
+			if !review.After(s.now()) || review.After(s.now().AddDate(0, 0, longestReview+1)) {
+				return c, errs.New(errs.Invalid, "proxy-review", "The review must come within 90 days.")
+			}
+			out, ready, err := c.Determine(s.signed(a))
+			if err != nil {
+				return c, err
+			}
+			if out.Authority.Reviews.IsZero() || review.Before(out.Authority.Reviews) || len(c.Determined) == 0 {
+				out.Authority.Reviews = review
+			}
+			if began = ready; ready {
+				return s.activate(out, a)
+			}
+			return out, nil
+		},
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if !began {
+				return nil
+			}
+			return s.open(ctx, tx, c, a, "proxy.granted")
+		})
+}
+
+// longestReview is the longest time in days until a determination is looked at
+// again.
+const longestReview = 90
+
+// Restore takes the access of an agent back to sleep because a clinician finds
+// that the patient can decide again (LC-15); the patient's own settings hold.
+func (s *Service) Restore(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return s.step(ctx, id, a, staffsCase,
+		func(c proxy.Case) (proxy.Case, error) { return c.Restore(s.signed(a), "capacity-restored") },
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if err := s.sever(ctx, tx, c, a); err != nil {
+				return err
+			}
+			if err := s.tell(ctx, tx, *c, "proxy.changed"); err != nil {
+				return err
+			}
+			return s.tellPatient(ctx, tx, *c, "proxy.changed")
+		})
+}
+
+// Hold is Worry by a member of staff (LC-12): the proxy sees that the access rests,
+// and not why. Release lets it go on. With somebody who stands in the patient's
+// shoes it is a denial: it needs a ground and opens a review.
+func (s *Service) Hold(ctx context.Context, a Actor, id, ground string) (proxy.Case, error) {
+	return s.held(ctx, a, id, staffsCase, s.grounded(ground, a))
+}
+
+func (s *Service) held(ctx context.Context, a Actor, id string, f find, more ...then) (proxy.Case, error) {
+	return s.step(ctx, id, a, f,
+		func(c proxy.Case) (proxy.Case, error) { return c.Pause(s.signed(a), proxy.SafetyHold) },
+		append([]then{func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if err := s.shut(ctx, tx, c, a); err != nil || s.Officers == nil {
+				return err
+			}
+			officers, err := s.Officers(ctx)
+			for _, person := range officers {
+				if err == nil && person != c.PersonID {
+					err = s.tellAccount(ctx, tx, person, "proxy.worry")
+				}
+			}
+			return err
+		}}, more...)...)
+}
+
+// Release lets an access go on that staff, a court's order or a merge of records
+// had put to rest (LC-12, LC-18, LC-27).
+func (s *Service) Release(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return s.step(ctx, id, a, staffsCase,
+		func(c proxy.Case) (proxy.Case, error) {
+			byStaff := c.Why() == proxy.CustodianChanged && c.Basis == proxy.BasisRepresentative
+			if !byStaff && !in(c.Why(), []string{proxy.SafetyHold, proxy.GuardianAppointed, proxy.PatientMerged}) {
+				return c, errs.New(errs.Forbidden, "proxy-by-patient", "The patient has paused this access.")
+			}
+			return c.Resume(s.signed(a))
+		},
+		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.changed") })
+}
+
+// Part ends an access because the relationship has ended (LC-19, SP-14).
+func (s *Service) Part(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return s.step(ctx, id, a, staffsCase,
+		func(c proxy.Case) (proxy.Case, error) { return c.Part(s.signed(a)) },
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if err := s.sever(ctx, tx, c, a); err != nil {
+				return err
+			}
+			return s.tellPatient(ctx, tx, *c, "proxy.ended")
+		})
+}

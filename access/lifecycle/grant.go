@@ -1,0 +1,292 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/consent"
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/proxy"
+)
+
+// Confirm is the patient's consent to the terms (LC-03). It begins after the wait
+// in which it can be undone, at once when it is urgent. Errors: of proxy.Confirm;
+// errs.NotFound.
+func (s *Service) Confirm(ctx context.Context, a Actor, id string, t proxy.Terms, urgent bool) (proxy.Case, error) {
+	starts := s.now()
+	if !urgent {
+		starts = starts.Add(proxy.Wait)
+	}
+	return s.step(ctx, id, a, patientsCase,
+		func(c proxy.Case) (proxy.Case, error) {
+			if c.Basis != proxy.BasisDesignated {
+				return c, errs.New(errs.Forbidden, "proxy-by-staff", "Staff begin this access.")
+			}
+			return c.Confirm(t, starts, s.signed(a))
+		},
+		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.granted") })
+}
+
+// open files the Consent of the terms and puts the relation in force, or keeps it
+// so, and tells both.
+func (s *Service) open(ctx context.Context, tx Tx, c *proxy.Case, a Actor, template string) error {
+	if err := s.refile(ctx, tx, c, a); err != nil {
+		return err
+	}
+	rp, err := tx.RelatedPersonByID(ctx, s.Tenant, c.RelationID)
+	if err != nil {
+		return err
+	}
+	if !rp.Active {
+		if err := s.relate(ctx, tx, c, a, true); err != nil {
+			return err
+		}
+	}
+	if err := s.tell(ctx, tx, *c, template); err != nil {
+		return err
+	}
+	return s.tellPatient(ctx, tx, *c, template)
+}
+
+// refile files what the case says now, and ends what it said before.
+func (s *Service) refile(ctx context.Context, tx Tx, c *proxy.Case, a Actor) error {
+	before := []string{c.ConsentID, c.Next}
+	c.ConsentID, c.Next = "", ""
+	if err := s.file(ctx, tx, c, a); err != nil {
+		return err
+	}
+	for _, id := range before {
+		if id == "" {
+			continue
+		}
+		if err := s.withdraw(ctx, tx, id, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// file stores the FHIR Consent that says what the case says. A parent's ends on the
+// birthday, and the one that follows begins there by its own date (LC-20).
+func (s *Service) file(ctx context.Context, tx Tx, c *proxy.Case, a Actor) error {
+	from := c.Starts
+	if last := c.Steps[len(c.Steps)-1].At; last.After(from) {
+		from = last
+	}
+	d := s.designation(*c, c.Granted(), from)
+	if teen := c.Ward.Teen; c.Ward.Band(from) == proxy.BandChild && teen.Before(d.Until) {
+		after := s.designation(*c, proxy.TeenTerms(d.Until), teen)
+		after.Restricted, after.Powers = false, nil
+		if err := s.fileAs(ctx, tx, *c, &c.Next, after, a); err != nil {
+			return err
+		}
+		d.Until = teen.Add(-time.Second)
+	}
+	return s.fileAs(ctx, tx, *c, &c.ConsentID, d, a)
+}
+
+// designation gives the Consent of a case under terms.
+func (s *Service) designation(c proxy.Case, t proxy.Terms, from time.Time) consent.Designation {
+	actor := fhir.Reference{Type: "RelatedPerson", ID: c.RelationID}
+	d := consent.Designation{
+		Patient: c.Patient, Actor: actor, Performer: fhir.Reference{Type: "Patient", ID: c.Patient}, Organization: s.Organization,
+		Functions: t.Functions, Kinds: t.Kinds, Purpose: purpose(c), Role: c.Authority.Kind,
+		At: s.now(), From: from, Until: t.Until, DataUntil: t.DataUntil, Status: "active",
+		Restricted: c.Basis == proxy.BasisRepresentative, Powers: c.Authority.Powers,
+	}
+	teen := c.Ward.Band(from) == proxy.BandTeen
+	switch {
+	case teen && c.Confirmed.Zero():
+		d.Performer, d.Restricted, d.Powers = actor, false, nil
+	case teen:
+		d.Restricted, d.Powers, d.Signatures = false, nil, 2
+		if d.Status = "proposed"; !c.Cosigned.Zero() {
+			d.Status, d.Cosigner = "active", actor
+		}
+	case d.Restricted:
+		d.Performer = actor
+	}
+	return d
+}
+
+// fileAs stores one Consent and notes its id.
+func (s *Service) fileAs(ctx context.Context, tx Tx, c proxy.Case, id *string, d consent.Designation, a Actor) error {
+	raw, err := d.JSON()
+	if err != nil {
+		return err
+	}
+	origin := a.Origin
+	origin.PersonID = a.Person.ID
+	*id = s.IDs.ID()
+	_, err = s.Consents.FileTx(ctx, tx, consent.Filing{Tenant: s.Tenant, ID: *id, Raw: raw, Origin: origin, Witness: witnessOf(c, a)})
+	return err
+}
+
+// purpose gives the purpose of use (CN-21).
+func purpose(c proxy.Case) string {
+	switch {
+	case c.Basis == proxy.BasisRepresentative && c.Authority.Kind == "EXCEST":
+		return "HDECD"
+	case c.Basis == proxy.BasisRepresentative:
+		return "PWATRNY"
+	}
+	switch c.Relationship {
+	case "FRND", "NBOR", "ROOM":
+		return "SUPNWK"
+	}
+	return "FAMRQT"
+}
+
+func (s *Service) withdraw(ctx context.Context, tx Tx, id string, a Actor) error {
+	origin := a.Origin
+	origin.PersonID = a.Person.ID
+	_, err := s.Consents.WithdrawTx(ctx, tx, s.Tenant, id, origin)
+	return err
+}
+
+// shut withdraws the Consent and takes the relation out of force: tokens die with
+// the patient's consent epoch (LC-10).
+func (s *Service) shut(ctx context.Context, tx Tx, c *proxy.Case, a Actor) error {
+	if c.ConsentID != "" {
+		if err := s.withdraw(ctx, tx, c.ConsentID, a); err != nil {
+			return err
+		}
+		c.Rested, c.ConsentID = c.ConsentID, ""
+	}
+	if c.Next != "" {
+		if err := s.withdraw(ctx, tx, c.Next, a); err != nil {
+			return err
+		}
+		c.Next = ""
+	}
+	if c.RelationID == "" {
+		return nil
+	}
+	return s.relate(ctx, tx, c, a, false)
+}
+
+// sever is shut for good: what apps were granted ends too, so that nothing of it
+// works again (LC-10).
+func (s *Service) sever(ctx context.Context, tx Tx, c *proxy.Case, a Actor) error {
+	if err := s.shut(ctx, tx, c, a); err != nil || c.PersonID == "" {
+		return err
+	}
+	_, err := tx.EndAccess(ctx, s.Tenant, c.PersonID, c.Patient, "proxy-"+string(c.Steps[len(c.Steps)-1].Act), s.now())
+	return err
+}
+
+// Worry is the quiet way to say that something is wrong (LC-12, TF-15): it holds
+// the access, staff and officers see it, and nobody else is told anything.
+func (s *Service) Worry(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return s.held(ctx, a, id, patientsCase)
+}
+
+// Undo takes a consent back while it waits: nothing was open, so nothing rests.
+func (s *Service) Undo(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return s.step(ctx, id, a, patientsCase,
+		func(c proxy.Case) (proxy.Case, error) { return c.Undo(s.signed(a)) },
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if err := s.shut(ctx, tx, c, a); err != nil {
+				return err
+			}
+			c.Rested = ""
+			return nil
+		})
+}
+
+// Change gives other terms (LC-06): less holds at once; for more the proxy's apps
+// must ask again, since a token never grows. Renew is Change with a later end
+// (LC-08): a new Consent, and the old one inactive, in one transaction.
+func (s *Service) Change(ctx context.Context, a Actor, id string, act proxy.Act, t proxy.Terms) (proxy.Case, error) {
+	return s.step(ctx, id, a, patientsCase,
+		func(c proxy.Case) (proxy.Case, error) {
+			if c.Basis != proxy.BasisDesignated {
+				return c, errs.New(errs.Forbidden, "proxy-by-staff", "Staff change this access.")
+			}
+			return c.Change(act, t, s.signed(a))
+		},
+		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.changed") })
+}
+
+// Same gives the terms of a renewal that changes nothing but the end: as long
+// again as it was agreed for, at most twelve months.
+func Same(c proxy.Case, now time.Time) proxy.Terms {
+	t := c.Terms
+	length := t.Until.Sub(c.Starts)
+	if longest := now.AddDate(0, proxy.LongestMonths, 0); now.Add(length).After(longest) || length <= 0 {
+		t.Until = longest
+	} else {
+		t.Until = now.Add(length)
+	}
+	return t
+}
+
+// Pause closes without ending; Resume opens as agreed.
+func (s *Service) Pause(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return s.step(ctx, id, a, patientsCase,
+		func(c proxy.Case) (proxy.Case, error) { return c.Pause(s.signed(a), proxy.ByPatient) },
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if err := s.shut(ctx, tx, c, a); err != nil {
+				return err
+			}
+			return s.tell(ctx, tx, *c, "proxy.changed")
+		})
+}
+
+// Resume opens again what the patient paused.
+func (s *Service) Resume(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return s.step(ctx, id, a, patientsCase,
+		func(c proxy.Case) (proxy.Case, error) {
+			if c.Why() != proxy.ByPatient && (c.Why() != proxy.CustodianChanged || c.Basis != proxy.BasisDesignated) {
+				return c, errs.New(errs.Forbidden, "proxy-by-staff", "Staff must look at this first.")
+			}
+			return c.Resume(s.signed(a))
+		},
+		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.changed") })
+}
+
+// Revoke ends the access for ever (LC-10), also an invitation. quiet tells the
+// proxy nothing.
+func (s *Service) Revoke(ctx context.Context, a Actor, id string, quiet bool) (proxy.Case, error) {
+	return s.step(ctx, id, a, patientsCase,
+		func(c proxy.Case) (proxy.Case, error) { return c.Revoke(s.signed(a), proxy.ByPatient) },
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if err := s.sever(ctx, tx, c, a); err != nil || quiet {
+				return err
+			}
+			return s.tell(ctx, tx, *c, "proxy.changed")
+		})
+}
+
+// Resign ends the access because the proxy wishes so (LC-11).
+func (s *Service) Resign(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return s.step(ctx, id, a, proxysCase,
+		func(c proxy.Case) (proxy.Case, error) { return c.Resign(s.signed(a)) },
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if err := s.sever(ctx, tx, c, a); err != nil {
+				return err
+			}
+			return s.tellPatient(ctx, tx, *c, "proxy.resigned")
+		})
+}
+
+// Ask tells the patient that the proxy wishes a renewal; it changes nothing.
+func (s *Service) Ask(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return s.step(ctx, id, a, proxysCase,
+		func(c proxy.Case) (proxy.Case, error) {
+			if !c.Asked.Zero() {
+				return c, errs.New(errs.Conflict, "proxy-step", "You have asked already.")
+			}
+			return c.Ask(s.signed(a))
+		},
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			return s.tellPatient(ctx, tx, *c, "proxy.renewal")
+		})
+}
+
+// origin of what the clock does.
+func (s *Service) clock() Actor {
+	return Actor{Origin: audit.Event{Tenant: s.Tenant}}
+}

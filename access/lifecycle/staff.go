@@ -1,0 +1,107 @@
+package lifecycle
+
+import (
+	"context"
+	"slices"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/proxy"
+)
+
+// queueLimit is how many cases of one state a work queue shows.
+const queueLimit = 200
+
+// Queue gives what waits for staff: those to be proofed, those whose authority
+// may be put in or verified, verified ones that wait to take effect, and those
+// that staff hold. Errors:
+// errs.Forbidden, errs.Unavailable.
+func (s *Service) Queue(ctx context.Context, a Actor) ([]proxy.Case, error) {
+	if !Clinical(a.Person) {
+		return nil, errs.New(errs.Forbidden, "staff-page", "This is for staff who care for patients.")
+	}
+	var out []proxy.Case
+	for _, state := range []proxy.State{proxy.StateAccount, proxy.StateProofed, proxy.StateVerified, proxy.StateSuspended, proxy.StateBereaved} {
+		list, err := s.Read.CasesIn(ctx, s.Tenant, state, queueLimit)
+		if err != nil {
+			return nil, err
+		}
+		out = slices.Concat(out, list)
+	}
+	return slices.DeleteFunc(out, func(c proxy.Case) bool {
+		return c.PersonID == a.Person.ID || c.Patient == own(a.Person) || c.Why() == proxy.ByPatient || c.Why() == proxy.MergedAway
+	}), nil
+}
+
+// ForStaff gives one case to a member of staff, ForPatient to the patient,
+// ForProxy to the proxy. Errors: errs.NotFound, errs.Forbidden.
+func (s *Service) ForStaff(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return staffsCase(ctx, s.Read, s.Tenant, id, a)
+}
+
+// ForPatient gives a case about the actor's own record.
+func (s *Service) ForPatient(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return patientsCase(ctx, s.Read, s.Tenant, id, a)
+}
+
+// ForProxy gives a case of which the actor is the proxy.
+func (s *Service) ForProxy(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return proxysCase(ctx, s.Read, s.Tenant, id, a)
+}
+
+// Circle gives the cases about the actor's own record, Helped those in which the
+// actor is the proxy.
+func (s *Service) Circle(ctx context.Context, a Actor) ([]proxy.Case, error) {
+	patient := own(a.Person)
+	if patient == "" {
+		return nil, nil
+	}
+	return s.Read.CasesOfPatient(ctx, s.Tenant, patient)
+}
+
+// Helped gives the cases of the actor as a proxy.
+func (s *Service) Helped(ctx context.Context, a Actor) ([]proxy.Case, error) {
+	return s.Read.CasesOfPerson(ctx, s.Tenant, a.Person.ID)
+}
+
+// Proof notes that staff saw the person and two documents (LC-02, SP-03): from
+// now on the account is linked for sure. The patient is asked to confirm.
+func (s *Service) Proof(ctx context.Context, a Actor, id string, documents []string) (proxy.Case, error) {
+	return s.step(ctx, id, a, staffsCase,
+		func(c proxy.Case) (proxy.Case, error) {
+			return c.Proof(proxy.Proofing{Signed: s.signed(a), Method: proxy.MethodInPerson, Documents: documents})
+		},
+		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.proofed(ctx, tx, *c, a) })
+}
+
+// proofed marks the account as linked for sure and asks the patient.
+func (s *Service) proofed(ctx context.Context, tx Tx, c proxy.Case, a Actor) error {
+	if err := s.link(ctx, tx, c, true, a); err != nil {
+		return err
+	}
+	return s.tellPatient(ctx, tx, c, "proxy.proofed")
+}
+
+// RejectReasons are why staff may turn a person away.
+func RejectReasons() []string {
+	return []string{"not-the-person", "documents", "authority", "duplicate"}
+}
+
+// Reject ends a case that staff cannot accept, with a reason code (LC-05).
+func (s *Service) Reject(ctx context.Context, a Actor, id, reason string) (proxy.Case, error) {
+	return s.step(ctx, id, a, staffsCase,
+		func(c proxy.Case) (proxy.Case, error) {
+			if !slices.Contains(RejectReasons(), reason) {
+				return c, errs.New(errs.Invalid, "proxy-reason", "Choose a reason.")
+			}
+			return c.Reject(reason, s.signed(a))
+		},
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if err := s.sever(ctx, tx, c, a); err != nil {
+				return err
+			}
+			if err := s.tell(ctx, tx, *c, "proxy.changed"); err != nil {
+				return err
+			}
+			return s.tellPatient(ctx, tx, *c, "proxy.changed")
+		})
+}

@@ -1,0 +1,103 @@
+package lifecycle
+
+import (
+	"context"
+
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/proxy"
+)
+
+// attestParent puts in the papers of a parent, with the birthdays that count.
+func (s *Service) attestParent(ctx context.Context, c proxy.Case, in proxy.Authority, a Actor) (proxy.Case, error) {
+	born, err := s.Born(ctx, c.Patient)
+	if err != nil {
+		return c, err
+	}
+	w := proxy.Ward{Jurisdiction: s.Jurisdiction}
+	w.Teen, w.Adult, _ = s.Ages.Turns(s.Jurisdiction, born, s.Zone)
+	w.Teen, w.Adult = w.Teen.UTC(), w.Adult.UTC()
+	return c.AttestParent(in, w, s.signed(a))
+}
+
+// Propose is the signature of a teenager under what a parent may see (FX-24): the
+// Consent stays proposed, and nothing is open until the parent signs too. Errors:
+// of proxy.Propose.
+func (s *Service) Propose(ctx context.Context, a Actor, id string, t proxy.Terms) (proxy.Case, error) {
+	return s.step(ctx, id, a, patientsCase,
+		func(c proxy.Case) (proxy.Case, error) { return c.Propose(t, s.signed(a)) },
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if err := s.shut(ctx, tx, c, a); err != nil {
+				return err
+			}
+			c.Rested = ""
+			if err := s.file(ctx, tx, c, a); err != nil {
+				return err
+			}
+			return s.tell(ctx, tx, *c, "proxy.changed")
+		})
+}
+
+// Cosign is the signature of the parent: the second of two.
+func (s *Service) Cosign(ctx context.Context, a Actor, id string) (proxy.Case, error) {
+	return s.step(ctx, id, a, proxysCase,
+		func(c proxy.Case) (proxy.Case, error) { return c.Cosign(s.now().Add(proxy.Wait), s.signed(a)) },
+		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.granted") })
+}
+
+// FreeReasons are why a minor stands on the own feet before the birthday (LC-22).
+func FreeReasons() []string { return []string{"emancipated", "married", "court"} }
+
+// Free ends the access of every parent to the record, because the minor is free of
+// them by law. Errors: errs.Invalid with code proxy-reason; errs.Forbidden with
+// code proxy-not-minor.
+func (s *Service) Free(ctx context.Context, a Actor, id, reason string) (proxy.Case, error) {
+	free := func(c proxy.Case) (proxy.Case, error) {
+		if !in(reason, FreeReasons()) {
+			return c, errs.New(errs.Invalid, "proxy-reason", "Choose a reason.")
+		}
+		return c.Free(reason, s.signed(a))
+	}
+	end := func(ctx context.Context, tx Tx, c *proxy.Case) error {
+		if err := s.sever(ctx, tx, c, a); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, *c, "proxy.changed")
+	}
+	return s.step(ctx, id, a, staffsCase, free, end, func(ctx context.Context, tx Tx, c *proxy.Case) error {
+		if err := s.tellPatient(ctx, tx, *c, "proxy.ended"); err != nil {
+			return err
+		}
+		return s.others(ctx, tx, *c, a, func(o *proxy.Case) error {
+			if o.Ward.Adult.IsZero() {
+				return nil
+			}
+			next, err := free(*o)
+			if err != nil {
+				return err
+			}
+			*o = next
+			return end(ctx, tx, o)
+		}, proxy.Alive()...)
+	})
+}
+
+// ripen notes that a child became a teenager (LC-20): the Consent of before ends,
+// and the one that was filed with it holds.
+func (s *Service) ripen(ctx context.Context, tx Tx, c *proxy.Case) error {
+	next, err := c.Ripen(s.now())
+	if err != nil {
+		return err
+	}
+	before := c.ConsentID
+	*c = next
+	c.ConsentID, c.Next = c.Next, ""
+	if before != "" {
+		if err := s.withdraw(ctx, tx, before, s.clock()); err != nil {
+			return err
+		}
+	}
+	if err := s.tell(ctx, tx, *c, "proxy.changed"); err != nil {
+		return err
+	}
+	return s.tellPatient(ctx, tx, *c, "proxy.teen")
+}

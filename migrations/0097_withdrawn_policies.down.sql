@@ -1,0 +1,1 @@
+DROP TABLE consent_policy_withdrawn;

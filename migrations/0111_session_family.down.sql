@@ -1,0 +1,2 @@
+ALTER TABLE login_session DROP COLUMN replaced;
+ALTER TABLE login_session DROP COLUMN family;

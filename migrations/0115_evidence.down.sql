@@ -1,0 +1,2 @@
+DROP TABLE evidence_version;
+DROP TABLE evidence;

@@ -1,0 +1,2 @@
+DROP INDEX notice_person;
+ALTER TABLE notice DROP COLUMN seen;

@@ -1,0 +1,2 @@
+DROP TABLE upstream_match;
+DROP TABLE upstream_session;

@@ -1,0 +1,2 @@
+ALTER TABLE person DROP COLUMN look;
+ALTER TABLE person DROP COLUMN travels;

@@ -1,0 +1,291 @@
+package proxy
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mandate-health/mandate/internal/errs"
+)
+
+// Further states.
+const (
+	// StateProposed has one of two signatures: nothing is open (FX-33).
+	StateProposed State = "proposed"
+	// StateBereaved has what there was until the patient died, for some time, and
+	// nothing new (LC-23).
+	StateBereaved State = "bereaved"
+)
+
+// Further acts.
+const (
+	ActPropose Act = "propose"
+	ActCosign  Act = "cosign"
+	ActRipen   Act = "ripen"
+	ActFree    Act = "free"
+	ActReview  Act = "review"
+	ActMourn   Act = "mourn"
+	ActDispute Act = "dispute"
+	ActSettle  Act = "settle"
+	ActYield   Act = "yield"
+	ActMerge   Act = "merge"
+	ActCarry   Act = "carry"
+	ActUnmerge Act = "unmerge"
+	ActHandOn  Act = "hand-on"
+	ActVouch   Act = "vouch"
+)
+
+// Further reasons why an access rests.
+const (
+	// GuardianAppointed: a court has put a guardian in the agent's place (LC-18).
+	GuardianAppointed = "guardian-appointed"
+	// PatientMerged: two records became one, and a person looks (LC-27).
+	PatientMerged = "patient-merged"
+	// MergedAway: the record is another one now.
+	MergedAway = "merged-away"
+	// CustodianChanged: another organisation keeps the record, and the patient has
+	// not said yes to it (LC-28).
+	CustodianChanged = "custodian-changed"
+)
+
+// turns are the transitions that the law, a court, a feed or two people bring.
+func turns() []Transition {
+	open := []State{StateConfirmed, StateActive}
+	return []Transition{
+		{ActPropose, []State{StateVerified, StateProposed, StateActive}, StateProposed, parental},
+		{ActCosign, []State{StateProposed}, StateConfirmed, parental},
+		{ActRipen, []State{StateActive}, "", parental},
+		{ActFree, alive(), StateEnded, minor},
+		{ActReview, []State{StateActive}, "", representing},
+		{ActMourn, []State{StateActive}, StateBereaved, agreed},
+		{ActRevive, []State{StateBereaved}, StateActive, agreed},
+		{ActDispute, []State{StateActive}, "", representing},
+		{ActSettle, []State{StateActive}, "", disputed},
+		{ActYield, open, StateSuspended, representing},
+		{ActMerge, slices.DeleteFunc(alive(), func(s State) bool { return s == StateInvited }), StateSuspended, nil},
+		{ActUnmerge, []State{StateSuspended}, "", nil},
+		{ActHandOn, []State{StateActive}, "", agreed},
+		{ActVouch, []State{StateAccount}, "", nil},
+	}
+}
+
+func minor(c Case) string {
+	if c.Ward.Adult.IsZero() {
+		return "proxy-not-minor"
+	}
+	return ""
+}
+
+func parental(c Case) string {
+	if code := minor(c); code != "" {
+		return code
+	}
+	return agreed(c)
+}
+
+func representing(c Case) string {
+	if c.Basis != BasisRepresentative {
+		return "proxy-by-patient"
+	}
+	return agreed(c)
+}
+
+func disputed(c Case) string {
+	if c.Disputed.Zero() {
+		return "proxy-not-disputed"
+	}
+	return ""
+}
+
+// Writing reports whether a portal function changes something.
+func Writing(function string) bool { return function != "download" && function != "billing" }
+
+// Granted gives the terms that are in force: while agent and patient disagree nothing
+// can be changed, and all can be read as before (LC-17).
+func (c Case) Granted() Terms {
+	t := c.Terms
+	if !c.Disputed.Zero() {
+		t.Functions = slices.DeleteFunc(slices.Clone(t.Functions), Writing)
+	}
+	return t
+}
+
+// Dispute notes that a patient and an agent, or a member of staff for them, do not
+// agree (LC-17); Settle that they do again.
+func (c Case) Dispute(by Signed) (Case, error) {
+	if !c.Disputed.Zero() {
+		return c, errs.New(errs.Conflict, "proxy-step", "This step does not fit where things stand. Somebody may have been faster.")
+	}
+	out, err := c.take(ActDispute, by, "")
+	if err == nil {
+		out.Disputed = by
+	}
+	return out, err
+}
+
+// Settle ends a dispute.
+func (c Case) Settle(by Signed) (Case, error) {
+	out, err := c.take(ActSettle, by, "")
+	if err == nil {
+		out.Disputed = Signed{}
+	}
+	return out, err
+}
+
+// Review gives the access of a representative a later day on which it is looked at
+// again, without a gap (LC-14). A springing one needs two clinicians; ready says
+// that the last of them signed. Errors: errs.Forbidden with code
+// proxy-same-reviewer, proxy-authority-over; errs.Invalid as of Confirm.
+func (c Case) Review(until time.Time, by Signed) (out Case, ready bool, err error) {
+	if slices.ContainsFunc(c.Looked, func(s Signed) bool { return s.By == by.By }) {
+		return c, false, errs.New(errs.Forbidden, "proxy-same-reviewer", "A second clinician must agree.")
+	}
+	if !c.Authority.Live(by.At) {
+		return c, false, errs.New(errs.Forbidden, "proxy-authority-over", "The instrument is no longer in force.")
+	}
+	if len(c.Looked) > 0 && until.After(c.LookedUntil) {
+		until = c.LookedUntil
+	}
+	for _, end := range []time.Time{c.Authority.Ends, c.Ward.Adult} {
+		if !end.IsZero() && until.After(end) {
+			until = end.Add(-time.Microsecond)
+		}
+	}
+	t := c.Terms
+	t.Until = until
+	if err = t.valid(by.At); err != nil {
+		return c, false, err
+	}
+	if out, err = c.take(ActReview, by, ""); err != nil {
+		return c, false, err
+	}
+	out.Looked, out.LookedUntil = append(slices.Clone(c.Looked), by), until
+	if c.Authority.Trigger == TriggerCapacity && len(out.Looked) < 2 {
+		return out, false, nil
+	}
+	out.Looked, out.LookedUntil, out.Prompted = nil, time.Time{}, 0
+	out.Terms, out.Authority.Reviews = t, until
+	return out, true, nil
+}
+
+// Yield lets the access of an agent rest because a court has appointed a guardian
+// (LC-18).
+func (c Case) Yield(by Signed) (Case, error) { return c.take(ActYield, by, GuardianAppointed) }
+
+// Merge lets an access rest because its record became one with another (LC-27);
+// other is the case of the other record that it goes with, if any.
+func (c Case) Merge(reason, other string, by Signed) (Case, error) {
+	out, err := c.take(ActMerge, by, reason)
+	if err == nil {
+		out.Was, out.MergedWith = c.State, other
+	}
+	return out, err
+}
+
+// Meet narrows a resting access to what two records both gave: the intersection of
+// functions, kinds and time.
+func (c Case) Meet(other Terms) Case {
+	keep := func(mine, theirs []string) []string {
+		return slices.DeleteFunc(slices.Clone(mine), func(x string) bool { return !slices.Contains(theirs, x) })
+	}
+	before := c.Terms
+	c.Before = &before
+	c.Terms.Functions, c.Terms.Kinds = keep(c.Terms.Functions, other.Functions), keep(c.Terms.Kinds, other.Kinds)
+	if other.Until.Before(c.Terms.Until) {
+		c.Terms.Until = other.Until
+	}
+	return c
+}
+
+// Carried reports whether the case began by a merge of records.
+func (c Case) Carried() bool { return len(c.Steps) > 0 && c.Steps[0].Act == ActCarry }
+
+// Carry begins the case of the merged record for somebody who had access to the
+// record that went into it. It rests until a person has looked.
+func (c Case) Carry(id, patient string, by Signed) Case {
+	out := c
+	out.ID, out.Patient, out.Version, out.Secret = id, patient, 0, ""
+	out.RelationID, out.ConsentID, out.Rested, out.Next, out.Barred = "", "", "", "", nil
+	out.MergedWith, out.State, out.Updated = c.ID, StateSuspended, by.At
+	if slices.Contains([]State{StateBlocked, StateAccount, StateProofed, StateVerified}, c.State) {
+		out.State = c.State
+	}
+	out.Steps = []Step{{Act: ActCarry, To: out.State, Signed: by, Reason: PatientMerged}}
+	return out
+}
+
+// Unmerge puts an access back as it was before two records became one. Errors:
+// errs.Conflict when it rests for another reason.
+func (c Case) Unmerge(by Signed) (Case, error) {
+	if w := c.Why(); w != PatientMerged && w != MergedAway || c.Was == "" {
+		return c, errs.New(errs.Conflict, "proxy-step", "This step does not fit where things stand. Somebody may have been faster.")
+	}
+	out, err := c.take(ActUnmerge, by, "")
+	if err != nil {
+		return c, err
+	}
+	out.State = c.Was
+	if out.State == StateActive && agreed(out) != "" {
+		return c, errs.New(errs.Forbidden, agreed(out), "Something that must come before this step is missing.")
+	}
+	out.Steps[len(out.Steps)-1].To = out.State
+	if c.Before != nil {
+		out.Terms = *c.Before
+	}
+	out.Was, out.Before, out.MergedWith = "", nil, ""
+	return out, nil
+}
+
+// HandOn notes that another organisation keeps the record, and the agreement goes
+// on with it (LC-28).
+func (c Case) HandOn(by Signed) (Case, error) { return c.take(ActHandOn, by, "") }
+
+// Vouch is proofing without two papers: a trusted referee on the staff knows the
+// person, another member of staff agrees (LC-02). ready says that the second one
+// did: then the identity is proofed. Errors: errs.Invalid with code proxy-reason;
+// errs.Forbidden with code proxy-self, proxy-same-reviewer.
+func (c Case) Vouch(reason string, by Signed) (out Case, ready bool, err error) {
+	switch {
+	case !slices.Contains(VouchReasons(), reason):
+		return c, false, errs.New(errs.Invalid, "proxy-reason", "Choose a reason.")
+	case by.By == c.PersonID:
+		return c, false, errs.New(errs.Forbidden, "proxy-self", "Nobody proofs the own identity.")
+	case c.Vouched.By == by.By:
+		return c, false, errs.New(errs.Forbidden, "proxy-same-reviewer", "Another member of staff must agree.")
+	}
+	if c.Vouched.Zero() {
+		if out, err = c.take(ActVouch, by, reason); err == nil {
+			out.Vouched = by
+		}
+		return out, false, err
+	}
+	if out, err = c.take(ActProof, by, reason); err == nil {
+		out.Proofing = Proofing{Signed: by, Method: MethodReferee}
+	}
+	return out, err == nil, err
+}
+
+// VouchReasons are why somebody cannot show two papers.
+func VouchReasons() []string { return []string{"no-papers", "cannot-come", "papers-lost"} }
+
+// How an identity was proofed.
+const (
+	MethodInPerson = "in-person"
+	// MethodRemote: a proofing service did it, and told us.
+	MethodRemote = "remote"
+	// MethodReferee: a trusted referee vouched.
+	MethodReferee = "trusted-referee"
+)
+
+// Remote notes the outcome of a proofing service, told by the account of its
+// connector. evidence is the service's own reference. Errors: errs.Invalid with
+// code proxy-evidence.
+func (c Case) Remote(evidence string, by Signed) (Case, error) {
+	if evidence == "" || len(evidence) > maxName {
+		return c, errs.New(errs.Invalid, "proxy-evidence", "Name the reference of the proofing service.")
+	}
+	out, err := c.take(ActProof, by, "")
+	if err == nil {
+		out.Proofing = Proofing{Signed: by, Method: MethodRemote, Evidence: evidence}
+	}
+	return out, err
+}

@@ -1,0 +1,165 @@
+package staff
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"time"
+
+	"github.com/mandate-health/mandate/access/lifecycle"
+	"github.com/mandate-health/mandate/access/matter"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/proxy"
+	"github.com/mandate-health/mandate/web/pages"
+)
+
+// deed is what an answer of yes does.
+type deed func(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error
+
+func (h *Handler) deeds() map[string]deed {
+	plain := func(f func(context.Context, lifecycle.Actor, string) (proxy.Case, error)) deed {
+		return func(ctx context.Context, a lifecycle.Actor, id string, _ *http.Request) error {
+			_, err := f(ctx, a, id)
+			return err
+		}
+	}
+	out := h.turnDeeds()
+	maps.Copy(out, map[string]deed{
+		"proof": func(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error {
+			_, err := h.Life.Proof(ctx, a, id, []string{r.PostFormValue("document1"), r.PostFormValue("document2")})
+			return err
+		},
+		"reject": func(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error {
+			_, err := h.Life.Reject(ctx, a, id, r.PostFormValue("reason"))
+			return err
+		},
+		"attest": h.attest,
+		"determine": func(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error {
+			review, err := h.day(r, "review")
+			if err == nil {
+				_, err = h.Life.Determine(ctx, a, id, review)
+			}
+			return err
+		},
+		"verify": plain(h.Life.Verify), "activate": plain(h.Life.Activate), "restore": plain(h.Life.Restore),
+		"hold": func(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error {
+			_, err := h.Life.Hold(ctx, a, id, r.PostFormValue("ground"))
+			return err
+		},
+		"release": plain(h.Life.Release), "part": plain(h.Life.Part),
+		"died": plain(h.Life.Died), "revive": plain(h.Life.Revived), "void": plain(h.Life.Void),
+		"compromised": func(ctx context.Context, a lifecycle.Actor, id string, _ *http.Request) error {
+			return h.Life.Compromised(ctx, a, id)
+		},
+	})
+	return out
+}
+
+func (h *Handler) attest(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error {
+	reviews, err := h.day(r, "review")
+	if err != nil {
+		return err
+	}
+	ends, err := h.day(r, "court")
+	if err != nil {
+		return err
+	}
+	_, err = h.Life.Attest(ctx, a, id, proxy.Authority{
+		Kind: r.PostFormValue("instrument"), Trigger: proxy.Trigger(r.PostFormValue("trigger")), Reviews: reviews, Ends: ends,
+		Powers: r.PostForm["powers"], Suspends: r.PostFormValue("suspends") == "yes",
+	})
+	return err
+}
+
+// day reads a date as the last instant of its day; none is the zero time.
+func (h *Handler) day(r *http.Request, field string) (time.Time, error) {
+	text := r.PostFormValue(field)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.ParseInLocation(time.DateOnly, text, h.Zone)
+	if err != nil {
+		return time.Time{}, errs.New(errs.Invalid, "proxy-date-"+field, "Write the date like 2027-05-20.")
+	}
+	return t.AddDate(0, 0, 1).Add(-time.Second).UTC(), nil
+}
+
+// faults are the fields that an error code is about.
+func faults() map[string]pages.FieldError {
+	return map[string]pages.FieldError{
+		"matter-ground":        {Field: "ground", Key: pages.ErrChoose},
+		"proxy-documents":      {Field: "document1", Key: "field.documents"},
+		"proxy-reason":         {Field: "reason", Key: pages.ErrChoose},
+		"proxy-authority":      {Field: "instrument", Key: pages.ErrChoose},
+		"proxy-authority-over": {Field: "court", Key: "field.end_past"},
+		"proxy-review":         {Field: "review", Key: "field.review"},
+		"proxy-date-review":    {Field: "review", Key: pages.ErrDate},
+		"proxy-date-court":     {Field: "court", Key: pages.ErrDate},
+		"proxy-same-reviewer":  {Key: "field.same_reviewer"},
+		"proxy-not-minor":      {Field: "instrument", Key: "field.not_minor"},
+		"proxy-two-sign":       {Key: "field.two_sign"},
+		"proxy-power-records":  {Key: "field.power_records"},
+		"proxy-end-past":       {Field: "review", Key: "field.end_past"},
+		"proxy-end-late":       {Field: "review", Key: "field.end_late"},
+		"proxy-patient-lives":  {Key: "field.patient_lives"},
+		"proxy-name":           {Field: "name", Key: pages.ErrRequired},
+		"proxy-email":          {Field: "email", Key: "field.email"},
+		"proxy-relationship":   {Field: "relation", Key: pages.ErrChoose},
+		"patient-unknown":      {Field: "patient", Key: "field.patient"},
+	}
+}
+
+// fields are what an act asks for, with what was typed.
+func (h *Handler) fields(r *http.Request, act string, c proxy.Case) []pages.ActField {
+	choice := func(name, prefix string, values ...string) pages.ActField {
+		f := pages.ActField{Name: name, Kind: "select"}
+		for _, v := range values {
+			label := h.Kit.Words().T(h.Kit.Lang(r), prefix+v, nil)
+			if prefix == "" {
+				label = h.Kit.Words().Relation(h.Kit.Lang(r), v)
+			}
+			f.Options = append(f.Options, pages.Option{Value: v, Label: label, Selected: r.PostFormValue(name) == v})
+		}
+		return f
+	}
+	date := func(name string) pages.ActField {
+		return pages.ActField{Name: name, Kind: "date", Value: r.PostFormValue(name)}
+	}
+	switch act {
+	case "proof":
+		return []pages.ActField{choice("document1", "document.", proxy.Documents()...), choice("document2", "document.", proxy.Documents()...)}
+	case "reject":
+		return []pages.ActField{choice("reason", "reject.", lifecycle.RejectReasons()...)}
+	case "attest":
+		return []pages.ActField{
+			choice("instrument", "", proxy.AuthorityKinds()...),
+			choice("trigger", "trigger.", string(proxy.TriggerImmediate), string(proxy.TriggerCapacity)),
+			h.powers(r), date("review"), date("court"), {Name: "suspends", Kind: "check"},
+		}
+	case "hold":
+		return h.grounds(r, c)
+	case "vouch":
+		return []pages.ActField{choice("reason", "vouch.", proxy.VouchReasons()...)}
+	case "free":
+		return []pages.ActField{choice("reason", "free.", lifecycle.FreeReasons()...)}
+	case "determine", "review":
+		return []pages.ActField{date("review")}
+	}
+	return nil
+}
+
+// grounds are what a denial to somebody who stands in the patient's shoes rests on;
+// others need none.
+func (h *Handler) grounds(r *http.Request, c proxy.Case) []pages.ActField {
+	list, err := matter.Grounds()
+	if err != nil || c.Basis != proxy.BasisRepresentative {
+		return nil
+	}
+	f := pages.ActField{Name: "ground", Kind: "select"}
+	for _, g := range list {
+		f.Options = append(f.Options, pages.Option{
+			Value: g.ID, Label: h.Kit.Words().T(h.Kit.Lang(r), "ground."+g.ID, nil) + " (" + g.Cite + ")", Selected: r.PostFormValue("ground") == g.ID,
+		})
+	}
+	return []pages.ActField{f}
+}

@@ -1,0 +1,97 @@
+package session
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/keys"
+)
+
+const (
+	draftCookie = "mandate_draft"
+	// draftLife is how long, in seconds, what was typed waits for a proof.
+	draftLife = 15 * 60
+	// longestDraft keeps the cookie below what every browser takes, in bytes.
+	longestDraft = 2 << 10
+)
+
+// Meets reports whether the log-in of a request meets what an action demands of
+// the person's role.
+func (m *Manager) Meets(r *http.Request, a identity.Action) bool {
+	id, ok := From(r)
+	return ok && demanded(a, id).Met(id.Session, m.d.Clock.Now())
+}
+
+// Late answers a form whose log-in does not meet what its action demands (SP-20):
+// it keeps the fields named, and sends the person to prove what lacks and back to
+// the page at the same address, which finds them by Draft. Secrets must not be
+// named. The caller has checked the form token.
+func (m *Manager) Late(w http.ResponseWriter, r *http.Request, a identity.Action, fields ...string) {
+	id, ok := From(r)
+	if !ok {
+		m.d.Refuse(w, r, errs.New(errs.Unauthenticated, "sign-in-first", "This needs a sign-in."))
+		return
+	}
+	if len(fields) > 0 {
+		m.keep(w, r, id, fields)
+	}
+	level := demanded(a, id).Level
+	m.prove(w, r, level, id)
+}
+
+// keep seals fields into a cookie of this browser, for this person and address.
+// What is too long for a cookie is not kept.
+func (m *Manager) keep(w http.ResponseWriter, r *http.Request, id Identity, fields []string) {
+	typed := url.Values{}
+	for _, name := range fields {
+		if list, ok := r.PostForm[name]; ok {
+			typed[name] = list
+		}
+	}
+	plain, err := json.Marshal(typed)
+	if err != nil || len(plain) > longestDraft || from(r).browser == "" {
+		return
+	}
+	boxed, err := keys.Box(m.draftKey(r), plain, draftBound(r, id))
+	if err != nil {
+		return
+	}
+	http.SetCookie(w, m.cookie(draftCookie, base64.RawURLEncoding.EncodeToString(boxed), draftLife))
+}
+
+// Draft gives, once, what Late kept of the form at the request's address; nil when
+// there is nothing.
+func (m *Manager) Draft(w http.ResponseWriter, r *http.Request) url.Values {
+	c, err := r.Cookie(m.name(draftCookie))
+	id, ok := From(r)
+	if err != nil || !ok || from(r).browser == "" {
+		return nil
+	}
+	boxed, err := base64.RawURLEncoding.DecodeString(c.Value)
+	if err != nil {
+		return nil
+	}
+	plain, err := keys.Unbox(m.draftKey(r), boxed, draftBound(r, id))
+	if err != nil {
+		// It is of another page, or somebody else's.
+		return nil
+	}
+	http.SetCookie(w, m.cookie(draftCookie, "", -1))
+	var typed url.Values
+	if json.Unmarshal(plain, &typed) != nil {
+		return nil
+	}
+	return typed
+}
+
+// draftKey is that of this browser: its secret bears the mark of a key, so that a
+// rotation of keys loses no draft.
+func (m *Manager) draftKey(r *http.Request) []byte { return m.d.Hasher.Sum("draft", from(r).browser) }
+
+func draftBound(r *http.Request, id Identity) []byte {
+	return []byte(id.Person.Tenant + "\x00" + id.Person.ID + "\x00" + r.URL.Path)
+}
