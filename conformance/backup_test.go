@@ -63,6 +63,11 @@ func newKeeper(t *testing.T, name string) *keeper {
 			t.Fatal(err)
 		}
 	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
 	works(t, "backup", "keygen", "--writer", k.writer, "--reader", k.reader)
 	return k
 }
@@ -90,9 +95,9 @@ func (k *keeper) serve(t *testing.T, name, place string, args ...string) *confor
 
 func (k *keeper) kill(t *testing.T, s *server) {
 	t.Helper()
-	_ = s.cmd.Process.Kill() // it may have been killed before
-	err := <-s.exited
-	s.exited <- err
+	if err := s.Kill(); err != nil {
+		t.Error(err)
+	}
 }
 
 func (k *keeper) restore(place string, more ...string) []string {
@@ -155,8 +160,9 @@ func (k *keeper) lose(t *testing.T, from string) *lost {
 	t.Helper()
 	// A first life of the server leaves a segment that ended in good order.
 	k.serve(t, "first", from, "--backup-key", k.writer, "--revocation-journal", k.journal)
-	err := k.server.stop()
-	k.server.exited <- err
+	if err := k.server.Stop(); err != nil {
+		t.Fatal(err)
+	}
 	target := k.serve(t, "before", from, "--backup-key", k.writer, "--revocation-journal", k.journal)
 	s := &lost{before: target, revoked: k.launch(t, target, "rosa"), rotated: k.launch(t, target, "rosa")}
 	s.cookies = target.Browser("rosa").Cookies(target.Issuer + "/home")

@@ -27,8 +27,9 @@ func TestBackupFaults(t *testing.T) {
 	from, to := filepath.Join(k.dir, "from"), filepath.Join(k.dir, "to")
 	k.serve(t, "before", from, "--backup-key", k.writer, "--revocation-journal", k.journal)
 	// A clean end notes in the store how far the journal is.
-	err := k.server.stop()
-	k.server.exited <- err
+	if err := k.server.Stop(); err != nil {
+		t.Fatal(err)
+	}
 	store := append(storeAt(from), "--keys", k.kek)
 	backup := append([]string{"backup", "--to", k.backups, "--backup-key", k.writer}, store...)
 	for i := range 12 {

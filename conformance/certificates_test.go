@@ -17,11 +17,7 @@ func TestCertificatesBehindAProxy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() {
-			if err := s.stop(); err != nil {
-				t.Error(err)
-			}
-		})
+		t.Cleanup(func() { s.end(t) })
 		return s.open(t)
 	}
 	near := extra("proxied", "--client-cert-proxy", "127.0.0.0/8", "--client-cert-proxy", "::1/128")

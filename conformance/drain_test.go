@@ -14,6 +14,7 @@ import (
 
 	"github.com/mandate-health/mandate/conformance"
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/testrun"
 )
 
 // tokenID reads the jti of an access token.
@@ -70,16 +71,14 @@ func TestDrain(t *testing.T) {
 		})
 	}
 	<-enough
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := s.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	awaitUnready(t, target)
 	close(notReady)
 	wg.Wait()
-	err := <-s.exited
-	s.exited <- err // for who cleans up
-	if err != nil {
-		t.Fatalf("it ended with %v\n%s", err, s.tail())
+	if err := s.Wait(); err != nil {
+		t.Fatalf("it ended with %v\n%s", err, s.Tail())
 	}
 	recorded := map[string]bool{}
 	for _, id := range issuedTokens(t, s) {
@@ -115,7 +114,7 @@ func awaitUnready(t *testing.T, target *conformance.Target) {
 // for the tokens that were issued.
 func issuedTokens(t *testing.T, s *server) []string {
 	t.Helper()
-	again := another(t, "drained", "--data", filepath.Join(filepath.Dir(s.ready), "data"))
+	again := another(t, "drained", "--data", filepath.Join(filepath.Dir(s.Ready()), "data"))
 	target := again.open(t)
 	res, err := target.Do(t.Context(), kit.Request{
 		Method: http.MethodGet, URL: target.AdminAPI.URL + "/audit?kind=token.issued",
@@ -158,18 +157,17 @@ func collect(v any, fn func(name, value string)) {
 func TestSecondSignal(t *testing.T) {
 	s := another(t, "twice", "--drain-delay", "10m")
 	target := s.open(t)
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := s.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	awaitUnready(t, target)
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := s.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), stopLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), testrun.StopLimit)
 	defer cancel()
 	select {
-	case err := <-s.exited:
-		s.exited <- err // for who cleans up
+	case <-s.Done():
 	case <-ctx.Done():
 		t.Error("it still waits")
 	}

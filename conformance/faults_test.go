@@ -53,16 +53,12 @@ func brokenServer(t *testing.T) (*server, *broken.Proxy) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { s.end(t) })
 	s.ca = filepath.Join(t.TempDir(), "proxy-ca.pem")
 	if err := os.WriteFile(s.ca, authority, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ready, err := kit.ReadReady(s.ready)
+	ready, err := kit.ReadReady(s.Ready())
 	if err != nil {
 		t.Fatal(err)
 	}

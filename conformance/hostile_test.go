@@ -18,7 +18,7 @@ func TestHostileInputIsNotLogged(t *testing.T) {
 	for _, row := range rowsByID(t, "MANDATE BAD-01", "MANDATE BAD-02", "MANDATE BAD-03", "MANDATE BAD-04", "MANDATE BAD-05", "MANDATE BAD-06", "MANDATE BAD-07", "MANDATE BAD-08") {
 		t.Run(row.ID, func(t *testing.T) { must(t, target, row) })
 	}
-	raw, err := os.ReadFile(s.log)
+	raw, err := os.ReadFile(s.Log())
 	if err != nil {
 		t.Fatal(err)
 	}

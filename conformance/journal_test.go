@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mandate-health/mandate/internal/testrun"
 )
 
 // written gives all that the segments of the journal hold.
@@ -78,7 +80,7 @@ func TestCommandsWriteTheJournal(t *testing.T) {
 func awaits(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	// The lease of a server that was killed must end first, and the job's turn come.
-	ctx, cancel := context.WithTimeout(t.Context(), 3*startLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*testrun.StartLimit)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -1,12 +1,10 @@
 package conformance_test
 
 import (
-	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -55,10 +53,7 @@ func (x *thief) carry() {
 		x.taken <- err
 		return
 	}
-	err = x.node.cmd.Process.Kill()
-	ended := <-x.node.exited
-	x.node.exited <- ended // for who cleans up
-	x.taken <- err
+	x.taken <- x.node.Kill()
 }
 
 // lost sends a refresh of which no answer arrives.
@@ -115,9 +110,6 @@ func TestKilledBeforeTheAnswerOfARefreshArrived(t *testing.T) {
 		target := first.open(t)
 		g := launch(t, target)
 		steal(t, listen, first).lost(t, g.Client, g.RefreshToken())
-		if err := os.Remove(first.ready); err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Fatal(err)
-		}
 		again := another(t, "lost-answer", args...).open(t)
 		goesOn(t, again, again.Issuer, g)
 	})

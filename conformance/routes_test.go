@@ -40,8 +40,11 @@ var openToAll = []string{
 	"GET /authorize", "POST /authorize", "OPTIONS /token", "OPTIONS /revoke", "OPTIONS /par", "OPTIONS /device_authorization",
 	"OPTIONS /app-state/Basic", "OPTIONS /app-state/Basic/{id}",
 	"POST /register", "GET /docs/registration", "GET /docs/openapi.json",
-	"GET /signin", "POST /signin", "GET /signin/idp", "GET /signin/idp/callback", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
+	"GET /signin", "POST /signin", "POST /signin/passkey", "POST /signin/code/passkey", "GET /signin/idp", "GET /signin/idp/callback", "GET /signin/with/{provider}", "GET /signin/with/{provider}/callback", "POST /signin/with/{provider}/logout", "GET /signin/code", "POST /signin/code", "GET /staff", "POST /staff",
 	"POST /signout", "GET /signed-out", "GET /end-session", "POST /end-session", "POST /language",
+	"GET /display", "POST /display", "GET /accessibility",
+	"GET /invitation/{secret}", "POST /invitation/{secret}",
+	"GET /recover", "POST /recover", "POST /recover/finish", "GET /recover/stop/{token}", "POST /recover/stop/{token}",
 	"GET /device", "POST /device", "GET /device/done",
 	"GET /.well-known/mandate-key-pins", "POST /.well-known/mandate-key-pins/reports",
 }

@@ -4,25 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/mandate-health/mandate/conformance"
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/testrun"
 )
 
-// Limits of what the tests wait for.
-const (
-	startLimit = 60 * time.Second
-	stopLimit  = 30 * time.Second
-	rowLimit   = 2 * time.Minute
-)
+// rowLimit bounds one row.
+const rowLimit = 2 * time.Minute
 
 // fixture is what all tests of the package share.
 type fixture struct {
@@ -50,27 +45,22 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(shared.dir)) }()
-	shared.binary = filepath.Join(shared.dir, "mandate")
-	build := exec.Command("go", "build", "-o", shared.binary, "../cmd/mandate")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("the binary is not built: %w\n%s", err, out)
+	if shared.binary, err = testrun.Build(context.Background(), shared.dir); err != nil {
+		return 1, err
 	}
 	if shared.main, err = startFull("main", "--tls"); err != nil {
 		return 1, err
 	}
-	defer func() { err = errors.Join(err, shared.main.stop()) }()
+	defer func() { err = errors.Join(err, shared.main.Stop()) }()
 	return m.Run(), nil
 }
 
 // server is a running mandate dev.
 type server struct {
-	ready string
-	log   string
+	*testrun.Node
 	// ca is a file with the authority of its certificate, where the ready file
 	// names none.
-	ca     string
-	cmd    *exec.Cmd
-	exited chan error
+	ca string
 }
 
 // start runs the binary with a data folder of its own and waits until it is
@@ -80,29 +70,11 @@ func start(name string, args ...string) (*server, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	s := &server{ready: filepath.Join(dir, "ready.json"), log: filepath.Join(dir, "log"), exited: make(chan error, 1)}
-	log, err := os.Create(s.log)
-	if err != nil {
-		return nil, err
+	if !slices.Contains(args, "--keys") {
+		args = append(slices.Clone(args), "--keys", "file:"+filepath.Join(shared.dir, "kek.json"))
 	}
-	defer log.Close()
-	all := append([]string{"dev", "--ready-file", s.ready}, args...)
-	if !strings.Contains(strings.Join(args, " "), "--listen") {
-		all = append(all, "--listen", "127.0.0.1:0")
-	}
-	if !strings.Contains(strings.Join(args, " "), "--data") {
-		all = append(all, "--data", filepath.Join(dir, "data"))
-	}
-	if !strings.Contains(strings.Join(args, " "), "--keys") {
-		all = append(all, "--keys", "file:"+filepath.Join(shared.dir, "kek.json"))
-	}
-	s.cmd = exec.Command(shared.binary, all...)
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() { s.exited <- s.cmd.Wait() }()
-	return s, s.await()
+	s := &server{Node: &testrun.Node{Binary: shared.binary, Dir: dir, Args: args}}
+	return s, s.Start()
 }
 
 // startFull starts a server with everything that a check can need: the second
@@ -133,60 +105,24 @@ func startFull(name string, args ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, extras.Complete(s.ready)
-}
-
-// await returns when the ready file is there.
-func (s *server) await() error {
-	tick, late := time.NewTicker(20*time.Millisecond), time.NewTimer(startLimit)
-	defer tick.Stop()
-	defer late.Stop()
-	for {
-		select {
-		case <-tick.C:
-			if _, err := os.Stat(s.ready); err == nil {
-				return nil
-			}
-		case err := <-s.exited:
-			s.exited <- err
-			return fmt.Errorf("the server ended: %w\n%s", err, s.tail())
-		case <-late.C:
-			return errors.Join(fmt.Errorf("the server is not ready after %s\n%s", startLimit, s.tail()), s.stop())
-		}
-	}
-}
-
-func (s *server) tail() string {
-	raw, err := os.ReadFile(s.log)
-	if err != nil {
-		return err.Error()
-	}
-	return string(raw[max(0, len(raw)-4000):])
-}
-
-// stop asks the process to end and waits for it.
-func (s *server) stop() error {
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	late := time.NewTimer(stopLimit)
-	defer late.Stop()
-	select {
-	case <-s.exited:
-		return nil
-	case <-late.C:
-		return errors.Join(errors.New("the server does not end"), s.cmd.Process.Kill())
-	}
+	return s, extras.Complete(s.Ready())
 }
 
 // open makes a target of a server.
 func (s *server) open(t *testing.T) *conformance.Target {
 	t.Helper()
-	target, err := conformance.Open(t.Context(), conformance.Options{ReadyFile: s.ready, CAFile: s.ca})
+	target, err := conformance.Open(t.Context(), conformance.Options{ReadyFile: s.Ready(), CAFile: s.ca})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return target
+}
+
+// end stops the server and forgets what it stored, so that a test may run twice.
+func (s *server) end(t *testing.T) {
+	if err := errors.Join(s.Stop(), os.RemoveAll(s.Dir)); err != nil {
+		t.Error(err)
+	}
 }
 
 // another starts a server for one test.
@@ -196,23 +132,18 @@ func another(t *testing.T, name string, args ...string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { s.end(t) })
 	return s
 }
 
 // freeAddress gives a loopback address that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := testrun.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // must runs a row and expects it to pass.

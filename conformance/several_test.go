@@ -20,6 +20,7 @@ import (
 	"github.com/mandate-health/mandate/conformance/kit"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/testpg"
+	"github.com/mandate-health/mandate/internal/testrun"
 )
 
 // pair is two nodes on one PostgreSQL: what is asked of the first goes through
@@ -262,7 +263,7 @@ func TestNodeCutOffFromTheStore(t *testing.T) {
 		t.Errorf("the node that has a store answers %d", status)
 	}
 	w.set(false)
-	took := p.until(t, p.b, kept.Text("access_token"), http.StatusOK, startLimit)
+	took := p.until(t, p.b, kept.Text("access_token"), http.StatusOK, testrun.StartLimit)
 	t.Logf("back after %s", took)
 	p.until(t, p.b, g.Access(), http.StatusUnauthorized, time.Second)
 }
@@ -273,7 +274,7 @@ func TestKilledLeaderIsReplaced(t *testing.T) {
 	dsn := testpg.Start(t)
 	p := nodes(t, "leader", dsn, dsn)
 	leads := func(s *server) bool {
-		raw, err := os.ReadFile(s.log)
+		raw, err := os.ReadFile(s.Log())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -297,7 +298,7 @@ func TestKilledLeaderIsReplaced(t *testing.T) {
 		}
 		return watch.Now().Sub(begun)
 	}
-	await("a first leader", startLimit, func() bool { return leads(p.first) || leads(p.second) })
+	await("a first leader", testrun.StartLimit, func() bool { return leads(p.first) || leads(p.second) })
 	leader, other := p.first, p.second
 	if leads(p.second) {
 		leader, other = other, leader
@@ -305,10 +306,10 @@ func TestKilledLeaderIsReplaced(t *testing.T) {
 	if leads(other) {
 		t.Fatal("both lead")
 	}
-	if err := leader.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := leader.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Fatal(err)
 	}
-	took := await("a second leader", startLimit, func() bool { return leads(other) })
+	took := await("a second leader", testrun.StartLimit, func() bool { return leads(other) })
 	t.Logf("replaced after %s", took)
 	if took > 20*time.Second {
 		t.Errorf("replaced after %s", took)
@@ -372,7 +373,7 @@ func TestNoticeSurvivesAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait := func(what string, from chan string) string {
-		late := time.NewTimer(startLimit)
+		late := time.NewTimer(testrun.StartLimit)
 		defer late.Stop()
 		select {
 		case body := <-from:
@@ -383,15 +384,11 @@ func TestNoticeSurvivesAKill(t *testing.T) {
 		}
 	}
 	wait("a first try", tried)
-	if err := first.cmd.Process.Kill(); err != nil {
+	if err := first.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-first.exited; err == nil {
+	if first.Wait() == nil {
 		t.Error("it ended in good order")
-	}
-	first.exited <- nil
-	if err := os.Remove(first.ready); err != nil {
-		t.Fatal(err)
 	}
 	status.Store(http.StatusNoContent)
 	another(t, "notice", args...)

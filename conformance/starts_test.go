@@ -48,7 +48,7 @@ func TestStartsQuickly(t *testing.T) {
 // what to do, in one line.
 func TestFolderInUse(t *testing.T) {
 	s := another(t, "in-use")
-	folder := filepath.Join(filepath.Dir(s.ready), "data")
+	folder := filepath.Join(filepath.Dir(s.Ready()), "data")
 	second := exec.CommandContext(t.Context(), shared.binary, "dev", "--listen", "127.0.0.1:0", "--data", folder)
 	out, err := second.CombinedOutput()
 	text := strings.TrimSpace(string(out))

@@ -42,6 +42,12 @@ type floorConfig struct {
 	Secret string          `json:"secret"`
 	// Documents are answered as they are, by path.
 	Documents map[string]string `json:"documents"`
+	// Consent is a consent page of the server with its headers, CSRF and Handle what
+	// stands in it for one request.
+	Consent    string            `json:"consent"`
+	PageHeader map[string]string `json:"page_header"`
+	CSRF       string            `json:"csrf"`
+	Handle     string            `json:"handle"`
 }
 
 // floor is the least server that keeps the standards of a workload. It makes
@@ -59,6 +65,10 @@ type floor struct {
 	password []byte
 	salt     []byte
 	slots    chan struct{}
+	// consent is the consent page, formKey keys its tokens.
+	consent    []pagePart
+	pageHeader map[string]string
+	formKey    []byte
 }
 
 // serveFloor is the hidden command: it reads its configuration from a file,
@@ -123,6 +133,7 @@ func newFloor(cfg floorConfig, st floorStore, clk clock.Clock) (http.Handler, er
 	if f.handles, err = newHandles(f.ids.Bytes(32)); err != nil {
 		return nil, err
 	}
+	f.consent, f.pageHeader, f.formKey = pageParts(cfg.Consent, cfg.CSRF, cfg.Handle), cfg.PageHeader, f.ids.Bytes(32)
 	f.basic = sha256.Sum256([]byte(cfg.Secret))
 	f.salt = f.ids.Bytes(16)
 	f.password = f.hash(floorPerson().Password)
@@ -211,14 +222,19 @@ func (f *floor) redeem(r *http.Request) ([]byte, error) {
 	}
 	secret := f.ids.Secret()
 	code, next := sha256.Sum256([]byte(r.PostForm.Get("code"))), sha256.Sum256([]byte(secret))
-	if err := f.store.Redeem(r.Context(), code[:], next[:]); err != nil {
+	params, err := f.store.Redeem(r.Context(), code[:], next[:])
+	if err != nil {
 		return nil, err
+	}
+	asked, err := url.ParseQuery(params)
+	if err != nil || !proven(r.PostForm, asked) {
+		return nil, errors.Join(err, errRequest)
 	}
 	now := f.clock.Now().Unix()
 	client, _, _ := r.BasicAuth()
-	claims := fmt.Appendf(nil, `{"iss":"http://floor","sub":"person","aud":%q,"iat":%d,"exp":%d,"fhirUser":"http://floor/Patient/1"}`, client, now, now+3600)
+	claims := fmt.Appendf(nil, `{"iss":"http://floor","sub":"person","aud":%q,"iat":%d,"exp":%d,"nonce":%q,"fhirUser":"http://floor/Patient/1"}`,
+		client, now, now+3600, asked.Get("nonce"))
 	var idToken string
-	var err error
 	if client == es256ID {
 		idToken, err = signES256(f.es, claims)
 	} else {
@@ -265,7 +281,11 @@ func (f *floor) issue(id []byte, client, scope, idToken, refresh string) ([]byte
 func (f *floor) authenticated(r *http.Request) bool {
 	id, secret, ok := r.BasicAuth()
 	sum := sha256.Sum256([]byte(secret))
-	return ok && (id == appID || id == secretID || id == es256ID || id == opaqueID) && subtle.ConstantTimeCompare(sum[:], f.basic[:]) == 1
+	return ok && known(id) && subtle.ConstantTimeCompare(sum[:], f.basic[:]) == 1
+}
+
+func known(client string) bool {
+	return client == appID || client == secretID || client == es256ID || client == opaqueID
 }
 
 func answerJSON(w http.ResponseWriter, body []byte) {

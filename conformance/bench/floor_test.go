@@ -195,12 +195,17 @@ func singleUse(t *testing.T, s floorStore) {
 		{s.Issue(ctx, b("g1"), b("t2")), false},
 		{s.Known(ctx, b("t1")), true},
 		{s.Known(ctx, b("t2")), false},
-		{s.Begin(ctx, "f1", "scope=x"), true},
-		{s.Pending(ctx, "f1"), true},
-		{s.Pending(ctx, "f2"), false},
-		{s.Decide(ctx, "f1", b("c1")), true},
-		{s.Redeem(ctx, b("c1"), b("r1")), true},
-		{s.Redeem(ctx, b("c1"), b("r9")), false},
+		{s.Seed(ctx, b("s1")), true},
+		{s.Begin(ctx, b("s1"), "f1", "scope=x"), true},
+		{s.Begin(ctx, b("s2"), "f3", "scope=x"), false},
+		{gives(s.Pending(ctx, b("s1"), "f1")), true},
+		{gives(s.Pending(ctx, b("s1"), "f2")), false},
+		{gives(s.Pending(ctx, b("s2"), "f1")), false},
+		{gives(s.Decide(ctx, b("s2"), "f1", b("c9"))), false},
+		{gives(s.Decide(ctx, b("s1"), "f1", b("c1"))), true},
+		{gives(s.Redeem(ctx, b("c1"), b("r1"))), true},
+		{gives(s.Redeem(ctx, b("c1"), b("r9"))), false},
+		{gives(s.Redeem(ctx, b("c9"), b("r9"))), false},
 		{s.Rotate(ctx, b("r1"), b("r2")), true},
 		{s.Rotate(ctx, b("r1"), b("r3")), false},
 		{s.Rotate(ctx, b("r2"), b("r3")), true},
@@ -211,8 +216,81 @@ func singleUse(t *testing.T, s floorStore) {
 			t.Errorf("step %d: %v", i+1, step.err)
 		}
 	}
-	if err := s.Redeem(ctx, b("c1"), b("r8")); !errors.Is(err, errReplay) {
+	if _, err := s.Redeem(ctx, b("c1"), b("r8")); !errors.Is(err, errReplay) {
 		t.Errorf("a code used twice: %v", err)
+	}
+}
+
+// gives turns an answer without the request that was kept into an error.
+func gives(params string, err error) error {
+	if err == nil && params != "scope=x" {
+		err = fmt.Errorf("the request is %q", params)
+	}
+	return err
+}
+
+// The floor's code flow refuses what a server must refuse: who is not signed in,
+// another form token, another verifier, and what no app asks for. SMART AZ-07
+func TestTheFloorWalksNobodyElse(t *testing.T) {
+	c, err := newClients(ids.Source{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := openFileStore(filepath.Join(t.TempDir(), "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := newFloor(floorConfig{
+		JWKS: c.public, Secret: c.secret, CSRF: "@csrf", Handle: "@handle", PageHeader: map[string]string{"X-Frame-Options": "DENY"},
+		Consent: `<form method="post"><input type="hidden" name="csrf" value="@csrf"></form><form method="post"><input type="hidden" name="csrf" value="@csrf">` +
+			`<input type="hidden" name="handle" value="@handle"><button name="answer" value="allow">Allow</button></form>`,
+	}, st, clock.System{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(h)
+	t.Cleanup(func() {
+		server.Close()
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	addr := server.Listener.Addr().String()
+	r := &rig{clock: clock.System{}, clients: c, sessions: map[string]map[string]string{}}
+	s := floorSide(addr, 0, &side{audience: "http://here/fhir"})
+	a, err := r.browser(s, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := r.newWalk(s, a, es256ID, leanScope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	own := a.cookies
+	for name, spoil := range map[string]func(){
+		"nobody":                     func() { a.cookies = map[string]string{} },
+		"no redirect_uri of the app": func() { w.start = strings.Replace(w.start, "callback", "other", 1) },
+		"no challenge":               func() { w.start = strings.Replace(w.start, "S256", "plain", 1) },
+		"another answer":             func() { w.ticks = strings.Replace(w.ticks, "allow", "deny", 1) },
+		"another verifier":           func() { w.verifier = "another" },
+		"another app":                func() { w.basic = basicHeader("another", c.secret) },
+	} {
+		kept := *w
+		spoil()
+		if w.once(t.Context()) == nil {
+			t.Errorf("%s: walked", name)
+		}
+		*w, a.cookies = kept, own
+	}
+	got, path, err := a.open(w.start)
+	if err != nil || got.header.Get("X-Frame-Options") != "DENY" || strings.Contains(string(got.body), "@") {
+		t.Fatalf("%s %v", got.body, err)
+	}
+	if got, err = a.send("POST", path, w.ticks+"&csrf=x"); err != nil || got.status != 400 {
+		t.Errorf("a form token that nobody gave was taken: %d %v", got.status, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -22,11 +23,13 @@ CREATE TABLE IF NOT EXISTS code (id bytea PRIMARY KEY, flow text NOT NULL, used 
 const (
 	issueSQL = `WITH g AS (INSERT INTO guard VALUES ($1, $3, now() + interval '5 minutes'))
 		INSERT INTO token VALUES ($2, $3, $4, now() + interval '1 hour')`
-	beginSQL   = `INSERT INTO flow VALUES ($1, $2, now() + interval '10 minutes')`
-	pendingSQL = `SELECT params FROM flow WHERE id = $1`
-	decideSQL  = `INSERT INTO code VALUES ($2, $1)`
-	redeemSQL  = `WITH u AS (UPDATE code SET used = true WHERE id = $1 AND NOT used RETURNING flow)
-		INSERT INTO token SELECT $2, $3, $4, now() + interval '1 hour' FROM u`
+	// A session is a row of token. It is asked for in the statement that needs it.
+	beginSQL   = `INSERT INTO flow SELECT $1, $2, now() + interval '10 minutes' FROM token WHERE id = $3 AND NOT used AND expires > now()`
+	asked      = `SELECT f.id, f.params FROM flow f, token s WHERE f.id = $1 AND f.expires > now() AND s.id = $2 AND NOT s.used AND s.expires > now()`
+	pendingSQL = `SELECT params FROM (` + asked + `) f`
+	decideSQL  = `WITH f AS (` + asked + `), c AS (INSERT INTO code SELECT $3, id FROM f) SELECT params FROM f`
+	redeemSQL  = `WITH u AS (UPDATE code SET used = true WHERE id = $1 AND NOT used RETURNING flow),
+		t AS (INSERT INTO token SELECT $2, $3, $4, now() + interval '1 hour' FROM u) SELECT params FROM flow f, u WHERE f.id = u.flow`
 	seedSQL   = `INSERT INTO token VALUES ($1, $2, $3, now() + interval '90 days')`
 	rotateSQL = `WITH u AS (UPDATE token SET used = true WHERE id = $1 AND NOT used RETURNING client, scope, expires)
 		INSERT INTO token SELECT $2, client, scope, expires FROM u`
@@ -69,21 +72,28 @@ func (s *pgStore) Issue(ctx context.Context, guard, token []byte) error {
 	return s.one(ctx, issueSQL, guard, token, backendID, backendScope)
 }
 
-func (s *pgStore) Begin(ctx context.Context, id, params string) error {
-	return s.one(ctx, beginSQL, id, params)
+func (s *pgStore) Begin(ctx context.Context, session []byte, id, params string) error {
+	return s.one(ctx, beginSQL, id, params, session)
 }
 
-func (s *pgStore) Pending(ctx context.Context, id string) error {
-	var params string
-	return s.pool.QueryRow(ctx, pendingSQL, id).Scan(&params)
+// params runs a statement that gives a request.
+func (s *pgStore) params(ctx context.Context, sql string, args ...any) (params string, err error) {
+	if err = s.pool.QueryRow(ctx, sql, args...).Scan(&params); errors.Is(err, pgx.ErrNoRows) {
+		err = errReplay
+	}
+	return params, err
 }
 
-func (s *pgStore) Decide(ctx context.Context, id string, code []byte) error {
-	return s.one(ctx, decideSQL, id, code)
+func (s *pgStore) Pending(ctx context.Context, session []byte, id string) (string, error) {
+	return s.params(ctx, pendingSQL, id, session)
 }
 
-func (s *pgStore) Redeem(ctx context.Context, code, token []byte) error {
-	return s.one(ctx, redeemSQL, code, token, appID, offlineScope)
+func (s *pgStore) Decide(ctx context.Context, session []byte, id string, code []byte) (string, error) {
+	return s.params(ctx, decideSQL, id, session, code)
+}
+
+func (s *pgStore) Redeem(ctx context.Context, code, token []byte) (string, error) {
+	return s.params(ctx, redeemSQL, code, token, appID, offlineScope)
 }
 
 func (s *pgStore) Seed(ctx context.Context, token []byte) error {

@@ -35,11 +35,7 @@ func (r *rig) newWalk(s *side, a *agent, client, scope string) (*walk, error) {
 		agent: a, side: s, clients: r.clients, verifier: r.ids.Secret(),
 		app: &conn{addr: s.addr, clock: r.clock}, basic: basicHeader(client, r.clients.secret),
 	}
-	w.start = s.authorizePath + "?" + url.Values{
-		"response_type": {"code"}, "client_id": {client}, "redirect_uri": {appRedirect}, "scope": {scope},
-		"state": {r.ids.Secret()}, "nonce": {r.ids.Secret()}, "aud": {s.audience},
-		"code_challenge": {kit.Challenge(w.verifier)}, "code_challenge_method": {"S256"},
-	}.Encode()
+	w.start = r.asks(s, client, scope, w.verifier)
 	got, path, err := a.open(w.start)
 	if err != nil {
 		return nil, err
@@ -55,6 +51,39 @@ func (r *rig) newWalk(s *side, a *agent, client, scope string) (*walk, error) {
 	w.ticks = values.Encode()
 	_, err = w.tokens()
 	return w, err
+}
+
+// asks gives the address of an authorization request.
+func (r *rig) asks(s *side, client, scope, verifier string) string {
+	return s.authorizePath + "?" + url.Values{
+		"response_type": {"code"}, "client_id": {client}, "redirect_uri": {appRedirect}, "scope": {scope},
+		"state": {r.ids.Secret()}, "nonce": {r.ids.Secret()}, "aud": {s.audience},
+		"code_challenge": {kit.Challenge(verifier)}, "code_challenge_method": {"S256"},
+	}.Encode()
+}
+
+// consentPage gives the floor the consent page that the server shows.
+func (r *rig) consentPage(cfg *floorConfig) error {
+	a, err := r.browser(r.mandate, 0)
+	if err != nil {
+		return err
+	}
+	defer a.conn.close()
+	got, _, err := a.open(r.asks(r.mandate, es256ID, leanScope, r.ids.Secret()))
+	if err != nil {
+		return err
+	}
+	cfg.Consent, cfg.CSRF, cfg.Handle = string(got.body), hidden(got.body, "csrf"), hidden(got.body, "handle")
+	if cfg.CSRF == "" || cfg.Handle == "" {
+		return refused("no consent form", got)
+	}
+	cfg.PageHeader = map[string]string{}
+	for name, values := range got.header {
+		if name != "Date" && name != "Content-Length" && name != "Set-Cookie" {
+			cfg.PageHeader[name] = values[0]
+		}
+	}
+	return nil
 }
 
 // browser gives a signed-in browser for the worker i. Workers of one person

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -52,6 +53,8 @@ type options struct {
 	rounds      int
 	size        int
 	chainLength int
+	// consentRows is how many Consents the mode consents files.
+	consentRows int
 	only        *regexp.Regexp
 	json        string
 	profile     string
@@ -95,8 +98,9 @@ func readOptions(args []string, out io.Writer) (options, error) {
 	f.BoolVar(&o.gate, "gate", false, "fail when commits, reads, WAL bytes or processor time per request exceed the goals, or a request fails")
 	f.BoolVar(&o.where, "where", false, "tell which tables and indexes the WAL bytes of each workload went to")
 	o.log = out
-	list := f.String("modes", modeWorkloads, "parts to run: "+strings.Join(modeNames(), ", ")+" or all")
+	list := f.String("modes", modeWorkloads+",sealing", "parts to run: "+strings.Join(modeNames(), ", ")+" or all")
 	f.IntVar(&o.size, "size", 1_000_000, "live rows of each kind that -modes growth loads; expired ones are five times as many")
+	f.IntVar(&o.consentRows, "consents", 100_000, "Consents that -modes consents files, ten to a patient")
 	f.IntVar(&o.chainLength, "length", 1000, "refreshes before that -modes chain compares with none")
 	quick := f.Bool("quick", false, "short look: one second, 16 connections")
 	f.BoolVar(&o.short, "short", false, "shortest look, of which only the exact figures mean something: -quick with little data")
@@ -118,7 +122,7 @@ func readOptions(args []string, out io.Writer) (options, error) {
 
 // shorten leaves so little that a test may run it.
 func (o *options) shorten() {
-	o.size, o.chainLength, o.rounds = 2000, 20, 1
+	o.size, o.chainLength, o.rounds, o.consentRows = 2000, 20, 1, 200
 	o.duration, o.warm, o.settle, o.idle, o.drain = 300*time.Millisecond, 0, 0, 0, 0
 }
 
@@ -127,8 +131,8 @@ func (o *options) check(engines, connections, only string, rest []string) (err e
 	if len(rest) > 0 {
 		return fmt.Errorf("%q is not understood", rest[0])
 	}
-	if o.size < 10 || o.chainLength < 1 {
-		return errors.New("-size must be at least 10 and -length at least 1")
+	if o.size < 10 || o.chainLength < 1 || o.consentRows < mostConsents {
+		return errors.New("-size must be at least 10, -length at least 1 and -consents at least 50")
 	}
 	if o.modes["growth"] && !strings.Contains(engines, enginePostgres) {
 		return errGrowth
@@ -229,10 +233,14 @@ func (rep *report) engine(ctx context.Context, o options, engine, dir string, lo
 		}
 		fmt.Fprintf(log, "%s: %s\n", engine, w.name)
 		got, err := r.measureAll(ctx, w)
+		if errors.Is(err, errAbsent) {
+			rep.Findings = append(rep.Findings, finding{Engine: engine, Mode: w.name, What: err.Error(), Value: number(math.NaN())})
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		rep.Outcomes = append(rep.Outcomes, got)
+		rep.Outcomes, rep.Findings = append(rep.Outcomes, got), append(rep.Findings, got.added()...)
 	}
 	if err := rep.modes(ctx, r, log); err != nil {
 		return err

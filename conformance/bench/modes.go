@@ -21,8 +21,10 @@ const modeWorkloads = "workloads"
 // because it leaves a large store behind.
 func modes() []mode {
 	return []mode{
+		{"sealing", (*rig).sealing},
 		{"chain", (*rig).chain},
 		{"crowd", (*rig).crowd},
+		{"consents", (*rig).consents},
 		{"growth", (*rig).growth},
 	}
 }

@@ -30,6 +30,8 @@ const (
 type postgres struct {
 	cluster *testpg.Cluster
 	conn    *pgx.Conn
+	// subject is a connection to the database of the server that is measured.
+	subject *pgx.Conn
 	// durability is what the cluster was set to.
 	durability map[string]string
 }
@@ -65,7 +67,15 @@ func openPostgres(ctx context.Context) (_ *postgres, err error) {
 			return nil, err
 		}
 	}
-	return p, p.readDurability(ctx)
+	if err = p.readDurability(ctx); err != nil {
+		return p, err
+	}
+	dsn, err := p.dsn(subjectDB)
+	if err != nil {
+		return p, err
+	}
+	p.subject, err = pgx.Connect(ctx, dsn)
+	return p, err
 }
 
 func (p *postgres) readDurability(ctx context.Context) error {
@@ -132,9 +142,11 @@ func (p *postgres) commits(ctx context.Context, database string) (n int64, err e
 }
 
 func (p *postgres) close(ctx context.Context) error {
-	var err error
-	if p.conn != nil {
-		err = p.conn.Close(ctx)
+	var faults []error
+	for _, c := range []*pgx.Conn{p.subject, p.conn} {
+		if c != nil {
+			faults = append(faults, c.Close(ctx))
+		}
 	}
-	return errors.Join(err, p.cluster.Close())
+	return errors.Join(append(faults, p.cluster.Close())...)
 }

@@ -46,6 +46,8 @@ type rig struct {
 	// sessions are the cookies of signed-in people.
 	sessions map[string]map[string]string
 	children []*child
+	// toSeals has a span last until its own audit events are sealed.
+	toSeals bool
 	// counted are the commits of both databases when all had been told, nil
 	// when something was sent since.
 	counted *[2]int64
@@ -155,15 +157,20 @@ func (r *rig) startDev(ctx context.Context, name string, flags ...string) (kit.R
 		return kit.Ready{}, nil, err
 	}
 	r.children = append(r.children, c)
+	ready, err := readyOf(ctx, c, readyFile)
+	return ready, c, err
+}
+
+// readyOf waits until a server has described itself in a file.
+func readyOf(ctx context.Context, c *child, file string) (kit.Ready, error) {
 	exists := func() bool {
-		_, err := os.Stat(readyFile)
+		_, err := os.Stat(file)
 		return err == nil
 	}
 	if err := c.until(ctx, exists); err != nil {
-		return kit.Ready{}, nil, err
+		return kit.Ready{}, err
 	}
-	ready, err := kit.ReadReady(readyFile)
-	return ready, c, err
+	return kit.ReadReady(file)
 }
 
 func (r *rig) firstToken() error {
@@ -226,7 +233,7 @@ func (r *rig) floorConfig() (floorConfig, error) {
 		}
 		cfg.Documents[path] = string(got.body)
 	}
-	return cfg, nil
+	return cfg, r.consentPage(&cfg)
 }
 
 // durability tells how a commit of either side is made safe.

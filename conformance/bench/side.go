@@ -25,6 +25,8 @@ type side struct {
 	tokenPath, authorizePath, introspectPath, signInPath string
 	// counts says that it tells what it has allocated.
 	counts bool
+	// bearer says that it wants an access token of mandate's for a record.
+	bearer bool
 	// documents are paths of bytes that never change.
 	documents []string
 	// fhir is the path of the FHIR base, audience its URL.
@@ -59,7 +61,7 @@ func mandateSide(ctx context.Context, ready kit.Ready, pid int) (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &side{name: "mandate", pid: pid, counts: true, token: t.Config.Token, audience: t.FHIRBase}
+	s := &side{name: "mandate", pid: pid, counts: true, bearer: true, token: t.Config.Token, audience: t.FHIRBase}
 	if s.addr, s.host, err = hostOf(ready.Issuer); err != nil {
 		return nil, err
 	}
@@ -107,6 +109,7 @@ func floorSide(addr string, pid int, like *side) *side {
 	return &side{
 		name: "floor", counts: true, addr: addr, host: addr, pid: pid, token: like.token, documents: like.documents, audience: like.audience,
 		tokenPath: "/token", authorizePath: "/authorize", introspectPath: "/introspect", signInPath: "/signin",
+		people: []kit.Person{floorPerson()},
 	}
 }
 

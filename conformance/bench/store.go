@@ -12,14 +12,16 @@ import (
 type floorStore interface {
 	// Issue keeps a replay guard and a token. Errors: the guard exists.
 	Issue(ctx context.Context, guard, token []byte) error
-	// Begin keeps an authorization request.
-	Begin(ctx context.Context, id, params string) error
-	// Pending reads it: one read.
-	Pending(ctx context.Context, id string) error
-	// Decide keeps the code of a request.
-	Decide(ctx context.Context, id string, code []byte) error
-	// Redeem uses a code up and keeps a token. Errors: no such unused code.
-	Redeem(ctx context.Context, code, token []byte) error
+	// Begin keeps an authorization request of somebody who is signed in. Errors, of
+	// Pending and Decide too: no such session.
+	Begin(ctx context.Context, session []byte, id, params string) error
+	// Pending gives it: one read.
+	Pending(ctx context.Context, session []byte, id string) (params string, err error)
+	// Decide keeps the code of a request and gives the request.
+	Decide(ctx context.Context, session []byte, id string, code []byte) (params string, err error)
+	// Redeem uses a code up, keeps a token and gives the request. Errors: no such
+	// unused code.
+	Redeem(ctx context.Context, code, token []byte) (params string, err error)
 	// Seed keeps a refresh token, Rotate replaces one. Errors of Rotate: no such
 	// unused token.
 	Seed(ctx context.Context, token []byte) error
@@ -40,8 +42,10 @@ type fileStore struct {
 	arrived sync.Cond
 	pending []byte
 	waiting []chan error
-	closed  bool
-	done    chan struct{}
+	// requests are kept by their id, and by their code once it is made.
+	requests map[string]string
+	closed   bool
+	done     chan struct{}
 }
 
 func openFileStore(path string) (*fileStore, error) {
@@ -49,7 +53,7 @@ func openFileStore(path string) (*fileStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &fileStore{file: f, done: make(chan struct{})}
+	s := &fileStore{file: f, requests: map[string]string{}, done: make(chan struct{})}
 	s.arrived.L = &s.mu
 	go s.commit()
 	return s, nil
@@ -100,17 +104,47 @@ func (s *fileStore) Issue(_ context.Context, guard, token []byte) error {
 	return s.append(guard, token)
 }
 
-func (s *fileStore) Begin(_ context.Context, id, params string) error {
-	return s.append([]byte(id), []byte(params))
+func (s *fileStore) Begin(_ context.Context, session []byte, id, params string) error {
+	s.note(id, params)
+	return s.append(session, []byte(id), []byte(params))
 }
 
-func (s *fileStore) Pending(context.Context, string) error { return nil }
-
-func (s *fileStore) Decide(_ context.Context, id string, code []byte) error {
-	return s.append([]byte(id), code)
+func (s *fileStore) Pending(_ context.Context, _ []byte, id string) (string, error) {
+	return s.noted(id)
 }
 
-func (s *fileStore) Redeem(_ context.Context, code, token []byte) error { return s.append(code, token) }
+func (s *fileStore) Decide(_ context.Context, session []byte, id string, code []byte) (string, error) {
+	params, err := s.noted(id)
+	if err != nil {
+		return "", err
+	}
+	s.note(string(code), params)
+	return params, s.append(session, []byte(id), code)
+}
+
+func (s *fileStore) Redeem(_ context.Context, code, token []byte) (string, error) {
+	params, err := s.noted(string(code))
+	if err != nil {
+		return "", err
+	}
+	return params, s.append(code, token)
+}
+
+func (s *fileStore) note(key, params string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests[key] = params
+}
+
+func (s *fileStore) noted(key string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	params, ok := s.requests[key]
+	if !ok {
+		return "", errReplay
+	}
+	return params, nil
+}
 
 func (s *fileStore) Seed(_ context.Context, token []byte) error { return s.append(token) }
 

@@ -60,6 +60,9 @@ type phase struct {
 	Objects number `json:"allocations_per_request"`
 	Bytes   number `json:"allocated_bytes_per_request"`
 	WAL     number `json:"wal_bytes_per_request"`
+	// Flush is how long half of the audit events waited until they were durable,
+	// in milliseconds.
+	Flush number `json:"audit_flush_p50_ms"`
 	// total counts the warm-up too, and so does wrote.
 	total int
 	wrote int64
@@ -97,6 +100,9 @@ func (r *rig) measureAll(ctx context.Context, w workload) (outcome, error) {
 	}
 	makers, err := r.prepare(w, r.mandate, against)
 	if err != nil {
+		return out, err
+	}
+	if err := r.calm(ctx); err != nil {
 		return out, err
 	}
 	before, err := r.before(ctx)
@@ -185,6 +191,7 @@ type reading struct {
 	// place is where the log ends, when it is to be looked into.
 	place     string
 	allocated allocated
+	flushes   waits
 }
 
 // read waits for what is done after the answers, and reads.
@@ -197,6 +204,9 @@ func (r *rig) read(ctx context.Context, s *side) (reading, error) {
 		return reading{}, err
 	}
 	now := reading{cpu: cpu}
+	if now.flushes, err = r.flushes(s); err != nil {
+		return now, err
+	}
 	if s.counts {
 		if now.allocated, err = r.counts(s); err != nil {
 			return now, err
@@ -215,7 +225,30 @@ func (r *rig) read(ctx context.Context, s *side) (reading, error) {
 	return now, err
 }
 
-// measure runs one phase: sign ahead, warm up, measure.
+// begun reads before a span, once the server has sealed what happened before it;
+// the shortest look does not wait, because its times mean nothing.
+func (r *rig) begun(ctx context.Context, s *side) (reading, error) {
+	if s == r.mandate && (r.drain > 0 || r.toSeals) {
+		if err := r.sealed(ctx); err != nil {
+			return reading{}, err
+		}
+	}
+	return r.read(ctx, s)
+}
+
+// ended reads behind a span, and behind the sealing of its events where that
+// belongs to it.
+func (r *rig) ended(ctx context.Context, s *side) (reading, error) {
+	if r.toSeals {
+		if err := r.sealed(ctx); err != nil {
+			return reading{}, err
+		}
+	}
+	return r.read(ctx, s)
+}
+
+// measure runs one phase: sign ahead, warm up, let what came before be sealed,
+// measure.
 func (r *rig) measure(ctx context.Context, name string, s *side, workers maker, n int) (phase, error) {
 	ops, err := workers(n, r.requests)
 	if err != nil {
@@ -226,7 +259,7 @@ func (r *rig) measure(ctx context.Context, name string, s *side, workers maker, 
 		return phase{}, err
 	}
 	warm := measure.Run(ctx, r.clock, measure.Limits{Duration: r.warm, Ops: r.requests / 5}, ops)
-	before, err := r.read(ctx, s)
+	before, err := r.begun(ctx, s)
 	if err != nil {
 		return phase{}, err
 	}
@@ -240,7 +273,7 @@ func (r *rig) measure(ctx context.Context, name string, s *side, workers maker, 
 	if err != nil {
 		return phase{}, err
 	}
-	after, err := r.read(ctx, s)
+	after, err := r.ended(ctx, s)
 	if err != nil {
 		return phase{}, err
 	}
@@ -261,6 +294,7 @@ func (r *rig) measure(ctx context.Context, name string, s *side, workers maker, 
 		Commits: per(after.writes-before.writes, all), WAL: per(after.wal-before.wal, all),
 		Objects: per(int64(after.allocated.Objects-before.allocated.Objects), all),
 		Bytes:   per(int64(after.allocated.Bytes-before.allocated.Bytes), all),
+		Flush:   after.flushes.median(before.flushes),
 		total:   all + warm.Ops + warm.Errors, wrote: after.writes - first.writes,
 	}
 	if !s.counts {

@@ -58,7 +58,7 @@ func protocolWorkloads() []workload {
 			goal: goal{0.85, 1.2, 1, 900, 1}, prepare: clientCredentials(algES384),
 		},
 		{
-			name: "code flow, RS256 id_token", work: "4 requests: 3 commits, 1 read, 1 ES256 and 1 RS256 sign",
+			name: "code flow, RS256 id_token", work: "4 requests of a signed-in browser: 3 commits, 1 read, each with its session; PKCE; a page as long; 1 ES256 and 1 RS256 sign",
 			goal: goal{rate: 0.60, cpu: 1.6, commits: 4, wal: 3000}, touches: true, prepare: codeFlow(appID, leanScope),
 		},
 		{
@@ -278,8 +278,8 @@ func fhirGet(path func(patient, id string) string) func(*rig, *side) (maker, err
 			return nil, err
 		}
 		header := []string{"Accept: application/fhir+json"}
-		if s == r.mandate {
-			token, err := r.granted(s, appID, 1, "access_token")
+		if s.bearer {
+			token, err := r.granted(r.mandate, appID, 1, "access_token")
 			if err != nil {
 				return nil, err
 			}

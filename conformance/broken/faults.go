@@ -13,9 +13,9 @@ import (
 func (p *Proxy) Faults() []Fault {
 	var out []Fault
 	for _, part := range [][]Fault{
-		discoveryFaults(), p.authorizeFaults(), pushFaults(), decisionFaults(), p.clientFaults(), tokenFaults(), grantFaults(),
-		p.boundFaults(), p.identityFaults(), lifeFaults(p), p.gatewayFaults(),
-		stateFaults(), logoutFaults(), p.registrationFaults(), p.certificateFaults(), p.documentFaults(), p.communityFaults(),
+		discoveryFaults(), p.authorizeFaults(), pushFaults(), decisionFaults(), consentFaults(), p.clientFaults(), tokenFaults(), grantFaults(),
+		p.boundFaults(), p.identityFaults(), lifeFaults(p), p.gatewayFaults(), longFaults(),
+		stateFaults(), logoutFaults(), sessionFaults(), p.registrationFaults(), p.certificateFaults(), p.documentFaults(), p.communityFaults(),
 	} {
 		out = append(out, part...)
 	}

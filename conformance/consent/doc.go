@@ -18,6 +18,8 @@ func Sections() []kit.Section {
 		{Name: "Consent, proxies", Rows: proxies()},
 		{Name: "Consent, endings", Rows: endings()},
 		{Name: "Consents, how they are read", Rows: rules()},
+		{Name: "Consents, from scopes to answers", Rows: tokens()},
+		{Name: "Consents, how they come in", Rows: input()},
 		{Name: "Consent, how long it lasts", Rows: renewal()},
 	}
 }

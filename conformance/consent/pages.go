@@ -159,7 +159,7 @@ func loggedOut(ctx context.Context, t *kit.Target) error {
 
 func languages(ctx context.Context, t *kit.Target) error {
 	var c kit.Check
-	for _, lang := range []string{"en", "es"} {
+	for _, lang := range []string{"en", "es", "ar"} {
 		res, err := t.Do(ctx, kit.Request{URL: t.Issuer + "/help", Header: http.Header{"Accept-Language": {lang}}})
 		if c.Note(err) {
 			c.That(strings.Contains(string(res.Body), `<html lang="`+lang+`"`), "%s: the page is not in that language", lang)

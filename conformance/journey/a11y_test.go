@@ -102,12 +102,13 @@ func (b *tab) inspect(name string) {
 }
 
 // tabbable marks what the keyboard must reach; of a group of radio buttons one
-// is reached, the others by arrow.
+// is reached, the others by arrow. What is hidden from people on purpose is not.
 const tabbable = `(() => {
 	const groups = new Set();
 	let n = 0;
 	for (const e of document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')) {
 		delete e.dataset.walk;
+		if (e.tabIndex < 0 && e.closest('[aria-hidden=true]')) continue;
 		if (e.disabled || !e.checkVisibility({visibilityProperty: true})) continue;
 		if (e.type === 'radio') {
 			const all = [...document.getElementsByName(e.name)];

@@ -47,7 +47,7 @@ func TestElenaActsForHerParents(t *testing.T) {
 	elena.fill("#f-code", "12345")
 	elena.click("main form button.primary")
 	elena.until("the error", "document.querySelector('#errors')")
-	elena.says("This code is not right, or it is too old.")
+	elena.says("Each code works once. Wait for the next one in the app.")
 	elena.secondFactor("elena")
 	elena.until("the page that asks whose record", "location.pathname.endsWith('/patient')")
 	elena.says("Rosa Alvarez", "as her daughter")

@@ -112,12 +112,14 @@ func chromium() (string, error) {
 }
 
 // checker gives the source text of axe-core, from the version that the lock
-// file pins.
+// file pins, and sees that the OpenID provider is there.
 func checker() (string, error) {
 	path := filepath.Join("node_modules", "axe-core", "axe.min.js")
-	if _, err := os.Stat(path); err != nil {
+	_, axe := os.Stat(path)
+	_, provider := os.Stat(filepath.Join("node_modules", "oidc-provider", "package.json"))
+	if axe != nil || provider != nil {
 		if _, err := exec.LookPath("npm"); err != nil {
-			return "", errors.New("the journey needs npm to install axe-core: install the package \"npm\" (apt-get install npm)")
+			return "", errors.New("the journey needs npm to install axe-core and oidc-provider: install the package \"npm\" (apt-get install npm)")
 		}
 		if err := command(".", "npm", "ci", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"); err != nil {
 			return "", err

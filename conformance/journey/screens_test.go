@@ -12,7 +12,7 @@ import (
 // the checker and fits a small window.
 func TestEveryScreenCanBeUsedByEverybody(t *testing.T) {
 	w := newWorld(t)
-	for _, lang := range []string{"en", "es"} {
+	for _, lang := range []string{"en", "es", "ar"} {
 		t.Run(lang, func(t *testing.T) {
 			t.Parallel()
 			b := (&world{t: t, ready: w.ready}).newBrowser()

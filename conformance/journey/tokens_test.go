@@ -1,9 +1,11 @@
 package journey
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // keepTokens lets a story see what the token endpoint answered to the app,
@@ -24,6 +26,7 @@ type tokens struct {
 	RefreshToken string `json:"refresh_token"`
 	ExpiresIn    int    `json:"expires_in"`
 	Scope        string `json:"scope"`
+	IDToken      string `json:"id_token"`
 }
 
 // tokens gives the newest tokens of the app.
@@ -34,6 +37,24 @@ func (a app) tokens() tokens {
 		a.t.Fatal("the app got no token")
 	}
 	return all[len(all)-1]
+}
+
+// idToken gives the claims of the newest id_token.
+func (a app) idToken() map[string]any {
+	a.t.Helper()
+	parts := strings.Split(a.tokens().IDToken, ".")
+	if len(parts) != 3 {
+		a.t.Fatal("the app got no id_token")
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	claims := map[string]any{}
+	if err == nil {
+		err = json.Unmarshal(raw, &claims)
+	}
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return claims
 }
 
 // fetchAll counts all matches of a search by following its pages, as an app

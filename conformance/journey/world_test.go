@@ -59,7 +59,7 @@ type person struct {
 
 // newWorld starts the server and ends it with the test, which also wants a
 // clean exit.
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, more ...string) *world {
 	t.Helper()
 	if shared.fault != nil {
 		t.Fatal(shared.fault)
@@ -67,7 +67,8 @@ func newWorld(t *testing.T) *world {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "ready.json")
 	w := &world{t: t, log: &bytes.Buffer{}}
-	c := exec.Command(shared.binary, "dev", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--ready-file", file)
+	args := []string{"dev", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--ready-file", file}
+	c := exec.Command(shared.binary, append(args, more...)...)
 	c.Stdout, c.Stderr = io.Discard, w.log
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,8 @@ type Notice struct {
 	ID       string `json:"id"`
 	PersonID string `json:"person_id"`
 	Template string `json:"template"`
+	// Args fill the text.
+	Args map[string]string `json:"args"`
 }
 
 // Notices gives the newest messages to people by their ids.

@@ -2,8 +2,6 @@ package proof
 
 import (
 	"encoding/json"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,13 +24,20 @@ type Resource struct {
 	Type, ID string
 	JSON     json.RawMessage
 	facts    facts
+	// mark is the canary of a state that was written under another one.
+	mark string
 }
 
 // Ref gives "Type/id".
 func (r *Resource) Ref() string { return r.Type + "/" + r.ID }
 
 // Canary gives the text that betrays the resource wherever it turns up.
-func (r *Resource) Canary() string { return "canary-" + strings.ToLower(r.Type) + "-" + r.ID + "." }
+func (r *Resource) Canary() string {
+	if r.mark != "" {
+		return r.mark
+	}
+	return "canary-" + strings.ToLower(r.Type) + "-" + r.ID + "."
+}
 
 // The kinds of a grant.
 const (
@@ -68,42 +73,54 @@ type Request struct {
 	Path   string    `json:"path"`
 	Form   string    `json:"form,omitempty"`
 	Batch  []Request `json:"batch,omitempty"`
+	// Transaction says that the batch is done as a whole or not at all.
+	Transaction bool `json:"transaction,omitempty"`
+	// IfNoneExist is the condition of a create.
+	IfNoneExist string `json:"if_none_exist,omitempty"`
 	// Body is the resource of a create or update, or a JSON Patch.
 	Body string `json:"body,omitempty"`
+	// Meanwhile names what happens while the FHIR server answers; "" for nothing.
+	Meanwhile string `json:"meanwhile,omitempty"`
 	// Follow says that pages of so many matches are followed to the last one; 0
 	// asks for one answer.
 	Follow int `json:"follow,omitempty"`
 }
 
+// Writes reports whether the request asks for a change.
+func (r Request) Writes() bool {
+	return r.Body != "" || r.Method == "DELETE" || slices.ContainsFunc(r.Batch, Request.Writes)
+}
+
 func (r Request) String() string {
 	if len(r.Batch) > 0 {
-		return fmt.Sprintf("batch of %d", len(r.Batch))
+		out := "batch"
+		if r.Transaction {
+			out = "transaction"
+		}
+		for _, e := range r.Batch {
+			out += "\n  " + e.String()
+		}
+		return out
 	}
-	return strings.TrimSpace(r.Method + " " + r.Path + " " + r.Form + r.Body)
+	return strings.TrimSpace(r.Method + " " + r.Path + " " + r.Form + r.Body + " " + r.IfNoneExist + " " + r.Meanwhile)
 }
 
 // World is a set of records with those who ask about them.
 type World struct {
 	Resources []*Resource
-	byRef     map[string]*Resource
+	// Sets classify what is not labelled; nil for none.
+	Sets []ValueSet
+	// Modes say which rules are not enforced: "off" or "audit" by name of the rule.
+	Modes map[string]string
+	byRef map[string]*Resource
 }
 
 // Find gives a resource by "Type/id", or nil.
 func (w *World) Find(ref string) *Resource { return w.byRef[ref] }
 
-// with gives the world with a resource that was written.
-func (w *World) with(r *Resource) *World {
-	if r == nil || w.Find(r.Ref()) != nil {
-		return w
-	}
-	out := &World{Resources: append(slices.Clone(w.Resources), r), byRef: maps.Clone(w.byRef)}
-	out.byRef[r.Ref()] = r
-	return out
-}
-
 // Without gives the world as it is without one resource.
 func (w *World) Without(r *Resource) *World {
-	out := &World{byRef: map[string]*Resource{}}
+	out := &World{Sets: w.Sets, Modes: w.Modes, byRef: map[string]*Resource{}}
 	for _, o := range w.Resources {
 		if o != r {
 			out.Resources = append(out.Resources, o)
@@ -124,8 +141,8 @@ type Expectation struct {
 	Total int
 	// Entries are the expectations of the entries of a batch.
 	Entries []Expectation
-	// Next is what a permitted write leaves behind, nil for nothing new.
-	Next *Resource
+	// Changes are what permitted writes leave behind, in order.
+	Changes []Change
 	// lines says that the answer is not one JSON object.
 	lines bool
 	// Why names the row by which a refusal is due; for people.

@@ -36,12 +36,21 @@ func Check(w *World, g *Grant, e Expectation, status int, body []byte) []Finding
 			wrong("status %d, not %v (%s)", status, e.Status, e.Why)
 		}
 	}
-	w = w.with(e.Next)
-	may := e.allowed()
-	for _, r := range w.Resources {
+	// What was there before and what is there now: an entry of a bundle tells of
+	// neither unless it may.
+	may, known := e.allowed(), slices.Clone(w.Resources)
+	for _, c := range e.Changes {
+		if c.Next != nil {
+			known = append(known, c.Next)
+		}
+	}
+	for _, r := range known {
 		if strings.Contains(string(body), r.Canary()) && !slices.Contains(may, r.Ref()) {
 			out = append(out, Finding{Leak: true, Text: r.Ref(), Ref: r.Ref()})
 		}
+	}
+	for _, ref := range (judge{w, g}).secrets(string(body)) {
+		out = append(out, Finding{Leak: true, Text: "the answer refers to " + ref + " (GW-08)", Ref: ref})
 	}
 	if g.Kind != System && strings.Contains(string(body), systemActCode) {
 		leak("a label tells a topic (LB-17)")
@@ -52,13 +61,19 @@ func Check(w *World, g *Grant, e Expectation, status int, body []byte) []Finding
 		return out
 	}
 	if len(e.Entries) > 0 {
-		return append(out, checkBatch(w, g, e, m)...)
+		if status == 200 {
+			// Each entry is judged under the same modes and value sets.
+			all := *w
+			all.Resources = known
+			return append(out, checkBatch(&all, g, e, m)...)
+		}
+		return out
 	}
 	if status != 200 && status != 201 {
 		return out
 	}
 	for _, must := range e.Must {
-		if !strings.Contains(string(body), w.Find(must).Canary()) {
+		if !slices.ContainsFunc(known, func(r *Resource) bool { return r.Ref() == must && strings.Contains(string(body), r.Canary()) }) {
 			out = append(out, Finding{Text: must + " is missing", Ref: must})
 		}
 	}

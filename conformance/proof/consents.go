@@ -189,9 +189,8 @@ func (r *rule) hits(data []coding) bool {
 
 // permitted is A.9 for Eva, who wants to look at data about Ana.
 func (g *Grant) permitted(typ string, f *facts) bool {
-	_, classified := rank(f.labels)
 	switch {
-	case !g.Related, !classified, has(f.labels, "NOPAT"), has(f.labels, "PSYTHPN"):
+	case !g.Related, !f.classified, has(f.labels, "NOPAT"), has(f.labels, "PSYTHPN"):
 		return false
 	}
 	part2 := has(f.labels, "42CFRPart2")

@@ -28,22 +28,30 @@ type facts struct {
 	// labels are those of the resource and of what it contains, own those that
 	// stand on itself.
 	labels, own []coding
+	// classified says that somebody said of the resource itself how confidential
+	// it is.
+	classified bool
 	// targets are the "Type/id" whose visibility it depends on or hands on.
 	targets []string
 	// refs are the references by search parameter, as "Type/id".
 	refs map[string][]string
 }
 
-func read(typ, id string, raw json.RawMessage) facts {
+func read(typ, id string, raw json.RawMessage, sets []ValueSet) facts {
 	var m object
 	// The generator wrote it.
 	_ = json.Unmarshal(raw, &m)
 	f := facts{tokens: map[string][]coding{}, refs: map[string][]string{}}
 	f.labels = labels(m)
 	f.own = labels(object{"meta": m["meta"]})
+	f.classify(sets, codesIn(typ, m))
 	for _, name := range []string{"category", "code", "type"} {
 		f.tokens[name] = concepts(m[name])
 	}
+	for _, i := range list(m["identifier"]) {
+		f.tokens["identifier"] = append(f.tokens["identifier"], coding{text(i["system"]), text(i["value"])})
+	}
+	f.tokens["code"] = append(f.tokens["code"], concepts(m["medicationCodeableConcept"])...)
 	f.about(typ, id, m)
 	// What is inside leaves with it (GW-24, TRP-13).
 	for _, c := range list(m["contained"]) {
@@ -58,6 +66,13 @@ func read(typ, id string, raw json.RawMessage) facts {
 	f.beside(typ, m)
 	for _, p := range []string{"subject", "performer", "encounter", "requester", "asserter", "patient", "author", "beneficiary"} {
 		f.refs[p] = append(f.refs[p], references(m[p])...)
+	}
+	f.refs["payor"], f.refs["target"] = references(m["payor"]), references(m["target"])
+	for _, e := range list(m["member"]) {
+		f.refs["member"] = append(f.refs["member"], references(e["entity"])...)
+	}
+	for _, e := range list(m["participant"]) {
+		f.refs["actor"] = append(f.refs["actor"], references(e["actor"])...)
 	}
 	return f
 }
@@ -88,7 +103,7 @@ func (f *facts) about(typ, id string, m object) {
 		f.among(m["focus"])
 	case "Provenance":
 		f.targets = references(m["target"])
-	case "Condition", "MedicationRequest", "Procedure", "Encounter", "DocumentReference", "Communication":
+	case "Condition", "MedicationRequest", "Procedure", "Encounter", "DocumentReference", "Communication", "List":
 		f.only(m["subject"])
 	}
 	if typ == "DocumentReference" {

@@ -10,7 +10,13 @@ import (
 
 // Generator draws worlds, grants and requests. The same seed gives the same
 // cases in the same order. It is not safe for concurrent use.
-type Generator struct{ r *rand.Rand }
+type Generator struct {
+	r *rand.Rand
+	// bare makes more of the records unlabelled, long makes them large.
+	bare, long bool
+	// made counts the records that are drawn to be created.
+	made int
+}
 
 // NewGenerator makes a generator of a seed.
 func NewGenerator(seed uint64) *Generator {
@@ -22,10 +28,26 @@ func one[T any](g *Generator, of []T) T { return of[g.r.IntN(len(of))] }
 // odds is true once in n times.
 func (g *Generator) odds(n int) bool { return g.r.IntN(n) == 0 }
 
+// largeOnce is how seldom the records of a world are large: so large that the
+// answer to a search of them does not leave in one piece.
+const largeOnce = 40
+
+// modes draws how strictly the rules are applied: mostly as they come.
+func (g *Generator) modes() map[string]string {
+	if !g.odds(5) {
+		return nil
+	}
+	return map[string]string{one(g, []string{"law", "label", "label", "rewrite", "input"}): one(g, []string{"off", "audit"})}
+}
+
 // World draws some thirty records of Ana and Ben that cross in the ways that
 // the rows know of.
 func (g *Generator) World() *World {
-	w := &World{byRef: map[string]*Resource{}}
+	w := &World{byRef: map[string]*Resource{}, Modes: g.modes()}
+	if g.bare = g.odds(2); g.bare {
+		w.Sets = valueSets()
+	}
+	g.long = g.odds(largeOnce)
 	for _, id := range []string{Ana, Ben} {
 		g.add(w, "Patient", id, object{"meta": g.meta(true)})
 	}
@@ -42,7 +64,8 @@ func (g *Generator) World() *World {
 	}
 	for i := range 3 + g.r.IntN(3) {
 		g.add(w, "MedicationRequest", fmt.Sprintf("m%d", i), g.about("subject", object{
-			"status": "active", "intent": "order", "medicationCodeableConcept": object{"text": "x"}, "requester": reference(one(g, []string{"Practitioner/chen", "Practitioner/diaz"})),
+			"status": "active", "intent": "order", "medicationCodeableConcept": concept(code1(drugs, one(g, []string{"opioid", "other", "other"}))),
+			"requester": reference(one(g, []string{"Practitioner/chen", "Practitioner/diaz"})),
 		}))
 	}
 	for i := range 1 + g.r.IntN(3) {
@@ -50,12 +73,14 @@ func (g *Generator) World() *World {
 		g.add(w, "Coverage", fmt.Sprintf("v%d", i), g.about("beneficiary", object{"status": "active", "payor": []any{reference("Patient/" + one(g, []string{Ana, Ben}))}}))
 		g.add(w, "Binary", fmt.Sprintf("b%d", i), object{"contentType": "text/plain"})
 		g.add(w, "DocumentReference", fmt.Sprintf("d%d", i), g.about("subject", object{
-			"status": "current", "author": []any{g.by()}, "content": []any{object{"attachment": object{"url": fmt.Sprintf("Binary/b%d", g.r.IntN(i+1))}}},
+			"status": "current", "author": []any{g.by()}, "type": concept(code1(notes, one(g, []string{"private", "quarrel", "plain", "plain"}))),
+			"content": []any{object{"attachment": object{"url": fmt.Sprintf("Binary/b%d", g.r.IntN(i+1))}}},
 		}))
 	}
 	g.crossing(w)
+	g.telling(w)
 	for _, r := range w.Resources {
-		r.facts = read(r.Type, r.ID, r.JSON)
+		r.facts = read(r.Type, r.ID, r.JSON, w.Sets)
 	}
 	return w
 }
@@ -114,14 +139,18 @@ func code1(system, code string) object { return object{"system": system, "code":
 
 func concept(codings ...any) object { return object{"coding": codings} }
 
+// label gives a code of v3-Confidentiality or v3-ActCode with its system.
+func label(code string) object {
+	if ranks[code] > 0 {
+		return code1(systemConfidentiality, code)
+	}
+	return code1(systemActCode, code)
+}
+
 func meta(codes ...string) any {
 	var out []any
 	for _, c := range codes {
-		system := systemActCode
-		if ranks[c] > 0 {
-			system = systemConfidentiality
-		}
-		out = append(out, code1(system, c))
+		out = append(out, label(c))
 	}
 	if out == nil {
 		return nil
@@ -134,6 +163,8 @@ var sensitiveCodes = []string{"HIV", "PSY", "SUD", "ETH", "OPIOIDUD", "42CFRPart
 // meta draws labels: mostly ordinary, sometimes none, one or two topics.
 func (g *Generator) meta(plain bool) any {
 	switch n := g.r.IntN(10); {
+	case !plain && g.bare && g.odds(3):
+		return one(g, []any{nil, nil, meta("NORDSCLCD")})
 	case plain || n < 4:
 		return meta("N")
 	case n == 4:
@@ -206,13 +237,21 @@ func (g *Generator) observation() object {
 	if g.odds(3) {
 		m["encounter"] = reference("Encounter/e1")
 	}
+	if g.long {
+		m["note"] = []any{object{"text": strings.Repeat("long ", 24000)}}
+	}
 	if g.odds(8) {
 		m["focus"] = []any{reference(one(g, []string{"Patient/" + Ana, "Patient/" + Ben, "Practitioner/chen"}))}
 	}
 	return m
 }
 
-func (g *Generator) code() object { return concept(code1(loinc, one(g, []string{"1-1", "2-2"}))) }
+func (g *Generator) code() object {
+	if g.odds(8) {
+		return concept(code1(notes, one(g, []string{"quarrel", "private", "plain"})))
+	}
+	return concept(code1(loinc, one(g, []string{"1-1", "1-1", "2-2", "2-2", "3-3"})))
+}
 
 func (g *Generator) conditionCategory() []any {
 	return []any{concept(code1(condCategory, one(g, []string{"problem-list-item", "encounter-diagnosis"})))}
@@ -248,6 +287,14 @@ func (g *Generator) Grant() *Grant {
 	for range 1 + g.r.IntN(4) {
 		words = append(words, g.scope(one(g, levels)))
 	}
+	if out.Kind == Proxy && g.odds(5) {
+		// What no proxy gets is then kept back by its type alone.
+		words, out.Consents = append(words, "patient/*.rs"), append(out.Consents, sharesAll(len(out.Consents)))
+	}
+	if g.long && g.odds(2) {
+		// Much leaves, in several pieces.
+		words = append(words, one(g, levels)+"/Observation.rs")
+	}
 	out.Scopes = strings.Join(words, " ")
 	out.Ended = out.Kind != System && g.odds(25)
 	return out
@@ -255,7 +302,7 @@ func (g *Generator) Grant() *Grant {
 
 var types = []string{
 	"Observation", "Observation", "Observation", "Condition", "Condition", "MedicationRequest", "Patient", "Encounter", "AllergyIntolerance",
-	"Coverage", "DocumentReference", "Binary", "Appointment", "Group", "Provenance", "Practitioner", "Organization", "Task",
+	"Coverage", "DocumentReference", "Binary", "Appointment", "List", "Group", "Provenance", "Practitioner", "Organization", "Task",
 }
 
 func (g *Generator) scope(level string) string {

@@ -46,6 +46,9 @@ func Join(pages [][]byte, count int) (body []byte, faults []Finding) {
 				seen = append(seen, at)
 			}
 		}
+		if matches == 0 && i > 0 {
+			wrong("page %d is empty: what would be on it is hidden", i+1)
+		}
 		if matches > count || matches < count && i < len(pages)-1 {
 			wrong("page %d of %d holds %d matches, not %d", i+1, len(pages), matches, count)
 		}

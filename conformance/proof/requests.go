@@ -12,24 +12,16 @@ import (
 // search that is followed to its last page, or an export.
 func (g *Generator) Request(w *World) Request {
 	switch n := g.r.IntN(20); {
-	case n < 2:
+	case n < 3:
 		return g.write(w)
-	case n < 4:
+	case n < 5:
 		return g.paged(w)
-	case n == 4:
+	case n == 5:
 		return g.export()
-	case n < 18:
-		return g.single(w)
+	case n < 17:
+		return g.interrupted(g.single(w))
 	}
-	var q Request
-	for range 2 + g.r.IntN(3) {
-		entry := g.single(w)
-		for entry.Form != "" || strings.Contains(entry.Path, "$") {
-			entry = g.single(w)
-		}
-		q.Batch = append(q.Batch, entry)
-	}
-	return q
+	return g.bundle(w)
 }
 
 func (g *Generator) single(w *World) Request {
@@ -47,8 +39,13 @@ func (g *Generator) single(w *World) Request {
 	case n == 10:
 		return Request{Method: "GET", Path: "/" + one(g, []string{
 			"Patient?_has:Condition:patient:code=" + loinc + "|1-1", "Observation?subject.identifier=x", "Observation?_filter=code%20eq%20x",
-			"Condition?_list=x", "Observation?_security=" + systemActCode + "|HIV", "Observation?_text=canary",
+			"Condition?_list=x", "Observation?_security=" + systemActCode + "|HIV", "Observation?_text=canary", "Observation?patient.name=x",
+			"Observation?subject:Patient.identifier=x", "Condition?_has:Provenance:target:_id=r0", "Observation?_contained=true",
+			"Patient?_has:Observation:subject:_has:Provenance:target:_id=r0", "Observation?performer:Patient._id=ben", "Observation?_query=all",
 		})}
+	}
+	if g.long && !g.odds(3) {
+		return Request{Method: "GET", Path: "/Observation?_count=100"}
 	}
 	typ, params := g.query(w)
 	params.Set("_count", "100")
@@ -81,13 +78,32 @@ func (g *Generator) query(w *World) (string, url.Values) {
 			p.Set("_revinclude", one(g, []string{"Group:member", "Group:member", "Observation:subject", "Observation:performer", "Condition:subject", "Coverage:beneficiary"}))
 		}
 	}
-	switch g.r.IntN(8) {
-	case 0:
+	if also := inclusions[typ]; also != nil && g.odds(3) {
+		p.Set("_include", one(g, also))
+	}
+	switch g.r.IntN(16) {
+	case 0, 1:
 		p.Set("_summary", "count")
-	case 1:
+	case 2, 3:
 		p.Set("_total", "accurate")
+	case 4:
+		p.Set("_elements", "status")
+	case 5:
+		p.Set("_summary", one(g, []string{"true", "text", "data"}))
+	case 6:
+		p.Set("_sort", one(g, []string{"_id", "-_id"}))
+	case 7:
+		p.Set("_include:iterate", one(g, []string{"Encounter:subject", "Observation:performer", "Provenance:target"}))
 	}
 	return typ, p
+}
+
+// inclusions are drawn of the types beside Observation and Patient.
+var inclusions = map[string][]string{
+	"Condition": {"Condition:asserter", "Condition:subject", "*"}, "MedicationRequest": {"MedicationRequest:requester", "MedicationRequest:subject"},
+	"AllergyIntolerance": {"AllergyIntolerance:patient"}, "Encounter": {"Encounter:subject"}, "Coverage": {"Coverage:beneficiary", "Coverage:payor"},
+	"DocumentReference": {"DocumentReference:author", "DocumentReference:subject"}, "Provenance": {"Provenance:target"},
+	"Appointment": {"Appointment:actor"}, "Group": {"Group:member"},
 }
 
 func (g *Generator) observations(w *World, p url.Values) {
@@ -121,8 +137,7 @@ var classTypes = append([]string{"Group"}, types[:9]...)
 func (g *Generator) consent(n int) json.RawMessage {
 	root := g.provision(one(g, []string{"permit", "permit", "permit", "deny"}))
 	if g.odds(4) {
-		// The whole chart, so that what other rules keep back is asked for.
-		root = object{"type": "permit", "actor": []any{eva()}, "securityLabel": []any{code1(systemConfidentiality, "R")}}
+		root = wholeChart()
 	}
 	var nested []any
 	for range g.r.IntN(3) {
@@ -131,17 +146,9 @@ func (g *Generator) consent(n int) json.RawMessage {
 	if nested != nil {
 		root["provision"] = nested
 	}
-	m := object{
-		"resourceType": "Consent", "id": fmt.Sprintf("k%d", n),
-		"status":       one(g, []string{"active", "active", "active", "active", "inactive", "proposed"}),
-		"scope":        concept(code1("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy")),
-		"category":     []any{concept(code1(systemActCode, "INFA"))},
-		"patient":      reference("Patient/" + Ana),
-		"dateTime":     Now.AddDate(0, 0, one(g, []int{-30, -30, -30, -2, 3})).Format(time.RFC3339),
-		"performer":    []any{reference("Patient/" + Ana)},
-		"organization": []any{reference("Organization/lake")},
-		"provision":    root,
-	}
+	m := consentOf(n, root)
+	m["status"] = one(g, []string{"active", "active", "active", "active", "inactive", "proposed"})
+	m["dateTime"] = Now.AddDate(0, 0, one(g, []int{-30, -30, -30, -2, 3})).Format(time.RFC3339)
 	policy := one(g, []string{"OPTIN", "OPTINR", "OPTIN", "OPTOUT", ""})
 	if policy != "" {
 		m["policyRule"] = concept(code1(systemActCode, policy))
@@ -153,6 +160,34 @@ func (g *Generator) consent(n int) json.RawMessage {
 	}
 	raw, _ := json.Marshal(m)
 	return raw
+}
+
+// sharesAll is a Consent of Ana by which Eva gets all that can be shared.
+func sharesAll(n int) json.RawMessage {
+	m := consentOf(n, wholeChart())
+	m["policyRule"] = concept(code1(systemActCode, "OPTIN"))
+	raw, _ := json.Marshal(m)
+	return raw
+}
+
+func consentOf(n int, root object) object {
+	return object{
+		"resourceType": "Consent", "id": fmt.Sprintf("k%d", n),
+		"status":       "active",
+		"scope":        concept(code1("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy")),
+		"category":     []any{concept(code1(systemActCode, "INFA"))},
+		"patient":      reference("Patient/" + Ana),
+		"dateTime":     Now.AddDate(0, 0, -30).Format(time.RFC3339),
+		"performer":    []any{reference("Patient/" + Ana)},
+		"organization": []any{reference("Organization/lake")},
+		"provision":    root,
+	}
+}
+
+// wholeChart opens all but the most sensitive, so that what other rules keep back
+// is asked for.
+func wholeChart() object {
+	return object{"type": "permit", "actor": []any{eva()}, "securityLabel": []any{code1(systemConfidentiality, "R")}}
 }
 
 func eva() object { return recipient(Eva) }
@@ -182,12 +217,7 @@ func (g *Generator) provision(kind string) object {
 	if g.odds(2) {
 		var labels []any
 		for range 1 + g.r.IntN(3) {
-			c := one(g, append([]string{"N", "N", "R", "R", "V"}, sensitiveCodes[:10]...))
-			system := systemActCode
-			if ranks[c] > 0 {
-				system = systemConfidentiality
-			}
-			labels = append(labels, code1(system, c))
+			labels = append(labels, label(one(g, append([]string{"N", "N", "R", "R", "V"}, sensitiveCodes[:10]...))))
 		}
 		p["securityLabel"] = labels
 	}

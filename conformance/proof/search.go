@@ -9,9 +9,20 @@ import (
 // probes are parameters by whose effect hidden data could be told (TRP-05,
 // GW-06), proxyProbes those that only a proxy is refused.
 var (
-	probes      = []string{"_has", "_filter", "_list", "_text", "_content", "_query"}
+	probes      = []string{"_has", "_filter", "_list", "_text", "_content", "_query", "_contained"}
 	proxyProbes = []string{"_security"}
 )
+
+// probing reports whether a search asks what nobody, or no proxy, may ask.
+func (j judge) probing(params url.Values) bool {
+	for name := range params {
+		base, _, _ := strings.Cut(name, ":")
+		if slices.Contains(probes, base) || strings.Contains(name, ".") || j.g.Kind == Proxy && slices.Contains(proxyProbes, base) {
+			return true
+		}
+	}
+	return false
+}
 
 func (j judge) search(typ, query string, within func(*Resource) (in, sure bool)) Expectation {
 	if !j.g.speaks(typ, "s") {
@@ -21,11 +32,8 @@ func (j judge) search(typ, query string, within func(*Resource) (in, sure bool))
 		return refused("TR-14", 200, 403)
 	}
 	params, _ := url.ParseQuery(query)
-	for name := range params {
-		base, _, _ := strings.Cut(name, ":")
-		if slices.Contains(probes, base) || strings.Contains(name, ".") || j.g.Kind == Proxy && slices.Contains(proxyProbes, base) {
-			return refused("GW-06", 400, 403)
-		}
+	if j.probing(params) {
+		return refused("GW-06", 400, 403)
 	}
 	e := Expectation{Status: []int{200}, Total: -1}
 	var matches []*Resource
@@ -57,35 +65,46 @@ func (j judge) search(typ, query string, within func(*Resource) (in, sure bool))
 // included adds what _include and _revinclude bring: each resource on its own
 // right, by reading or finding it (M-16).
 func (j judge) included(e *Expectation, matches []*Resource, params url.Values) {
-	add := func(r *Resource) {
-		if r == nil || slices.Contains(e.Must, r.Ref()) || slices.Contains(e.May, r.Ref()) || !j.visible(r, "r") && !j.visible(r, "s") {
-			return
-		}
-		e.May = append(e.May, r.Ref())
-	}
+	either := func(r *Resource) bool { return r != nil && (j.visible(r, "r") || j.visible(r, "s")) }
+	from := slices.Clone(e.Must)
 	for _, v := range params["_include"] {
 		typ, name, _ := strings.Cut(v, ":")
 		for _, m := range matches {
-			if m.Type != typ {
-				continue
-			}
 			for _, ref := range m.facts.refs[name] {
-				r := j.w.Find(ref)
-				if r != nil && slices.Contains(e.Must, m.Ref()) && !j.doubtful(r) && (j.visible(r, "r") || j.visible(r, "s")) && !slices.Contains(e.Must, r.Ref()) {
+				if r := j.w.Find(ref); m.Type == typ && either(r) && slices.Contains(from, m.Ref()) && !j.doubtful(r) && !slices.Contains(e.Must, r.Ref()) {
 					e.Must = append(e.Must, r.Ref())
 				}
-				add(r)
 			}
 		}
+	}
+	for _, r := range j.w.Resources {
+		if slices.Contains(e.Must, r.Ref()) || slices.Contains(e.May, r.Ref()) || !either(r) {
+			continue
+		}
+		if j.comesAlong(r, matches, params) {
+			e.May = append(e.May, r.Ref())
+		}
+	}
+}
+
+// comesAlong reports whether a search may bring the resource beside its matches.
+// How far it goes on from there is the upstream's choice.
+func (j judge) comesAlong(r *Resource, matches []*Resource, params url.Values) bool {
+	if params["_include:iterate"] != nil || slices.Contains(params["_include"], "*") {
+		return true
 	}
 	for _, v := range params["_revinclude"] {
-		typ, _, _ := strings.Cut(v, ":")
-		for _, r := range j.w.Resources {
-			if r.Type == typ {
-				add(r)
-			}
+		if typ, _, _ := strings.Cut(v, ":"); r.Type == typ {
+			return true
 		}
 	}
+	for _, v := range params["_include"] {
+		typ, name, _ := strings.Cut(v, ":")
+		if slices.ContainsFunc(matches, func(m *Resource) bool { return m.Type == typ && slices.Contains(m.facts.refs[name], r.Ref()) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // matchesAll reads the parameters that the generator uses.
@@ -104,7 +123,7 @@ func matches(r *Resource, name string, want []string) bool {
 	switch name {
 	case "_id":
 		return slices.Contains(want, r.ID)
-	case "category", "code":
+	case "category", "code", "identifier":
 		return tokenMatches(r.facts.tokens[name], want)
 	case "_security":
 		return tokenMatches(r.facts.own, want)

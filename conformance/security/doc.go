@@ -1,6 +1,7 @@
 // Package security holds the rows about enforcement at the FHIR base: which
 // interaction needs which letters, and the traps by which other patients' or
-// ungranted data have leaked elsewhere.
+// ungranted data have leaked elsewhere; and those about log-ins and their sessions,
+// by which people are impersonated.
 //
 // Neighbours: conformance/kit does the talking, conformance runs the rows. It
 // owns no row about consents of people for people (conformance/consent).
@@ -19,6 +20,8 @@ func Sections() []kit.Section {
 		{Name: "FHIR enforcement, traps of reading", Rows: reading()},
 		{Name: "FHIR enforcement, traps of writing", Rows: writing()},
 		{Name: "FHIR enforcement, form", Rows: form()},
+		{Name: "FHIR, long answers", Rows: long()},
 		{Name: "FHIR, corpus of leaks", Rows: corpus()},
+		{Name: "Sessions and log-ins", Rows: sessions()},
 	}
 }
