@@ -13,11 +13,12 @@ PACKAGES ?= ./...
 HSM = ./internal/keys/pkcs11
 TAGGED = $(if $(filter ./... ./internal/... ./internal/keys/... $(HSM) $(HSM)/...,$(PACKAGES)),yes)
 
-# A third build can switch off rules of the decision point, and the proof must
-# notice each.
-MUTATED = $(if $(filter ./... ./web/... ./web/gateway ./web/gateway/...,$(PACKAGES)),yes)
+# A third build can switch off rules of the decision point and other layers, and
+# the proof must notice each.
+MUTATED = $(if $(filter ./... ./web/... ./web/gateway ./web/gateway/...,$(PACKAGES)),./web/gateway) \
+	$(if $(filter ./... ./cmd/... ./cmd/app ./cmd/app/...,$(PACKAGES)),./cmd/app)
 
-.PHONY: help dev build test test-tools bench chaos proof fuzz lint generate verify clean
+.PHONY: help dev build test test-tools bench chaos attack proof fuzz lint generate verify clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -34,7 +35,7 @@ test: test-tools ## run every test; a skipped one fails
 	mkdir -p artefacts
 	$(if $(TAGGED),CGO_ENABLED=1) go run ./internal/arch/testsum -count=1 -timeout=$(TIMEOUT) -p=$(PARALLEL) $(PACKAGES) \
 		$(if $(TAGGED),-- -count=1 -timeout=$(TIMEOUT) -tags pkcs11 $(HSM)/...) \
-		$(if $(MUTATED),-- -count=1 -timeout=$(TIMEOUT) -tags mutation -run '^(TestEveryRuleIsProven|TestLayers)$$' ./web/gateway)
+		$(if $(strip $(MUTATED)),-- -count=1 -timeout=$(TIMEOUT) -tags mutation -run '^(TestEveryRuleIsProven|TestEverySafeguardIsProven|TestLayers|TestThieves)$$' $(MUTATED))
 
 test-tools: ## install what the tests need and is missing
 	@scripts/test-tools.sh
@@ -45,8 +46,12 @@ bench: ## measure a started server beside its floor; ARGS="-h" explains
 chaos: test-tools ## break database, disk, clock and server under load, the long form
 	go test ./conformance/chaos -count=1 -timeout=45m -v -args -long
 
-proof: ## let the oracle judge CASES random cases (100000) of SEED (1)
-	go test ./web/gateway -run '^TestProof$$' -count=1 -timeout=30m -v -args -proof.seed=$(or $(SEED),1) -proof.cases=$(or $(CASES),100000)
+attack: ## attack a started server: guessing, sessions, APIs; list what stopped each step
+	go test ./conformance/attack -count=1 -timeout=10m -v
+
+proof: ## let the oracle judge CASES random cases (100000) of SEED (1), from case FROM on
+	go test ./web/gateway -run '^TestProof$$' -count=1 -timeout=30m -v -args -proof.seed=$(or $(SEED),1) -proof.cases=$(or $(CASES),100000) -proof.from=$(or $(FROM),1)
+	go test ./conformance/algorithm -count=1 -timeout=30m -v -args -algorithm.seed=$(or $(SEED),1)
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
