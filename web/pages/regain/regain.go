@@ -113,9 +113,13 @@ func (h *Handler) visitor(w http.ResponseWriter, r *http.Request) (visit, bool) 
 	if !in {
 		return v, true
 	}
+	status := http.StatusOK
+	if r.Method == http.MethodPost {
+		status = http.StatusConflict
+	}
 	f := v.frame()
 	f.SignedInAs, f.Staff, f.BackURL = id.Person.Name, id.Person.Role.Staff(), h.Session.Path("/home")
-	h.Kit.Render(w, r, http.StatusOK, pages.Message{Frame: f, Key: "regain_signed_in"})
+	h.Kit.Render(w, r, status, pages.Message{Frame: f, Key: "regain_signed_in"})
 	return v, false
 }
 
