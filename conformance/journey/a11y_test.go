@@ -59,12 +59,14 @@ func (b *tab) audit(what string) {
 		b.run(chromedp.Evaluate(shared.axe+"; true", nil))
 	}
 	var found []string
-	await := func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
-	if err := b.try(chromedp.Evaluate(axeRun, &found, await)); err != nil {
+	if err := b.try(chromedp.Evaluate(axeRun, &found, awaited)); err != nil {
 		b.t.Errorf("%s: axe: %v", what, err)
 	}
 	b.report(what, found)
 }
+
+// awaited waits for the promise that an expression gives.
+func awaited(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
 
 func (b *tab) report(what string, found []string) {
 	b.t.Helper()

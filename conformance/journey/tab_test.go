@@ -264,11 +264,18 @@ func (b *tab) dark(on bool) {
 // shot keeps a picture of the whole page.
 func (b *tab) shot(name string) {
 	b.t.Helper()
+	b.capture(name, true)
+}
+
+// capture keeps a picture of the window, or of what is beyond it too; beyond it, a
+// page that runs from right to left is drawn out of its place.
+func (b *tab) capture(name string, beyond bool) {
+	b.t.Helper()
 	var png []byte
 	ctx, cancel := context.WithTimeout(b.ctx, waitDeadline)
 	defer cancel()
 	err := chromedp.Run(ctx, chromedp.ActionFunc(func(ctx context.Context) (err error) {
-		png, err = page.CaptureScreenshot().WithCaptureBeyondViewport(true).WithOptimizeForSpeed(true).Do(ctx)
+		png, err = page.CaptureScreenshot().WithCaptureBeyondViewport(beyond).WithOptimizeForSpeed(true).Do(ctx)
 		return err
 	}))
 	if err == nil {
@@ -292,7 +299,7 @@ func (b *tab) shotAt(name string, s size) {
 	b.window(s)
 	height := eval[int](b, "document.documentElement.scrollHeight")
 	b.window(size{s.width, max(s.height, min(height, tallest))})
-	b.shot(fmt.Sprintf("%s-%d", name, s.width))
+	b.capture(fmt.Sprintf("%s-%d", name, s.width), false)
 	b.window(wide)
 }
 

@@ -31,6 +31,7 @@ func recordScreens() []Screen {
 		}},
 		{"record-copy", groupPatient, func(s State) pages.Page {
 			p := pages.RecordCopy{Frame: in(s, names(s).Patient, general()), Kind: "medicines", Patient: names(s).Patient}
+			p.BackURL = "/record/medicines"
 			if s == Long {
 				p.Kinds = []string{"medicines", "results"}
 			}
