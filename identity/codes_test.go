@@ -169,7 +169,7 @@ func TestSyncedPasskeysAreNotForEverybody(t *testing.T) {
 	if !strings.HasSuffix(h.told(), "login.failed passkey-synced") {
 		t.Error(h.told())
 	}
-	choices, err := h.StepUp(t.Context(), tenant, rosa, window)
+	choices, err := h.StepUp(t.Context(), tenant, rosa, window, identity.AAL2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func (s *Service) manage(ctx context.Context, st Ports, tenant, secret string, n
 	if m.factors, err = st.Factors(ctx, tenant, m.person.ID); err != nil {
 		return m, err
 	}
-	if !MayManage(m.session, m.factors, now) {
+	if !MayManage(m.session, m.factors, now) || s.d.Policy.guarded(m.person, m.session, m.factors) {
 		return m, errs.New(errs.Unauthenticated, "step-up-needed", "This needs a fresh log-in.")
 	}
 	return m, nil

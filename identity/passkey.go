@@ -14,8 +14,9 @@ import (
 )
 
 // The methods of passkeys (RFC 8176 §2): the key of a passkey that its provider
-// copies is known to lie in software, of others only its possession is proven.
-// Every one counts as two factors, because the authenticator verified the person.
+// copies is known to lie in software; of one that stays on its device the possession
+// is proven, which is what AAL3 rests on. Every one counts as two factors, because the
+// authenticator verified the person.
 const (
 	methodPossession = "pop"
 	methodSoftware   = "swk"
@@ -325,9 +326,10 @@ type StepUpChoices struct {
 	Passkey []byte
 }
 
-// StepUp says how the log-in of a session may be finished or strengthened.
-// Errors: errs.Unauthenticated with code session-ended; errs.Unavailable.
-func (s *Service) StepUp(ctx context.Context, tenant, secret, binding string) (StepUpChoices, error) {
+// StepUp says how the log-in of a session may be finished or strengthened to a level:
+// for AAL3 only by passkeys that stay on their device. Errors: errs.Unauthenticated
+// with code session-ended; errs.Unavailable.
+func (s *Service) StepUp(ctx context.Context, tenant, secret, binding string, to Level) (StepUpChoices, error) {
 	now := s.now()
 	_, p, err := s.load(ctx, s.d.Store, tenant, secret, now)
 	if err != nil {
@@ -338,9 +340,14 @@ func (s *Service) StepUp(ctx context.Context, tenant, secret, binding string) (S
 		return StepUpChoices{}, err
 	}
 	var out StepUpChoices
-	out.Code = slices.ContainsFunc(factors, func(f Factor) bool { return f.Kind == FactorTOTP })
-	out.Recovery = slices.ContainsFunc(factors, func(f Factor) bool { return f.RecoveryLeft() > 0 })
-	if _, usable := passkeysOf(factors); len(usable) > 0 && s.d.Passkeys != nil && binding != "" {
+	_, usable := passkeysOf(factors)
+	if to == AAL3 {
+		usable = slices.DeleteFunc(usable, func(k Passkey) bool { return k.Synced })
+	} else {
+		out.Code = slices.ContainsFunc(factors, func(f Factor) bool { return f.Kind == FactorTOTP })
+		out.Recovery = slices.ContainsFunc(factors, func(f Factor) bool { return f.RecoveryLeft() > 0 })
+	}
+	if len(usable) > 0 && s.d.Passkeys != nil && binding != "" {
 		out.Passkey, err = s.d.Passkeys.Request(s.newChallenge(purposeStepUp, binding, now), usable)
 	}
 	return out, err

@@ -98,7 +98,7 @@ func TestOneAnswerOneLogIn(t *testing.T) {
 	}
 	late := h.asked(t, d, window)
 	h.clock.advance(identity.ChallengeLife)
-	choices, err := h.StepUp(t.Context(), tenant, secret, window)
+	choices, err := h.StepUp(t.Context(), tenant, secret, window, identity.AAL2)
 	if err != nil || choices.Code {
 		t.Fatalf("%+v %v", choices, err)
 	}
@@ -248,7 +248,7 @@ func TestTheLastSecondFactorStays(t *testing.T) {
 	if r := h.signIn(t, "elena"); !r.NeedsSecondFactor {
 		t.Error("half a log-in is whole")
 	} else {
-		choices, err := h.StepUp(t.Context(), tenant, r.Secret, window)
+		choices, err := h.StepUp(t.Context(), tenant, r.Secret, window, identity.AAL2)
 		if err != nil || choices.Code || choices.Passkey == nil {
 			t.Fatalf("%+v %v", choices, err)
 		}
@@ -269,7 +269,7 @@ func TestAPasskeyOfAnotherStepsNobodyUp(t *testing.T) {
 	h.enrolled(t, h.signIn(t, "rosa").Secret, d)
 	half := h.signIn(t, "elena").Secret
 	h.enrolled(t, h.finish(t, "tom").Secret, ownKey())
-	choices, err := h.StepUp(t.Context(), tenant, h.signIn(t, "rosa").Secret, window)
+	choices, err := h.StepUp(t.Context(), tenant, h.signIn(t, "rosa").Secret, window, identity.AAL2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mandate-health/mandate/fhir"
@@ -187,22 +188,28 @@ type Level string
 const (
 	AAL1 Level = "urn:mandate:aal:1"
 	AAL2 Level = "urn:mandate:aal:2"
+	// AAL3 is AAL2 by a key that stays on its device, used by a person whom the device
+	// verified (NIST SP 800-63B-4 §2.3).
+	AAL3 Level = "urn:mandate:aal:3"
 )
 
 // Levels gives the levels, the weakest first.
-func Levels() []Level { return []Level{AAL1, AAL2} }
+func Levels() []Level { return []Level{AAL1, AAL2, AAL3} }
 
 // Reaches reports whether the level is at least the one wanted; "" wants
 // nothing. The texts sort as the levels do.
 func (l Level) Reaches(want Level) bool { return want == "" || l >= want }
 
-// Level gives the assurance level of the session: AAL2 with two factors, ""
-// while the log-in waits for its second factor.
+// Level gives the assurance level of the session: AAL3 with a passkey that cannot
+// leave its device, AAL2 with two factors, "" while the log-in waits for its second
+// factor.
 func (s Session) Level() Level {
-	switch len(s.AMR) {
-	case 0:
+	switch {
+	case len(s.AMR) == 0:
 		return ""
-	case 1:
+	case slices.Contains(s.AMR, methodPossession):
+		return AAL3
+	case len(s.AMR) == 1:
 		return AAL1
 	}
 	return AAL2

@@ -12,6 +12,8 @@ type Action string
 
 // The actions that ask for assurance of their own.
 const (
+	// ActFactors: see what one signs in with, and that something lacks.
+	ActFactors Action = "factors"
 	// ActLook: look at one's record's apps, people and activity, and end what was
 	// allowed.
 	ActLook Action = "look"
@@ -24,9 +26,24 @@ const (
 	ActCopy Action = "copy"
 	// ActToken: let an app have what one may see in a capacity.
 	ActToken Action = "token"
+	// ActRestricted: open on pages what is particularly private (labelled R or V, of a
+	// topic that people are asked about, under 42 CFR Part 2, kept from helpers), or
+	// let an app have it.
+	ActRestricted Action = "restricted"
+	// ActRestrictedCall: have it through an app that was let have it before.
+	ActRestrictedCall Action = "restricted-call"
 	// ActConsole: the pages of those who run the server.
 	ActConsole Action = "console"
 )
+
+// Actions lists the actions, as settings name them.
+func Actions() []Action {
+	return []Action{ActFactors, ActLook, ActAuthenticators, ActShare, ActCopy, ActToken, ActRestricted, ActRestrictedCall, ActConsole}
+}
+
+// enrols reports whether an action leads to stronger authenticators. Whoever has none
+// yet could not add one if it asked for one.
+func (a Action) enrols() bool { return a == ActFactors || a == ActAuthenticators }
 
 // Demand is what an action needs of the log-in; the zero Demand needs none.
 type Demand struct {
@@ -54,7 +71,8 @@ type DemandRule struct {
 	Within time.Duration
 }
 
-// ShareWithin is how long after a log-in something may be shared or copied (SP-20).
+// ShareWithin is how long after a log-in something may be shared or copied, and what is
+// particularly private opened (SP-20).
 const ShareWithin = 5 * time.Minute
 
 // DefaultDemands is the one table of assurance by role, capacity and action (NI-01,
@@ -70,6 +88,7 @@ func DefaultDemands() []DemandRule {
 		{Why: "what one signs in with is changed soon after a log-in", Ask: Ask{Action: ActAuthenticators}, Within: ManageWithin},
 		{Why: "sharing needs two factors, just proven", Ask: Ask{Action: ActShare}, Level: AAL2, Within: ShareWithin},
 		{Why: "a copy needs two factors, just proven", Ask: Ask{Action: ActCopy}, Level: AAL2, Within: ShareWithin},
+		{Why: "what is particularly private needs two factors, just proven", Ask: Ask{Action: ActRestricted}, Level: AAL2, Within: ShareWithin},
 	}
 	for _, k := range []fhir.CapacityKind{
 		fhir.CapacityDesignatedProxy, fhir.CapacityRepresentative, fhir.CapacityPractitioner, fhir.CapacityStaff, fhir.CapacitySystem,
@@ -79,12 +98,16 @@ func DefaultDemands() []DemandRule {
 	return rules
 }
 
-// Demanded joins the rules that fit: the highest level, the least age, and why.
+// Demanded joins the rules that fit: the highest level, the least age, and why. AAL3
+// is never asked for what leads to it.
 func Demanded(rules []DemandRule, a Ask) Demand {
 	var d Demand
 	for _, rule := range rules {
 		if !rule.fits(a) {
 			continue
+		}
+		if rule.Level == AAL3 && a.Action.enrols() {
+			rule.Level = AAL2
 		}
 		higher, sooner := !d.Level.Reaches(rule.Level), rule.Within > 0 && (d.Within == 0 || rule.Within < d.Within)
 		if higher {

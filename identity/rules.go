@@ -66,6 +66,8 @@ type Policy struct {
 	WorkBits int
 	WorkWait time.Duration
 	PerWait  Limit
+	// Demands is the table of assurance by role, capacity and action.
+	Demands []DemandRule
 }
 
 // DefaultPolicy gives the figures of SE-15 and NI-06.
@@ -92,6 +94,7 @@ func DefaultPolicy() Policy {
 		WorkEverywhere: Limit{Tries: 500, Window: 15 * time.Minute},
 		WorkBits:       16, WorkWait: 20 * time.Second,
 		PerWait: Limit{Tries: 30, Window: 15 * time.Minute},
+		Demands: DefaultDemands(),
 	}
 }
 
@@ -133,18 +136,25 @@ func AddressPrefix(address string) string {
 }
 
 // Sufficient reports whether the session proves enough for p to act in the
-// capacity: the own record of somebody with a patient account may be reached
-// with a password alone; acting for somebody else, as a clinician or as staff
-// needs two factors (NI-01). It is false for another person's session, for an
-// unfinished log-in and for a disabled account.
-func Sufficient(p Person, capacity fhir.Capacity, s Session) bool {
+// capacity at now, by the rules of assurance (NI-01). It is false for another person's
+// session, for an unfinished log-in and for a disabled account.
+func Sufficient(rules []DemandRule, p Person, capacity fhir.Capacity, s Session, now time.Time) bool {
 	if p.Disabled || p.ID == "" || s.PersonID != p.ID || s.Tenant != p.Tenant {
 		return false
 	}
-	if capacity.Kind == "" {
-		return s.Level().Reaches(AAL2)
+	return ForToken(rules, p, capacity).Met(s, now)
+}
+
+// ForToken gives what an app's token of a person in a capacity demands: DefaultDemands
+// open the own record of somebody with a patient account to a password alone; acting
+// for somebody else, as a clinician or as staff needs two factors, as does a capacity
+// that is not known.
+func ForToken(rules []DemandRule, p Person, capacity fhir.Capacity) Demand {
+	d := Demanded(rules, Ask{Action: ActToken, Role: p.Role, Capacity: capacity.Kind})
+	if capacity.Kind == "" && !d.Level.Reaches(AAL2) {
+		d.Level = AAL2
 	}
-	return Demanded(DefaultDemands(), Ask{Action: ActToken, Role: p.Role, Capacity: capacity.Kind}).Met(s, s.AuthTime)
+	return d
 }
 
 // ManageWithin is how long after a log-in authenticators may be changed.
@@ -160,6 +170,15 @@ func MayManage(s Session, factors []Factor, now time.Time) bool {
 		}
 	}
 	return s.Level() != "" && s.Level().Reaches(want) && now.Sub(s.AuthTime) <= ManageWithin
+}
+
+// guarded reports whether a log-in is too weak to change the authenticators of
+// somebody who needs a passkey that stays on its device, and has one: a weaker proof
+// must not add another one.
+func (p Policy) guarded(who Person, s Session, factors []Factor) bool {
+	_, usable := passkeysOf(factors)
+	return !s.Level().Reaches(AAL3) && slices.ContainsFunc(usable, func(k Passkey) bool { return !k.Synced }) &&
+		Demanded(p.Demands, Ask{Action: ActLook, Role: who.Role}).Level == AAL3
 }
 
 // MayRemove reports whether a factor may go: a password may not, nor the last

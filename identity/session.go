@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -224,7 +225,9 @@ func (s *Service) steppedUp(ctx context.Context, tx Tx, u stepUp, now time.Time,
 			return outcome{}, err
 		}
 	}
-	next.AMR = methods(next.AMR, proven...)
+	// The session is as strong as its last proof: what was proven now is not known to
+	// come from the device that was there before.
+	next.AMR = methods(slices.DeleteFunc(slices.Clone(next.AMR), func(m string) bool { return m == methodPossession }), proven...)
 	if u.old.Level() == "" {
 		u.try.travels = u.person.Travels
 		device, found, err = s.know(ctx, tx, &next, u.try, now)

@@ -23,7 +23,7 @@ func TestAHalfLogInOpensNothing(t *testing.T) {
 		}
 		_, _, err := h.Session(t.Context(), tenant, r.Secret, identity.Meta{})
 		wantCode(t, err, errs.Unauthenticated, "second-factor-needed")
-		if identity.Sufficient(r.Person, self("x"), r.Session) {
+		if identity.Sufficient(identity.DefaultDemands(), r.Person, self("x"), r.Session, r.Session.AuthTime) {
 			t.Errorf("%s may act", name)
 		}
 		if _, p, err := h.Pending(t.Context(), tenant, r.Secret); err != nil || p.Username != name {
@@ -244,11 +244,11 @@ func TestWhatIsSufficient(t *testing.T) {
 			if c.other {
 				s.PersonID = "b"
 			}
-			if got := identity.Sufficient(p, c.capacity, s); got != c.want {
+			if got := identity.Sufficient(identity.DefaultDemands(), p, c.capacity, s, s.AuthTime); got != c.want {
 				t.Errorf("got %v", got)
 			}
 			p.Disabled = true
-			if identity.Sufficient(p, c.capacity, s) {
+			if identity.Sufficient(identity.DefaultDemands(), p, c.capacity, s, s.AuthTime) {
 				t.Error("a closed account may act")
 			}
 		})

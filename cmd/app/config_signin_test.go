@@ -22,3 +22,27 @@ func TestSessionLimits(t *testing.T) {
 		}
 	}
 }
+
+// NI-01, SM-02: the settings ask for more than the house does, never for less, and for
+// nothing that nobody could ever reach.
+func TestSettingsOfAssurance(t *testing.T) {
+	c := SignInConfig{Assurance: []string{"clinician=aal3", "admin+console=aal3/1h", "restricted=aal2/2m", "patient=aal1"}}
+	for ask, want := range map[identity.Ask]identity.Demand{
+		{Action: identity.ActLook, Role: identity.RoleClinician}:       {Level: identity.AAL3},
+		{Action: identity.ActConsole, Role: identity.RoleAdmin}:        {Level: identity.AAL3, Within: time.Hour},
+		{Action: identity.ActLook, Role: identity.RoleAdmin}:           {Level: identity.AAL2},
+		{Action: identity.ActRestricted, Role: identity.RolePatient}:   {Level: identity.AAL2, Within: 2 * time.Minute},
+		{Action: identity.ActShare, Role: identity.RolePatient}:        {Level: identity.AAL2, Within: identity.ShareWithin},
+		{Action: identity.ActFactors, Role: identity.RoleClinician}:    {Level: identity.AAL2},
+		{Action: identity.ActRestrictedCall, Role: identity.RoleProxy}: {Level: identity.AAL2},
+	} {
+		if got := identity.Demanded(c.policy().Demands, ask); got.Level != want.Level || got.Within != want.Within {
+			t.Errorf("%+v: %+v", ask, got)
+		}
+	}
+	for _, bad := range []string{"", "clinician", "clinician=", "clinician=aal4", "guest=aal2", "=aal2", "clinician+admin=aal2", "share+copy=aal2", "restricted=aal2/5s", "restricted=aal2/25h", "restricted=aal2/soon", "authenticators=aal3", "factors=aal3", "system=aal2"} {
+		if _, err := readDemand(bad); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}

@@ -2,9 +2,12 @@ package app
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/identity/factor/passkey"
 	"github.com/mandate-health/mandate/identity/risk"
 	"github.com/mandate-health/mandate/internal/health"
 )
@@ -38,6 +41,16 @@ func (d *doctor) signInChecks() []health.Check {
 				return health.Note("not looked at: %s; looked at: %s", strings.Join(inactive, "; "), strings.Join(active, ", "))
 			},
 		},
+		ask("sign-in-assurance", "whether everybody can give the proof that the settings ask for", "give the server a public URL with a host name, or take aal3 out of signin.assurance", func() health.Finding {
+			strongest := slices.ContainsFunc(d.cfg.SignIn.demands(), func(r identity.DemandRule) bool { return r.Level == identity.AAL3 })
+			if !strongest {
+				return health.Good("nothing asks for a passkey that stays on its device")
+			}
+			if _, err := passkey.New(d.cfg.PublicURL, d.cfg.Organization); d.cfg.PublicURL != "" && err != nil {
+				return health.Fail("signin.assurance asks for passkeys, which browsers do not offer at %s", d.cfg.PublicURL)
+			}
+			return health.Good("passkeys that stay on their device are asked for, and can be made")
+		}),
 		ask("sign-in-places", "how old the file of places is", "replace the file that signin.places_file names", func() health.Finding {
 			places, err := d.cfg.SignIn.places()
 			switch {

@@ -94,6 +94,7 @@ func (t *tenant) buildFlow() {
 		Clients: t.documents, Issuer: issuer{t.engine, t.clock}, Objects: t.auth, Clock: t.clock, IDs: t.ids, Hasher: t.hasher,
 		IssuerURL: t.site.Issuer, Base: t.site.FHIRBase, StyleURL: t.site.Issuer + protocol.StylePath(t.kit.SMARTStyle()),
 		Organization: t.custodian, RequirePushed: t.cfg.Push.Require, PushLife: t.cfg.Push.Life,
+		Demands: t.cfg.SignIn.demands(),
 	}
 	if t.isHome() {
 		d.OtherBases = []string{t.public + route.BaseOf(t.id).Path(fhirPath)}
@@ -111,7 +112,7 @@ func (t *tenant) buildWeb() (err error) {
 	})
 	t.session, err = session.New(session.Deps{
 		PublicURL: t.public, Base: t.base, Tenant: func(*http.Request) string { return t.id },
-		Sessions: t.identity, IDs: t.ids, Clock: t.clock, Hasher: t.hasher,
+		Sessions: t.identity, IDs: t.ids, Clock: t.clock, Hasher: t.hasher, Demands: t.cfg.SignIn.demands(),
 		TrustedProxies: t.cfg.proxies(), Refuse: t.problem.HTML, RequestID: web.RequestID,
 	})
 	if err != nil {

@@ -64,7 +64,7 @@ func TestElenaUsesAPasskey(t *testing.T) {
 	a.stage("connected")
 	claims := a.idToken()
 	amr, _ := claims["amr"].([]any)
-	if claims["acr"] != "urn:mandate:aal:2" || !slices.Contains(amr, any("mfa")) || slices.Contains(amr, any("pwd")) || claims["auth_time"] == nil {
+	if claims["acr"] != "urn:mandate:aal:3" || !slices.Contains(amr, any("mfa")) || slices.Contains(amr, any("pwd")) || claims["auth_time"] == nil {
 		t.Errorf("the id_token says %v", claims)
 	}
 

@@ -100,13 +100,20 @@ type Deps struct {
 	// long a request_uri serves, PushLife the constant when zero (RFC 9126).
 	RequirePushed bool
 	PushLife      time.Duration
+	// Demands is the table of assurance; nil means identity.DefaultDemands.
+	Demands []identity.DemandRule
 }
 
 // Service walks authorization requests.
 type Service struct{ Deps }
 
 // New makes the service.
-func New(d Deps) *Service { return &Service{Deps: d} }
+func New(d Deps) *Service {
+	if d.Demands == nil {
+		d.Demands = identity.DefaultDemands()
+	}
+	return &Service{Deps: d}
+}
 
 // life is how long a person may take from the app's request to the answer.
 const life = 30 * time.Minute

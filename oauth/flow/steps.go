@@ -8,7 +8,6 @@ import (
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/scope"
-	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
 )
@@ -60,7 +59,7 @@ func (s *Service) next(ctx context.Context, p oauth.Pending, who Visitor) (Step,
 	if !settled {
 		return StepPatient, p, nil
 	}
-	if !identity.Sufficient(who.Person, p.Capacity, who.Session) || !reaches(p.Request.ACR, who.Session.Level()) {
+	if level, _ := s.Lacks(p, who); level != "" {
 		return StepSecondFactor, p, nil
 	}
 	return StepConsent, p, nil

@@ -23,6 +23,8 @@ type Passkey struct {
 	Options string
 	// Next is an opaque value posted back.
 	Next string
+	// Bound: only a passkey that stays on its device will do.
+	Bound bool
 }
 
 // Factors lists how a person signs in: “My devices and sign-in”.
@@ -35,9 +37,15 @@ type Factors struct {
 	// LinkURL leads to the accounts of other providers; empty where there are none to
 	// link.
 	LinkURL string
-	// Need: somebody was sent here who lacks a second factor.
-	Need bool
+	// Need is what somebody lacks who was sent here, empty for nothing.
+	Need string
 }
+
+// What people may lack: a second factor, or a passkey that stays on its device.
+const (
+	NeedSecond = "second"
+	NeedBound  = "bound"
+)
 
 // LinkElsewhere offers to link accounts of other identity providers.
 type LinkElsewhere struct {

@@ -40,7 +40,7 @@ func (d Deps) Routes() []route.Route {
 	on := func(path string, f func(*http.Request, lifecycle.Actor) (found, error)) route.Route {
 		return route.Route{
 			Method: http.MethodGet, Path: Path + path, Auth: route.Session, PHI: route.Record, Limit: "page", Owner: "web/records",
-			Handler: d.Session.Protect(d.Session.Load(d.Session.Require(identity.AAL2)(d.serve(f)))),
+			Handler: d.Session.Protect(d.Session.Load(d.Session.For(identity.ActConsole)(d.serve(f)))),
 		}
 	}
 	return []route.Route{

@@ -23,7 +23,7 @@ const (
 // the person's role.
 func (m *Manager) Meets(r *http.Request, a identity.Action) bool {
 	id, ok := From(r)
-	return ok && demanded(a, id).Met(id.Session, m.d.Clock.Now())
+	return ok && m.demanded(a, id).Met(id.Session, m.d.Clock.Now())
 }
 
 // Late answers a form whose log-in does not meet what its action demands (SP-20):
@@ -39,8 +39,7 @@ func (m *Manager) Late(w http.ResponseWriter, r *http.Request, a identity.Action
 	if len(fields) > 0 {
 		m.keep(w, r, id, fields)
 	}
-	level := demanded(a, id).Level
-	m.prove(w, r, level, id)
+	m.prove(w, r, m.demanded(a, id).Level, id)
 }
 
 // keep seals fields into a cookie of this browser, for this person and address.

@@ -49,6 +49,8 @@ type Deps struct {
 	// RequestID gives the id that joins the events of a request; nil means
 	// none.
 	RequestID func(*http.Request) string
+	// Demands is the table of assurance; nil means identity.DefaultDemands.
+	Demands []identity.DemandRule
 	// SignInPath and CodePath are where people without a sufficient session
 	// are sent; empty means /signin and /signin/code below Base.
 	SignInPath, CodePath string
@@ -76,6 +78,9 @@ func New(d Deps) (*Manager, error) {
 	}
 	if d.RequestID == nil {
 		d.RequestID = func(*http.Request) string { return "" }
+	}
+	if d.Demands == nil {
+		d.Demands = identity.DefaultDemands()
 	}
 	d.SignInPath = cmp.Or(d.SignInPath, d.Base.Path("/signin"))
 	d.CodePath = cmp.Or(d.CodePath, d.Base.Path("/signin/code"))
@@ -182,9 +187,9 @@ func (m *Manager) Require(level identity.Level) func(http.Handler) http.Handler 
 			case s.fault != nil:
 				m.d.Refuse(w, r, s.fault)
 			case s.id == nil:
-				m.challenge(w, r, m.d.SignInPath, errs.New(errs.Unauthenticated, "sign-in-first", "This needs a sign-in."))
+				m.challenge(w, r, m.d.SignInPath, "", errs.New(errs.Unauthenticated, "sign-in-first", "This needs a sign-in."))
 			case !s.id.Session.Level().Reaches(level):
-				m.challenge(w, r, m.d.CodePath, errs.New(errs.Unauthenticated, "step-up-needed", "This needs a second factor."))
+				m.challenge(w, r, m.d.CodePath, level, errs.New(errs.Unauthenticated, "step-up-needed", "This needs a second factor."))
 			default:
 				next.ServeHTTP(w, r)
 			}
@@ -192,13 +197,15 @@ func (m *Manager) Require(level identity.Level) func(http.Handler) http.Handler 
 	}
 }
 
-func (m *Manager) challenge(w http.ResponseWriter, r *http.Request, path string, refusal error) {
+func (m *Manager) challenge(w http.ResponseWriter, r *http.Request, path string, level identity.Level, refusal error) {
 	if !followsLink(r) {
 		m.d.Refuse(w, r, refusal)
 		return
 	}
+	to := url.Values{"next": {r.URL.RequestURI()}}
+	AskFor(to, level)
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, path+"?"+url.Values{"next": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
+	http.Redirect(w, r, path+"?"+to.Encode(), http.StatusSeeOther)
 }
 
 // Meta gives what identity wants to know about the request. language is the

@@ -9,6 +9,29 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
+// LevelField names, in the address of the page of the second factor and in its forms,
+// the level that is asked for; it is empty for two factors. It is a wish: the page that
+// comes after looks for itself.
+const (
+	LevelField = "level"
+	levelBound = "3"
+)
+
+// Asked gives the level that a request to the page of the second factor is about.
+func Asked(v url.Values) identity.Level {
+	if v.Get(LevelField) == levelBound {
+		return identity.AAL3
+	}
+	return identity.AAL2
+}
+
+// AskFor adds to the address of the page of the second factor what it is to ask for.
+func AskFor(v url.Values, level identity.Level) {
+	if level == identity.AAL3 {
+		v.Set(LevelField, levelBound)
+	}
+}
+
 // PurposePasskey is the purpose of the token that binds the challenge to a passkey
 // to browser and session.
 const PurposePasskey = "passkey"
@@ -26,17 +49,22 @@ func (m *Manager) Afresh(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, _ := From(r)
-	m.prove(w, r, identity.AAL1, id)
+	level := identity.AAL1
+	if id.Session.Level() == identity.AAL2 {
+		// What two factors do not suffice for asks for the key that the role needs.
+		level = m.demanded(identity.ActLook, id).Level
+	}
+	m.prove(w, r, level, id)
 }
 
 // demanded gives what an action needs of the person behind a request, in the capacity
 // that they act in on pages.
-func demanded(a identity.Action, id Identity) identity.Demand {
+func (m *Manager) demanded(a identity.Action, id Identity) identity.Demand {
 	ask := identity.Ask{Action: a, Role: id.Person.Role}
 	if id.Session.Acting != "" {
 		ask.Capacity = fhir.CapacityDesignatedProxy
 	}
-	return identity.Demanded(identity.DefaultDemands(), ask)
+	return identity.Demanded(m.d.Demands, ask)
 }
 
 // Ask sends somebody who follows a link and whose log-in does not meet what an
@@ -46,18 +74,20 @@ func (m *Manager) Ask(w http.ResponseWriter, r *http.Request, a identity.Action)
 		return false
 	}
 	id, _ := From(r)
-	m.prove(w, r, demanded(a, id).Level, id)
+	m.prove(w, r, m.demanded(a, id).Level, id)
 	return true
 }
 
 // prove sends a person to prove a level afresh and come back to this address: with
 // the second factor where the session has one or needs one, else with the password.
+// For AAL3 the page asks for a passkey that stays on its device.
 func (m *Manager) prove(w http.ResponseWriter, r *http.Request, level identity.Level, id Identity) {
 	path, next := m.d.SignInPath, url.Values{"next": {r.URL.RequestURI()}}
-	if id.Session.Level().Reaches(identity.AAL2) || level == identity.AAL2 {
+	if id.Session.Level().Reaches(identity.AAL2) || level.Reaches(identity.AAL2) {
 		path = m.d.CodePath
 		next.Set("again", "1")
 	}
+	AskFor(next, level)
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, path+"?"+next.Encode(), http.StatusSeeOther)
 }
@@ -68,10 +98,14 @@ func (m *Manager) For(a identity.Action) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			id, ok := From(r)
-			need := demanded(a, id)
+			need := m.demanded(a, id)
 			m.Require(need.Level)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if ok && !need.Met(id.Session, m.d.Clock.Now()) {
-					m.Afresh(w, r)
+					if !followsLink(r) {
+						m.Afresh(w, r)
+						return
+					}
+					m.prove(w, r, need.Level, id)
 					return
 				}
 				next.ServeHTTP(w, r)

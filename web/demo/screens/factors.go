@@ -22,11 +22,17 @@ func factorScreens() []Screen {
 		{"second-factor-passkey", groupSignIn, func(s State) pages.Page {
 			p := pages.SecondFactor{CanCancel: true, AppName: names(s).App, Passkey: cannedPasskey(), NoCode: s != Long}
 			p.Frame = out(s, pages.FieldError{Key: pages.ErrPasskey})
-			p.Recovery = s != Empty
+			p.Recovery = s != Empty && s != Expired
+			p.Passkey.Bound = s == Expired
 			return p
 		}},
 		{"factors", groupPatient, func(s State) pages.Page {
-			p := pages.Factors{Frame: in(s, names(s).Patient, general()), AddURL: "#", AppURL: "#", CodesURL: "#", LinkURL: "#", Need: s == Empty}
+			p := pages.Factors{Frame: in(s, names(s).Patient, general()), AddURL: "#", AppURL: "#", CodesURL: "#", LinkURL: "#", }
+			if s == Empty {
+				p.Need = pages.NeedSecond
+			} else if s == Long {
+				p.Need = pages.NeedBound
+			}
 			if s != Empty {
 				p.Entries = factorEntries(s)
 				p.Notice = &pages.Notice{Tone: pages.Good, Key: pages.NoticeFactorAdded}

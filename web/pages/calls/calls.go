@@ -43,7 +43,7 @@ func (h *Handler) Routes() []route.Route {
 		}
 	}
 	staff := func(next http.Handler) http.Handler {
-		return h.Session.Oneself(h.only(h.Session.Require(identity.AAL2)(next)))
+		return h.Session.Oneself(h.only(h.Session.For(identity.ActConsole)(next)))
 	}
 	return []route.Route{
 		at(http.MethodGet, CodePath, route.NoPHI, "page", h.Session.For(identity.ActLook)(h.Signed(h.code))),

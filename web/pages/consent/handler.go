@@ -44,7 +44,7 @@ func (h *Handler) Path(p oauth.Pending) string { return h.Session.Path("/flow/" 
 // again and leads elsewhere when something is missing.
 func (h *Handler) FirstPath(p oauth.Pending) string {
 	if p.Capacity.Kind != "" {
-		return h.pathOf(flow.StepConsent, p)
+		return h.pathOf(flow.StepConsent, p, flow.Visitor{})
 	}
 	return h.Path(p)
 }
@@ -113,10 +113,10 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	seeOther(w, r, h.pathOf(step, p))
+	seeOther(w, r, h.pathOf(step, p, who))
 }
 
-func (h *Handler) pathOf(step flow.Step, p oauth.Pending) string {
+func (h *Handler) pathOf(step flow.Step, p oauth.Pending, who flow.Visitor) string {
 	back := "?flow=" + p.Name()
 	switch step {
 	case flow.StepSignIn:
@@ -125,7 +125,13 @@ func (h *Handler) pathOf(step flow.Step, p oauth.Pending) string {
 		}
 		return h.Session.Path("/signin") + back
 	case flow.StepSecondFactor:
-		return h.Session.Path("/signin/code") + back
+		level, again := h.Flow.Lacks(p, who)
+		ask := url.Values{"flow": {p.Name()}}
+		if again {
+			ask.Set("again", "1")
+		}
+		session.AskFor(ask, level)
+		return h.Session.Path("/signin/code") + "?" + ask.Encode()
 	case flow.StepPatient:
 		return h.Path(p) + "/patient"
 	default:

@@ -86,7 +86,7 @@ func (h *Handler) Routes() []route.Route {
 		return at(identity.ActAuthenticators, method, path, serve)
 	}
 	return []route.Route{
-		at(identity.ActLook, http.MethodGet, Path, visit.list),
+		at(identity.ActFactors, http.MethodGet, Path, visit.list),
 		on(http.MethodGet, linkPath, visit.links),
 		on(http.MethodGet, passwordPath, visit.password),
 		on(http.MethodPost, passwordPath, visit.newPassword),
@@ -146,7 +146,11 @@ func (v visit) next() string { return v.Session.Own(v.r.Form.Get("next"), "") }
 // onward gives a path of these pages that still knows where the person comes from.
 func (v visit) onward(path string) string {
 	if next := v.next(); next != "" {
-		path += "?" + url.Values{"need": {"second"}, "next": {next}}.Encode()
+		need := pages.NeedSecond
+		if v.r.Form.Get("need") == pages.NeedBound {
+			need = pages.NeedBound
+		}
+		path += "?" + url.Values{"need": {need}, "next": {next}}.Encode()
 	}
 	return path
 }
@@ -199,7 +203,9 @@ func (v visit) list() {
 		p.Entries = append(p.Entries, v.entry(f))
 	}
 	p.AppURL, p.CodesURL = v.Session.Path(v.onward(appPath)), v.Session.Path(codesPath)
-	p.Need = v.r.Form.Get("need") != ""
+	if p.Need = v.r.Form.Get("need"); p.Need == pages.NeedBound {
+		p.AppURL = ""
+	}
 	if links := v.Links(v.r, v.id.Person, all); len(links) > 0 {
 		p.LinkURL = v.Session.Path(linkPath)
 	}

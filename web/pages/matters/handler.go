@@ -39,7 +39,7 @@ func (h *Handler) Routes() []route.Route {
 	on := func(method, path string, next http.Handler) route.Route {
 		return route.Route{
 			Method: method, Path: path, Auth: route.Session, PHI: route.Identifiers, Limit: "page", Owner: "web/pages/matters",
-			Handler: h.Session.Protect(h.Session.Load(h.Session.Oneself(h.only(h.Session.Require(identity.AAL2)(next))))),
+			Handler: h.Session.Protect(h.Session.Load(h.Session.Oneself(h.only(h.Session.For(identity.ActConsole)(next))))),
 		}
 	}
 	return []route.Route{

@@ -20,7 +20,7 @@ const again = "again"
 func (h *Handlers) codeForm(w http.ResponseWriter, r *http.Request) {
 	g := h.goal(r)
 	id, signedIn := session.From(r)
-	if signedIn && id.Session.Level().Reaches(identity.AAL2) && r.Form.Get(again) == "" {
+	if signedIn && id.Session.Level().Reaches(session.Asked(r.Form)) && r.Form.Get(again) == "" {
 		http.Redirect(w, r, h.after(g, id.Person), http.StatusSeeOther)
 		return
 	}
@@ -47,7 +47,12 @@ func (h *Handlers) codeForm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handlers) showCode(w http.ResponseWriter, r *http.Request, status int, f pages.Frame, g goal) {
-	key, choices, err := h.proofForm(r, g)
+	level := session.Asked(r.Form)
+	if _, signedIn := session.From(r); !signedIn {
+		// First the log-in is finished, with what there is.
+		level = identity.AAL2
+	}
+	key, choices, err := h.proofForm(r, g, level)
 	switch {
 	case errs.Is(err, errs.Unauthenticated):
 		http.Redirect(w, r, h.with(entryPath, g), http.StatusSeeOther)
@@ -59,7 +64,10 @@ func (h *Handlers) showCode(w http.ResponseWriter, r *http.Request, status int, 
 	if _, signedIn := session.From(r); signedIn && status != http.StatusForbidden && !choices.Code && !choices.Recovery && key.Options == "" {
 		// A log-in that is finished can add what it lacks; a form that was refused
 		// leads nowhere.
-		need := url.Values{"need": {"second"}}
+		need := url.Values{"need": {pages.NeedSecond}}
+		if level == identity.AAL3 {
+			need.Set("need", pages.NeedBound)
+		}
 		if own := h.d.Sessions.Own(g.Next, ""); own != "" {
 			need.Set("next", own)
 		}

@@ -14,7 +14,7 @@ import (
 type Passkeys interface {
 	PasskeyRequest(binding string) ([]byte, error)
 	SignInWithPasskey(ctx context.Context, tenant, binding string, answer []byte, m identity.Meta) (identity.SignInResult, error)
-	StepUp(ctx context.Context, tenant, secret, binding string) (identity.StepUpChoices, error)
+	StepUp(ctx context.Context, tenant, secret, binding string, to identity.Level) (identity.StepUpChoices, error)
 	StepUpWithPasskey(ctx context.Context, tenant, secret, binding string, answer []byte, m identity.Meta) (identity.SignInResult, error)
 }
 
@@ -37,13 +37,13 @@ func (h *Handlers) passkeyForm(r *http.Request, g goal) pages.Passkey {
 }
 
 // proofForm gives the form of a second factor by passkey, and what other ways the
-// person has.
-func (h *Handlers) proofForm(r *http.Request, g goal) (key pages.Passkey, choices identity.StepUpChoices, err error) {
+// person has to reach the level asked for.
+func (h *Handlers) proofForm(r *http.Request, g goal, level identity.Level) (key pages.Passkey, choices identity.StepUpChoices, err error) {
 	if h.d.Passkeys == nil {
-		return pages.Passkey{}, identity.StepUpChoices{Code: true}, nil
+		return pages.Passkey{}, identity.StepUpChoices{Code: level != identity.AAL3}, nil
 	}
-	choices, err = h.d.Passkeys.StepUp(r.Context(), h.d.Sessions.Tenant(r), session.Secret(r), h.binding(r))
-	return pages.Passkey{Action: h.path(proofPath), Options: string(choices.Passkey), Next: g.value}, choices, err
+	choices, err = h.d.Passkeys.StepUp(r.Context(), h.d.Sessions.Tenant(r), session.Secret(r), h.binding(r), level)
+	return pages.Passkey{Action: h.path(proofPath), Options: string(choices.Passkey), Next: g.value, Bound: level == identity.AAL3}, choices, err
 }
 
 // passkey takes the answer to the form of the log-in pages.

@@ -45,7 +45,7 @@ func (h *Handler) Routes() []route.Route {
 	on := func(method, path string, f desk.Serve) route.Route {
 		return route.Route{
 			Method: method, Path: path, Auth: route.Session, PHI: route.Identifiers, Limit: "page", Owner: "web/pages/staff",
-			Handler: h.Session.Protect(h.Session.Load(h.Session.Oneself(h.only(h.Session.Require(identity.AAL2)(h.Signed(f)))))),
+			Handler: h.Session.Protect(h.Session.Load(h.Session.Oneself(h.only(h.Session.For(identity.ActConsole)(h.Signed(f)))))),
 		}
 	}
 	return []route.Route{
