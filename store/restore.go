@@ -210,13 +210,14 @@ const epochLeap = 1 << 32
 
 // Disarm ends what a restored store cannot know to be unused: authorization
 // codes, launches, requests pushed or under way and refresh tokens, which may have been
-// redeemed after the backup; and, by the epochs of clients and patients, each
+// redeemed after the backup; ways back into accounts, which may have been stopped;
+// and, by the epochs of clients and patients, each
 // access token and each decision that is kept somewhere. With everything it
 // also ends every grant and every log-in. Errors: errs.Unavailable.
 func (s *Store) Disarm(ctx context.Context, everything bool) error {
 	now := micros(s.clock.Now())
 	return s.inTx(ctx, func(p *ports) error {
-		for _, table := range []string{"auth_code", "launch", "pending", "pushed_request", "refresh_token", "refresh_chain"} {
+		for _, table := range []string{"auth_code", "launch", "pending", "pushed_request", "refresh_token", "refresh_chain", "account_recovery"} {
 			if err := p.write(ctx, `DELETE FROM `+table); err != nil {
 				return err
 			}

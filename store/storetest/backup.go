@@ -101,6 +101,7 @@ func furnish(t *testing.T, s *store.Store) {
 	must(t, s.CreateLaunch(ctx, launch()))
 	must(t, s.PutPending(ctx, pending()))
 	must(t, s.CreatePushed(ctx, pushed()))
+	must(t, s.PutRecovery(ctx, recovery(), 0))
 	must(t, s.PutConsent(ctx, record("c1", 1), 0))
 	must(t, s.PutConsent(ctx, record("c1", 2), 1))
 	must(t, s.PutRelatedPerson(ctx, related(1), 0))
@@ -141,6 +142,8 @@ func backupRound(t *testing.T, s *store.Store) {
 	_, err = s.PendingByID(ctx, tenant, pending().ID)
 	fails(t, err, errs.NotFound)
 	_, err = s.PushedByHash(ctx, tenant, pushed().Hash)
+	fails(t, err, errs.NotFound)
+	_, err = s.RecoveryByHash(ctx, tenant, recovery().Hash)
 	fails(t, err, errs.NotFound)
 	for i, now := range []int64{got(s.ClientByID(ctx, tenant, app().ID))(t).Epoch, got(s.ConsentEpoch(ctx, tenant, "rosa"))(t)} {
 		if now < epochs[i]+1<<31 {

@@ -9,14 +9,19 @@ import (
 	"github.com/mandate-health/mandate/store"
 )
 
+// recovery is a way back that has begun.
+func recovery() identity.Recovery {
+	return identity.Recovery{
+		Tenant: tenant, ID: "r1", Version: 1, Hash: "h1", PersonID: "p-rosa", State: identity.RecoveryProving, Ends: noon().Add(time.Hour),
+		Created: noon(), Proofs: []identity.RecoveryProof{{Kind: identity.ProofContact, At: noon()}}, Strange: true,
+	}
+}
+
 // recoveries: a way back into an account is found by the secret of its browser and
 // by its id, staff see those that are open, and two writers never both win (SM-22).
 func recoveries(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	r := identity.Recovery{
-		Tenant: tenant, ID: "r1", Version: 1, Hash: "h1", PersonID: "p-rosa", State: identity.RecoveryProving, Ends: noon().Add(time.Hour),
-		Created: noon(), Proofs: []identity.RecoveryProof{{Kind: identity.ProofContact, At: noon()}}, Strange: true,
-	}
+	r := recovery()
 	must(t, s.PutRecovery(ctx, r, 0))
 	fails(t, s.PutRecovery(ctx, r, 0), errs.Conflict)
 	equal(t, got(s.RecoveryByHash(ctx, tenant, "h1"))(t), r)
