@@ -125,6 +125,15 @@ type Upstreams interface {
 	UpstreamSessions(ctx context.Context, tenant, provider, subject, session string, now time.Time) ([]UpstreamSession, error)
 }
 
+// Answers is the port of what a provider posted, until its browser comes for it.
+type Answers interface {
+	// KeepAnswer stores a sealed answer by the hash of its handle.
+	KeepAnswer(ctx context.Context, tenant, id, body string, ends time.Time) error
+	// TakeAnswer gives an answer that has not ended at now, once. Errors:
+	// errs.NotFound.
+	TakeAnswer(ctx context.Context, tenant, id string, now time.Time) (string, error)
+}
+
 // Ports are the ports of the room together.
 type Ports interface {
 	Recoveries

@@ -41,6 +41,7 @@ func (p *ports) expirings() []expiring {
 		{"revocation", "tenant, id", "ends", 0, brought},
 		{"login_session", "tenant, hash", "ends", 30 * day, ""},
 		{"upstream_session", "tenant, hash", "ends", 30 * day, ""},
+		{"upstream_answer", "tenant, id", "ends", time.Hour, ""},
 		{"flight", "tenant, client_id, at, id", "at", 14 * day, ""},
 		{"login_device", "tenant, person_id, hash", "last_seen", 400 * day, ""},
 		{"account_recovery", "tenant, id", "ends", 30 * day, ""},

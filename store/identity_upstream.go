@@ -42,6 +42,32 @@ func (p *ports) UpstreamSessions(ctx context.Context, tenant, provider, subject,
 	return list(ctx, p, scanUpstream, sql+` ORDER BY hash`, args...)
 }
 
+// KeepAnswer implements identity.Answers.
+func (p *ports) KeepAnswer(ctx context.Context, tenant, id, body string, ends time.Time) error {
+	return p.write(ctx, `INSERT INTO upstream_answer (tenant, id, ends, body) VALUES ($1, $2, $3, $4)`, tenant, id, micros(ends), body)
+}
+
+// TakeAnswer implements identity.Answers.
+func (p *ports) TakeAnswer(ctx context.Context, tenant, id string, now time.Time) (body string, err error) {
+	err = p.atomic(ctx, func(tx *ports) error {
+		body, err = one(ctx, tx, "answer", func(r Row) (v string, err error) {
+			return v, r.Scan(&v)
+		}, `SELECT body FROM upstream_answer WHERE tenant = $1 AND id = $2 AND ends > $3`, tenant, id, micros(now))
+		if err != nil {
+			return err
+		}
+		won, err := tx.won(ctx, `DELETE FROM upstream_answer WHERE tenant = $1 AND id = $2`, tenant, id)
+		if err == nil && !won {
+			err = notFound("answer")
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return body, nil
+}
+
 func matchPlace(tenant, id string) keys.Place {
 	return keys.Place{Tenant: tenant, Table: "upstream_match", Column: "body", Row: id}
 }

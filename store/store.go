@@ -45,6 +45,7 @@ type Tx interface {
 	retention.Tx
 	alert.Beats
 	identity.Ports
+	identity.Answers
 	operator.Store
 	proxy.Store
 	lifecycle.Ends

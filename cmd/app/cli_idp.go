@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/identity"
-	"github.com/mandate-health/mandate/identity/federation/openid"
 	"github.com/mandate-health/mandate/identity/operator"
 	web "github.com/mandate-health/mandate/web/federation"
 )
@@ -26,12 +25,12 @@ type idpList struct{ configured }
 
 // openProviders gives the providers of the settings. Only those of federation are
 // needed.
-func (c *configured) openProviders(s *streams) ([]openid.Provider, error) {
+func (c *configured) openProviders(s *streams) ([]upstreamProvider, error) {
 	c.Settings.Dev = true
 	if _, err := c.load(s); err != nil {
 		return nil, err
 	}
-	all, err := c.Settings.Federation.openID(!strings.HasPrefix(c.Settings.PublicURL, "https://"))
+	all, err := c.Settings.Federation.read(!strings.HasPrefix(c.Settings.PublicURL, "https://"))
 	if err == nil && len(all) == 0 {
 		err = errors.New("no identity provider is configured: name its file with --identity-provider, or the configuration with --config")
 	}
@@ -49,8 +48,16 @@ func (c *idpList) Run(s *streams) error {
 		root = "{issuer}"
 	}
 	for _, p := range all {
-		fmt.Fprintf(s.out, "%s (%s)\n  issuer                  %s\n  client_id               %s, %s\n  redirect_uri            %s\n  backchannel_logout_uri  %s\n",
-			p.ID, p.Name, p.Issuer, p.ClientID, p.Auth, root+web.At(web.CallbackPath, p.ID), root+web.At(web.LogoutPath, p.ID))
+		id := p.about().ID
+		fmt.Fprintf(s.out, "%s (%s)\n", id, p.about().Name)
+		at := func(path string) string { return root + web.At(path, id) }
+		if p.saml != nil {
+			fmt.Fprintf(s.out, "  entity_id               %s\n  our entity ID, metadata %s\n  our consumer service    %s\n",
+				p.saml.EntityID, at(web.MetadataPath), at(web.ReceivePath))
+			continue
+		}
+		fmt.Fprintf(s.out, "  issuer                  %s\n  client_id               %s, %s\n  redirect_uri            %s\n  backchannel_logout_uri  %s\n",
+			p.openID.Issuer, p.openID.ClientID, p.openID.Auth, at(web.CallbackPath), at(web.LogoutPath))
 	}
 	return nil
 }
@@ -66,13 +73,16 @@ func (c *idpTest) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(all, func(p openid.Provider) bool { return p.ID == c.ID })
+	i := slices.IndexFunc(all, func(p upstreamProvider) bool { return p.about().ID == c.ID })
 	if i < 0 {
 		return fmt.Errorf("no identity provider of the configuration is called %q; run: mandate idp list", c.ID)
 	}
-	faults := testProvider(s.ctx, all[i], !strings.HasPrefix(c.Settings.PublicURL, "https://"))
+	faults, soon := testProvider(s.ctx, all[i], !strings.HasPrefix(c.Settings.PublicURL, "https://"))
 	if len(faults) > 0 {
 		return fmt.Errorf("%s cannot be used:\n  %s", c.ID, strings.Join(faults, "\n  "))
+	}
+	for _, text := range soon {
+		fmt.Fprintf(s.out, "soon: %s\n", text)
 	}
 	fmt.Fprintf(s.out, "%s answers as it should\n", c.ID)
 	return nil

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
+	"time"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/upstream"
 	"github.com/mandate-health/mandate/identity/federation"
 	"github.com/mandate-health/mandate/identity/federation/openid"
+	"github.com/mandate-health/mandate/identity/federation/saml"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth/engine/clientauth"
 	web "github.com/mandate-health/mandate/web/federation"
@@ -21,7 +23,7 @@ const boundElsewhere = "signin-elsewhere:"
 // newFederation serves the providers of the tenant. Errors: the faults of their
 // files.
 func (t *tenant) newFederation() (*web.Handler, error) {
-	all, err := t.cfg.Federation.openID(t.cfg.Dev)
+	all, err := t.cfg.Federation.read(t.cfg.Dev)
 	if err != nil {
 		return nil, err
 	}
@@ -30,15 +32,48 @@ func (t *tenant) newFederation() (*web.Handler, error) {
 		Page: t.problem.HTML, Refuse: t.problem.OAuth, Log: t.answerFailed,
 	}
 	for _, p := range all {
-		if !p.Serves(t.id) {
-			continue
+		if p.about().Serves(t.id) {
+			d.Providers = append(d.Providers, t.upstreamClient(p))
 		}
-		d.OpenID = append(d.OpenID, openid.New(openid.Deps{
-			Provider: p, Callback: t.site.Issuer + web.At(web.CallbackPath, p.ID), HTTP: clientauth.NewPublicClient(t.cfg.Dev, nil),
-			Keys: t.auth.Keys, Sealer: attempts{t.ring, t.id, boundElsewhere + p.ID}, Clock: t.clock, IDs: t.ids, Development: t.cfg.Dev,
-		}))
 	}
 	return web.New(d), nil
+}
+
+// upstreamClient speaks to one provider in its protocol.
+func (t *tenant) upstreamClient(p upstreamProvider) federation.Client {
+	id := p.about().ID
+	at := func(path string) string { return t.site.Issuer + web.At(path, id) }
+	sealer, asks := attempts{t.ring, t.id, boundElsewhere + id}, clientauth.NewPublicClient(t.cfg.Dev, nil)
+	if p.saml != nil {
+		return saml.New(saml.Deps{
+			Provider: *p.saml, Entity: at(web.MetadataPath), Receiver: at(web.ReceivePath), Callback: at(web.CallbackPath),
+			HTTP: asks, Answers: answers{t, id}, Sealer: sealer, Clock: t.clock, IDs: t.ids, Development: t.cfg.Dev,
+		})
+	}
+	return openid.New(openid.Deps{
+		Provider: *p.openID, Callback: at(web.CallbackPath), HTTP: asks,
+		Keys: t.auth.Keys, Sealer: sealer, Clock: t.clock, IDs: t.ids, Development: t.cfg.Dev,
+	})
+}
+
+// answers keeps what a provider of the tenant posted, by keyed hashes.
+type answers struct {
+	*tenant
+	provider string
+}
+
+func (a answers) hash(handle string) string {
+	return a.hasher.Hash("upstream-answer", a.provider+"\x00"+handle)
+}
+
+// Keep implements saml.Answers.
+func (a answers) Keep(ctx context.Context, handle, sealed string, until time.Time) error {
+	return a.store.KeepAnswer(ctx, a.id, a.hash(handle), sealed, until)
+}
+
+// Take implements saml.Answers.
+func (a answers) Take(ctx context.Context, handle string) (string, error) {
+	return a.store.TakeAnswer(ctx, a.id, a.hash(handle), a.clock.Now())
 }
 
 // answerFailed tells the log why nobody was signed in by a provider.

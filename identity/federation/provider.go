@@ -12,6 +12,8 @@ import (
 // Provider is what an operator says of an identity provider, whichever protocol it
 // speaks.
 type Provider struct {
+	// Protocol is what it speaks; empty means openid.
+	Protocol Protocol `json:"protocol,omitempty"`
 	// ID names it in addresses, links and the audit log, for good; Name is how people
 	// know it.
 	ID   string `json:"id"`
@@ -26,6 +28,15 @@ type Provider struct {
 	// whose attribute is there counts. None lets in only who linked themself.
 	People []Rule `json:"people,omitempty"`
 }
+
+// Protocol is how a provider is spoken to.
+type Protocol string
+
+// The protocols.
+const (
+	OpenID Protocol = "openid"
+	SAML   Protocol = "saml"
+)
 
 // Audience is whom a sign-in page is for.
 type Audience string

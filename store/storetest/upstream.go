@@ -53,4 +53,15 @@ func upstreams(t *testing.T, s *store.Store) {
 	must(t, s.PutMatch(ctx, m))
 	equal(t, got(s.MatchByID(ctx, tenant, "m1"))(t), m)
 	equal(t, len(got(s.OpenMatches(ctx, tenant, 5))(t)), 0)
+
+	// An answer is taken once, in its time, by its tenant.
+	must(t, s.KeepAnswer(ctx, tenant, "a1", "sealed", noon().Add(time.Minute)))
+	must(t, s.KeepAnswer(ctx, tenant, "a2", "late", noon().Add(time.Minute)))
+	_, err = s.TakeAnswer(ctx, other, "a1", noon())
+	fails(t, err, errs.NotFound)
+	_, err = s.TakeAnswer(ctx, tenant, "a2", noon().Add(time.Minute))
+	fails(t, err, errs.NotFound)
+	equal(t, got(s.TakeAnswer(ctx, tenant, "a1", noon()))(t), "sealed")
+	_, err = s.TakeAnswer(ctx, tenant, "a1", noon())
+	fails(t, err, errs.NotFound)
 }

@@ -107,7 +107,7 @@ func sameWords(cause string) string {
 		return "request-uri-expired"
 	case "request-not-found":
 		return "gone"
-	case "idp-denied", "idp-replayed", "idp-away", "upstream-answer", "upstream-state":
+	case "idp-denied", "idp-replayed", "idp-away", "idp-unasked", "upstream-answer", "upstream-state":
 		return "signin-elsewhere"
 	case "cross-site-request":
 		return "form-token"

@@ -18,6 +18,7 @@ const LookCookie = "mandate_look"
 // provider.
 const (
 	awayCookie    = "mandate_away"
+	tripCookie    = "mandate_trip"
 	awayLife      = 30 * 60 // seconds
 	sessionCookie = "mandate_session"
 	flowCookie    = "mandate_flow"
@@ -129,6 +130,27 @@ func (m *Manager) RememberedFlow(r *http.Request) string {
 // ForgetFlow drops what RememberFlow noted.
 func (m *Manager) ForgetFlow(w http.ResponseWriter) {
 	http.SetCookie(w, m.cookie(awayCookie, "", -1))
+}
+
+// KeepTrip keeps, sealed, for half an hour, what a protocol cannot carry to another
+// identity provider and back; Trip gives it, "" without one, and ForgetTrip drops it.
+// Whether it is of this browser must still be asked.
+func (m *Manager) KeepTrip(w http.ResponseWriter, sealed string) {
+	http.SetCookie(w, m.cookie(tripCookie, sealed, awayLife))
+}
+
+// Trip gives what KeepTrip kept.
+func (m *Manager) Trip(r *http.Request) string {
+	c, err := r.Cookie(m.name(tripCookie))
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// ForgetTrip drops it.
+func (m *Manager) ForgetTrip(w http.ResponseWriter) {
+	http.SetCookie(w, m.cookie(tripCookie, "", -1))
 }
 
 // RememberRecovery keeps the secret of a way back into an account.

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -23,12 +22,7 @@ import (
 )
 
 // Sealer keeps what an attempt needs from everybody who carries it.
-type Sealer interface {
-	Seal(ctx context.Context, v any) (string, error)
-	// Open gives the JSON of what was sealed here. Errors: errs.Unauthenticated,
-	// errs.Unavailable.
-	Open(ctx context.Context, sealed string) ([]byte, error)
-}
+type Sealer = federation.Sealer
 
 // Deps is what a Client works with.
 type Deps struct {
@@ -49,12 +43,7 @@ type Deps struct {
 type Client struct {
 	Deps
 
-	mu   sync.Mutex
-	have Metadata
-	// good is until when have counts, stale until when it stands in, again when the
-	// provider is asked next after a failure.
-	good, stale, again time.Time
-	failed             error
+	known federation.Memory[Metadata]
 }
 
 // New makes a client.
@@ -63,33 +52,13 @@ func New(d Deps) *Client { return &Client{Deps: d} }
 // Metadata gives the provider's configuration. Errors: errs.Upstream with code
 // idp-away.
 func (c *Client) Metadata(ctx context.Context) (Metadata, error) {
-	now := c.Clock.Now()
-	c.mu.Lock()
-	have, good, stale, again, failed := c.have, c.good, c.stale, c.again, c.failed
-	c.mu.Unlock()
-	switch {
-	case now.Before(good):
-		return have, nil
-	case now.Before(again) && now.Before(stale):
-		return have, nil
-	case now.Before(again):
-		return Metadata{}, failed
-	}
-	m, err := Web{c.HTTP}.Discover(ctx, c.Provider.Issuer, c.Development)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err == nil {
-		c.have, c.good, c.stale = m, now.Add(keepGood), now.Add(keepStale)
+	return c.known.Get(ctx, c.Clock.Now(), func(ctx context.Context) (Metadata, error) {
+		m, err := Web{c.HTTP}.Discover(ctx, c.Provider.Issuer, c.Development)
+		if err != nil {
+			return m, errAway(err)
+		}
 		return m, nil
-	}
-	c.failed = errAway(err)
-	if ctx.Err() == nil {
-		c.again = now.Add(keepBad)
-	}
-	if now.Before(c.stale) {
-		return c.have, nil
-	}
-	return Metadata{}, c.failed
+	})
 }
 
 func errAway(cause error) error {
@@ -105,21 +74,9 @@ func errFailed(cause error) error {
 // attempt is what travels in the state.
 type attempt struct {
 	Attempt
-	Trip
+	federation.Trip
 	Until int64 `json:"until"`
 }
-
-// Trip is what a browser was sent away for.
-type Trip struct {
-	// Browser is the token of the browser that left, Next where its log-in leads.
-	Browser string `json:"browser"`
-	Next    string `json:"next,omitempty"`
-	// Link says that a signed-in person wants to link the subject.
-	Link bool `json:"link,omitempty"`
-}
-
-// Life is how long a browser may be away.
-const Life = 15 * time.Minute
 
 const secretBytes = 32
 
@@ -127,16 +84,36 @@ func (c *Client) secret() string {
 	return base64.RawURLEncoding.EncodeToString(c.IDs.Bytes(secretBytes))
 }
 
+// About implements federation.Client.
+func (c *Client) About() federation.Provider { return c.Provider.Provider }
+
+// Depart implements federation.Client; the state carries all.
+func (c *Client) Depart(ctx context.Context, t federation.Trip, fresh bool) (federation.Departure, error) {
+	to, err := c.Begin(ctx, t, fresh)
+	return federation.Departure{To: to}, err
+}
+
+// Land implements federation.Client.
+func (c *Client) Land(ctx context.Context, r federation.Return) (federation.Arrived, error) {
+	single := func(name string) string {
+		if v := r.Query[name]; len(v) == 1 {
+			return v[0]
+		}
+		return ""
+	}
+	return c.Finish(ctx, Returned{State: single("state"), Code: single("code"), Issuer: single("iss"), Error: single("error")}, r.Browser)
+}
+
 // Begin gives the address at which a person signs in. fresh asks the provider to do
 // it anew. Errors: errs.Upstream, errs.Unavailable.
-func (c *Client) Begin(ctx context.Context, t Trip, fresh bool) (string, error) {
+func (c *Client) Begin(ctx context.Context, t federation.Trip, fresh bool) (string, error) {
 	m, err := c.Metadata(ctx)
 	if err != nil {
 		return "", err
 	}
 	a := attempt{
 		Attempt: Attempt{Issuer: c.Provider.Issuer, ClientID: c.Provider.ClientID, Nonce: c.secret(), Verifier: c.secret()},
-		Trip:    t, Until: c.Clock.Now().Add(Life).Unix(),
+		Trip:    t, Until: c.Clock.Now().Add(federation.TripLife).Unix(),
 	}
 	state, err := c.Sealer.Seal(ctx, a)
 	if err != nil {
@@ -172,7 +149,7 @@ type Returned struct{ State, Code, Issuer, Error string }
 // Trip gives what the browser of a state was sent away for. Errors: errs.AccessDenied
 // with code upstream-state for a state that was not made here, for another browser, or too
 // long ago.
-func (c *Client) Trip(ctx context.Context, state, browser string) (Trip, error) {
+func (c *Client) Trip(ctx context.Context, state, browser string) (federation.Trip, error) {
 	a, err := c.open(ctx, state, browser)
 	return a.Trip, err
 }
@@ -192,19 +169,10 @@ func (c *Client) open(ctx context.Context, state, browser string) (a attempt, er
 	return a, nil
 }
 
-// Arrived is who came back.
-type Arrived struct {
-	federation.Said
-	Trip
-	// Answer is unique to this answer; it cannot be used after Until.
-	Answer string
-	Until  time.Time
-}
-
 // Finish redeems the code and says whom the provider signed in. Errors:
 // errs.AccessDenied with code upstream-state, idp-denied, or idp-answer when anything of
 // the answer is not as it must be; errs.Unavailable.
-func (c *Client) Finish(ctx context.Context, r Returned, browser string) (out Arrived, err error) {
+func (c *Client) Finish(ctx context.Context, r Returned, browser string) (out federation.Arrived, err error) {
 	a, err := c.open(ctx, r.State, browser)
 	if err != nil {
 		return out, err

@@ -125,7 +125,7 @@ func (w *world) sign(claims map[string]any) string {
 // away begins an attempt of a browser and gives its state.
 func (w *world) away() string {
 	w.t.Helper()
-	to, err := w.Begin(w.t.Context(), Trip{Browser: "b1", Next: "/apps"}, false)
+	to, err := w.Begin(w.t.Context(), federation.Trip{Browser: "b1", Next: "/apps"}, false)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestAnswersThatAreNotBelieved(t *testing.T) {
 		"no browser":        {func(_ *world, _ *Returned, b *string) { *b = "" }, "upstream-state"},
 		"a state of nobody": {func(_ *world, r *Returned, _ *string) { r.State = "!" }, "upstream-state"},
 		"no state":          {func(_ *world, r *Returned, _ *string) { r.State = "" }, "upstream-state"},
-		"too late":          {func(w *world, _ *Returned, _ *string) { w.clock.Advance(Life) }, "upstream-state"},
+		"too late":          {func(w *world, _ *Returned, _ *string) { w.clock.Advance(federation.TripLife) }, "upstream-state"},
 		"another issuer":    {func(_ *world, r *Returned, _ *string) { r.Issuer = "https://evil.example" }, "upstream-answer"},
 		"an issuer unsaid": {func(w *world, r *Returned, _ *string) {
 			w.says("authorization_response_iss_parameter_supported", true)
@@ -210,7 +210,7 @@ func (w *world) claim(name string, value any) {
 // says changes the configuration, which is read anew.
 func (w *world) says(name string, value any) {
 	w.metadata = func(m map[string]any) { m[name] = value }
-	w.good = time.Time{}
+	w.known = federation.Memory[Metadata]{}
 }
 
 // NI-14: a configuration that names another issuer or unsafe addresses is refused; a
@@ -221,24 +221,24 @@ func TestConfigurationsOfProviders(t *testing.T) {
 	} {
 		w := newWorld(t)
 		w.says(name, value)
-		if _, err := w.Begin(t.Context(), Trip{Browser: "b1"}, false); errs.As(err).Code != "idp-away" {
+		if _, err := w.Begin(t.Context(), federation.Trip{Browser: "b1"}, false); errs.As(err).Code != "idp-away" {
 			t.Errorf("%s %v: %v", name, value, err)
 		}
 	}
 	w := newWorld(t)
 	w.away()
 	w.down = true
-	w.clock.Advance(keepGood + time.Second)
+	w.clock.Advance(10*time.Minute + time.Second)
 	w.away()
-	w.clock.Advance(keepStale)
-	if _, err := w.Begin(t.Context(), Trip{Browser: "b1"}, false); !errs.Is(err, errs.Upstream) {
+	w.clock.Advance(24 * time.Hour)
+	if _, err := w.Begin(t.Context(), federation.Trip{Browser: "b1"}, false); !errs.Is(err, errs.Upstream) {
 		t.Errorf("a configuration of yesterday counts: %v", err)
 	}
 	w.down = false
-	if _, err := w.Begin(t.Context(), Trip{Browser: "b1"}, false); err == nil {
+	if _, err := w.Begin(t.Context(), federation.Trip{Browser: "b1"}, false); err == nil {
 		t.Error("the provider was asked again at once")
 	}
-	w.clock.Advance(keepBad)
+	w.clock.Advance(10 * time.Second)
 	w.away()
 }
 

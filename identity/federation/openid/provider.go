@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mandate-health/mandate/identity/federation"
 )
@@ -130,14 +129,6 @@ func withoutQuery(location string) string {
 	before, _, _ := strings.Cut(location, "?")
 	return before
 }
-
-// How long a configuration counts, how long after a failure nobody asks again, and
-// how long the last good one stands in while the provider does not answer.
-const (
-	keepGood  = 10 * time.Minute
-	keepBad   = 10 * time.Second
-	keepStale = 24 * time.Hour
-)
 
 // KeyFits reports whether the key can sign. Errors: errs.Invalid with code idp-key.
 func (p Provider) KeyFits() error {
