@@ -16,6 +16,8 @@ const (
 	LoginFailed         Kind = "login.failed"
 	StepUpSucceeded     Kind = "stepup.succeeded"
 	StepUpFailed        Kind = "stepup.failed"
+	ApprovalAsked       Kind = "approval.asked"
+	ApprovalAnswered    Kind = "approval.answered"
 	CapacitySwitched    Kind = "capacity.switched"
 	CallerChecked       Kind = "caller.checked"
 	SharingAnswered     Kind = "sharing.answered"

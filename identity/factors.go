@@ -73,7 +73,7 @@ func (s *Service) BeginPasskey(ctx context.Context, tenant, secret, binding stri
 	if s.d.Passkeys == nil || binding == "" {
 		return nil, errs.New(errs.Invalid, "passkey-answer", "This server has no passkeys.")
 	}
-	who := PasskeyOwner{Name: m.person.Username, Handle: s.handle(m.person)}
+	who := PasskeyOwner{Name: m.person.Username, Handle: s.handle(m.person), Attest: s.d.Policy.Keys.Attests(m.person)}
 	who.Keys, _ = passkeysOf(m.factors)
 	return s.d.Passkeys.Creation(s.newChallenge(purposeEnrol, binding, now), who)
 }
@@ -87,7 +87,7 @@ func (s *Service) handle(p Person) []byte {
 // AddPasskey enrols the passkey that a browser made (SM-03). Errors:
 // errs.Unauthenticated with code session-ended, step-up-needed or
 // passkey-refused; errs.Invalid with code passkey-answer or factor-name;
-// errs.Forbidden with code passkey-synced; errs.Conflict with code factor-exists or
+// errs.Forbidden as KeyRules.Judge; errs.Conflict with code factor-exists or
 // factors-many; errs.Unavailable.
 func (s *Service) AddPasskey(ctx context.Context, tenant, secret, binding, name string, answer []byte, m Meta) (Factor, error) {
 	now := s.now()
@@ -136,7 +136,7 @@ func (s *Service) newPasskey(who manager, name, challenge string, answer []byte,
 	if err != nil {
 		return Factor{}, err
 	}
-	if err := MayUsePasskey(who.person, k); err != nil {
+	if err := s.d.Policy.Keys.Judge(who.person, k); err != nil {
 		return Factor{}, err
 	}
 	kept, err := json.Marshal(k)

@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -40,14 +41,15 @@ type state struct {
 	// upstream and matches are what is known of log-ins elsewhere.
 	upstream []identity.UpstreamSession
 	matches  map[string]identity.Match
+	tickets  map[string]identity.Ticket
 }
 
 func newMemory() *memory {
-	return &memory{state: state{people: map[string]identity.Person{}, sessions: map[string]identity.Session{}, devices: map[string]identity.Device{}, inARow: map[string]int{}, recoveries: map[string]identity.Recovery{}, matches: map[string]identity.Match{}, failures: map[string][]time.Time{}}}
+	return &memory{state: state{people: map[string]identity.Person{}, sessions: map[string]identity.Session{}, devices: map[string]identity.Device{}, inARow: map[string]int{}, recoveries: map[string]identity.Recovery{}, tickets: map[string]identity.Ticket{}, matches: map[string]identity.Match{}, failures: map[string][]time.Time{}}}
 }
 
 func (s state) clone() state {
-	c := state{people: map[string]identity.Person{}, sessions: map[string]identity.Session{}, devices: map[string]identity.Device{}, inARow: map[string]int{}, recoveries: map[string]identity.Recovery{}, matches: map[string]identity.Match{}, failures: map[string][]time.Time{}}
+	c := state{people: map[string]identity.Person{}, sessions: map[string]identity.Session{}, devices: map[string]identity.Device{}, inARow: map[string]int{}, recoveries: map[string]identity.Recovery{}, tickets: map[string]identity.Ticket{}, matches: map[string]identity.Match{}, failures: map[string][]time.Time{}}
 	for k, v := range s.people {
 		c.people[k] = v
 	}
@@ -63,6 +65,7 @@ func (s state) clone() state {
 	for k, v := range s.inARow {
 		c.inARow[k] = v
 	}
+	maps.Copy(c.tickets, s.tickets)
 	for k, v := range s.recoveries {
 		c.recoveries[k] = v
 	}

@@ -62,7 +62,7 @@ type house struct {
 func newHouse(t *testing.T) house {
 	t.Helper()
 	h := house{store: newMemory(), clock: &hands{}, hasher: &counting{Hasher: password.New(password.Config{MemoryKiB: 64, Passes: 1})}}
-	keys, err := passkey.New("https://id.example", "Mandate")
+	keys, err := passkey.New(passkey.Config{PublicURL: "https://id.example", Name: "Mandate"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,9 @@ type Passkey struct {
 	// format in which its maker vouched for that, "none" when nobody did.
 	AAGUID      []byte `json:"aaguid,omitempty"`
 	Attestation string `json:"attestation,omitempty"`
+	// Vouched says that a maker that this server trusts vouched for the model when the
+	// key was made.
+	Vouched bool `json:"vouched,omitempty"`
 	// Synced says that the key may leave its device (backup eligible).
 	Synced     bool     `json:"synced,omitempty"`
 	Transports []string `json:"transports,omitempty"`
@@ -52,6 +55,9 @@ type PasskeyOwner struct {
 	Name string
 	// Keys are those that the account has; an authenticator makes no second one.
 	Keys []Passkey
+	// Attest asks the maker of the authenticator to vouch for its model. Browsers tell
+	// people of it, so nobody is asked without need.
+	Attest bool
 }
 
 // Passkeys makes the options that authenticators are given and verifies their
@@ -211,7 +217,7 @@ func (s *Service) noteCloned(ctx context.Context, tx Tx, f Factor, now time.Time
 // SignInWithPasskey logs in whoever an authenticator proves. Unknown, foreign,
 // late, repeated and copied answers are refused alike. Errors: errs.Invalid with
 // code passkey-answer; errs.Unauthenticated with code sign-in-failed;
-// errs.Forbidden with code passkey-synced; errs.RateLimited with code too-many-tries; errs.Unavailable.
+// errs.Forbidden as KeyRules.Judge; errs.RateLimited with code too-many-tries; errs.Unavailable.
 func (s *Service) SignInWithPasskey(ctx context.Context, tenant, binding string, answer []byte, m Meta) (SignInResult, error) {
 	now := s.now()
 	a, err := s.verifyPasskey(ctx, tenant, purposeSignIn, binding, answer, now)
@@ -248,7 +254,7 @@ func (s *Service) passkeySignIn(ctx context.Context, tx Tx, a answered, t try, s
 	if reason == "" && p.Disabled {
 		reason = "account-disabled"
 	}
-	unfit := MayUsePasskey(p, a.key)
+	unfit := s.d.Policy.Keys.Judge(p, a.key)
 	if reason == "" && unfit != nil {
 		reason = errs.As(unfit).Code
 	}
@@ -295,6 +301,10 @@ func (s *Service) admitted(ctx context.Context, tx Tx, a answered, t try, now ti
 	if reason, err = s.accept(ctx, tx, a, now); err == nil && reason == "" {
 		err = s.forget(ctx, tx, t)
 	}
+	if err == nil && reason == "" {
+		// Who signs in by what cannot be passed on may be asked again (SM-15).
+		err = tx.ClearConsecutive(ctx, t.tenant, deniedKey(a.factor.PersonID))
+	}
 	return reason, err
 }
 
@@ -322,6 +332,8 @@ func (s *Service) passkeyRefusal(reason string, unfit error, t try) error {
 type StepUpChoices struct {
 	// Code: by the code of an authenticator app; Recovery: by a recovery code.
 	Code, Recovery bool
+	// Approve: by a number on another device that is signed in.
+	Approve bool
 	// Passkey holds the options for the browser, nil when there is none.
 	Passkey []byte
 }
@@ -331,7 +343,7 @@ type StepUpChoices struct {
 // with code session-ended; errs.Unavailable.
 func (s *Service) StepUp(ctx context.Context, tenant, secret, binding string, to Level) (StepUpChoices, error) {
 	now := s.now()
-	_, p, err := s.load(ctx, s.d.Store, tenant, secret, now)
+	sess, p, err := s.load(ctx, s.d.Store, tenant, secret, now)
 	if err != nil {
 		return StepUpChoices{}, err
 	}
@@ -344,6 +356,9 @@ func (s *Service) StepUp(ctx context.Context, tenant, secret, binding string, to
 	if to == AAL3 {
 		usable = slices.DeleteFunc(usable, func(k Passkey) bool { return k.Synced })
 	} else {
+		if out.Approve, err = s.approvable(ctx, s.d.Store, sess, p, sess.Device, now); err != nil {
+			return out, err
+		}
 		out.Code = slices.ContainsFunc(factors, func(f Factor) bool { return f.Kind == FactorTOTP })
 		out.Recovery = slices.ContainsFunc(factors, func(f Factor) bool { return f.RecoveryLeft() > 0 })
 	}
@@ -355,7 +370,7 @@ func (s *Service) StepUp(ctx context.Context, tenant, secret, binding string, to
 
 // StepUpWithPasskey is SecondFactor by a passkey of the same person. Errors:
 // errs.Invalid with code passkey-answer; errs.Unauthenticated with code
-// session-ended or passkey-refused; errs.Forbidden with code passkey-synced;
+// session-ended or passkey-refused; errs.Forbidden as KeyRules.Judge;
 // errs.RateLimited with code too-many-tries;
 // errs.Unavailable.
 func (s *Service) StepUpWithPasskey(ctx context.Context, tenant, secret, binding string, answer []byte, m Meta) (SignInResult, error) {
@@ -396,7 +411,7 @@ func (s *Service) passkeyStepUp(ctx context.Context, tx Tx, a answered, u stepUp
 	if err != nil {
 		return outcome{}, err
 	}
-	unfit := MayUsePasskey(u.person, a.key)
+	unfit := s.d.Policy.Keys.Judge(u.person, a.key)
 	if reason == "" && unfit != nil {
 		reason = errs.As(unfit).Code
 	}

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/fhir"
-	"github.com/mandate-health/mandate/internal/errs"
 )
 
 // Action is something a person does on pages of this server.
@@ -130,15 +129,4 @@ func (r DemandRule) fits(a Ask) bool {
 // Met reports whether a session meets the demand at t.
 func (d Demand) Met(s Session, t time.Time) bool {
 	return s.Level() != "" && s.Level().Reaches(d.Level) && (d.Within == 0 || t.Sub(s.AuthTime) <= d.Within)
-}
-
-// MayUsePasskey refuses a passkey that a person of this role may not use: staff,
-// and people at particular risk, need one that cannot leave its device (SM-05,
-// NI-04). Errors: errs.Forbidden with code passkey-synced.
-func MayUsePasskey(p Person, k Passkey) error {
-	if k.Synced && (p.Role.Staff() || p.HighRisk) {
-		return errs.New(errs.Forbidden, "passkey-synced",
-			"This passkey can be copied to other devices. Staff and people at particular risk need one that stays on its device, such as a security key.")
-	}
-	return nil
 }

@@ -68,6 +68,8 @@ type Policy struct {
 	PerWait  Limit
 	// Demands is the table of assurance by role, capacity and action.
 	Demands []DemandRule
+	// Keys says which models of passkeys and security keys may be used.
+	Keys KeyRules
 }
 
 // DefaultPolicy gives the figures of SE-15 and NI-06.

@@ -137,6 +137,7 @@ type Answers interface {
 // Ports are the ports of the room together.
 type Ports interface {
 	Recoveries
+	Tickets
 	Upstreams
 	Matches
 	Store

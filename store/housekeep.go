@@ -45,6 +45,7 @@ func (p *ports) expirings() []expiring {
 		{"flight", "tenant, client_id, at, id", "at", 14 * day, ""},
 		{"login_device", "tenant, person_id, hash", "last_seen", 400 * day, ""},
 		{"account_recovery", "tenant, id", "ends", 30 * day, ""},
+		{"login_ticket", "tenant, id", "ends", day, ""},
 		{"login_failure", "tenant, key, at, id", "at", day, ""},
 		{"login_consecutive", "tenant, key", "newest", 400 * day, ""},
 		{"login_failure_key", "tenant, key", "newest", day, ""},

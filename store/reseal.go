@@ -53,6 +53,7 @@ func sealedColumns() []sealedColumn {
 		{table: "evidence_version", key: "id", column: "json", row: version, subject: "patient", place: "evidence"},
 		{table: "upstream_match", key: "id", column: "body", row: "id", text: true},
 		{table: "account_recovery", key: "id", column: "body", row: "id", text: true},
+		{table: "login_ticket", key: "id", column: "body", row: "id", text: true},
 		{table: "app_state", key: "id", column: "json", row: version, subject: "patient"},
 		{table: auditTable, key: "id", column: "body", row: "id", subject: "patient"},
 		{table: entryTable, key: "id", column: "body", row: "id", subject: "patient", raw: true},

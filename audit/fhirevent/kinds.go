@@ -54,6 +54,8 @@ func shapes() map[audit.Kind]shape {
 		audit.LoginFailed:         sec(authentication, login),
 		audit.StepUpSucceeded:     sec(authentication, login, own("step-up")),
 		audit.StepUpFailed:        sec(authentication, login, own("step-up")),
+		audit.ApprovalAsked:       sec(authentication, login, own("approval-ask")),
+		audit.ApprovalAnswered:    sec(authentication, login, own("approval-answer")),
 		audit.CapacitySwitched:    sec(authentication, login, own("capacity-switch")),
 		audit.CallerChecked:       sec(authentication, login, own("caller-check")),
 		audit.SharingAnswered:     sec(authentication, login, own("sharing-answer")),

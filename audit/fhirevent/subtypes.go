@@ -44,6 +44,8 @@ func subtypes() map[string]string {
 		"factor-change":             "Authenticator renamed or locked",
 		"caller-check":              "Caller on the telephone checked",
 		"sharing-answer":            "Asked whether two people use an account, answered",
+		"approval-ask":              "A log-in asked another device of the person for approval",
+		"approval-answer":           "A log-in was approved or denied on another device",
 		"matter-step":               "Review of a denial or dispute moved",
 		"factor-remove":             "Authenticator removed",
 		"recovery-step":             "Step on the way back into an account",

@@ -133,7 +133,9 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 		return err
 	}
 	a.public = at.public
-	a.passkeys = a.newPasskeys()
+	if a.passkeys, err = a.newPasskeys(); err != nil {
+		return err
+	}
 	a.feed = watch.New(watch.Config{Store: a.store, Staleness: a.cfg.Staleness, Clock: clock.System{}, Log: a.log})
 	a.memory = a.store.Remember(a.feed)
 	a.limiter = limit.New(a.store, clock.System{})
@@ -184,7 +186,7 @@ func (a *App) newIdentity(hasher ids.Hasher) *identity.Service {
 	return identity.New(identity.Deps{
 		Tx:    on(a.store, func(tx store.Tx) identity.Tx { return tx }),
 		Store: a.store, Seen: a.memory, Passwords: a.passwords, Codes: a.codes(), Passkeys: a.passkeys, Clock: a.clock, IDs: a.ids, Hasher: hasher,
-		Assess: risk.Assess, Helpers: a.helpers, Places: a.places.Of, Leaked: a.leaked, Policy: a.cfg.SignIn.policy(),
+		Assess: risk.Assess, Helpers: a.helpers, Places: a.places.Of, Leaked: a.leaked, Policy: a.cfg.SignIn.policy(a.cfg.Passkeys.rules()),
 	})
 }
 

@@ -189,6 +189,7 @@ func (d *doctor) checks() []health.Check {
 		d.onStore(d.certificateCheck()),
 		d.onStore(d.brandCheck()),
 		d.signInChecks(),
+		d.passkeyChecks(),
 		d.onStore(d.demoChecks()),
 	)
 }

@@ -92,6 +92,7 @@ type Config struct {
 	Labels     LabelConfig    `embed:"" section:"labels"`
 	Passwords  PasswordConfig `embed:"" section:"passwords"`
 	SignIn     SignInConfig   `embed:"" section:"signin"`
+	Passkeys   PasskeyConfig  `embed:"" section:"passkeys"`
 	UDAP       UDAPConfig     `embed:"" section:"udap"`
 	// Federation says where else people sign in.
 	Federation FederationConfig `embed:"" section:"federation"`
@@ -178,6 +179,7 @@ func (c *Config) Validate() error {
 	c.Labels.validate(&f)
 	c.Passwords.validate(&f)
 	c.SignIn.validate(&f)
+	c.Passkeys.validate(&f)
 	c.Federation.validate(c.Dev, &f)
 	c.LifeConfig.validate(&f)
 	if !c.Dev {

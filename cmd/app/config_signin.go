@@ -55,8 +55,9 @@ func (c *SignInConfig) validate(f *config.Faults) {
 }
 
 // policy gives that of the defaults with the limits in front.
-func (c *SignInConfig) policy() identity.Policy {
+func (c *SignInConfig) policy(keys identity.KeyRules) identity.Policy {
 	p := identity.DefaultPolicy()
+	p.Keys = keys
 	var own []identity.SessionRule
 	for _, text := range c.Limits {
 		if rule, err := readLimit(text); err == nil {

@@ -11,7 +11,7 @@ import (
 // none is longer than the guidelines allow.
 func TestSessionLimits(t *testing.T) {
 	c := SignInConfig{Limits: []string{"clinician+new=10m/1h", "shared=5m/30m", "aal1=20m/2h"}}
-	p := c.policy()
+	p := c.policy(identity.KeyRules{})
 	want := identity.SessionRule{Role: identity.RoleClinician, Device: identity.DeviceNew, Lifetimes: identity.Lifetimes{Idle: 10 * time.Minute, Absolute: time.Hour}}
 	if p.Sessions[0] != want || p.Sessions[1].Device != identity.DeviceShared || p.Sessions[2].Level != identity.AAL1 || len(p.Sessions) != 3+len(identity.DefaultPolicy().Sessions) {
 		t.Errorf("%+v", p.Sessions)
@@ -36,7 +36,7 @@ func TestSettingsOfAssurance(t *testing.T) {
 		{Action: identity.ActFactors, Role: identity.RoleClinician}:    {Level: identity.AAL2},
 		{Action: identity.ActRestrictedCall, Role: identity.RoleProxy}: {Level: identity.AAL2},
 	} {
-		if got := identity.Demanded(c.policy().Demands, ask); got.Level != want.Level || got.Within != want.Within {
+		if got := identity.Demanded(c.policy(identity.KeyRules{}).Demands, ask); got.Level != want.Level || got.Within != want.Within {
 			t.Errorf("%+v: %+v", ask, got)
 		}
 	}

@@ -46,7 +46,7 @@ func (d *doctor) signInChecks() []health.Check {
 			if !strongest {
 				return health.Good("nothing asks for a passkey that stays on its device")
 			}
-			if _, err := passkey.New(d.cfg.PublicURL, d.cfg.Organization); d.cfg.PublicURL != "" && err != nil {
+			if _, err := passkey.New(passkey.Config{PublicURL: d.cfg.PublicURL, Name: d.cfg.Organization}); d.cfg.PublicURL != "" && err != nil {
 				return health.Fail("signin.assurance asks for passkeys, which browsers do not offer at %s", d.cfg.PublicURL)
 			}
 			return health.Good("passkeys that stay on their device are asked for, and can be made")

@@ -25,14 +25,19 @@ func (a *App) codes() identity.Codes { return totp.Codes{Issuer: a.serverName()}
 // serverName is what authenticators call this server.
 func (a *App) serverName() string { return cmp.Or(a.cfg.Organization, "Mandate") }
 
-// newPasskeys gives nil where browsers offer no passkeys: at an IP address.
-func (a *App) newPasskeys() identity.Passkeys {
-	keys, err := passkey.New(a.public, a.serverName())
+// newPasskeys gives nil where browsers offer no passkeys: at an IP address. Errors:
+// those of the file of makers.
+func (a *App) newPasskeys() (identity.Passkeys, error) {
+	makers, err := a.cfg.Passkeys.makers()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := passkey.New(passkey.Config{PublicURL: a.public, Name: a.serverName(), Makers: makers, Clock: a.clock})
 	if err != nil {
 		a.log.Warn("passkeys are off: browsers offer them only at a host name", "place", a.public)
-		return nil
+		return nil, nil
 	}
-	return keys
+	return keys, nil
 }
 
 // factorRoutes are the pages on which people see what they sign in with.

@@ -25,17 +25,17 @@ func (t *tenant) routes() ([]route.Route, error) {
 		Flow: t.flow, Kit: t.kit, Session: t.session, Visitor: t.visitor, Page: t.problem.HTML, Clock: t.clock,
 	})
 	life, shared := t.life(), t.togetherPages()
+	signedIn := devices.New(devices.Deps{
+		Accounts: t.identity, Approvals: t.identity, Connections: t.connections(), Kit: t.kit, Session: t.session, Page: t.problem.HTML, RequestID: web.RequestID, Clock: t.clock,
+	})
 	reviews := t.matterPages(life)
 	helpers, staff, regain := t.proxyPages(life), t.staffPages(life), t.regainPages()
 	patients := patientpages.New(patientpages.Deps{
 		Connections: t.connections(), Authority: t.loader, Relations: t.store, Read: t.store, Patients: t.record, Recorder: t.queue,
 		Kit: t.kit, Session: t.session, Page: t.problem.HTML, RequestID: web.RequestID, Clock: t.clock,
-		Circle: helpers.Circle, Helps: helpers.Helps, Together: shared.Found,
+		Circle: helpers.Circle, Helps: helpers.Helps, Together: shared.Found, ApproveURL: signedIn.ApproveURL,
 	})
 	helpers.Use = patients.Use
-	signedIn := devices.New(devices.Deps{
-		Accounts: t.identity, Connections: t.connections(), Kit: t.kit, Session: t.session, Page: t.problem.HTML, RequestID: web.RequestID, Clock: t.clock,
-	})
 	operators, custodians, reasons, calls := t.operatorPages(), t.keyPages(), t.explainPages(), t.callPages()
 	others, err := t.newFederation()
 	if err != nil {
@@ -43,7 +43,7 @@ func (t *tenant) routes() ([]route.Route, error) {
 	}
 	matches := t.matchPages(others)
 	logins := signin.New(signin.Deps{
-		Accounts: t.identity, Passkeys: t.identity, Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting, Leaving: t.leaving,
+		Accounts: t.identity, Passkeys: t.identity, Approvals: t.identity, ApproveURL: signedIn.ApproveURL, Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting, Leaving: t.leaving,
 		Elsewhere: elsewhere(others), From: others.From, LeaveAt: others.LeaveAt,
 		StaffTasks: func(p identity.Person) []pages.StaffTask {
 			return slices.Concat(operators.Tasks()(p), custodians.Tasks()(p), reasons.Tasks()(p), matches.Tasks()(p), staff.Tasks(p), calls.Tasks(p), regain.Tasks(p), reviews.Tasks(p))

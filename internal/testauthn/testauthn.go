@@ -30,6 +30,8 @@ type Device struct {
 	Still   bool
 	// AAGUID is the model, 16 bytes; nil is the zero model.
 	AAGUID []byte
+	// Maker vouches for the model where a page asks for it; nil vouches for nothing.
+	Maker *Maker
 	// ID, Handle and key are of the passkey.
 	ID, Handle []byte
 	key        *ecdsa.PrivateKey
@@ -45,8 +47,9 @@ func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // options are what a page asks with.
 type options struct {
-	Challenge string `json:"challenge"`
-	User      struct {
+	Challenge   string `json:"challenge"`
+	Attestation string `json:"attestation"`
+	User        struct {
 		ID string `json:"id"`
 	} `json:"user"`
 }
@@ -103,9 +106,13 @@ func (d *Device) Create(asked []byte) ([]byte, error) {
 	data = append(data, 0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 32)
 	data = append(append(data, point[1:33]...), 0x22, 0x58, 32)
 	data = append(data, point[33:]...)
-	// CBOR: {"fmt": "none", "attStmt": {}, "authData": …}
-	object := append([]byte{0xa3, 0x63}, "fmtdnonegattStmt"...)
-	object = append(append(object, 0xa0, 0x68), "authData"...)
+	statement, err := d.statement(o.Attestation, data, clientData)
+	if err != nil {
+		return nil, err
+	}
+	// CBOR: {"fmt": …, "attStmt": …, "authData": …}
+	object := append([]byte{0xa3, 0x63}, "fmt"...)
+	object = append(append(append(object, statement...), 0x68), "authData"...)
 	object = append(binary.BigEndian.AppendUint16(append(object, 0x59), uint16(len(data))), data...)
 	return d.answer(clientData, map[string]any{"attestationObject": b64(object), "transports": []string{"internal"}})
 }

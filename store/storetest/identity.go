@@ -118,6 +118,7 @@ func authenticators(t *testing.T, s *store.Store) {
 	equal(t, got(s.SpendChallenge(ctx, other, "c1", noon()))(t), true)
 	upstreams(t, s)
 	recoveries(t, s)
+	tickets(t, s)
 }
 
 func session() identity.Session {

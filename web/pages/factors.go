@@ -168,6 +168,10 @@ const (
 	ErrPasskey = "field.passkey"
 	// ErrPasskeySynced: staff and people at particular risk need another one.
 	ErrPasskeySynced = "field.passkey_synced"
+	// ErrPasskeyModel: the organisation takes no keys of this model.
+	ErrPasskeyModel = "field.passkey_model"
+	// ErrPasskeyUnattested: the maker of the key does not vouch for it.
+	ErrPasskeyUnattested = "field.passkey_unattested"
 	// ErrPasskeyKnown: this device has a passkey already.
 	ErrPasskeyKnown = "field.passkey_known"
 	// ErrFactorName: the name is too long.
@@ -178,6 +182,14 @@ const (
 	NoticeFactorAdded   = "notice.factor_added"
 	NoticeFactorRemoved = "notice.factor_removed"
 )
+
+// PasskeyUnfit gives the message of a passkey that was good and that the person may
+// not use, "" for another cause code.
+func PasskeyUnfit(code string) string {
+	return map[string]string{
+		"passkey-synced": ErrPasskeySynced, "passkey-model": ErrPasskeyModel, "passkey-unattested": ErrPasskeyUnattested,
+	}[code]
+}
 
 // ceremonial is a page that may ask the browser for a passkey.
 type ceremonial interface{ ceremony() bool }

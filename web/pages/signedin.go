@@ -11,6 +11,8 @@ type Devices struct {
 	Sessions []SignedInDevice
 	// Apps offers to end the access of apps too.
 	Apps bool
+	// ApproveURL leads to a log-in that waits for this device; empty leaves it out.
+	ApproveURL string
 }
 
 // SignedInDevice is one log-in.

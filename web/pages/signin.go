@@ -78,6 +78,8 @@ type SecondFactor struct {
 	NoCode  bool
 	// Recovery: the person has recovery codes. Posts: recovery, next.
 	Recovery bool
+	// ApproveAction asks another device of the person; empty leaves it out.
+	ApproveAction string
 }
 
 // Template names the page.
@@ -128,6 +130,8 @@ type Home struct {
 	RecordURL string
 	// TogetherURL asks whether two people use the account; empty leaves it out.
 	TogetherURL string
+	// ApproveURL leads to a log-in that waits for this device; empty leaves it out.
+	ApproveURL string
 }
 
 // Template names the page.
@@ -142,6 +146,8 @@ type StaffHome struct {
 	Role string
 	// Tasks are the pages open to this role.
 	Tasks []StaffTask
+	// ApproveURL leads to a log-in that waits for this device; empty leaves it out.
+	ApproveURL string
 }
 
 // StaffTask is one link of the console's start page.

@@ -2,6 +2,7 @@ package passkey
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
@@ -21,21 +23,31 @@ const (
 	maxID = 1023
 )
 
+// Config says for which server passkeys are.
+type Config struct {
+	// PublicURL is where browsers reach it, Name what authenticators call it.
+	PublicURL, Name string
+	// Makers are the authorities of makers who may vouch for a model; nil trusts none.
+	Makers *x509.CertPool
+	// Clock judges the certificates of makers; nil means the machine's.
+	Clock clock.Clock
+}
+
 // Keys makes options and verifies answers. It is safe for concurrent use.
 type Keys struct {
 	lib *webauthn.WebAuthn
+	cfg Config
 }
 
-// New makes Keys for a server that browsers reach at publicURL; name is what
-// authenticators call it. Errors: errs.Invalid with code passkey-host when
-// browsers offer no passkeys there, which they do only for a host name.
-func New(publicURL, name string) (*Keys, error) {
-	u, err := url.Parse(publicURL)
+// New makes Keys. Errors: errs.Invalid with code passkey-host when browsers offer no
+// passkeys at the public URL, which they do only for a host name.
+func New(cfg Config) (*Keys, error) {
+	u, err := url.Parse(cfg.PublicURL)
 	if err != nil || protocol.ValidateRPID(u.Hostname()) != nil {
 		return nil, errs.New(errs.Invalid, "passkey-host", "Passkeys need a public URL with a host name; browsers refuse them at an IP address.")
 	}
 	lib, err := webauthn.New(&webauthn.Config{
-		RPID: u.Hostname(), RPDisplayName: name, RPOrigins: []string{u.Scheme + "://" + u.Host},
+		RPID: u.Hostname(), RPDisplayName: cfg.Name, RPOrigins: []string{u.Scheme + "://" + u.Host},
 		AttestationPreference: protocol.PreferNoAttestation,
 		AuthenticatorSelection: protocol.AuthenticatorSelection{
 			ResidentKey: protocol.ResidentKeyRequirementRequired, RequireResidentKey: protocol.ResidentKeyRequired(),
@@ -45,7 +57,10 @@ func New(publicURL, name string) (*Keys, error) {
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Invalid, "passkey-host", "Passkeys cannot be used with this public URL.")
 	}
-	return &Keys{lib: lib}, nil
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System{}
+	}
+	return &Keys{lib: lib, cfg: cfg}, nil
 }
 
 // owner is a person as the library sees one.
@@ -90,6 +105,9 @@ func (k *Keys) Creation(challenge string, who identity.PasskeyOwner) ([]byte, er
 	}
 	options.Response.Challenge = protocol.URLEncodedBase64(challenge)
 	options.Response.Timeout = int(identity.ChallengeLife.Milliseconds())
+	if who.Attest {
+		options.Response.Attestation = protocol.PreferDirectAttestation
+	}
 	return asJSON(options.Response)
 }
 
@@ -143,6 +161,7 @@ func (k *Keys) Register(challenge string, handle, answer []byte) (identity.Passk
 		ID: made.ID, PublicKey: made.PublicKey, Handle: handle, AAGUID: made.Authenticator.AAGUID,
 		Counter: int64(made.Authenticator.SignCount), Synced: made.Flags.BackupEligible, BackedUp: made.Flags.BackupState,
 		Attestation: made.AttestationFormat,
+		Vouched:     k.vouched(parsed.Response.AttestationObject, made.Authenticator.AAGUID),
 	}
 	for _, t := range made.Transport {
 		out.Transports = append(out.Transports, string(t))

@@ -13,7 +13,7 @@ const challenge = "a challenge of the house"
 
 func keys(t *testing.T) *passkey.Keys {
 	t.Helper()
-	k, err := passkey.New("https://id.example:8443", "Mandate")
+	k, err := passkey.New(passkey.Config{PublicURL: "https://id.example:8443", Name: "Mandate"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,17 +126,17 @@ func TestLiesAreRefused(t *testing.T) {
 
 func TestAnAddressHasNoPasskeys(t *testing.T) {
 	for _, url := range []string{"http://127.0.0.1:8080", "https://[::1]", "://"} {
-		if _, err := passkey.New(url, "Mandate"); !errs.Is(err, errs.Invalid) {
+		if _, err := passkey.New(passkey.Config{PublicURL: url, Name: "Mandate"}); !errs.Is(err, errs.Invalid) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
-	if _, err := passkey.New("http://localhost:8080", "Mandate"); err != nil {
+	if _, err := passkey.New(passkey.Config{PublicURL: "http://localhost:8080", Name: "Mandate"}); err != nil {
 		t.Error(err)
 	}
 }
 
 func FuzzAnswers(f *testing.F) {
-	k, err := passkey.New("https://id.example", "Mandate")
+	k, err := passkey.New(passkey.Config{PublicURL: "https://id.example", Name: "Mandate"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -30,7 +30,20 @@ func signInScreens() []Screen {
 		}},
 		{"second-factor", groupSignIn, func(s State) pages.Page {
 			p := pages.SecondFactor{CanCancel: true, AppName: names(s).App}
+			if s == Long {
+				p.ApproveAction = Prefix
+			}
 			p.Frame = out(s, pages.FieldError{Field: "code", Key: pages.ErrCode})
+			return p
+		}},
+		{"approve-wait", groupSignIn, func(s State) pages.Page {
+			return pages.ApproveWait{Frame: out(s, pages.FieldError{Key: pages.ErrApprovalWaiting}), Action: Prefix, Ticket: "x", Number: "402917", OtherURL: "#"}
+		}},
+		{"approve", groupSignIn, func(s State) pages.Page {
+			p := pages.Approve{Frame: in(s, names(s).Patient, pages.FieldError{Field: "number", Key: pages.ErrNumber}), Action: Prefix}
+			if s != Empty {
+				p.ID, p.Browser, p.System, p.Network, p.Country, p.At = "1", "Samsung Internet", "Android", "203.0.113.0/24", "ES", now()
+			}
 			return p
 		}},
 		{"leave", groupSignIn, func(s State) pages.Page {
@@ -63,6 +76,9 @@ func general() pages.FieldError { return pages.FieldError{Key: pages.ErrExpiredF
 func homeScreen(s State) pages.Page {
 	n := names(s)
 	p := pages.Home{Name: n.Proxy, Frame: in(s, n.Proxy, general())}
+	if s == Long {
+		p.ApproveURL = "#"
+	}
 	if s != Empty {
 		p.Frame = proxyFrame(s, general())
 		p.Records = proxyChoices(s)

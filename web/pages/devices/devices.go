@@ -34,6 +34,7 @@ type Connections interface {
 // Deps is what the page works with. All fields are required.
 type Deps struct {
 	Accounts    Accounts
+	Approvals   Approvals
 	Connections Connections
 	Kit         *pages.Kit
 	Session     *session.Manager
@@ -57,7 +58,13 @@ func (h *Handler) Routes() []route.Route {
 			Handler: h.d.Session.Protect(h.d.Session.Load(h.d.Session.Require(identity.AAL1)(serve))),
 		}
 	}
-	return []route.Route{on(http.MethodGet, h.list), on(http.MethodPost, h.end)}
+	approve := func(method string, serve http.HandlerFunc) route.Route {
+		one := on(method, serve)
+		one.Path = ApprovePath
+		one.Handler = h.d.Session.Protect(h.d.Session.Load(h.d.Session.Require(identity.AAL2)(serve)))
+		return one
+	}
+	return []route.Route{on(http.MethodGet, h.list), on(http.MethodPost, h.end), approve(http.MethodGet, h.asked), approve(http.MethodPost, h.answer)}
 }
 
 func (h *Handler) list(w http.ResponseWriter, r *http.Request) {
@@ -77,6 +84,10 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, status int, page 
 	page.BackURL = h.d.Session.Path("/home")
 	if page.Staff {
 		page.BackURL = h.d.Session.Path("/staff")
+	}
+	if page.ApproveURL, err = h.ApproveURL(r, id); err != nil {
+		h.d.Page(w, r, err)
+		return
 	}
 	page.Action, page.Apps = h.d.Session.Path(Path), !page.Staff
 	if r.URL.Query().Get("done") != "" && page.Notice == nil && len(page.Errors) == 0 {

@@ -276,8 +276,10 @@ func (v visit) added() {
 		"factor-exists":   {Key: pages.ErrPasskeyKnown},
 		"passkey-answer":  {Key: pages.ErrPasskey},
 		"passkey-refused": {Key: pages.ErrPasskey},
-		"passkey-synced":  {Key: pages.ErrPasskeySynced},
 	}[errs.As(err).Code]
+	if unfit := pages.PasskeyUnfit(errs.As(err).Code); unfit != "" {
+		wrong, ok = pages.FieldError{Key: unfit}, true
+	}
 	if !ok {
 		v.fail(err)
 		return

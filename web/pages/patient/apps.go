@@ -32,7 +32,12 @@ func (h *Handler) home(w http.ResponseWriter, r *http.Request, id session.Identi
 		h.Page(w, r, err)
 		return
 	}
-	page := pages.Home{Frame: h.frame(r, id, ""), Name: id.Person.Name, HelpingURL: helping, TogetherURL: together}
+	waits, err := h.ApproveURL(r, id)
+	if err != nil {
+		h.Page(w, r, err)
+		return
+	}
+	page := pages.Home{Frame: h.frame(r, id, ""), Name: id.Person.Name, HelpingURL: helping, TogetherURL: together, ApproveURL: waits}
 	if ownPatient(id.Person) != "" && id.Session.Acting == "" {
 		page.RecordURL = h.Session.Path("/record")
 	}

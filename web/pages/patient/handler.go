@@ -49,6 +49,8 @@ type Deps struct {
 	// Together gives the address that asks whether two people use the account, ""
 	// when nothing tells so.
 	Together func(r *http.Request, id session.Identity) (string, error)
+	// ApproveURL gives the page on which a log-in waits for this device, "" for none.
+	ApproveURL func(r *http.Request, id session.Identity) (string, error)
 }
 
 // Handler serves the pages.

@@ -61,7 +61,7 @@ func (h *Handlers) showCode(w http.ResponseWriter, r *http.Request, status int, 
 		h.d.Refuse(w, r, err)
 		return
 	}
-	if _, signedIn := session.From(r); signedIn && status != http.StatusForbidden && !choices.Code && !choices.Recovery && key.Options == "" {
+	if _, signedIn := session.From(r); signedIn && status != http.StatusForbidden && !choices.Code && !choices.Recovery && !choices.Approve && key.Options == "" {
 		// A log-in that is finished can add what it lacks; a form that was refused
 		// leads nowhere.
 		need := url.Values{"need": {pages.NeedSecond}}
@@ -77,6 +77,7 @@ func (h *Handlers) showCode(w http.ResponseWriter, r *http.Request, status int, 
 	h.d.Pages.Render(w, r, status, pages.SecondFactor{
 		Frame: f, Action: h.path(codePath), Next: g.value, AppName: g.AppName, CanCancel: g.Cancel != "",
 		Passkey: key, NoCode: !choices.Code && key.Options != "", Recovery: choices.Recovery,
+		ApproveAction: h.approveAction(choices),
 	})
 }
 

@@ -19,7 +19,14 @@ func (h *Handlers) staff(w http.ResponseWriter, r *http.Request) {
 		h.form(true)(w, r)
 		return
 	}
-	h.d.Pages.Render(w, r, http.StatusOK, pages.StaffHome{Frame: h.frame(r, goal{}), Name: id.Person.Name, Tasks: h.d.StaffTasks(id.Person)})
+	waits, err := h.d.ApproveURL(r, id)
+	if err != nil {
+		h.d.Refuse(w, r, err)
+		return
+	}
+	h.d.Pages.Render(w, r, http.StatusOK, pages.StaffHome{
+		Frame: h.frame(r, goal{}), Name: id.Person.Name, Tasks: h.d.StaffTasks(id.Person), ApproveURL: waits,
+	})
 }
 
 // signOut ends the session (SE-17). The cookie goes even when the store is

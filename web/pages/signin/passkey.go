@@ -95,7 +95,7 @@ func (h *Handlers) answered(w http.ResponseWriter, r *http.Request, res identity
 	case errs.Unauthenticated, errs.Invalid:
 		refuse(http.StatusUnauthorized, pages.FieldError{Key: pages.ErrPasskey})
 	case errs.Forbidden:
-		refuse(http.StatusForbidden, pages.FieldError{Key: pages.ErrPasskeySynced})
+		refuse(http.StatusForbidden, pages.FieldError{Key: pages.PasskeyUnfit(errs.As(err).Code)})
 	case errs.RateLimited:
 		refuse(http.StatusTooManyRequests, tooMany(w, err))
 	default:

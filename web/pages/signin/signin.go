@@ -52,14 +52,19 @@ type Pages interface {
 	Render(w http.ResponseWriter, r *http.Request, status int, page pages.Page)
 }
 
-// Deps is what the pages work with. All fields are required but Passkeys,
+// Deps is what the pages work with. All fields are required but Passkeys, Approvals, ApproveURL,
 // Waiting, StaffTasks, Elsewhere, From and LeaveAt.
 type Deps struct {
 	Accounts Accounts
 	// Passkeys is nil where browsers offer none.
 	Passkeys Passkeys
-	Sessions *session.Manager
-	Pages    Pages
+	// Approvals is nil where no other device is asked.
+	Approvals Approvals
+	// ApproveURL gives the page on which a log-in waits for this device, "" for none;
+	// nil means none.
+	ApproveURL func(*http.Request, session.Identity) (string, error)
+	Sessions   *session.Manager
+	Pages      Pages
 	// Refuse writes an error page (web/problem).
 	Refuse func(http.ResponseWriter, *http.Request, error)
 	// Waiting gives the authorization request of a flow id that belongs to
@@ -96,6 +101,9 @@ func New(d Deps) *Handlers {
 		d.From = func(*http.Request) string { return "" }
 		d.LeaveAt = func(context.Context, string) pages.Elsewhere { return pages.Elsewhere{} }
 	}
+	if d.ApproveURL == nil {
+		d.ApproveURL = func(*http.Request, session.Identity) (string, error) { return "", nil }
+	}
 	if d.StaffTasks == nil {
 		d.StaffTasks = func(identity.Person) []pages.StaffTask { return nil }
 	}
@@ -114,7 +122,7 @@ func (h *Handlers) Routes() []route.Route {
 		return route.Route{Method: method, Path: path, Auth: route.None, PHI: route.NoPHI, Limit: limit,
 			Owner: owner, Reason: reason, Handler: h.wrap(f)}
 	}
-	return []route.Route{
+	return append(h.approvalRoutes(open), []route.Route{
 		open("GET", entryPath, "", "nobody is signed in before the sign-in", h.form(false)),
 		open("POST", entryPath, limited, "checks the password itself, and a form token", h.signIn(false)),
 		open("GET", staffPath, "", "the sign-in of the console; its start page after it", h.staff),
@@ -132,7 +140,7 @@ func (h *Handlers) Routes() []route.Route {
 		open("POST", langPath, "", "the language can be chosen before the sign-in; needs a form token", h.language),
 		{Method: "GET", Path: pages.StayPath, Auth: route.Session, PHI: route.NoPHI, Owner: owner,
 			Handler: h.d.Sessions.Load(h.d.Sessions.Require(identity.AAL1)(http.HandlerFunc(h.stay)))},
-	}
+	}...)
 }
 
 func (h *Handlers) wrap(f http.HandlerFunc) http.Handler {
