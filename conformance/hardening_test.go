@@ -15,7 +15,7 @@ import (
 // crossSite are the posts that come from other sites by specification, and those of
 // programs that no browser's cookie authenticates.
 var crossSite = []string{
-	"/authorize", "/end-session", "/register", "/udap/register", "/.well-known/mandate-key-pins/reports", "/signin/with/{provider}/logout",
+	"/authorize", "/end-session", "/register", "/udap/register", "/.well-known/mandate-key-pins/reports", "/signin/with/{provider}/logout", "/signin/with/{provider}/acs",
 }
 
 // AS-22, D9: every route's answers carry what browsers need to be strict, to a

@@ -5,9 +5,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rsa"
-	_ "crypto/sha1" // a digest of OAEP
-	_ "crypto/sha256"
-	_ "crypto/sha512"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -126,7 +123,7 @@ func unwrap(el *etree.Element, key *rsa.PrivateKey) ([]byte, error) {
 	default:
 		return nil, errCipher
 	}
-	if digest == 0 || mask == 0 {
+	if !digest.Available() || !mask.Available() {
 		return nil, errCipher
 	}
 	return key.Decrypt(nil, text, &rsa.OAEPOptions{Hash: digest, MGFHash: mask})
