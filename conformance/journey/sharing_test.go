@@ -38,7 +38,7 @@ func (b *tab) goes(act string) {
 
 // LC-01 … LC-03, LC-10, SM-02, SP-20: Rosa has a password only. She makes a
 // passkey on the way, invites a friend, shares some of her record, takes it back,
-// shares again and ends it.
+// shares again, has it closed because something feels wrong, and ends it.
 func TestRosaSharesWithAFriend(t *testing.T) {
 	w := newWorld(t)
 	rosa, bea, hale := w.newBrowser(), w.newBrowser(), w.newBrowser()
@@ -63,10 +63,14 @@ func TestRosaSharesWithAFriend(t *testing.T) {
 	hale.until("the page after the proof", "document.body.innerText.includes('waits for a yes')")
 	hale.inspect("sharing-10-proofed")
 
+	at := rosa.location().Path
+	rosa.hears("Bea Brook")
+	rosa.visit(at)
 	rosa.shares()
 	bea.visit("/helping")
 	bea.until("the page of those whom she helps", "document.body.innerText.includes('Bea Brook')")
 	bea.inspect("sharing-16-helping")
+	rosa.worries("Bea Brook")
 	rosa.goes("revoke")
 	rosa.heading("End the access of Bea Brook?")
 	rosa.inspect("sharing-17-end")
