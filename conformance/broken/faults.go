@@ -13,7 +13,7 @@ import (
 func (p *Proxy) Faults() []Fault {
 	var out []Fault
 	for _, part := range [][]Fault{
-		discoveryFaults(), p.authorizeFaults(), pushFaults(), decisionFaults(), consentFaults(), p.clientFaults(), tokenFaults(), grantFaults(),
+		discoveryFaults(), p.authorizeFaults(), pushFaults(), decisionFaults(), consentFaults(), helpingFaults(), p.clientFaults(), tokenFaults(), grantFaults(),
 		p.boundFaults(), p.identityFaults(), lifeFaults(p), p.gatewayFaults(), longFaults(),
 		stateFaults(), logoutFaults(), sessionFaults(), p.registrationFaults(), p.certificateFaults(), p.documentFaults(), p.communityFaults(),
 	} {

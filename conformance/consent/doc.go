@@ -16,6 +16,7 @@ func Sections() []kit.Section {
 		{Name: "Consent, the patient's choice", Rows: choice()},
 		{Name: "Consent, sign-in and pages", Rows: pages()},
 		{Name: "Consent, proxies", Rows: proxies()},
+		{Name: "Consent, acting for somebody", Rows: acting()},
 		{Name: "Consent, endings", Rows: endings()},
 		{Name: "Consents, how they are read", Rows: rules()},
 		{Name: "Consents, from scopes to answers", Rows: tokens()},
