@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -9,11 +10,43 @@ import (
 	"github.com/mandate-health/mandate/identity/factor/password"
 	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/health"
+	"github.com/mandate-health/mandate/internal/ids"
 )
 
-// PasswordConfig says which passwords may be chosen.
+// PasswordConfig says which passwords may be chosen, and what checking one costs.
 type PasswordConfig struct {
 	Breached string `name:"breached-passwords" key:"breached_file" help:"List of breached passwords, made with 'mandate passwords import-breached'; passwords on it cannot be chosen." placeholder:"FILE"`
+	// Memory is that of one hash in MiB, Passes how often it is gone over; AtOnce how
+	// many hashes run at once. 0 takes the default of the hasher.
+	Memory int `name:"password-memory" key:"memory" default:"19" help:"Memory of one password hash in MiB; 'mandate passwords calibrate' measures what fits." placeholder:"MIB"`
+	Passes int `name:"password-passes" key:"passes" default:"2" help:"Passes of one password hash over its memory." placeholder:"N"`
+	AtOnce int `name:"password-hashes" key:"at_once" default:"0" help:"How many password hashes run at once, the others wait; 0 takes one per processor, at most 8." placeholder:"N"`
+}
+
+// The bounds of a hash: what a stored one may ask for, and the most memory of all that
+// run at once, in MiB.
+const (
+	maxPasswordMemory = 256
+	maxPasswordPasses = 16
+	maxPasswordTotal  = 1024
+)
+
+// weakest gives the fewest passes that are enough with an amount of memory in MiB
+// (OWASP's equal costs of Argon2id); 0 is too little memory for any.
+func weakest(memory int) int {
+	for _, c := range []struct{ memory, passes int }{{46, 1}, {19, 2}, {12, 3}, {9, 4}, {7, 5}} {
+		if memory >= c.memory {
+			return c.passes
+		}
+	}
+	return 0
+}
+
+// hasher makes the hasher of these settings.
+func (c *PasswordConfig) hasher(src ids.Source, known *password.Breached) *password.Hasher {
+	return password.New(password.Config{
+		MemoryKiB: uint32(c.Memory) << 10, Passes: uint32(c.Passes), Slots: c.AtOnce, Source: src, Breached: known, //nolint:gosec // bounded by validate
+	})
 }
 
 // breached opens the list, nil when none is named.
@@ -27,6 +60,16 @@ func (c *PasswordConfig) breached() (*password.Breached, error) {
 func (c *PasswordConfig) validate(f *config.Faults) {
 	if _, err := c.breached(); err != nil {
 		f.Add("passwords.breached_file", "%v", err)
+	}
+	memory, passes := cmp.Or(c.Memory, 19), cmp.Or(c.Passes, 2)
+	least := weakest(memory)
+	switch {
+	case least == 0 || memory > maxPasswordMemory:
+		f.Add("passwords.memory", "%d is not between 7 and %d MiB", memory, maxPasswordMemory)
+	case passes < least || passes > maxPasswordPasses:
+		f.Add("passwords.passes", "%d is not between %d and %d, which %d MiB need", passes, least, maxPasswordPasses, memory)
+	case c.AtOnce < 0 || c.AtOnce*memory > maxPasswordTotal:
+		f.Add("passwords.at_once", "%d hashes of %d MiB are more than %d MiB at once", c.AtOnce, memory, maxPasswordTotal)
 	}
 }
 
@@ -52,7 +95,8 @@ func (d *doctor) passwordChecks() []health.Check {
 
 // passwordsCommand looks after what passwords may be.
 type passwordsCommand struct {
-	ImportBreached passwordsImport `cmd:"" name:"import-breached" help:"Make a list of breached passwords from a file of SHA-1 hashes in order, such as Pwned Passwords."`
+	Calibrate      passwordsCalibrate `cmd:"" help:"Measure what a password hash costs on this machine, and print the settings that fit a time."`
+	ImportBreached passwordsImport    `cmd:"" name:"import-breached" help:"Make a list of breached passwords from a file of SHA-1 hashes in order, such as Pwned Passwords."`
 }
 
 type passwordsImport struct {

@@ -78,7 +78,7 @@ func onStore(s *streams, cfg Config, run func(*App) error) (err error) {
 		return explain(err)
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
-	a := &App{cfg: cfg, log: log, clock: clock.System{}, ids: ids.Source{}, passwords: passwords(ids.Source{}, known)}
+	a := &App{cfg: cfg, log: log, clock: clock.System{}, ids: ids.Source{}, passwords: cfg.Passwords.hasher(ids.Source{}, known)}
 	// A command revokes as a server does: it is in the journal before the
 	// command says that it is done.
 	if a.journal, err = openJournal(s.ctx, cfg.Backup, a.clock, a.ids, true); err != nil {

@@ -161,7 +161,7 @@ func (a *App) openSignIn() error {
 	if known != nil {
 		a.leaked = known.Has
 	}
-	a.passwords = passwords(a.ids, known)
+	a.passwords = a.cfg.Passwords.hasher(a.ids, known)
 	a.places, err = a.cfg.SignIn.places()
 	return err
 }

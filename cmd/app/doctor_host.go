@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mandate-health/mandate/identity/factor/password"
 	"github.com/mandate-health/mandate/internal/health"
+	"github.com/mandate-health/mandate/internal/ids"
 )
 
 const (
@@ -95,12 +95,15 @@ func (d *doctor) hostChecks() []health.Check {
 			return health.Note("mandate %s, %s", Version, runtime.Version())
 		}),
 		ask("password-cost", "the cost of a password guess for whoever steals the hashes", "use at least 19 MiB and two passes", func() health.Finding {
-			m, t := password.New(password.Config{}).Cost()
-			return health.Want(m >= 19*1024 && t >= 2, "Argon2id with %d KiB and %d passes", m, t)
+			m, t := d.cfg.Passwords.hasher(ids.Source{}, nil).Cost()
+			least := weakest(int(m >> 10))
+			return health.Want(least > 0 && int(t) >= least, "Argon2id with %d KiB and %d passes", m, t)
 		}),
 		ask("password-ceiling", "how many password hashes may run at once", "lower the ceiling", func() health.Finding {
-			n := password.New(password.Config{}).Ceiling()
-			return health.Wish(n <= 2*runtime.NumCPU(), "%d at once on %d processors", n, runtime.NumCPU())
+			h := d.cfg.Passwords.hasher(ids.Source{}, nil)
+			n := h.Ceiling()
+			m, _ := h.Cost()
+			return health.Wish(n <= 2*runtime.NumCPU(), "%d at once on %d processors, in %d MiB; the others wait in a queue", n, runtime.NumCPU(), n*int(m>>10))
 		}),
 	}
 }
@@ -167,7 +170,7 @@ func (d *doctor) memory() health.Finding {
 		return health.Unseen("the kernel does not tell")
 	}
 	total := s.Totalram * uint64(s.Unit)
-	h := password.New(password.Config{})
+	h := d.cfg.Passwords.hasher(ids.Source{}, nil)
 	m, _ := h.Cost()
 	need := uint64(h.Ceiling())*uint64(m)<<10 + 200<<20
 	return health.Want(total >= need, "%d MiB; at full load some %d MiB are needed", total>>20, need>>20)

@@ -197,7 +197,7 @@ func (d *drill) serveAndTry(ctx context.Context) error {
 func (d *drill) server(upstream string) *App {
 	return &App{
 		cfg: Config{Upstream: upstream, KeySettings: d.cfg.KeySettings, Data: d.cfg.Data, Database: d.cfg.Database},
-		log: d.log, ids: d.ids, clock: d.clock, store: d.store, passwords: passwords(d.ids, nil),
+		log: d.log, ids: d.ids, clock: d.clock, store: d.store, passwords: d.cfg.Passwords.hasher(d.ids, nil),
 		provider: d.scratch.provider, envelope: d.scratch.envelope,
 	}
 }

@@ -5,20 +5,14 @@ import (
 
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/identity/factor/passkey"
-	"github.com/mandate-health/mandate/identity/factor/password"
 	"github.com/mandate-health/mandate/identity/factor/totp"
 	"github.com/mandate-health/mandate/identity/risk"
-	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/web/federation"
 	"github.com/mandate-health/mandate/web/pages"
 	"github.com/mandate-health/mandate/web/pages/account"
 	"github.com/mandate-health/mandate/web/pages/factors"
 	"github.com/mandate-health/mandate/web/route"
 )
-
-func passwords(src ids.Source, known *password.Breached) identity.Passwords {
-	return password.New(password.Config{Source: src, Breached: known})
-}
 
 func (a *App) codes() identity.Codes { return totp.Codes{Issuer: a.serverName()} }
 

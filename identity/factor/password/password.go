@@ -111,6 +111,12 @@ func (h *Hasher) Verify(ctx context.Context, hash []byte, password string) (bool
 			return false, errs.New(errs.Internal, "password-hash-unreadable", "A stored password hash is not a readable Argon2id string.")
 		}
 	}
+	if len(hash) > 0 && h.Stale(hash) {
+		// A hash of another cost never ends sooner than the work for nobody.
+		if _, err := h.derive(ctx, h.params(make([]byte, saltBytes)), ""); err != nil {
+			return false, err
+		}
+	}
 	tooLong := len(password) > MaxBytes
 	if tooLong {
 		password = password[:MaxBytes]
