@@ -265,3 +265,29 @@ func TestBadSAMLAnswersSignNobodyIn(t *testing.T) {
 	_, text = s.posted(f.Action, p.FormWith("SAMLResponse").Values(nil))
 	refused("an answer to no request", text, "answer-unasked")
 }
+
+// Operators see what the provider has to know, and what is wrong before people meet it.
+func TestOperatorsTrySAMLProviders(t *testing.T) {
+	idp := newSAML(t)
+	good := idp.describe(t, nil)
+	code, out, errOut := cli(t, "idp", "list", "--identity-provider", good, "--public-url", "http://localhost:9000")
+	if code != 0 || !strings.Contains(out, "http://localhost:9000/signin/with/hospital/metadata") || !strings.Contains(out, "http://localhost:9000/signin/with/hospital/acs") {
+		t.Errorf("%d %s %s", code, out, errOut)
+	}
+	if code, out, errOut = cli(t, "idp", "test", "hospital", "--identity-provider", good); code != 0 || !strings.Contains(out, "answers as it should") {
+		t.Errorf("%d %s %s", code, out, errOut)
+	}
+	for what, more := range map[string]map[string]any{
+		"does not describe": {"entity_id": "https://other.example"}, "metadata cannot be read": {"metadata_url": idp.url + "/nothing"},
+		"neither openid nor saml": {"protocol": "wsfed"}, "amr: SAML states": {"assurance": []map[string]any{{"amr": []string{"mfa"}, "level": 2}}},
+		"no certificate in PEM": {"certificate_file": "key.pem.txt"},
+	} {
+		path := idp.describe(t, more)
+		if err := os.WriteFile(filepath.Join(idp.dir, "key.pem.txt"), []byte("none"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, errOut := cli(t, "idp", "test", "hospital", "--identity-provider", path); code == 0 || !strings.Contains(errOut, what) {
+			t.Errorf("%s: %d %s", what, code, errOut)
+		}
+	}
+}

@@ -74,7 +74,7 @@ const (
 
 const (
 	version      = "2.0"
-	bearer       = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+	bearer       = "urn:oasis:names:tc:SAML:2.0:cm:bearer" //nolint:gosec // a URI of the specification
 	formatEntity = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 	persistent   = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 )

@@ -86,7 +86,7 @@ func (w Web) load(ctx context.Context, p Provider) ([]byte, error) {
 		return nil, err
 	}
 	req.Header.Set("Accept", mediaType)
-	res, err := w.HTTP.Do(req) //nolint:gosec // the address comes from the configuration
+	res, err := w.HTTP.Do(req)
 	if err != nil {
 		return nil, err
 	}
