@@ -110,7 +110,9 @@ func typesOf(kind string) ([]string, error) {
 func entries(ctx context.Context, rec preview.Record, in access.Input, types []string) ([]Entry, error) {
 	var out []Entry
 	err := preview.List(ctx, rec, in, types, func(raw []byte, r *fhir.Resource) error {
-		out = append(out, entryOf(raw, r))
+		e := entryOf(raw, r)
+		e.Private = len(in.Topics(r)) > 0
+		out = append(out, e)
 		return nil
 	})
 	slices.SortStableFunc(out, func(a, b Entry) int { return b.Date.Compare(a.Date) })

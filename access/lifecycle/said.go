@@ -19,6 +19,8 @@ type Entry struct {
 	Date time.Time
 	// Kept: the patient keeps it from everybody who helps.
 	Kept bool
+	// Private: people are asked about it apart, because of a label or a topic.
+	Private bool
 }
 
 // entryOf reads what a list tells of a resource.

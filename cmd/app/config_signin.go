@@ -141,6 +141,9 @@ func readDemand(text string) (rule identity.DemandRule, err error) {
 			return rule, fmt.Errorf("%q: %q is no role, capacity or action, or a second one", text, one)
 		}
 	}
+	if rule.Action == identity.ActRestrictedCall && rule.Role != "" {
+		return rule, fmt.Errorf("%q: a grant knows in which capacity somebody acts, not in which role: name a capacity such as self", text)
+	}
 	if identity.Demanded([]identity.DemandRule{rule}, rule.Ask).Level != rule.Level {
 		return rule, fmt.Errorf("%q: who has no such passkey yet could never add one", text)
 	}

@@ -40,7 +40,7 @@ func TestSettingsOfAssurance(t *testing.T) {
 			t.Errorf("%+v: %+v", ask, got)
 		}
 	}
-	for _, bad := range []string{"", "clinician", "clinician=", "clinician=aal4", "guest=aal2", "=aal2", "clinician+admin=aal2", "share+copy=aal2", "restricted=aal2/5s", "restricted=aal2/25h", "restricted=aal2/soon", "authenticators=aal3", "factors=aal3", "system=aal2"} {
+	for _, bad := range []string{"", "clinician", "clinician=", "clinician=aal4", "guest=aal2", "=aal2", "clinician+admin=aal2", "share+copy=aal2", "restricted=aal2/5s", "restricted=aal2/25h", "restricted=aal2/soon", "authenticators=aal3", "factors=aal3", "system=aal2", "patient+restricted-call=aal2"} {
 		if _, err := readDemand(bad); err == nil {
 			t.Errorf("%q is taken", bad)
 		}

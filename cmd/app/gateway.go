@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mandate-health/mandate/fhir"
+	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/oauth"
@@ -93,9 +95,33 @@ func (t *tenant) gateway() *gateway.Gateway {
 		},
 		Validator: t.codec, Definitions: t.definitions, Recorder: counted{t.queue, t.metrics}, Origins: origins{t.store, t.memory}, Problems: t.problem,
 		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, URL: t.requestURL, Log: t.log,
-		Modes: t.cfg.Rules.modes(), Admit: t.admitFHIR, Spike: t.cfg.Limits.ExportRecords, Spiked: t.spiked, Parameters: t.cfg.FHIRServer.Parameters,
+		Restricted: t.restrictedCall(), Modes: t.cfg.Rules.modes(), Admit: t.admitFHIR, Spike: t.cfg.Limits.ExportRecords, Spiked: t.spiked, Parameters: t.cfg.FHIRServer.Parameters,
 		Certificate: func(r *http.Request) string { return t.certificate(r).Thumbprint() },
 	})
+}
+
+// restrictedCall gives what the table of assurance demands of the log-in behind a grant
+// before what is particularly private leaves; nil where it never demands anything.
+func (t *tenant) restrictedCall() func(fhir.CapacityKind) oauth.Demand {
+	by := map[fhir.CapacityKind]oauth.Demand{}
+	for _, rule := range t.cfg.SignIn.demands() {
+		if rule.Action != identity.ActRestrictedCall || rule.Role != "" {
+			continue
+		}
+		for _, kind := range personal() {
+			d := identity.Demanded([]identity.DemandRule{rule}, identity.Ask{Action: identity.ActRestrictedCall, Capacity: kind})
+			have := by[kind]
+			have.ACR = max(have.ACR, d.Level)
+			if d.Within > 0 && (have.MaxAge == 0 || d.Within < have.MaxAge) {
+				have.MaxAge = d.Within
+			}
+			by[kind] = have
+		}
+	}
+	if len(by) == 0 {
+		return nil
+	}
+	return func(kind fhir.CapacityKind) oauth.Demand { return by[kind] }
 }
 
 // gatewayRoutes describe the FHIR base, which is one handler: the path below

@@ -48,7 +48,7 @@ func TestAnEntryIsKeptPrivate(t *testing.T) {
 
 	hidden := ""
 	for hidden == "" {
-		item := s.kept(rosa, "/record/medicines", "keep")
+		item := s.kept(rosa, "/record/medicines?private=1", "keep")
 		if res := s.fhir(t, g.Access(), item); res.Status == http.StatusOK {
 			t.Fatalf("%s is still read: %s", item, res)
 		}
@@ -60,7 +60,7 @@ func TestAnEntryIsKeptPrivate(t *testing.T) {
 	if res := s.fhir(t, g.Access(), hidden); res.Status != missing.Status {
 		t.Errorf("a kept entry answers %d, a missing one %d", res.Status, missing.Status)
 	}
-	s.says(s.open(t, rosa, "/record/medicines"), "You keep this to yourself.")
+	s.says(s.proven(rosa, "/record/medicines?private=1"), "You keep this to yourself.")
 	own := s.granted(t, kit.Launch{Client: s.Client("public"), Scope: sharedScope, Visit: kit.Visit{Browser: rosa, Patient: "rosa"}})
 	s.fetch(t, own.Access(), hidden, http.StatusOK)
 
@@ -79,7 +79,7 @@ func TestAnEntryIsKeptPrivate(t *testing.T) {
 	}
 	s.forward(t, time.Minute)
 	s.open(t, rosa, "/home")
-	page := s.proven(rosa, "/record/medicines")
+	page := s.proven(rosa, "/record/medicines?private=1")
 	for _, f := range page.Forms {
 		if f.Field("item") != nil && f.Field("item").Value == hidden {
 			if _, err := rosa.Submit(t.Context(), f, f.Button("share"), ""); err != nil {

@@ -29,6 +29,8 @@ type act struct {
 	lone bool
 	// reason is why it was refused, most decisive first.
 	reason access.Reason
+	// unproven is why a resource was left out that a better log-in would show.
+	unproven error
 	// ignored are the names of search parameters that nobody knows.
 	ignored []string
 	// would lists what rules that are only audited would have refused.

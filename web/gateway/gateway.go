@@ -11,6 +11,7 @@ import (
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/audit/fhirevent"
+	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/rest"
 	"github.com/mandate-health/mandate/fhir/upstream"
 	"github.com/mandate-health/mandate/fhir/view"
@@ -126,6 +127,9 @@ type Deps struct {
 	// Parameters are search parameters that the upstream has beside those of R4:
 	// "Type:name", or "*:name" for every type.
 	Parameters []string
+	// Restricted gives the log-in that people need behind a grant in a capacity to have
+	// what is particularly private; nil asks for none.
+	Restricted func(fhir.CapacityKind) oauth.Demand
 	// Modes say how strictly the rules are applied; zero enforces all.
 	Modes access.Modes
 	Log   *slog.Logger

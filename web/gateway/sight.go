@@ -80,6 +80,7 @@ func (a *act) seeEntry(e view.Entry, ops ...scope.Ops) (s sight, ok bool, err er
 	var d access.Decision
 	if reachable {
 		d, ok = a.judgeAny(res, ops)
+		ok = ok && a.proven(res)
 	}
 	if !a.lone {
 		a.x.remember(*res, reachable, ok)
@@ -265,6 +266,9 @@ func (a *act) only(raw []byte, ref fhir.Reference, ops ...scope.Ops) (sight, err
 	}
 	if !ok && !(json.Valid(raw) && bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{"))) {
 		return sight{}, errs.New(errs.Upstream, "upstream-malformed", "The FHIR server's answer is not a resource.")
+	}
+	if !ok && a.unproven != nil {
+		return sight{}, a.unproven
 	}
 	if !ok {
 		return sight{}, errAbsent

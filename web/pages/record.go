@@ -37,6 +37,8 @@ type RecordKind struct {
 	Entries []RecordEntry
 	// OlderURL is empty if there are no more.
 	OlderURL, CopyURL string
+	// PrivateURL leads to what is left out until a proof is given; empty if nothing is.
+	PrivateURL string
 }
 
 // Template names the page.

@@ -27,7 +27,7 @@ func factorScreens() []Screen {
 			return p
 		}},
 		{"factors", groupPatient, func(s State) pages.Page {
-			p := pages.Factors{Frame: in(s, names(s).Patient, general()), AddURL: "#", AppURL: "#", CodesURL: "#", LinkURL: "#", }
+			p := pages.Factors{Frame: in(s, names(s).Patient, general()), AddURL: "#", AppURL: "#", CodesURL: "#", LinkURL: "#"}
 			if s == Empty {
 				p.Need = pages.NeedSecond
 			} else if s == Long {

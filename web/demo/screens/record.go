@@ -25,7 +25,7 @@ func recordScreens() []Screen {
 		{"record-kind", groupPatient, func(s State) pages.Page {
 			p := pages.RecordKind{Frame: in(s, names(s).Patient, general()), Kind: "medicines", Entries: recordEntries(s), CopyURL: "/record/medicines/copy"}
 			if s == Long {
-				p.OlderURL = "/record/medicines?before=2026-11-19"
+				p.OlderURL, p.PrivateURL = "/record/medicines?before=2026-11-19", "/record/medicines?private=1"
 			}
 			return p
 		}},

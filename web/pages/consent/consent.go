@@ -7,6 +7,7 @@ import (
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/scope"
+	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/flow"
@@ -24,7 +25,13 @@ func (h *Handler) askConsent(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.Kit.Render(w, r, http.StatusOK, h.page(r, p, who, o, untouched(o)))
+	f := untouched(o)
+	if draft := h.Session.Draft(w, r); draft != nil {
+		// What was ticked before the proof that a topic asked for.
+		r.PostForm = draft
+		f, _ = readForm(r, o)
+	}
+	h.Kit.Render(w, r, http.StatusOK, h.page(r, p, who, o, f))
 }
 
 // untouched is the page as first shown: ordinary kinds ticked, sensitive ones
@@ -155,6 +162,10 @@ func (h *Handler) allow(w http.ResponseWriter, r *http.Request, p oauth.Pending,
 	f, faults := readForm(r, o)
 	if len(faults) > 0 {
 		h.again(w, r, p, who, http.StatusUnprocessableEntity, faults)
+		return
+	}
+	if len(f.topics) > 0 && !h.Session.Meets(r, identity.ActRestricted) {
+		h.Session.Late(w, r, identity.ActRestricted, f.fields()...)
 		return
 	}
 	if left := f.leftOut(o); len(left) > 0 && r.PostFormValue("confirmed") != "on" {

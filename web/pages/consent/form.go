@@ -3,6 +3,7 @@ package consent
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/mandate-health/mandate/oauth/flow"
 	"github.com/mandate-health/mandate/web/pages"
@@ -96,6 +97,28 @@ func (f form) empty() bool {
 		}
 	}
 	return len(f.actions) == 0
+}
+
+// fields names the fields that hold what was chosen.
+func (f form) fields() []string {
+	out := []string{pages.FieldKeep, pages.FieldKeepFor}
+	for typ, k := range f.kinds {
+		if !k.on {
+			continue
+		}
+		out = append(out, kindField(typ), kindField(typ)+".how")
+		for _, value := range k.categories {
+			_, code, _ := strings.Cut(value, "|")
+			out = append(out, categoryField(typ, code))
+		}
+	}
+	for _, typ := range f.actions {
+		out = append(out, actionField(typ))
+	}
+	for _, t := range f.topics {
+		out = append(out, topicField(t))
+	}
+	return out
 }
 
 // leftOut lists what the maker calls necessary and the person did not tick.

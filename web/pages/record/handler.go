@@ -133,19 +133,33 @@ func (h *Handler) kinds(w http.ResponseWriter, r *http.Request, id session.Ident
 	return nil
 }
 
+// privately is the parameter that asks for what is particularly private too.
+const privately = "private"
+
 // mostShown is how many entries one page lists.
 const mostShown = 100
 
-// list shows the entries of one kind, each with whether it is kept private.
+// list shows the entries of one kind, each with whether it is kept private. What is
+// particularly private is left out until its proof is given (SP-20).
 func (h *Handler) list(w http.ResponseWriter, r *http.Request, id session.Identity) error {
 	kind := mux.Vars(r)["kind"]
 	chart, err := h.Life.Own(r.Context(), h.actor(r, id), kind)
 	if err != nil {
 		return err
 	}
+	open := h.Session.Meets(r, identity.ActRestricted)
+	if r.URL.Query().Has(privately) && h.Session.Ask(w, r, identity.ActRestricted) {
+		return nil
+	}
 	older := r.URL.Query().Get("before")
 	page := pages.RecordKind{Frame: h.frame(r, id, Path), Kind: kind, CopyURL: h.Session.Path(Path + "/" + kind + "/copy")}
 	shown := chart.Entries
+	if !open {
+		shown = slices.DeleteFunc(slices.Clone(shown), func(e lifecycle.Entry) bool { return e.Private || e.Kept })
+		if len(shown) < len(chart.Entries) {
+			page.PrivateURL = h.Session.Path(Path + "/" + kind + "?" + privately + "=1")
+		}
+	}
 	if t, err := time.Parse(time.RFC3339Nano, older); err == nil {
 		shown = slices.DeleteFunc(slices.Clone(shown), func(e lifecycle.Entry) bool { return !e.Date.Before(t) })
 	}
