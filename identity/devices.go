@@ -79,6 +79,27 @@ func (s *Service) replace(ctx context.Context, tx Tx, old Session, next *Session
 	return tx.ReplaceSession(ctx, old.Tenant, old.Hash, next.Family, now)
 }
 
+// Lapsed gives the account of a finished log-in that has idled out or run its whole time
+// in the browser in which it began, so that what was typed there finds its owner again.
+// It proves nothing. Errors: errs.Unauthenticated with code session-ended for one that
+// lives, was ended or was replaced; errs.Unavailable.
+func (s *Service) Lapsed(ctx context.Context, tenant, secret string, m Meta) (Person, error) {
+	if secret == "" {
+		return Person{}, sessionEnded()
+	}
+	sess, p, err := s.d.Store.SessionWithPerson(ctx, tenant, s.hash(secret))
+	if errs.Is(err, errs.NotFound) {
+		return Person{}, sessionEnded()
+	}
+	if err != nil {
+		return Person{}, err
+	}
+	if sess.Live(s.now()) || !sess.Ended.IsZero() || !sess.Replaced.IsZero() || sess.Level() == "" || !s.bound(sess, m) || p.Disabled {
+		return Person{}, sessionEnded()
+	}
+	return p, nil
+}
+
 // elsewhere ends a session whose cookie came from another browser: it was copied,
 // and nobody can tell which of the two is the person.
 func (s *Service) elsewhere(ctx context.Context, sess Session, m Meta, now time.Time) error {

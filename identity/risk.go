@@ -120,7 +120,7 @@ func (s *Service) assess(ctx context.Context, tx Tx, sess Session, t try, now ti
 	case a.Outcome == RiskAllow:
 		return a, nil
 	case a.refusal() != nil:
-		return a, s.noteSignIn(ctx, tx, sess.Tenant, sess.PersonID, "sign-in-refused", now)
+		return a, s.noteRefused(ctx, tx, sess, now)
 	}
 	return a, s.noteSignIn(ctx, tx, sess.Tenant, sess.PersonID, "new-device", now)
 }
@@ -177,6 +177,19 @@ func distance(a, b Place) float64 {
 func (s *Service) unusual(ctx context.Context, tx Tx, e audit.Event, a Assessment, refusal error) (outcome, error) {
 	e.Outcome, e.Reason, e.Detail = audit.SeriousFailure, errs.As(refusal).Code, a.detail(map[string]string{})
 	return outcome{refusal: refusal}, tx.AppendAudit(ctx, e)
+}
+
+// refusedNotices is how often in a while a person is told of log-ins that were refused:
+// who has their password must not fill their mailbox. The audit log has every one.
+var refusedNotices = Limit{Tries: 3, Window: 24 * time.Hour}
+
+// noteRefused tells a person of a log-in that was refused, within refusedNotices.
+func (s *Service) noteRefused(ctx context.Context, tx Tx, sess Session, now time.Time) error {
+	n, err := tx.CountFailure(ctx, sess.Tenant, s.d.Hasher.Hash("notice", "sign-in-refused\x00"+sess.PersonID), now, refusedNotices.Window)
+	if err != nil || n > refusedNotices.Tries {
+		return err
+	}
+	return s.noteSignIn(ctx, tx, sess.Tenant, sess.PersonID, "sign-in-refused", now)
 }
 
 func (s *Service) noteSignIn(ctx context.Context, tx Tx, tenant, personID, what string, now time.Time) error {

@@ -157,6 +157,36 @@ func TestWhatStopsAStrangeDevice(t *testing.T) {
 	wantCode(t, err, errs.AccessDenied, "sign-in-unusual")
 }
 
+// SM-19, AS-03: who has a password and is turned away cannot fill the mailbox of its
+// owner; the log has each of the tries.
+func TestRefusalsFloodNoMailbox(t *testing.T) {
+	h := abroad(t)
+	if _, err := h.SignIn(t.Context(), tenant, "rosa", goodPW, from(madrid, "tablet")); err != nil {
+		t.Fatal(err)
+	}
+	try := func() {
+		t.Helper()
+		h.clock.advance(time.Minute)
+		_, err := h.SignIn(t.Context(), tenant, "rosa", goodPW, from(buenosAires, "cafe"))
+		wantCode(t, err, errs.AccessDenied, "sign-in-unusual")
+	}
+	for range 10 {
+		try()
+	}
+	if told := strings.Count(strings.Join(h.toldOf(), ", "), "sign-in-refused"); told != 3 {
+		t.Errorf("told %d times", told)
+	}
+	refused := 0
+	for _, e := range h.store.events {
+		if e.Reason == "sign-in-unusual" {
+			refused++
+		}
+	}
+	if refused != 10 {
+		t.Errorf("the log has %d", refused)
+	}
+}
+
 // What is not looked at is said with what lacks (SM-07).
 func TestSignals(t *testing.T) {
 	for _, s := range risk.Signals(nil, false) {

@@ -112,7 +112,7 @@ func (t *tenant) buildWeb() (err error) {
 	})
 	t.session, err = session.New(session.Deps{
 		PublicURL: t.public, Base: t.base, Tenant: func(*http.Request) string { return t.id },
-		Sessions: t.identity, IDs: t.ids, Clock: t.clock, Hasher: t.hasher, Demands: t.cfg.SignIn.demands(),
+		Sessions: t.identity, Lapsed: t.identity.Lapsed, IDs: t.ids, Clock: t.clock, Hasher: t.hasher, Demands: t.cfg.SignIn.demands(),
 		TrustedProxies: t.cfg.proxies(), Refuse: t.problem.HTML, RequestID: web.RequestID,
 	})
 	if err != nil {

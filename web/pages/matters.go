@@ -38,8 +38,10 @@ type Matter struct {
 	Ground   string
 	Grounds  []Option
 	Outcomes []string
-	People   []CaseLine
-	Version  int
+	// Chosen is the outcome that was chosen before, empty for none.
+	Chosen  string
+	People  []CaseLine
+	Version int
 }
 
 // Template names the page.

@@ -17,6 +17,8 @@ const (
 	draftLife = 15 * 60
 	// longestDraft keeps the cookie below what every browser takes, in bytes.
 	longestDraft = 2 << 10
+	// longestForm bounds a form that is looked at without a log-in, in bytes.
+	longestForm = 64 << 10
 )
 
 // Meets reports whether the log-in of a request meets what an action demands of
@@ -40,6 +42,33 @@ func (m *Manager) Late(w http.ResponseWriter, r *http.Request, a identity.Action
 		m.keep(w, r, id, fields)
 	}
 	m.prove(w, r, m.demanded(a, id).Level, id)
+}
+
+// Long is for a form that takes long to fill in (WCAG 2.2.1, SE-15): when the log-in has
+// run out meanwhile, it keeps the fields named and sends the person to sign in and back
+// to the page at the same address, which finds them by Draft. It runs inside Load;
+// secrets must not be named. A form without its token is not kept.
+func (m *Manager) Long(next http.Handler, fields ...string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := from(r)
+		if r.Method != http.MethodPost || s.id != nil || s.fault != nil || s.session == "" || m.d.Lapsed == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, longestForm)
+		if m.Check(r, PurposePage) != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p, err := m.d.Lapsed(r.Context(), m.d.Tenant(r), s.session, m.meta(r, s, ""))
+		if err != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		m.keep(w, r, Identity{Person: p}, fields)
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, m.d.SignInPath+"?"+url.Values{"next": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
+	})
 }
 
 // keep seals fields into a cookie of this browser, for this person and address.

@@ -35,7 +35,11 @@ type Deps struct {
 	Tenant func(*http.Request) string
 	// Sessions is required.
 	Sessions Sessions
-	IDs      ids.Source
+	// Lapsed gives the account of a finished log-in of this browser that has idled out or
+	// run its whole time, and was not ended otherwise; nil keeps no forms of such people.
+	// Errors: errs.Unauthenticated, errs.Unavailable.
+	Lapsed func(ctx context.Context, tenant, secret string, m identity.Meta) (identity.Person, error)
+	IDs    ids.Source
 	// Clock tells the age of log-ins; nil is that of the machine.
 	Clock clock.Clock
 	// Hasher keys the form tokens; required.

@@ -69,10 +69,10 @@ func posted(r *http.Request) url.Values { return r.PostForm }
 
 // Routes lists what the package serves.
 func (h *Handler) Routes() []route.Route {
-	on := func(a identity.Action, method, path string, serve func(visit)) route.Route {
+	on := func(a identity.Action, method, path string, serve func(visit), typed ...string) route.Route {
 		return route.Route{
 			Method: method, Path: path, Auth: route.Session, PHI: route.NoPHI, Limit: "page", Owner: owner,
-			Handler: h.Session.Protect(h.Session.Load(h.Session.For(a)(h.visited(serve)))),
+			Handler: h.Session.Protect(h.Session.Load(h.Session.Long(h.Session.For(a)(h.visited(serve)), typed...))),
 		}
 	}
 	open := func(method, path, why string, serve func(visit)) route.Route {
@@ -85,9 +85,9 @@ func (h *Handler) Routes() []route.Route {
 		on(identity.ActLook, http.MethodGet, pages.AccountPath, visit.account),
 		on(identity.ActLook, http.MethodGet, activityPath, visit.activity),
 		on(identity.ActAuthenticators, http.MethodGet, travelPath, visit.travel),
-		on(identity.ActAuthenticators, http.MethodPost, travelPath, visit.travelled),
+		on(identity.ActAuthenticators, http.MethodPost, travelPath, visit.travelled, "until"),
 		on(identity.ActLook, http.MethodGet, addressesPath, visit.addresses),
-		on(identity.ActLook, http.MethodPost, addressesPath, visit.addressed),
+		on(identity.ActLook, http.MethodPost, addressesPath, visit.addressed, "address"),
 		open(http.MethodGet, pages.DisplayPath, "how pages look can be chosen before the sign-in", visit.display),
 		open(http.MethodPost, pages.DisplayPath, "how pages look can be chosen before the sign-in; needs a form token", visit.displayed),
 		open(http.MethodGet, pages.AccessibilityPath, "whoever cannot use the pages must be able to read it", visit.accessibility),
@@ -159,7 +159,12 @@ func (v visit) account() {
 	v.draw(http.StatusOK, page)
 }
 
-func (v visit) travel() { v.askTravel(http.StatusOK) }
+func (v visit) travel() {
+	if draft := v.Session.Draft(v.w, v.r); draft != nil {
+		v.r.PostForm = draft
+	}
+	v.askTravel(http.StatusOK)
+}
 
 func (v visit) askTravel(status int, e ...pages.FieldError) {
 	page := pages.Travel{Frame: v.frame(pages.AccountPath, e...), Action: v.Session.Path(travelPath), Until: v.form().Get("until")}

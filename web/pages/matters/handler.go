@@ -36,10 +36,10 @@ func New(d Deps) *Handler { return &Handler{Deps: d} }
 
 // Routes lists what the package serves.
 func (h *Handler) Routes() []route.Route {
-	on := func(method, path string, next http.Handler) route.Route {
+	on := func(method, path string, next http.Handler, typed ...string) route.Route {
 		return route.Route{
 			Method: method, Path: path, Auth: route.Session, PHI: route.Identifiers, Limit: "page", Owner: "web/pages/matters",
-			Handler: h.Session.Protect(h.Session.Load(h.Session.Oneself(h.only(h.Session.For(identity.ActConsole)(next))))),
+			Handler: h.Session.Protect(h.Session.Load(h.Session.Long(h.Session.Oneself(h.only(h.Session.For(identity.ActConsole)(next))), typed...))),
 		}
 	}
 	return []route.Route{
@@ -47,7 +47,7 @@ func (h *Handler) Routes() []route.Route {
 		on(http.MethodGet, Path+"/open/{id}", h.Signed(h.askOpen)),
 		on(http.MethodPost, Path+"/open/{id}", h.Posted(h.open)),
 		on(http.MethodGet, Path+"/{id}", h.Signed(h.one)),
-		on(http.MethodPost, Path+"/{id}", h.Posted(h.decide)),
+		on(http.MethodPost, Path+"/{id}", h.Posted(h.decide), "outcome", "ground"),
 	}
 }
 
@@ -115,12 +115,17 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, id session.Identi
 	if err != nil {
 		return err
 	}
+	draft, ground := h.Session.Draft(w, r), m.Ground
+	page.Chosen = draft.Get("outcome")
+	if kept := draft.Get("ground"); kept != "" && m.Open {
+		ground = kept
+	}
 	for _, g := range grounds {
 		label := h.Kit.Words().T(page.Lang, "ground."+g.ID, nil) + " (" + g.Cite + ")"
 		if g.ID == m.Ground {
 			page.Ground = label
 		}
-		page.Grounds = append(page.Grounds, pages.Option{Value: g.ID, Label: label, Selected: g.ID == m.Ground})
+		page.Grounds = append(page.Grounds, pages.Option{Value: g.ID, Label: label, Selected: g.ID == ground})
 	}
 	for _, o := range matter.Outcomes(m.Kind) {
 		page.Outcomes = append(page.Outcomes, string(o))

@@ -61,19 +61,19 @@ func (h *Handler) Routes() []route.Route {
 			Handler: h.Session.Protect(h.Session.Load(f)),
 		}
 	}
-	own := func(method, path string, f desk.Serve) route.Route {
+	own := func(method, path string, f desk.Serve, typed ...string) route.Route {
 		one := on(method, path, f)
-		one.Handler = h.Session.Protect(h.Session.Load(h.Session.Oneself(one.Handler)))
+		one.Handler = h.Session.Protect(h.Session.Load(h.Session.Long(h.Session.Oneself(one.Handler), typed...)))
 		return one
 	}
 	return []route.Route{
 		own(http.MethodGet, PeoplePath+"/invite", h.askInvite),
-		own(http.MethodPost, PeoplePath+"/invite", h.invite),
+		own(http.MethodPost, PeoplePath+"/invite", h.invite, invited()...),
 		own(http.MethodGet, PeoplePath+"/block", h.askBlock),
 		own(http.MethodPost, PeoplePath+"/block", h.block),
 		own(http.MethodGet, PeoplePath+"/{id}", h.person),
 		own(http.MethodGet, PeoplePath+"/{id}/share", h.askShare),
-		own(http.MethodPost, PeoplePath+"/{id}/share", h.share),
+		own(http.MethodPost, PeoplePath+"/{id}/share", h.share, chosen()...),
 		own(http.MethodGet, PeoplePath+"/{id}/{act}", h.askAct),
 		own(http.MethodPost, PeoplePath+"/{id}/{act}", h.act),
 		on(http.MethodGet, HelpingPath, h.helping),
@@ -105,6 +105,10 @@ func (h *Handler) Circle(r *http.Request, id session.Identity) (out pages.Circle
 	}
 	return out, err
 }
+
+// invited and chosen name what people type or choose in the forms that take long.
+func invited() []string { return []string{"name", "email", "relation", "again"} }
+func chosen() []string  { return []string{"fn", "kind", "until", "urgent", "version"} }
 
 // late reports whether a form came whose log-in is not what sharing demands; the
 // fields are kept, and the answer is written (LC-01, SM-02, SP-20).

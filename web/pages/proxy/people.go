@@ -77,7 +77,7 @@ func (h *Handler) invite(w http.ResponseWriter, r *http.Request, id session.Iden
 	if err := h.Session.Check(r, session.PurposePage); err != nil {
 		return err
 	}
-	if h.late(w, r, "name", "email", "relation", "again") {
+	if h.late(w, r, invited()...) {
 		return nil
 	}
 	in := proxy.Invitation{Name: r.PostFormValue("name"), Email: r.PostFormValue("email"), Relationship: r.PostFormValue("relation")}

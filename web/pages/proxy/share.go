@@ -131,7 +131,7 @@ func (h *Handler) share(w http.ResponseWriter, r *http.Request, id session.Ident
 	case answer == "back":
 		h.Kit.Render(w, r, http.StatusOK, page)
 		return nil
-	case answer == "yes" && !(running && t.Within(c.Terms)) && h.late(w, r, "fn", "kind", "until", "urgent", "version"):
+	case answer == "yes" && !(running && t.Within(c.Terms)) && h.late(w, r, chosen()...):
 		return nil
 	case answer == "yes":
 		err = h.agree(r, id, c, t, page.Urgent)
