@@ -18,8 +18,11 @@ var crossSite = []string{
 	"/authorize", "/end-session", "/register", "/udap/register", "/.well-known/mandate-key-pins/reports", "/signin/with/{provider}/logout", "/signin/with/{provider}/acs",
 }
 
+// languages are those in which pages are drawn, with how a browser asks for them.
+var languages = []string{"en", "es", "ar"}
+
 // AS-22, D9: every route's answers carry what browsers need to be strict, to a
-// stranger, a patient and a member of staff.
+// stranger, a patient and a member of staff, and each page in every language.
 func TestEveryAnswerIsHardened(t *testing.T) {
 	target := another(t, "hardening").open(t)
 	visitors := map[string]*kit.Browser{"nobody": target.NewBrowser(target.Person("rosa"))}
@@ -36,8 +39,17 @@ func TestEveryAnswerIsHardened(t *testing.T) {
 		}
 		for who, b := range visitors {
 			t.Run(who+r.Method+r.Path, func(t *testing.T) {
-				res := ask(t, target, b, r, http.Header{"Accept": {"text/html,*/*"}})
-				hardened(t, r, res)
+				for _, language := range languages {
+					res := ask(t, target, b, r, http.Header{"Accept": {"text/html,*/*"}, "Accept-Language": {language}})
+					hardened(t, r, res)
+					page := strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") && len(res.Body) > 0 && res.Status != http.StatusSeeOther
+					if who == "nobody" && page && !strings.Contains(string(res.Body), `lang="`+language+`"`) {
+						t.Errorf("%s is not in the language %q", res, language)
+					}
+					if !page {
+						break
+					}
+				}
 			})
 		}
 	}

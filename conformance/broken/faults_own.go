@@ -65,16 +65,6 @@ func logoutFaults() []Fault {
 	}
 }
 
-// sessionFaults break what keeps a session with its browser.
-func sessionFaults() []Fault {
-	return []Fault{
-		{Name: "pages of people are kept", response: under("/apps", http.StatusOK, header("Cache-Control", "private, max-age=600")),
-			Rows: []string{"MANDATE SE-20"}},
-		{Name: "a shared device keeps everything", response: under("/signout", http.StatusSeeOther, header("Clear-Site-Data", "")),
-			Rows: []string{"MANDATE SM-01"}},
-	}
-}
-
 // registrationFaults break the register of clients.
 func (p *Proxy) registrationFaults() []Fault {
 	const clients = "/admin/clients"

@@ -159,15 +159,13 @@ func (v visit) account() {
 	v.draw(http.StatusOK, page)
 }
 
-func (v visit) travel() {
-	if draft := v.Session.Draft(v.w, v.r); draft != nil {
-		v.r.PostForm = draft
-	}
-	v.askTravel(http.StatusOK)
-}
+func (v visit) travel() { v.askTravel(http.StatusOK) }
 
 func (v visit) askTravel(status int, e ...pages.FieldError) {
 	page := pages.Travel{Frame: v.frame(pages.AccountPath, e...), Action: v.Session.Path(travelPath), Until: v.form().Get("until")}
+	if draft := v.Session.Draft(v.w, v.r); draft != nil && v.r.Method == http.MethodGet {
+		page.Until = draft.Get("until")
+	}
 	if v.id.Person.Travels.After(v.Clock.Now()) {
 		page.Travels = v.id.Person.Travels
 	}
