@@ -131,7 +131,7 @@ func TestWhatApprovesNothing(t *testing.T) {
 	if err := h.SetHighRisk(t.Context(), tenant, "elena", true); err != nil {
 		t.Fatal(err)
 	}
-	at = h.onTablet(t)
+	h.onTablet(t)
 	r, err = h.SignIn(t.Context(), tenant, "elena", goodPW, strange())
 	if err != nil {
 		t.Fatal(err)

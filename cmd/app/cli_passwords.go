@@ -45,7 +45,7 @@ func weakest(memory int) int {
 // hasher makes the hasher of these settings.
 func (c *PasswordConfig) hasher(src ids.Source, known *password.Breached) *password.Hasher {
 	return password.New(password.Config{
-		MemoryKiB: uint32(c.Memory) << 10, Passes: uint32(c.Passes), Slots: c.AtOnce, Source: src, Breached: known, //nolint:gosec // bounded by validate
+		MemoryKiB: uint32(c.Memory) << 10, Passes: uint32(c.Passes), Slots: c.AtOnce, Source: src, Breached: known,
 	})
 }
 
