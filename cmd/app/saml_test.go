@@ -9,8 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"io"
-	"log"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -70,7 +69,7 @@ func newSAML(t *testing.T, users ...string) *samlIDP {
 	}
 	key, cert := pair(t)
 	if i.Server, err = samlidp.New(samlidp.Options{
-		URL: *base, Key: key, Certificate: cert, Store: &samlidp.MemoryStore{}, Logger: log.New(io.Discard, "", 0),
+		URL: *base, Key: key, Certificate: cert, Store: &samlidp.MemoryStore{}, Logger: slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +235,7 @@ func TestBadSAMLAnswersSignNobodyIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := base64.StdEncoding.EncodeToString(bytes.Replace(raw, []byte("status:Success"), []byte("status:Sucess"), 1))
+	changed := base64.StdEncoding.EncodeToString(bytes.Replace(raw, []byte("status:Success"), []byte("status:Requester"), 1))
 	_, text := s.posted(f.Action, url.Values{"SAMLResponse": {changed}})
 	refused("a changed answer", text, "answer-signature")
 	_, text = s.posted(f.Action, url.Values{"SAMLResponse": {"PGE+"}})

@@ -8,8 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
-	"io"
-	"log"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -57,7 +56,7 @@ func newSAML(t *testing.T) string {
 	}
 	key, cert := samlKey(t)
 	if idp, err = samlidp.New(samlidp.Options{
-		URL: *base, Key: key, Certificate: cert, Store: &samlidp.MemoryStore{}, Logger: log.New(io.Discard, "", 0),
+		URL: *base, Key: key, Certificate: cert, Store: &samlidp.MemoryStore{}, Logger: slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo),
 	}); err != nil {
 		t.Fatal(err)
 	}
