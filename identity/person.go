@@ -17,6 +17,9 @@ const (
 	RoleProxy     Role = "proxy"
 	RoleClinician Role = "clinician"
 	RoleAdmin     Role = "admin"
+	// RoleStaff has no duties: a directory made the account, and no group of it
+	// gives it a role yet. Such an account is kept disabled.
+	RoleStaff Role = "staff"
 )
 
 // NeedsSecondFactor reports whether a password alone is too little for an

@@ -44,6 +44,9 @@ const (
 	// RecoveryWaiting: for its time, for reviews, or for the new password.
 	RecoveryWaiting RecoveryState = "waiting"
 	RecoveryDone    RecoveryState = "done"
+	// RecoveryEnrolling: no way back but the first way in, which a link opens. It is
+	// over as soon as the account has an authenticator.
+	RecoveryEnrolling RecoveryState = "enrolling"
 	// RecoveryStopped: by the link that went to all contacts.
 	RecoveryStopped RecoveryState = "stopped"
 	// RecoveryRefused: by a reviewer.
@@ -92,12 +95,12 @@ const (
 
 // Live reports whether something can still be done with the recovery at t.
 func (r Recovery) Live(t time.Time) bool {
-	return (r.State == RecoveryProving || r.State == RecoveryWaiting) && t.Before(r.Ends)
+	return (r.State == RecoveryProving || r.State == RecoveryWaiting || r.State == RecoveryEnrolling) && t.Before(r.Ends)
 }
 
 // Finishable reports whether a new password may be set at t.
 func (r Recovery) Finishable(t time.Time) bool {
-	return r.Live(t) && r.State == RecoveryWaiting && !t.Before(r.Ready) && len(r.Reviews) >= r.Needs
+	return r.Live(t) && r.State != RecoveryProving && !t.Before(r.Ready) && len(r.Reviews) >= r.Needs
 }
 
 // Has reports whether a proof of the kind was given.

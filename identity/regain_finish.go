@@ -76,12 +76,9 @@ func (s *Service) FinishRecovery(ctx context.Context, tenant string, g Regained,
 		return err
 	}
 	return s.d.Tx.InTx(ctx, func(tx Tx) error {
-		fresh, err := tx.RecoveryByID(ctx, tenant, r.ID)
+		fresh, err := s.stillOpen(ctx, tx, r, now)
 		if err != nil {
 			return err
-		}
-		if !fresh.Finishable(now) {
-			return recoveryOver()
 		}
 		if err := s.replaceFactors(ctx, tx, p, fresh, hash, app, now); err != nil {
 			return err
@@ -179,7 +176,7 @@ func (s *Service) OpenRecoveries(ctx context.Context, tenant string) ([]Recovery
 // RecoveryCase gives one that is open. Errors: errs.NotFound; errs.Unavailable.
 func (s *Service) RecoveryCase(ctx context.Context, tenant, id string) (Recovery, Person, error) {
 	r, err := s.d.Store.RecoveryByID(ctx, tenant, id)
-	if err == nil && !r.Live(s.now()) {
+	if err == nil && (r.State == RecoveryEnrolling || !r.Live(s.now())) {
 		err = recoveryOver()
 	}
 	if err != nil {
@@ -256,7 +253,7 @@ func (s *Service) word(ctx context.Context, tenant, id string, w RecoveryWord, d
 	now := s.now()
 	return s.d.Tx.InTx(ctx, func(tx Tx) error {
 		r, err := tx.RecoveryByID(ctx, tenant, id)
-		if err == nil && !r.Live(now) {
+		if err == nil && (r.State == RecoveryEnrolling || !r.Live(now)) {
 			err = recoveryOver()
 		}
 		if err != nil {

@@ -417,7 +417,13 @@ func (s *Service) Recovery(ctx context.Context, tenant, secret string) (Recovery
 		return Recovery{}, Person{}, err
 	}
 	p, err := s.d.Store.PersonByID(ctx, tenant, r.PersonID)
-	return r, p, err
+	if err == nil {
+		err = s.open(ctx, s.d.Store, r, p)
+	}
+	if err != nil {
+		return Recovery{}, Person{}, err
+	}
+	return r, p, nil
 }
 
 func recoveryOver() error {

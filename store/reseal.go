@@ -20,10 +20,13 @@ type sealedColumn struct {
 	// row and subject are SQL for keys.Place; place is its table, when it
 	// differs.
 	row, subject, place string
-	// text columns hold base64; a blind one is computed from username; of a
+	// text columns hold base64; a blind one is computed from beside; of a
 	// mixed one some values need no sealing; a raw key is bytes, and its
 	// hexadecimal digits are the row.
 	text, blind, mixed, raw bool
+	// beside is the sealed column of which a blind one is computed, as in lookup.
+	beside string
+	lookup func(p *ports, ctx context.Context, tenant, value string) ([]string, error)
 }
 
 func sealedColumns() []sealedColumn {
@@ -31,7 +34,10 @@ func sealedColumns() []sealedColumn {
 	return []sealedColumn{
 		{table: "person", key: "id", column: "name", row: "id"},
 		{table: "person", key: "id", column: "username", row: "id", text: true},
-		{table: "person", key: "id", column: "username_key", row: "id", blind: true},
+		{table: "person", key: "id", column: "username_key", row: "id", blind: true, beside: "username", lookup: (*ports).usernameIndex},
+		{table: "directory_entry", key: "person_id", column: "body", row: "person_id", text: true},
+		{table: "directory_key", key: "id", column: "value", row: "id", text: true},
+		{table: "directory_key", key: "id", column: "key", row: "id", blind: true, beside: "value", lookup: (*ports).directoryIndex},
 		{table: "factor", key: "id", column: "secret", row: "id"},
 		{table: "factor", key: "id", column: "name", row: "id", mixed: true},
 		{table: "consent", key: "id", column: "json", row: version, subject: "patient"},
@@ -88,7 +94,7 @@ type sealedCell struct {
 	place  keys.Place
 	bytes  []byte // of a binary column
 	text   string // of a text column
-	person string // the username beside a blind index, sealed
+	beside string // what a blind index is computed of, sealed
 }
 
 // Reseal encrypts again what is under older keys, as long as the context lives
@@ -214,7 +220,7 @@ func (s *Store) cells(ctx context.Context, tenant string, c sealedColumn, after 
 		subject = `''`
 	}
 	if c.blind {
-		beside = "username"
+		beside = c.beside
 	}
 	table := c.place
 	if table == "" {
@@ -227,11 +233,11 @@ func (s *Store) cells(ctx context.Context, tenant string, c sealedColumn, after 
 			value = &v.text
 		}
 		if !c.raw {
-			err = r.Scan(&v.key, &v.place.Row, &v.place.Subject, &v.person, value)
+			err = r.Scan(&v.key, &v.place.Row, &v.place.Subject, &v.beside, value)
 			return v, err
 		}
 		var key, row []byte
-		err = r.Scan(&key, &row, &v.place.Subject, &v.person, value)
+		err = r.Scan(&key, &row, &v.place.Subject, &v.beside, value)
 		v.key, v.place.Row = hex.EncodeToString(key), hex.EncodeToString(row)
 		return v, err
 	}, `SELECT `+c.key+`, `+c.row+`, `+subject+`, `+beside+`, `+c.column+` FROM `+c.table+` WHERE tenant = $1 AND `+c.key+
@@ -243,7 +249,7 @@ func (s *Store) cells(ctx context.Context, tenant string, c sealedColumn, after 
 // one to compare with.
 func (s *Store) resealCell(ctx context.Context, c sealedColumn, v sealedCell) (fresh, old any, err error) {
 	if c.blind {
-		return s.reindex(ctx, v)
+		return s.reindex(ctx, c, v)
 	}
 	sealed := keys.Sealed(v.bytes)
 	switch {
@@ -275,14 +281,14 @@ func (s *Store) resealCell(ctx context.Context, c sealedColumn, v sealedCell) (f
 }
 
 // reindex computes a blind index anew.
-func (s *Store) reindex(ctx context.Context, v sealedCell) (fresh, old any, err error) {
+func (s *Store) reindex(ctx context.Context, c sealedColumn, v sealedCell) (fresh, old any, err error) {
 	place := v.place
-	place.Column = "username"
-	username, err := s.openText(ctx, place, v.person)
+	place.Column = c.beside
+	value, err := s.openText(ctx, place, v.beside)
 	if err != nil {
 		return nil, nil, err
 	}
-	index, err := s.usernameIndex(ctx, v.place.Tenant, username)
+	index, err := c.lookup(s.ports, ctx, v.place.Tenant, value)
 	if err != nil || index[0] == v.text {
 		return nil, nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/evidence"
 	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/identity/directory"
 	"github.com/mandate-health/mandate/identity/operator"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/ids"
@@ -47,6 +48,7 @@ type Tx interface {
 	identity.Ports
 	identity.Answers
 	operator.Store
+	directory.Store
 	proxy.Store
 	lifecycle.Ends
 	matter.Store

@@ -119,6 +119,7 @@ func authenticators(t *testing.T, s *store.Store) {
 	upstreams(t, s)
 	recoveries(t, s)
 	tickets(t, s)
+	directories(t, s)
 }
 
 func session() identity.Session {
