@@ -18,7 +18,7 @@ const ScopeAdminAudit = adminPrefix + "audit"
 func AdminScopes() []string {
 	return []string{
 		ScopeAdminAudit, adminPrefix + "brands", adminPrefix + "clients", adminPrefix + "consents", adminPrefix + "grants", adminPrefix + "launches", adminPrefix + "people",
-		adminPrefix + "records",
+		adminPrefix + "records", adminPrefix + "scim",
 	}
 }
 

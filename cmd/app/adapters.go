@@ -13,6 +13,7 @@ import (
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/pages"
 	"github.com/mandate-health/mandate/web/route"
+	"github.com/mandate-health/mandate/web/scim"
 	"github.com/mandate-health/mandate/web/session"
 )
 
@@ -74,7 +75,12 @@ func (t *tenant) notFound(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	t.problem.HTML(w, r, errs.New(errs.NotFound, "page-not-found", "There is no such page."))
+	none := errs.New(errs.NotFound, "page-not-found", "There is no such page.")
+	if strings.HasPrefix(strings.TrimPrefix(r.URL.Path, string(t.base)), scim.Path) {
+		t.problem.SCIM(w, r, none)
+		return
+	}
+	t.problem.HTML(w, r, none)
 }
 
 // siteOf gives the site that a request is for.

@@ -180,6 +180,7 @@ func (d *doctor) checks() []health.Check {
 		tlsconf.Checks(d.cfg.Transport, d.cfg.PublicURL, d.clock),
 		d.udapChecks(),
 		d.federationChecks(),
+		d.scimChecks(),
 		d.publicChecks(),
 		d.runningChecks(),
 		d.upstreamChecks(),

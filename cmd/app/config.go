@@ -96,6 +96,7 @@ type Config struct {
 	UDAP       UDAPConfig     `embed:"" section:"udap"`
 	// Federation says where else people sign in.
 	Federation FederationConfig `embed:"" section:"federation"`
+	SCIM       SCIMConfig       `embed:"" section:"scim"`
 
 	Registration RegistrationConfig `embed:"" section:"registration"`
 
@@ -181,6 +182,7 @@ func (c *Config) Validate() error {
 	c.SignIn.validate(&f)
 	c.Passkeys.validate(&f)
 	c.Federation.validate(c.Dev, &f)
+	c.SCIM.validate(&f)
 	c.LifeConfig.validate(&f)
 	if !c.Dev {
 		c.validateServe(&f)

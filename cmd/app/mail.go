@@ -55,6 +55,9 @@ func (a *App) letter(ctx context.Context, texts *words.Catalogue, n outbox.Notic
 	if n.Template == identity.NoticeContactCode || n.Template == identity.NoticeRecovery {
 		return t.regainLetter(ctx, texts, n, person)
 	}
+	if n.Template == identity.NoticeEnrolment {
+		return t.enrolmentLetter(texts, n)
+	}
 	to, err := t.reach(ctx, person)
 	if err != nil {
 		return smtp.Letter{}, err

@@ -44,6 +44,7 @@ func adminScopeText() map[string]string {
 		"admin/launches": "Registering, listing and ending launch contexts.",
 		"admin/people":   "Telling what a registration feed and a proofing service found about people.",
 		"admin/records":  "Reading and giving the records beside Consents: instruments, checks, findings.",
+		"admin/scim":     "Provisioning the accounts of staff by SCIM, which is described at /scim/v2.",
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/mandate-health/mandate/web/pages/custody"
 	"github.com/mandate-health/mandate/web/pages/matching"
 	operatorpages "github.com/mandate-health/mandate/web/pages/operator"
+	"github.com/mandate-health/mandate/web/scim"
 )
 
 // adminPath is where the administration API begins.
@@ -31,11 +32,16 @@ type administrator struct{}
 // backend service got for itself with the scope of the area, and on a
 // development server to the token of the ready file.
 func (t *tenant) adminBearer(next http.Handler) http.Handler {
+	return t.administered(next, t.problem.JSON)
+}
+
+// administered is adminBearer with the form in which the caller reads errors.
+func (t *tenant) administered(next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		scheme, got, found := strings.Cut(r.Header.Get("Authorization"), " ")
 		dpop := strings.EqualFold(scheme, "DPoP")
 		if !found || !dpop && scheme != "Bearer" {
-			t.problem.JSON(w, r, errs.New(errs.Unauthenticated, "admin-token", "The administration API needs an access token."))
+			refuse(w, r, errs.New(errs.Unauthenticated, "admin-token", "The administration API needs an access token."))
 			return
 		}
 		if t.adminToken() != "" && constantEqual(got, t.adminToken()) {
@@ -44,7 +50,7 @@ func (t *tenant) adminBearer(next http.Handler) http.Handler {
 		}
 		client, err := t.administrator(w, r, oauth.Presentation{DPoP: dpop, Token: got})
 		if err != nil {
-			t.problem.JSON(w, r, err)
+			refuse(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), administrator{}, client)))
@@ -63,11 +69,20 @@ func (t *tenant) administrator(w http.ResponseWriter, r *http.Request, p oauth.P
 	if err != nil {
 		return "", err
 	}
-	area, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, string(t.base)), adminPath), "/")
-	if claims.Grant.ID != "" || !claims.Client.ForItself() || !oauth.Administers(claims.Scope, area) {
+	if area := t.area(r); claims.Grant.ID != "" || !claims.Client.ForItself() || !oauth.Administers(claims.Scope, area) {
 		return "", errs.New(errs.Forbidden, "admin-scope", "The token lacks the scope for this part of the administration API.")
 	}
 	return claims.ClientID, nil
+}
+
+// area gives the part of the administration API that a request is for.
+func (t *tenant) area(r *http.Request) string {
+	path := strings.TrimPrefix(r.URL.Path, string(t.base))
+	if strings.HasPrefix(path, scim.Path+"/") {
+		return areaSCIM
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, adminPath), "/")
+	return name
 }
 
 // actor gives the client that administers, "" for a development server's token.

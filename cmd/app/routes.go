@@ -56,7 +56,7 @@ func (t *tenant) routes() ([]route.Route, error) {
 	out = append(out, t.recordPages(life).Routes()...)
 	out = slices.Concat(out, helpers.Routes(), staff.Routes(), t.recordRoutes(life), t.actingPages().Routes(), calls.Routes(), regain.Routes())
 	out = slices.Concat(out, others.Routes(), matches.Routes())
-	out = slices.Concat(out, t.messagePages(life).Routes(), shared.Routes(), reviews.Routes())
+	out = slices.Concat(out, t.messagePages(life).Routes(), shared.Routes(), reviews.Routes(), t.scimRoutes())
 	if t.cfg.Dev {
 		out = append(out, t.devRoutes()...)
 	}

@@ -55,10 +55,21 @@ type RegainFinish struct {
 	Action string
 	// App is the authenticator app to be set up, nil for none.
 	App *AddCodeApp
+	// First: nobody has signed in to the account before.
+	First bool
 }
 
 // Template names the page.
 func (RegainFinish) Template() string { return "regain-finish" }
+
+// Enrol asks whether to set up a new account of staff. It knows nothing of it.
+type Enrol struct {
+	Frame
+	Action string
+}
+
+// Template names the page.
+func (Enrol) Template() string { return "enrol" }
 
 // RegainStop asks whether to stop a recovery. It knows nothing of it.
 type RegainStop struct {

@@ -30,11 +30,14 @@ func regainScreens() []Screen {
 			return p
 		}},
 		{"regain-finish", groupSignIn, func(s State) pages.Page {
-			p := pages.RegainFinish{Frame: out(s, pages.FieldError{Field: "password", Key: pages.ErrPasswordKnown}), Action: Prefix}
+			p := pages.RegainFinish{Frame: out(s, pages.FieldError{Field: "password", Key: pages.ErrPasswordKnown}), Action: Prefix, First: s == Empty}
 			if s != Empty {
 				p.App = &pages.AddCodeApp{Secret: cannedSecret, Proof: "x", QR: cannedPicture()}
 			}
 			return p
+		}},
+		{"enrol", groupSignIn, func(s State) pages.Page {
+			return pages.Enrol{Frame: out(s, pages.FieldError{Key: pages.ErrExpiredForm}), Action: Prefix}
 		}},
 		{"regain-stop", groupSignIn, func(s State) pages.Page {
 			return pages.RegainStop{Frame: out(s, pages.FieldError{Key: pages.ErrExpiredForm}), Action: Prefix}

@@ -43,6 +43,7 @@ type Offers interface {
 // Deps is what the handlers work with.
 type Deps struct {
 	Accounts Accounts
+	Enrols   Enrols
 	Offers   Offers
 	Desk     Desk
 	// Documents are the papers that staff may have seen.
@@ -71,6 +72,8 @@ func (h *Handler) Routes() []route.Route {
 		open(http.MethodGet, Path, "", "nobody is signed in who cannot sign in", h.begin),
 		open(http.MethodPost, Path, "signin", "checks each proof itself, and a form token", h.prove),
 		open(http.MethodPost, finishPath, "signin", "checks the cookie of the recovery and a form token", h.finish),
+		open(http.MethodGet, enrolOne, "", "asks whether to begin; tells nothing", h.askEnrol),
+		open(http.MethodPost, enrolOne, "signin", "the link's secret opens one account that nobody has enrolled in; needs a form token", h.enrol),
 		open(http.MethodGet, stopOne, "", "asks whether to stop; tells nothing", h.askStop),
 		open(http.MethodPost, stopOne, "signin", "the link's secret stops one recovery and does nothing else; needs a form token", h.stop),
 	}, h.deskRoutes()...)
@@ -242,7 +245,7 @@ func (v visit) showProofs(status int, begun identity.Recovery, username, ticket 
 }
 
 func (v visit) showFinish(status int, begun identity.Recovery, p identity.Person, app *identity.CodeApp, e ...pages.FieldError) {
-	page := pages.RegainFinish{Frame: v.frame(e...), Action: v.Session.Path(finishPath)}
+	page := pages.RegainFinish{Frame: v.frame(e...), Action: v.Session.Path(finishPath), First: begun.State == identity.RecoveryEnrolling}
 	if identity.NeedsApp(p, begun) {
 		shown, err := v.app(p, app)
 		if err != nil {
