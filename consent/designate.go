@@ -62,33 +62,16 @@ type Designation struct {
 	// Restricted opens ordinary restricted data too, as a representative has.
 	Restricted bool
 	// Powers are those that the instrument of a representative gives in so many
-	// words; empty: Restricted alone decides (FX-28).
+	// words; empty: Restricted alone decides (FX-28). Topics are the v3-ActCode labels
+	// that each power over a topic opens.
 	Powers []string
+	Topics map[string][]string
 	// DataUntil leaves out data from after it; zero leaves out none (LC-23).
 	DataUntil time.Time
 	// Signatures is how many must sign; Cosigner is the second who did, zero while
 	// nobody has (FX-33).
 	Signatures int
 	Cosigner   fhir.Reference
-}
-
-// powerLabels are the sensitivity labels that a power of an instrument opens.
-func powerLabels(power string) []string {
-	switch power {
-	case "mental-health":
-		return []string{"MH", "PSY", "BH", "COGN", "DVD", "EMOTDIS"}
-	case "hiv":
-		return []string{"HIV"}
-	case "sexual-health":
-		return []string{"SEX", "STD", "PREGNANT"}
-	case "violence":
-		return []string{"SDV", "VIO"}
-	case "genetics":
-		return []string{"GDIS"}
-	case "substance-use":
-		return []string{"SUD", "ETH", "ETHUD", "OPIOIDUD"}
-	}
-	return nil
 }
 
 // labels gives the lists of labels of which each opens data by itself. A
@@ -109,7 +92,7 @@ func (d Designation) labels() [][]fields {
 			all = all && power == "substance-use"
 			continue
 		}
-		for _, l := range powerLabels(power) {
+		for _, l := range d.Topics[power] {
 			topics = append(topics, code(fhir.SystemActCode, l))
 		}
 	}

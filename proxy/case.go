@@ -156,7 +156,13 @@ type Case struct {
 	Was        State  `json:"was,omitempty"`
 	MergedWith string `json:"merged_with,omitempty"`
 	// Next is the Consent that begins when that of ConsentID ends.
-	Next string `json:"next,omitempty"`
+	// Turns is when.
+	Next  string    `json:"next,omitempty"`
+	Turns time.Time `json:"turns,omitzero"`
+	// Law names the rules by which the case was last looked at, Topics the labels that
+	// each topic had when its Consent was agreed to.
+	Law    string              `json:"law,omitempty"`
+	Topics map[string][]string `json:"topics,omitempty"`
 	// Rested is the Consent that rests while access is suspended.
 	Rested string `json:"rested,omitempty"`
 	// Tell is what the patient chose to hear of this person; Telling says what

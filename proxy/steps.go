@@ -306,8 +306,8 @@ func (c Case) NextDue(now time.Time) time.Time {
 		return time.Time{}
 	}
 	due := c.Terms.Until.Add(time.Microsecond)
-	if c.Ward.Band(now) == BandChild && c.Ward.Teen.Before(due) {
-		due = c.Ward.Teen
+	if turn := c.Ward.Turn(now); c.Ward.Band(now) == BandChild && turn.Before(due) {
+		due = turn
 	}
 	if c.At(now) == StateActive {
 		for _, d := range c.prompts() {

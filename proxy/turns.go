@@ -32,6 +32,7 @@ const (
 	ActUnmerge Act = "unmerge"
 	ActHandOn  Act = "hand-on"
 	ActVouch   Act = "vouch"
+	ActEnact   Act = "enact"
 )
 
 // Further reasons why an access rests.
@@ -65,6 +66,7 @@ func turns() []Transition {
 		{ActUnmerge, []State{StateSuspended}, "", nil},
 		{ActHandOn, []State{StateActive}, "", agreed},
 		{ActVouch, []State{StateAccount}, "", nil},
+		{ActEnact, []State{StateProofed, StateVerified, StateProposed, StateConfirmed, StateActive, StateSuspended}, "", byInstrument},
 	}
 }
 
@@ -80,6 +82,13 @@ func parental(c Case) string {
 		return code
 	}
 	return agreed(c)
+}
+
+func byInstrument(c Case) string {
+	if c.Basis != BasisRepresentative {
+		return "proxy-by-patient"
+	}
+	return ""
 }
 
 func representing(c Case) string {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -14,6 +15,74 @@ type Ward struct {
 	// Teen and Adult are the first instants of the birthdays that count.
 	Teen  time.Time `json:"teen,omitzero"`
 	Adult time.Time `json:"adult,omitzero"`
+	// Alone gives, for each topic over which the minor decides alone, the first
+	// instant at which that holds (LB-11).
+	Alone map[string]time.Time `json:"alone,omitempty"`
+}
+
+// Kept lists the topics that a parent does not see at a time, in order.
+func (w Ward) Kept(now time.Time) []string {
+	var out []string
+	for topic, from := range w.Alone {
+		if !now.Before(from) {
+			out = append(out, topic)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// PowersAt gives the powers of a case at a time: those of the instrument, without the
+// topics over which a minor decides alone. Empty means that nobody named any and the
+// law takes none.
+func (c Case) PowersAt(now time.Time) []string {
+	kept := c.Ward.Kept(now)
+	if c.Ward.Band(now) != BandChild || len(kept) == 0 {
+		return c.Authority.Powers
+	}
+	powers := c.Authority.Powers
+	if len(powers) == 0 {
+		// What a representative has by law: all but what is specially protected.
+		powers = slices.DeleteFunc(Powers(), func(p string) bool { return p == PowerSubstance })
+	}
+	return slices.DeleteFunc(slices.Clone(powers), func(p string) bool { return slices.Contains(kept, p) })
+}
+
+// Turn gives the next instant after a time at which a parent of a child sees less: a
+// topic that the child then decides about, or the teenager's birthday.
+func (w Ward) Turn(now time.Time) time.Time {
+	turn := w.Teen
+	for _, from := range w.Alone {
+		if from.After(now) && from.Before(turn) {
+			turn = from
+		}
+	}
+	return turn
+}
+
+// Narrowed gives the earlier of each day of two readings of the law: a law that
+// changed takes from an access there is what it takes, and gives it nothing.
+func (w Ward) Narrowed(o Ward) Ward {
+	earlier := func(a, b time.Time) time.Time {
+		if b.IsZero() || !a.IsZero() && a.Before(b) {
+			return a
+		}
+		return b
+	}
+	out := w
+	out.Teen, out.Adult, out.Alone = earlier(w.Teen, o.Teen), earlier(w.Adult, o.Adult), maps.Clone(w.Alone)
+	for topic, from := range o.Alone {
+		if out.Alone == nil {
+			out.Alone = map[string]time.Time{}
+		}
+		out.Alone[topic] = earlier(out.Alone[topic], from)
+	}
+	return out
+}
+
+// Same reports whether two wards have the same days.
+func (w Ward) Same(o Ward) bool {
+	return w.Teen.Equal(o.Teen) && w.Adult.Equal(o.Adult) && maps.EqualFunc(w.Alone, o.Alone, time.Time.Equal)
 }
 
 // Band is what the law makes of an age.
@@ -125,7 +194,41 @@ func (c Case) Ripen(at time.Time) (Case, error) {
 // Ripe reports whether the step of Ripen is due.
 func (c Case) Ripe(now time.Time) bool {
 	return c.Ward.Band(now) == BandTeen && c.Ward.Band(c.Starts) == BandChild &&
-		!slices.ContainsFunc(c.Steps, func(s Step) bool { return s.Act == ActRipen && !s.At.Before(c.Starts) })
+		!slices.ContainsFunc(c.Steps, func(s Step) bool {
+			return !s.At.Before(c.Starts) && !s.At.Before(c.Ward.Teen) && (s.Act == ActRipen || s.Act == ActEnact)
+		})
+}
+
+// Turned reports whether the Consent of a parent of a child has given way to the one
+// that follows, because the child now decides about a topic.
+func (c Case) Turned(now time.Time) bool {
+	return c.Next != "" && !c.Turns.IsZero() && !now.Before(c.Turns) && c.Ward.Band(now) == BandChild
+}
+
+// Topical notes that a child decides about a topic alone from now on: a parent sees
+// less.
+func (c Case) Topical(at time.Time) (Case, error) {
+	return c.take(ActRipen, Signed{By: Clock, At: at}, "minor-topic")
+}
+
+// Reason of a step that a change of the law brought about.
+const LawChanged = "law-changed"
+
+// Enact notes that a change of the law leaves less of an access that there is: the
+// days of the ward, the labels of topics, and an earlier end.
+func (c Case) Enact(w Ward, topics map[string][]string, until time.Time, at time.Time) (Case, error) {
+	out, err := c.take(ActEnact, Signed{By: Clock, At: at}, LawChanged)
+	if err != nil {
+		return c, err
+	}
+	out.Ward, out.Topics = w, topics
+	if !until.IsZero() && until.Before(out.Terms.Until) {
+		out.Terms.Until = until
+	}
+	if w.Band(at) == BandTeen && out.Cosigned.Zero() && len(out.Terms.Kinds) > 0 {
+		out.Terms = TeenTerms(out.Terms.Until)
+	}
+	return out, nil
 }
 
 // Free ends the access of a parent because the minor stands on the own feet now:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/law"
 	"github.com/mandate-health/mandate/proxy"
 )
 
@@ -85,12 +86,12 @@ func (s *Service) activate(c proxy.Case, a Actor) (proxy.Case, error) {
 // Determine notes that a clinician finds that the patient cannot decide (LC-13).
 // The second one begins the access of the agent, until the day of the review.
 // Errors: errs.Forbidden with code proxy-same-reviewer; errs.Invalid with code
-// proxy-review for a review that is not within 90 days.
+// proxy-review for a review later than the law's clock allows.
 func (s *Service) Determine(ctx context.Context, a Actor, id string, review time.Time) (proxy.Case, error) {
 	began := false
 	return s.step(ctx, id, a, staffsCase,
 		func(c proxy.Case) (proxy.Case, error) {
-			if !review.After(s.now()) || review.After(s.now().AddDate(0, 0, longestReview+1)) {
+			if !review.After(s.now()) || review.After(s.now().AddDate(0, 0, s.longestReview()+1)) {
 				return c, errs.New(errs.Invalid, "proxy-review", "The review must come within 90 days.")
 			}
 			out, ready, err := c.Determine(s.signed(a))
@@ -115,7 +116,7 @@ func (s *Service) Determine(ctx context.Context, a Actor, id string, review time
 
 // longestReview is the longest time in days until a determination is looked at
 // again.
-const longestReview = 90
+func (s *Service) longestReview() int { return s.Law.Days(law.ClockCapacity, s.now()) }
 
 // Restore takes the access of an agent back to sleep because a clinician finds
 // that the patient can decide again (LC-15); the patient's own settings hold.

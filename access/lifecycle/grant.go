@@ -68,23 +68,45 @@ func (s *Service) refile(ctx context.Context, tx Tx, c *proxy.Case, a Actor) err
 	return nil
 }
 
-// file stores the FHIR Consent that says what the case says. A parent's ends on the
-// birthday, and the one that follows begins there by its own date (LC-20).
+// file stores the FHIR Consent that says what the case says. A parent's ends when the
+// child decides about a topic or becomes a teenager, and the one that follows begins
+// there by its own date (LC-20).
 func (s *Service) file(ctx context.Context, tx Tx, c *proxy.Case, a Actor) error {
+	last := c.Steps[len(c.Steps)-1]
 	from := c.Starts
-	if last := c.Steps[len(c.Steps)-1].At; last.After(from) {
-		from = last
+	if last.At.After(from) {
+		from = last.At
 	}
-	d := s.designation(*c, c.Granted(), from)
-	if teen := c.Ward.Teen; c.Ward.Band(from) == proxy.BandChild && teen.Before(d.Until) {
-		after := s.designation(*c, proxy.TeenTerms(d.Until), teen)
-		after.Restricted, after.Powers = false, nil
-		if err := s.fileAs(ctx, tx, *c, &c.Next, after, a); err != nil {
-			return err
-		}
-		d.Until = teen.Add(-time.Second)
+	c.Law, c.Topics = s.Law.Version, s.topics(*c, last.Act)
+	if err := s.fileAs(ctx, tx, *c, &c.ConsentID, s.stage(*c, from), a); err != nil {
+		return err
 	}
-	return s.fileAs(ctx, tx, *c, &c.ConsentID, d, a)
+	return s.fileNext(ctx, tx, c, from, a)
+}
+
+// fileNext stores the Consent that follows the one that holds at a time, if the law
+// has the access change by then.
+func (s *Service) fileNext(ctx context.Context, tx Tx, c *proxy.Case, from time.Time, a Actor) error {
+	c.Next, c.Turns = "", time.Time{}
+	turn := c.Ward.Turn(from)
+	if c.Ward.Band(from) != proxy.BandChild || !turn.Before(c.Terms.Until) {
+		return nil
+	}
+	c.Turns = turn
+	return s.fileAs(ctx, tx, *c, &c.Next, s.stage(*c, turn), a)
+}
+
+// stage gives the Consent of a case from a time on, until the law has it change.
+func (s *Service) stage(c proxy.Case, from time.Time) consent.Designation {
+	t := c.Granted()
+	if c.Ward.Band(from) == proxy.BandTeen && c.Cosigned.Zero() && c.Confirmed.Zero() {
+		t = proxy.TeenTerms(t.Until)
+	}
+	d := s.designation(c, t, from)
+	if turn := c.Ward.Turn(from); c.Ward.Band(from) == proxy.BandChild && turn.Before(d.Until) {
+		d.Until = turn.Add(-time.Second)
+	}
+	return d
 }
 
 // designation gives the Consent of a case under terms.
@@ -94,7 +116,7 @@ func (s *Service) designation(c proxy.Case, t proxy.Terms, from time.Time) conse
 		Patient: c.Patient, Actor: actor, Performer: fhir.Reference{Type: "Patient", ID: c.Patient}, Organization: s.Organization,
 		Functions: t.Functions, Kinds: t.Kinds, Purpose: purpose(c), Role: c.Authority.Kind,
 		At: s.now(), From: from, Until: t.Until, DataUntil: t.DataUntil, Status: "active",
-		Restricted: c.Basis == proxy.BasisRepresentative, Powers: c.Authority.Powers,
+		Restricted: c.Basis == proxy.BasisRepresentative, Powers: c.PowersAt(from), Topics: c.Topics,
 	}
 	teen := c.Ward.Band(from) == proxy.BandTeen
 	switch {
@@ -159,7 +181,7 @@ func (s *Service) shut(ctx context.Context, tx Tx, c *proxy.Case, a Actor) error
 		if err := s.withdraw(ctx, tx, c.Next, a); err != nil {
 			return err
 		}
-		c.Next = ""
+		c.Next, c.Turns = "", time.Time{}
 	}
 	if c.RelationID == "" {
 		return nil

@@ -39,7 +39,7 @@ func (s *Service) Review(ctx context.Context, a Actor, id string, until time.Tim
 		func(c proxy.Case) (out proxy.Case, err error) {
 			latest := s.now().AddDate(0, proxy.LongestMonths, 1)
 			if c.Authority.Trigger == proxy.TriggerCapacity {
-				latest = s.now().AddDate(0, 0, longestReview+1)
+				latest = s.now().AddDate(0, 0, s.longestReview()+1)
 			}
 			if !until.After(s.now()) || until.After(latest) {
 				return c, errs.New(errs.Invalid, "proxy-review", "The review must come within 90 days.")

@@ -8,6 +8,7 @@ import (
 	"github.com/mandate-health/mandate/access/matter"
 	"github.com/mandate-health/mandate/audit"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/law"
 	"github.com/mandate-health/mandate/proxy"
 )
 
@@ -40,14 +41,18 @@ func (s *Service) grounded(ground string, a Actor) then {
 		if c.Basis != proxy.BasisRepresentative {
 			return nil
 		}
-		if !matter.Known(ground) {
+		if !s.Law.Known(ground, s.now()) {
 			return errs.New(errs.Invalid, "matter-ground", "A denial rests on a ground that the law names.")
 		}
-		m := matter.Begin(matter.Review, s.Tenant, s.IDs.ID(), c.Patient, a.Person.ID, s.now(), s.Zone, c.ID)
+		m := matter.Begin(matter.Review, s.Tenant, s.IDs.ID(), c.Patient, a.Person.ID, s.now(), s.answerDays(), s.Zone, c.ID)
 		m.DeniedBy, m.Ground = a.Person.ID, ground
 		return s.putMatter(ctx, tx, m, "open", a)
 	}
 }
+
+// answerDays is within how many working days an answer is due (45 CFR 171.204(b),
+// IB-05), by the law as it stands.
+func (s *Service) answerDays() int { return s.Law.Days(law.ClockDenial, s.now()) }
 
 // AskReview lets somebody who stands in the patient's shoes ask for another look at
 // what is kept from them. Errors: errs.NotFound; errs.Conflict with code
@@ -68,7 +73,7 @@ func (s *Service) AskReview(ctx context.Context, a Actor, id string) error {
 		if slices.ContainsFunc(open, func(m matter.Matter) bool { return m.Kind == matter.Review && slices.Contains(m.Cases, c.ID) }) {
 			return errs.New(errs.Conflict, "matter-running", "Somebody looks at this already.")
 		}
-		return s.putMatter(ctx, tx, matter.Begin(matter.Review, s.Tenant, s.IDs.ID(), c.Patient, a.Person.ID, s.now(), s.Zone, c.ID), "ask", a)
+		return s.putMatter(ctx, tx, matter.Begin(matter.Review, s.Tenant, s.IDs.ID(), c.Patient, a.Person.ID, s.now(), s.answerDays(), s.Zone, c.ID), "ask", a)
 	})
 }
 
@@ -93,7 +98,7 @@ func (s *Service) OpenDispute(ctx context.Context, a Actor, id, other string) (m
 		if err != nil {
 			return err
 		}
-		m = matter.Begin(matter.Dispute, s.Tenant, s.IDs.ID(), c.Patient, a.Person.ID, s.now(), s.Zone, c.ID, o.ID)
+		m = matter.Begin(matter.Dispute, s.Tenant, s.IDs.ID(), c.Patient, a.Person.ID, s.now(), s.answerDays(), s.Zone, c.ID, o.ID)
 		return s.putMatter(ctx, tx, m, "open", a)
 	})
 	return m, err
@@ -154,7 +159,7 @@ func (s *Service) Decide(ctx context.Context, a Actor, id string, version int, o
 		case m.Version != version:
 			return errs.New(errs.PreconditionFailed, "version-changed", "The stored version is another one by now.")
 		}
-		if m, err = m.Decide(o, ground, a.Person.ID, s.now()); err != nil {
+		if m, err = m.Decide(o, ground, a.Person.ID, s.now(), s.Law); err != nil {
 			return err
 		}
 		for _, id := range m.Cases {

@@ -15,6 +15,7 @@ import (
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/law"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
 	"github.com/mandate-health/mandate/internal/txn"
 	"github.com/mandate-health/mandate/proxy"
@@ -61,11 +62,10 @@ type Deps struct {
 	// Labelling classifies for previews what its source did not label; nil
 	// classifies nothing.
 	Labelling *access.Labelling
-	// Ages are the rules about minors, Jurisdiction the one of this tenant; Born
-	// gives the birth date of a patient (LC-20, LC-21).
-	Ages         proxy.Ages
-	Jurisdiction string
-	Born         func(ctx context.Context, patient string) (string, error)
+	// Law is what holds where the patients live; Born gives the birth date of a
+	// patient (LC-20, LC-21).
+	Law  *law.Law
+	Born func(ctx context.Context, patient string) (string, error)
 	// Bereavement is for how many days an access stays narrowed after a death; 0
 	// lets it rest at once (LC-23).
 	Bereavement int

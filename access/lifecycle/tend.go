@@ -55,6 +55,11 @@ func (s *Service) tend(ctx context.Context, id string) error {
 				return err
 			}
 		}
+		if c.State == proxy.StateActive && c.Turned(now) {
+			if err := s.topical(ctx, tx, &c); err != nil {
+				return err
+			}
+		}
 		if days, due := c.Prompt(now); due {
 			c.Prompted = days
 			if err := s.prompt(ctx, tx, c); err != nil {

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/proxy"
@@ -9,14 +10,30 @@ import (
 
 // attestParent puts in the papers of a parent, with the birthdays that count.
 func (s *Service) attestParent(ctx context.Context, c proxy.Case, in proxy.Authority, a Actor) (proxy.Case, error) {
-	born, err := s.Born(ctx, c.Patient)
+	w, err := s.ward(ctx, c.Patient)
 	if err != nil {
 		return c, err
 	}
-	w := proxy.Ward{Jurisdiction: s.Jurisdiction}
-	w.Teen, w.Adult, _ = s.Ages.Turns(s.Jurisdiction, born, s.Zone)
-	w.Teen, w.Adult = w.Teen.UTC(), w.Adult.UTC()
+	c.Law = s.Law.Version
 	return c.AttestParent(in, w, s.signed(a))
+}
+
+// ward gives the days on which a patient grows up, by the law as it is now.
+func (s *Service) ward(ctx context.Context, patient string) (proxy.Ward, error) {
+	born, err := s.Born(ctx, patient)
+	if err != nil {
+		return proxy.Ward{}, err
+	}
+	w := proxy.Ward{Jurisdiction: s.Law.Jurisdiction}
+	w.Teen, w.Adult, _ = s.Law.Turns(born)
+	w.Teen, w.Adult = w.Teen.UTC(), w.Adult.UTC()
+	for topic, at := range s.Law.Alone(born) {
+		if w.Alone == nil {
+			w.Alone = map[string]time.Time{}
+		}
+		w.Alone[topic] = at.UTC()
+	}
+	return w, nil
 }
 
 // Propose is the signature of a teenager under what a parent may see (FX-24): the
@@ -88,16 +105,41 @@ func (s *Service) ripen(ctx context.Context, tx Tx, c *proxy.Case) error {
 	if err != nil {
 		return err
 	}
-	before := c.ConsentID
 	*c = next
-	c.ConsentID, c.Next = c.Next, ""
-	if before != "" {
-		if err := s.withdraw(ctx, tx, before, s.clock()); err != nil {
-			return err
-		}
+	if err := s.follow(ctx, tx, c); err != nil {
+		return err
 	}
 	if err := s.tell(ctx, tx, *c, "proxy.changed"); err != nil {
 		return err
 	}
 	return s.tellPatient(ctx, tx, *c, "proxy.teen")
+}
+
+// topical notes that a child decides about a topic alone (LB-11), and files what
+// comes after.
+func (s *Service) topical(ctx context.Context, tx Tx, c *proxy.Case) error {
+	next, err := c.Topical(s.now())
+	if err != nil {
+		return err
+	}
+	from := c.Turns
+	*c = next
+	if err := s.follow(ctx, tx, c); err != nil {
+		return err
+	}
+	if err := s.fileNext(ctx, tx, c, from, s.clock()); err != nil {
+		return err
+	}
+	return s.tell(ctx, tx, *c, "proxy.changed")
+}
+
+// follow lets the Consent that was filed for after a day take the place of the one
+// before.
+func (s *Service) follow(ctx context.Context, tx Tx, c *proxy.Case) error {
+	before := c.ConsentID
+	c.ConsentID, c.Next, c.Turns = c.Next, "", time.Time{}
+	if before == "" {
+		return nil
+	}
+	return s.withdraw(ctx, tx, before, s.clock())
 }

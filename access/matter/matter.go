@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/law"
 )
 
 // Kind is what has to be decided.
@@ -41,10 +42,6 @@ func Outcomes(k Kind) []Outcome {
 	return []Outcome{Upheld, Lifted}
 }
 
-// reviewDays is within how many working days an answer is due (45 CFR 171.204(b),
-// IB-05).
-const reviewDays = 10
-
 // Matter is one thing to decide. It is a value; its methods give the next one.
 type Matter struct {
 	Tenant  string `json:"-"`
@@ -63,7 +60,7 @@ type Matter struct {
 	OpenedBy string    `json:"opened_by"`
 	Opened   time.Time `json:"opened"`
 	DeniedBy string    `json:"denied_by,omitempty"`
-	// Ground is that of the denial, an ID of Grounds.
+	// Ground is that of the denial, an id of the law in force then.
 	Ground string `json:"ground,omitempty"`
 	// Warned says that staff were told that the day has passed.
 	Warned bool `json:"warned,omitempty"`
@@ -73,10 +70,10 @@ type Matter struct {
 	Decided   time.Time `json:"decided,omitzero"`
 }
 
-// Begin gives a new matter that is due in ten working days.
-func Begin(kind Kind, tenant, id, patient, by string, now time.Time, zone *time.Location, cases ...string) Matter {
+// Begin gives a new matter that is due in so many working days (IB-05).
+func Begin(kind Kind, tenant, id, patient, by string, now time.Time, days int, zone *time.Location, cases ...string) Matter {
 	return Matter{
-		Tenant: tenant, ID: id, Patient: patient, Open: true, Due: WorkingDays(now, reviewDays, zone),
+		Tenant: tenant, ID: id, Patient: patient, Open: true, Due: WorkingDays(now, days, zone),
 		Kind: kind, Cases: cases, OpenedBy: by, Opened: now,
 	}
 }
@@ -98,10 +95,10 @@ func WorkingDays(from time.Time, days int, zone *time.Location) time.Time {
 // Overdue reports whether the day has passed.
 func (m Matter) Overdue(now time.Time) bool { return m.Open && now.After(m.Due) }
 
-// Decide ends a matter. Errors: errs.Conflict with code matter-decided; errs.Forbidden
+// Decide ends a matter by the law as it stands. Errors: errs.Conflict with code matter-decided; errs.Forbidden
 // with code matter-own for who denied or asked; errs.Invalid with code matter-outcome,
 // and with code matter-ground for a denial that rests on no ground.
-func (m Matter) Decide(o Outcome, ground, by string, now time.Time) (Matter, error) {
+func (m Matter) Decide(o Outcome, ground, by string, now time.Time, l *law.Law) (Matter, error) {
 	switch {
 	case !m.Open:
 		return m, errs.New(errs.Conflict, "matter-decided", "This was decided already.")
@@ -109,7 +106,7 @@ func (m Matter) Decide(o Outcome, ground, by string, now time.Time) (Matter, err
 		return m, errs.New(errs.Forbidden, "matter-own", "Another member of staff must decide this.")
 	case !slices.Contains(Outcomes(m.Kind), o):
 		return m, errs.New(errs.Invalid, "matter-outcome", "Choose what was decided.")
-	case o == Upheld && !Known(ground):
+	case o == Upheld && !l.Known(ground, now):
 		return m, errs.New(errs.Invalid, "matter-ground", "A denial rests on a ground that the law names.")
 	}
 	m.Open, m.Outcome, m.DecidedBy, m.Decided = false, o, by, now

@@ -6,24 +6,18 @@ import (
 
 	"github.com/mandate-health/mandate/access/matter"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/law"
 )
 
-// IB-01, TF-22: each ground has an id of its own and says where the law has it.
-func TestGroundsAreData(t *testing.T) {
-	list, err := matter.Grounds()
-	if err != nil || len(list) < 7 {
-		t.Fatal(list, err)
+// shipped is the law of the United States as it comes with the program.
+func shipped(t *testing.T) *law.Law {
+	t.Helper()
+	book, err := law.Load(law.Shipped()...)
+	if err != nil {
+		t.Fatal(err)
 	}
-	seen := map[string]bool{}
-	for _, g := range list {
-		if seen[g.ID] || g.Cite == "" || g.Text == "" || !matter.Known(g.ID) {
-			t.Errorf("%+v", g)
-		}
-		seen[g.ID] = true
-	}
-	if matter.Known("because") || matter.Known("") {
-		t.Error("a ground that there is not")
-	}
+	l, _ := book.Of("US", time.UTC)
+	return l
 }
 
 // IB-05: ten working days, counted where the people are.
@@ -47,10 +41,10 @@ func TestTheClockCountsWorkingDays(t *testing.T) {
 // TF-22, LC-17: nobody decides about what they did themself, no denial stands without
 // a ground, and what was decided stays so.
 func TestWhoDecidesAndHow(t *testing.T) {
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	m := matter.Begin(matter.Review, "t", "m1", "rosa", "ann", now, time.UTC, "c1")
+	now, l := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), shipped(t)
+	m := matter.Begin(matter.Review, "t", "m1", "rosa", "ann", now, 10, time.UTC, "c1")
 	m.DeniedBy = "hale"
-	d := matter.Begin(matter.Dispute, "t", "m2", "rosa", "hale", now, time.UTC, "c1", "c2")
+	d := matter.Begin(matter.Dispute, "t", "m2", "rosa", "hale", now, 10, time.UTC, "c1", "c2")
 	for name, c := range map[string]struct {
 		m          matter.Matter
 		o          matter.Outcome
@@ -67,7 +61,7 @@ func TestWhoDecidesAndHow(t *testing.T) {
 		"lifted":            {m, matter.Lifted, "", "osei", ""},
 		"a dispute":         {d, matter.Referred, "", "osei", ""},
 	} {
-		got, err := c.m.Decide(c.o, c.ground, c.by, now)
+		got, err := c.m.Decide(c.o, c.ground, c.by, now, l)
 		if c.want != "" {
 			if err == nil || errs.As(err).Code != c.want || !got.Open {
 				t.Errorf("%s: %v", name, err)
@@ -77,7 +71,7 @@ func TestWhoDecidesAndHow(t *testing.T) {
 		if err != nil || got.Open || got.DecidedBy != "osei" {
 			t.Errorf("%s: %+v %v", name, got, err)
 		}
-		if _, err := got.Decide(c.o, c.ground, "third", now); err == nil {
+		if _, err := got.Decide(c.o, c.ground, "third", now, l); err == nil {
 			t.Errorf("%s: decided twice", name)
 		}
 	}

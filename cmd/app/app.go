@@ -19,6 +19,7 @@ import (
 	"github.com/mandate-health/mandate/internal/journal"
 	"github.com/mandate-health/mandate/internal/keys"
 	"github.com/mandate-health/mandate/internal/keys/devkeys"
+	"github.com/mandate-health/mandate/internal/law"
 	"github.com/mandate-health/mandate/internal/limit"
 	"github.com/mandate-health/mandate/internal/telemetry"
 	tenants "github.com/mandate-health/mandate/internal/tenant"
@@ -71,13 +72,15 @@ type App struct {
 	codec    *codec.Codec
 	// definitions are served at every FHIR base.
 	definitions []fhirevent.Definition
-	kit         *pages.Kit
-	consents    *consent.Service
-	proxies     *proxy.Service
-	loader      *authority.Loader
-	engine      *engine.Engine
-	auth        *clientauth.Authenticator
-	documents   *registration.Documents
+	// law is what holds where the patients live.
+	law       *law.Law
+	kit       *pages.Kit
+	consents  *consent.Service
+	proxies   *proxy.Service
+	loader    *authority.Loader
+	engine    *engine.Engine
+	auth      *clientauth.Authenticator
+	documents *registration.Documents
 	// trust is in the UDAP communities, devCommunity that of a development server.
 	trust        *udap.Trust
 	devCommunity devkeys.Community
@@ -117,6 +120,9 @@ type reached struct {
 // build joins the rooms. The store must be open and migrated.
 func (a *App) build(ctx context.Context, at reached) (err error) {
 	if a.definitions, err = fhirevent.Definitions(); err != nil {
+		return err
+	}
+	if a.law, err = a.cfg.law(); err != nil {
 		return err
 	}
 	if a.codec, err = codec.New(); err != nil {

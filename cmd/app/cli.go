@@ -37,6 +37,7 @@ type commands struct {
 	Replay    replayCommand    `cmd:"" help:"Decide recorded requests again under another policy, before it is saved."`
 	Launch    launchCommand    `cmd:"" help:"Register, list and end launch contexts, as an EHR does."`
 	Lifecycle lifecycleCommand `cmd:"" help:"Tell what can happen to the access of a person who helps with a record."`
+	Packs     packsCommand     `cmd:"" help:"List, show, check and compare jurisdiction packs: what the law of a place says, as data."`
 	Brand     brandCommand     `cmd:"" help:"Publish the brands by which apps show people where to connect."`
 	Tenant    tenantCommand    `cmd:"" help:"Manage the organizations that one process serves apart from one another."`
 	Doctor    doctorCommand    `cmd:"" help:"Look for what is wrong with a server, its settings, its machine and what is around it."`

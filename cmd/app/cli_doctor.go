@@ -172,6 +172,7 @@ func (d *doctor) checks() []health.Check {
 		d.limitChecks(),
 		d.ruleChecks(),
 		d.labelChecks(),
+		d.lawChecks(),
 		d.passwordChecks(),
 		d.keyChecks(),
 		d.keyAges(),

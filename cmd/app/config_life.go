@@ -1,21 +1,20 @@
 package app
 
 import (
-	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // days begin where people live, whatever the machine knows
 
 	"github.com/mandate-health/mandate/internal/config"
-	"github.com/mandate-health/mandate/proxy"
 )
 
 // LifeConfig says what law and place decide about people who help with a record.
 type LifeConfig struct {
 	// TimeZone is where the days of patients begin and end.
 	TimeZone string `name:"time-zone" default:"UTC" help:"Time zone of the patients, such as America/Chicago: where their days begin and end (default ${default})." placeholder:"ZONE"`
-	// Jurisdiction is whose rules about minors hold.
-	Jurisdiction string `name:"jurisdiction" default:"US" help:"Jurisdiction whose rules about minors hold, such as US-CA (default ${default})." placeholder:"CODE"`
+	// Jurisdiction is whose rules hold; LawPacks is a folder of further packs.
+	Jurisdiction string `name:"jurisdiction" default:"US" help:"Jurisdiction whose rules hold, such as US-CA (default ${default}); see mandate packs list." placeholder:"CODE"`
+	LawPacks     string `name:"law-packs" help:"Folder with jurisdiction packs (*.json); one of the same jurisdiction replaces that which comes with the program." placeholder:"DIR" type:"existingdir"`
 	// Bereavement is for how many days those who helped can look at what there was.
 	Bereavement int `name:"bereavement-days" default:"30" help:"For how many days after a death those who helped can look at what there was (default ${default}); 0 closes at once." placeholder:"N"`
 }
@@ -25,11 +24,12 @@ func (c *LifeConfig) validate(f *config.Faults) {
 	if _, err := time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "Local" {
 		f.Add("time_zone", "%q is no time zone such as America/Chicago", c.TimeZone)
 	}
-	ages, err := proxy.ShippedAges()
-	if err != nil {
+	if book, err := c.book(); err != nil {
+		for line := range strings.Lines(err.Error()) {
+			f.Add("law_packs", "%s", strings.TrimSpace(line))
+		}
+	} else if _, err := c.lawOf(book); err != nil {
 		f.Add("jurisdiction", "%v", err)
-	} else if known := ages.Jurisdictions(); !slices.Contains(known, c.jurisdiction()) {
-		f.Add("jurisdiction", "%q has no rules about minors; these have: %s", c.Jurisdiction, strings.Join(known, ", "))
 	}
 	if c.Bereavement < 0 || c.Bereavement > maxBereavement {
 		f.Add("bereavement_days", "%d is not between 0 and %d", c.Bereavement, maxBereavement)

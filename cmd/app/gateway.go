@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/ids"
+	"github.com/mandate-health/mandate/internal/law"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/oauth/engine"
 	"github.com/mandate-health/mandate/oauth/grant"
@@ -96,6 +98,10 @@ func (t *tenant) gateway() *gateway.Gateway {
 		Validator: t.codec, Definitions: t.definitions, Recorder: counted{t.queue, t.metrics}, Origins: origins{t.store, t.memory}, Problems: t.problem,
 		Clock: t.clock, IDs: t.ids, Hasher: t.hasher, RequestID: web.RequestID, Address: t.session.Address, URL: t.requestURL, Log: t.log,
 		Restricted: t.restrictedCall(), Modes: t.cfg.Rules.modes(), Admit: t.admitFHIR, Spike: t.cfg.Limits.ExportRecords, Spiked: t.spiked, Parameters: t.cfg.FHIRServer.Parameters,
+		Notice: func(at time.Time) string {
+			n, _ := t.law.NoticeAt(law.NoticePart2, at)
+			return n.Text
+		},
 		Certificate: func(r *http.Request) string { return t.certificate(r).Thumbprint() },
 	})
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/mandate-health/mandate/access/lifecycle"
@@ -26,13 +27,11 @@ import (
 
 // life gives the use-cases of people who help with a record.
 func (t *tenant) life() *lifecycle.Service {
-	// The settings were checked with the rules.
-	ages, _ := proxy.ShippedAges()
 	return lifecycle.New(lifecycle.Deps{
 		Read: t.store, Evidence: t.store, Log: t.store, Reviews: t.store, Validator: t.codec, Tx: on(t.store, func(tx store.Tx) lifecycle.Tx { return tx }),
 		Consents: t.consents, Proxies: t.proxies, Accounts: t.identity, Clock: t.clock, IDs: t.ids, Hasher: t.hasher,
 		Tenant: t.id, Organization: t.custodian, Labelling: t.loader.Labelling, Zone: t.cfg.zone(),
-		Ages: ages, Jurisdiction: t.cfg.jurisdiction(), Bereavement: t.cfg.Bereavement,
+		Law: t.law, Bereavement: t.cfg.Bereavement,
 		Born: func(ctx context.Context, patient string) (string, error) {
 			d, err := t.record.Patient(ctx, patient)
 			return d.BirthDate, err
@@ -105,13 +104,23 @@ func (a *App) lifecycleJob() leaderJob {
 	return leaderJob{"proxies", every, func(ctx context.Context, _ jobs.Turn) error {
 		for _, id := range a.ring.Tenants() {
 			if t := a.tenant(id); t != nil {
-				if err := t.life().Tend(ctx); err != nil {
+				if err := errors.Join(t.enact(ctx), t.life().Tend(ctx)); err != nil {
 					return err
 				}
 			}
 		}
 		return nil
 	}}
+}
+
+// enact applies the law as this process has it to the accesses that there are, once.
+func (t *tenant) enact(ctx context.Context) error {
+	if t.enacted.Load() {
+		return nil
+	}
+	err := t.life().Enact(ctx)
+	t.enacted.Store(err == nil)
+	return err
 }
 
 // invitationLetter writes to somebody who has no account yet. It says nothing

@@ -264,7 +264,7 @@ func TestAnAgentWakesAndSleeps(t *testing.T) {
 	s.says(s.fill(hale, at+"/attest", "yes", url.Values{"instrument": {"HPOWATT"}, "trigger": {"capacity-loss"}}), "waits for a second person")
 	s.says(s.fill(hale, at+"/verify", "yes", nil), "You did the first part.")
 	s.says(s.fill(osei, at+"/verify", "yes", nil), "checked by two people")
-	s.says(s.fill(hale, at+"/determine", "yes", url.Values{"review": {s.Now().AddDate(1, 0, 0).Format(time.DateOnly)}}), "within the next 90 days")
+	s.says(s.fill(hale, at+"/determine", "yes", url.Values{"review": {s.Now().AddDate(1, 0, 0).Format(time.DateOnly)}}), "not later than the rules allow")
 	s.says(s.fill(hale, at+"/determine", "yes", url.Values{"review": {review}}), "One doctor has signed")
 	s.says(s.fill(hale, at+"/determine", "yes", url.Values{"review": {review}}), "You did the first part.")
 	s.says(s.fill(osei, at+"/determine", "yes", url.Values{"review": {review}}), "Ann Alvarez helps Rosa Alvarez until")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/upstream"
@@ -45,6 +46,8 @@ type tenant struct {
 	session   *session.Manager
 	problem   *problem.Writer
 	handler   http.Handler
+	// enacted says that the law as it is loaded was applied to what there is.
+	enacted atomic.Bool
 }
 
 // newTenant joins the parts of one tenant. The shared rooms must be built.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mandate-health/mandate/access/matter"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/law"
 	"github.com/mandate-health/mandate/store"
 )
 
@@ -13,9 +14,9 @@ import (
 // never both win.
 func matters(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	late := matter.Begin(matter.Review, tenant, "m1", "rosa", "p-ann", noon(), time.UTC, "c1")
+	late := matter.Begin(matter.Review, tenant, "m1", "rosa", "p-ann", noon(), 10, time.UTC, "c1")
 	late.Version, late.Ground = 1, "171.201"
-	soon := matter.Begin(matter.Dispute, tenant, "m2", "rosa", "p-hale", noon(), time.UTC, "c1", "c2")
+	soon := matter.Begin(matter.Dispute, tenant, "m2", "rosa", "p-hale", noon(), 10, time.UTC, "c1", "c2")
 	soon.Version, soon.Due = 1, noon()
 	for _, m := range []matter.Matter{late, soon} {
 		must(t, s.PutMatter(ctx, m, 0))
@@ -30,7 +31,7 @@ func matters(t *testing.T, s *store.Store) {
 	soon.Warned, soon.Version = true, 2
 	must(t, s.PutMatter(ctx, soon, 1))
 	equal(t, len(got(s.MattersDue(ctx, tenant, noon().Add(time.Second), 5))(t)), 0)
-	done, err := late.Decide(matter.Lifted, "", "p-osei", noon())
+	done, err := late.Decide(matter.Lifted, "", "p-osei", noon(), &law.Law{})
 	must(t, err)
 	done.Version = 2
 	must(t, s.PutMatter(ctx, done, 1))

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/audit"
@@ -84,7 +85,7 @@ type OAuth struct {
 
 // Deps is what the gateway is made of. All fields are required but OAuth, Log,
 // RequestID, Address, URL, Certificate, Admit, Spike, Spiked,
-// Parameters and Modes.
+// Parameters, Notice and Modes.
 type Deps struct {
 	Tenant string
 	// Base is the public FHIR base URL, without a trailing slash; BasePath is
@@ -130,6 +131,9 @@ type Deps struct {
 	// Restricted gives the log-in that people need behind a grant in a capacity to have
 	// what is particularly private; nil asks for none.
 	Restricted func(fhir.CapacityKind) oauth.Demand
+	// Notice gives the statement of 42 CFR 2.32 that the law in force words; nil or
+	// an empty one takes that of the rule itself.
+	Notice func(at time.Time) string
 	// Modes say how strictly the rules are applied; zero enforces all.
 	Modes access.Modes
 	Log   *slog.Logger

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -12,7 +13,8 @@ import (
 )
 
 // redisclosureHeader carries the notice of 42 CFR 2.32 with an answer; its value is
-// the statement that the rule words for electronic records (§2.32(a)(2)).
+// the statement of the law in force, and without one that which the rule words for
+// electronic records (§2.32(a)(2)): what must be said is never left out.
 const (
 	redisclosureHeader = "Redisclosure-Notice"
 	redisclosureText   = "42 CFR part 2 prohibits unauthorized use or disclosure of these records."
@@ -25,17 +27,22 @@ const (
 // clear explanation of the consent. The patient needs none (§2.23). The zero value
 // accompanies nothing, so that an answer without such records tells nothing.
 type redisclosure struct {
+	text     string
 	consents []string
 	// until is when the first of them ends; zero when none has an end.
 	until time.Time
 }
 
 // redisclosureOf gives what must accompany a resource under a decision.
-func redisclosureOf(d access.Decision) redisclosure {
-	if !slices.Contains(d.Obligations, access.Part2Notice) {
+func (d *Deps) redisclosureOf(of access.Decision) redisclosure {
+	if !slices.Contains(of.Obligations, access.Part2Notice) {
 		return redisclosure{}
 	}
-	return redisclosure{consents: slices.Clone(d.Consents), until: d.ValidUntil}
+	out := redisclosure{text: redisclosureText, consents: slices.Clone(of.Consents), until: of.ValidUntil}
+	if d.Notice != nil {
+		out.text = cmp.Or(d.Notice(d.Clock.Now()), redisclosureText)
+	}
+	return out
 }
 
 func (p redisclosure) due() bool { return len(p.consents) > 0 }
@@ -45,6 +52,7 @@ func (p redisclosure) with(other redisclosure) redisclosure {
 	if !other.due() {
 		return p
 	}
+	p.text = other.text
 	for _, c := range other.consents {
 		if !slices.Contains(p.consents, c) {
 			p.consents = append(p.consents, c)
@@ -61,7 +69,7 @@ func (p redisclosure) announce(h http.Header) {
 	if !p.due() {
 		return
 	}
-	h.Set(redisclosureHeader, redisclosureText)
+	h.Set(redisclosureHeader, p.text)
 	about := strings.Join(p.consents, ", ")
 	if !p.until.IsZero() {
 		about += "; until=" + p.until.UTC().Format(time.RFC3339)
@@ -78,7 +86,7 @@ func (p redisclosure) outcome() []byte {
 	}
 	// Strings always marshal.
 	raw, _ := json.Marshal(object{"resourceType": "OperationOutcome", "issue": []object{{
-		"severity": "information", "code": "informational", "details": object{"text": redisclosureText},
+		"severity": "information", "code": "informational", "details": object{"text": p.text},
 		"diagnostics": about + ". It covers what is in this answer and does not permit passing it on.",
 	}}})
 	return raw

@@ -151,7 +151,7 @@ func (a *act) release(raw []byte, res fhir.Resource, d access.Decision) (s sight
 			a.consents = append(a.consents, c)
 		}
 	}
-	return sight{raw: out, res: res, scope: scopeBy(d), notice: redisclosureOf(d)}, true, nil
+	return sight{raw: out, res: res, scope: scopeBy(d), notice: a.x.g.d.redisclosureOf(d)}, true, nil
 }
 
 // strip removes security labels: all of them for a proxy, the topics for

@@ -111,21 +111,16 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, id session.Identi
 	for _, c := range cases {
 		page.People = append(page.People, h.Line(c, casePath[:len(casePath)-1], page.Line.Patient))
 	}
-	grounds, err := matter.Grounds()
-	if err != nil {
-		return err
+	if m.Ground != "" {
+		page.Ground = h.Kit.Ground(page.Lang, h.Life.Law.GroundOf(m.Ground, m.Opened))
 	}
 	draft, ground := h.Session.Draft(w, r), m.Ground
 	page.Chosen = draft.Get("outcome")
 	if kept := draft.Get("ground"); kept != "" && m.Open {
 		ground = kept
 	}
-	for _, g := range grounds {
-		label := h.Kit.Words().T(page.Lang, "ground."+g.ID, nil) + " (" + g.Cite + ")"
-		if g.ID == m.Ground {
-			page.Ground = label
-		}
-		page.Grounds = append(page.Grounds, pages.Option{Value: g.ID, Label: label, Selected: g.ID == ground})
+	for _, g := range h.Life.Law.GroundsAt(page.Now) {
+		page.Grounds = append(page.Grounds, pages.Option{Value: g.ID, Label: h.Kit.Ground(page.Lang, g), Selected: g.ID == ground})
 	}
 	for _, o := range matter.Outcomes(m.Kind) {
 		page.Outcomes = append(page.Outcomes, string(o))

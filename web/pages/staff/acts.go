@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/access/lifecycle"
-	"github.com/mandate-health/mandate/access/matter"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/web/pages"
@@ -151,14 +150,13 @@ func (h *Handler) fields(r *http.Request, act string, c proxy.Case) []pages.ActF
 // grounds are what a denial to somebody who stands in the patient's shoes rests on;
 // others need none.
 func (h *Handler) grounds(r *http.Request, c proxy.Case) []pages.ActField {
-	list, err := matter.Grounds()
-	if err != nil || c.Basis != proxy.BasisRepresentative {
+	if c.Basis != proxy.BasisRepresentative {
 		return nil
 	}
 	f := pages.ActField{Name: "ground", Kind: "select"}
-	for _, g := range list {
+	for _, g := range h.Life.Law.GroundsAt(h.Clock.Now()) {
 		f.Options = append(f.Options, pages.Option{
-			Value: g.ID, Label: h.Kit.Words().T(h.Kit.Lang(r), "ground."+g.ID, nil) + " (" + g.Cite + ")", Selected: r.PostFormValue("ground") == g.ID,
+			Value: g.ID, Label: h.Kit.Ground(h.Kit.Lang(r), g), Selected: r.PostFormValue("ground") == g.ID,
 		})
 	}
 	return []pages.ActField{f}
