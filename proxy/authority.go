@@ -27,6 +27,8 @@ type Authority struct {
 	// Attested uploads the instrument, Checked is the second person.
 	Attested Signed `json:"attested"`
 	Checked  Signed `json:"checked,omitzero"`
+	// Seen are the items of the checklist that the second person ticked.
+	Seen []string `json:"seen,omitempty"`
 	// Reviews is the day on which it is looked at again, Ends the court date
 	// after which it no longer holds; zero: none.
 	Reviews time.Time `json:"reviews,omitzero"`
@@ -85,22 +87,36 @@ func (c Case) Attest(a Authority, by Signed) (Case, error) {
 	if err != nil {
 		return c, err
 	}
-	a.Attested, a.Checked = by, Signed{}
+	a.Attested, a.Checked, a.Seen = by, Signed{}, nil
 	out.Authority, out.Basis, out.Ward = a, BasisRepresentative, Ward{}
 	return out, nil
 }
 
-// Verify is the second pair of eyes. Errors: errs.Forbidden with code
-// proxy-same-reviewer when it is the first (SP-04); those of the machine.
-func (c Case) Verify(by Signed) (Case, error) {
+// Verify is the second pair of eyes: seen are the ticked items of the checklist of
+// the kind, review when it is looked at again, zero takes NextReview. Errors:
+// errs.Forbidden with code proxy-same-reviewer when it is the first (SP-04);
+// errs.Invalid with code proxy-checklist, proxy-review; those of the machine.
+func (c Case) Verify(seen []string, review time.Time, by Signed) (Case, error) {
 	if c.Authority.Attested.By == by.By {
 		return c, errs.New(errs.Forbidden, "proxy-same-reviewer", "Another member of staff must verify what you have put in.")
 	}
 	out, err := c.take(ActVerify, by, "")
-	if err == nil {
-		out.Authority.Checked = by
+	if err != nil {
+		return c, err
 	}
-	return out, err
+	if err := ChecklistOf(c.Authority.Kind).Judge(seen); err != nil {
+		return c, err
+	}
+	if review.IsZero() {
+		review = c.NextReview(by.At)
+	}
+	if !review.After(by.At) || review.After(by.At.AddDate(0, LongestMonths, 1)) {
+		return c, errs.New(errs.Invalid, "proxy-review", "The next look must be ahead, and within twelve months.")
+	}
+	out.Authority.Reviews = review
+	out.Authority.Reviews = out.NextReview(by.At)
+	out.Authority.Checked, out.Authority.Seen = by, slices.Clone(seen)
+	return out, nil
 }
 
 // Determine notes that a clinician finds that the patient cannot decide now.

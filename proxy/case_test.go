@@ -42,7 +42,9 @@ func moves() map[string]move {
 		"attest-now": func(c proxy.Case, p string, at time.Time) (proxy.Case, error) {
 			return c.Attest(proxy.Authority{Kind: "GUARD", Trigger: proxy.TriggerImmediate, Ends: at.AddDate(0, 1, 0)}, by(p, at))
 		},
-		"verify": func(c proxy.Case, p string, at time.Time) (proxy.Case, error) { return c.Verify(by(p, at)) },
+		"verify": func(c proxy.Case, p string, at time.Time) (proxy.Case, error) {
+			return c.Verify(ticks(c), time.Time{}, by(p, at))
+		},
 		"determine": func(c proxy.Case, p string, at time.Time) (proxy.Case, error) {
 			c, _, err := c.Determine(by(p, at))
 			return c, err
@@ -219,7 +221,7 @@ func TestTermsNeedAnEnd(t *testing.T) {
 // SP-04, LC-13, LC-15: four eyes on an instrument, two clinicians on capacity.
 func TestFourEyes(t *testing.T) {
 	c := walk(t, invited(t), [2]string{"accept", "p-marcus"}, [2]string{"proof", "p-hale"}, [2]string{"attest", "p-hale"})
-	if _, err := c.Verify(by("p-hale", now)); errs.As(err).Code != "proxy-same-reviewer" {
+	if _, err := c.Verify(ticks(c), time.Time{}, by("p-hale", now)); errs.As(err).Code != "proxy-same-reviewer" {
 		t.Error(err)
 	}
 	c = walk(t, c, [2]string{"verify", "p-osei"})

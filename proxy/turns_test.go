@@ -253,7 +253,7 @@ func TestPowersOfAnInstrument(t *testing.T) {
 	a.Powers = []string{"genetics"}
 	c, err := c.Attest(a, by("p-hale", now.Add(time.Hour)))
 	if err == nil {
-		c, err = c.Verify(by("p-osei", now.Add(time.Hour)))
+		c, err = c.Verify(ticks(c), time.Time{}, by("p-osei", now.Add(time.Hour)))
 	}
 	if err != nil || c.Effective(now.Add(time.Hour)) != "proxy-power-records" {
 		t.Errorf("%q %v", c.Effective(now.Add(time.Hour)), err)

@@ -20,10 +20,10 @@ func (s *Service) Attest(ctx context.Context, a Actor, id string, in proxy.Autho
 	})
 }
 
-// Verify is the second pair of eyes: whoever put the instrument in is refused
-// (SP-04).
-func (s *Service) Verify(ctx context.Context, a Actor, id string) (proxy.Case, error) {
-	return s.step(ctx, id, a, staffsCase, func(c proxy.Case) (proxy.Case, error) { return c.Verify(s.signed(a)) })
+// Verify is the second pair of eyes, with what it saw of the checklist: whoever put
+// the instrument in is refused (SP-04). Errors: of proxy.Verify.
+func (s *Service) Verify(ctx context.Context, a Actor, id string, seen []string, review time.Time) (proxy.Case, error) {
+	return s.step(ctx, id, a, staffsCase, func(c proxy.Case) (proxy.Case, error) { return c.Verify(seen, review, s.signed(a)) })
 }
 
 // representativeTerms are everything: a representative stands in the patient's

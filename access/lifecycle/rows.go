@@ -9,10 +9,10 @@ type Row struct {
 	ID string
 	// Event says what happens.
 	Event string
-	// Who can: patient, proxy, staff, clock, feed (a registration system) or
-	// service (a proofing service).
+	// Who can: patient, proxy, staff, clock, feed (a registration system), service (a
+	// proofing service) or operator (at the command line).
 	Who string
-	// Path is the page, with {id} for the case; empty for the clock.
+	// Path is the page, with {id} for the case; empty for the clock and the operator.
 	Path string
 }
 
@@ -35,7 +35,7 @@ func agreedRows() []Row {
 		{"LC-03", "take it back within ten minutes", "patient", "/people/{id}/undo"},
 		{"LC-03", "begin after ten minutes", "clock", ""},
 		{"LC-05", "put in a legal instrument", "staff", "/staff/people/{id}/attest"},
-		{"LC-05", "verify it by a second person", "staff", "/staff/people/{id}/verify"},
+		{"LC-05", "verify it by a second person, by a checklist", "staff", "/staff/people/{id}/verify"},
 		{"LC-05", "begin an access on an instrument in effect", "staff", "/staff/people/{id}/activate"},
 		{"LC-06", "share less or more", "patient", "/people/{id}/share"},
 		{"LC-06", "pause", "patient", "/people/{id}/pause"},
@@ -90,6 +90,8 @@ func lawRows() []Row {
 		{"LC-23", "report a death from the registration", "feed", FeedPath},
 		{"LC-24", "take a death back that was noted in error", "staff", "/staff/people/{id}/revive"},
 		{"LC-25", "begin the access of an executor after a death", "staff", "/staff/people/{id}/activate"},
+		{"LC-26", "withdraw a template: mandate consent withdraw-template", "operator", ""},
+		{"LC-26", "apply a changed jurisdiction pack: what is less holds at once", "clock", ""},
 		{"LC-27", "merge two records, and take it back", "feed", FeedPath},
 		{"LC-27", "let an access go on after a merge", "staff", "/staff/people/{id}/release"},
 		{"LC-28", "hand agreements on to another custodian, or ask anew", "feed", FeedPath},

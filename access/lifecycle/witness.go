@@ -167,6 +167,7 @@ func authorityCheck(c proxy.Case, step proxy.Step, a Actor, status string) evide
 	if i := last(c, proxy.ActAttest); i >= 0 {
 		out.Document = evidence.TypeDocument + "/" + paper(c, i, evidence.Party{}).ID
 	}
+	out.How = append(out.How, auth.Seen...)
 	if status != "attested" {
 		out.Checked, out.CheckedAt = party(step.By, a), step.At
 	}

@@ -235,6 +235,22 @@ func (s teller) reads(g *kit.Grant) bool {
 	return s.fhir(s.t, g.Access(), "MedicationRequest?patient=rosa").Status == http.StatusOK
 }
 
+// checked ticks everything on the checklist of a legal paper and says that it is in
+// order.
+func (s teller) checked(b *kit.Browser, at string) *kit.Page {
+	s.t.Helper()
+	page := s.proven(b, at+"/verify")
+	var seen []string
+	for _, f := range page.Forms {
+		for _, x := range f.Fields {
+			if x.Name == "seen" {
+				seen = append(seen, x.Value)
+			}
+		}
+	}
+	return s.press(b, page, "yes", url.Values{"seen": seen})
+}
+
 const asksForMedicines = "launch/patient openid fhirUser patient/MedicationRequest.rs patient/Patient.rs"
 
 // LC-05, LC-13 … LC-16, SP-04, SP-12: an agent whose power of attorney springs
@@ -263,7 +279,8 @@ func TestAnAgentWakesAndSleeps(t *testing.T) {
 	s.says(s.fill(hale, at+"/attest", "yes", url.Values{"instrument": {""}, "trigger": {"capacity-loss"}}), "Choose one from the list.")
 	s.says(s.fill(hale, at+"/attest", "yes", url.Values{"instrument": {"HPOWATT"}, "trigger": {"capacity-loss"}}), "waits for a second person")
 	s.says(s.fill(hale, at+"/verify", "yes", nil), "You did the first part.")
-	s.says(s.fill(osei, at+"/verify", "yes", nil), "checked by two people")
+	s.says(s.fill(osei, at+"/verify", "yes", url.Values{"seen": {"original"}}), "Tick each line")
+	s.says(s.checked(osei, at), "checked by two people")
 	s.says(s.fill(hale, at+"/determine", "yes", url.Values{"review": {s.Now().AddDate(1, 0, 0).Format(time.DateOnly)}}), "not later than the rules allow")
 	s.says(s.fill(hale, at+"/determine", "yes", url.Values{"review": {review}}), "One doctor has signed")
 	s.says(s.fill(hale, at+"/determine", "yes", url.Values{"review": {review}}), "You did the first part.")

@@ -21,7 +21,7 @@ func (s teller) guardian(hale, osei *kit.Browser) (at string, ann *kit.Browser) 
 	ann = s.enrolled(s.letter("ann@example.org"), "ann@example.org", sixDigits.FindString(page.Text()), "ann")
 	s.proofedBy(hale, strings.TrimPrefix(at, "/staff/people/"))
 	s.fill(hale, at+"/attest", "yes", url.Values{"instrument": {"GUARD"}, "trigger": {"immediate"}})
-	s.fill(osei, at+"/verify", "yes", nil)
+	s.checked(osei, at)
 	s.says(s.fill(osei, at+"/activate", "yes", nil), "Ann Alvarez helps Rosa Alvarez")
 	return at, ann
 }

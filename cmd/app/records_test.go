@@ -96,7 +96,7 @@ func TestStepsLeaveRecords(t *testing.T) {
 	at, identity, authority := "/staff/people/"+id, "VerificationResult/case-"+id+"-identity", "VerificationResult/case-"+id+"-authority"
 	s.holds("identity", string(s.looks(hale, identity).Body), `"validated"`, `"passport"`, "RelatedPerson/", "Patient/rosa", "Practitioner/")
 	s.fill(hale, at+"/attest", "yes", url.Values{"instrument": {"HPOWATT"}, "trigger": {"capacity-loss"}})
-	s.fill(osei, at+"/verify", "yes", nil)
+	s.checked(osei, at)
 	if got := s.statuses(hale, authority); !slices.Equal(got, []string{"attested", "validated"}) {
 		t.Error(got)
 	}
@@ -104,7 +104,7 @@ func TestStepsLeaveRecords(t *testing.T) {
 	if len(papers) != 1 {
 		t.Fatal(papers)
 	}
-	s.holds("authority", string(s.looks(hale, authority).Body), "DocumentReference/"+papers[0].ID, `"HPOWATT"`)
+	s.holds("authority", string(s.looks(hale, authority).Body), "DocumentReference/"+papers[0].ID, `"HPOWATT"`, `"witnessed"`, `"nextScheduled"`)
 
 	review := url.Values{"review": {s.Now().AddDate(0, 0, 30).Format(time.DateOnly)}}
 	s.fill(hale, at+"/determine", "yes", review)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/mandate-health/mandate/access/lifecycle"
 	"github.com/mandate-health/mandate/internal/errs"
+	"github.com/mandate-health/mandate/internal/words"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/web/pages"
 )
@@ -40,7 +42,7 @@ func (h *Handler) deeds() map[string]deed {
 			}
 			return err
 		},
-		"verify": plain(h.Life.Verify), "activate": plain(h.Life.Activate), "restore": plain(h.Life.Restore),
+		"verify": h.verify, "activate": plain(h.Life.Activate), "restore": plain(h.Life.Restore),
 		"hold": func(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error {
 			_, err := h.Life.Hold(ctx, a, id, r.PostFormValue("ground"))
 			return err
@@ -70,6 +72,31 @@ func (h *Handler) attest(ctx context.Context, a lifecycle.Actor, id string, r *h
 	return err
 }
 
+func (h *Handler) verify(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error {
+	review, err := h.day(r, "review")
+	if err == nil {
+		_, err = h.Life.Verify(ctx, a, id, r.PostForm["seen"], review)
+	}
+	return err
+}
+
+// checklist is what the second person ticks, and when it is looked at again.
+func (h *Handler) checklist(r *http.Request, c proxy.Case) []pages.ActField {
+	items := pages.ActField{Name: "seen", Kind: "ticks"}
+	for _, i := range proxy.ChecklistOf(c.Authority.Kind).Items {
+		label := h.Kit.Words().T(h.Kit.Lang(r), "check."+i.ID, nil)
+		if !i.Required {
+			label = h.Kit.Words().T(h.Kit.Lang(r), "check.optional", words.Args{"item": label})
+		}
+		items.Options = append(items.Options, pages.Option{Value: i.ID, Label: label, Selected: slices.Contains(r.PostForm["seen"], i.ID)})
+	}
+	review := r.PostFormValue("review")
+	if review == "" {
+		review = c.NextReview(h.Clock.Now()).In(h.Zone).Format(time.DateOnly)
+	}
+	return []pages.ActField{items, {Name: "review", Kind: "date", Value: review}}
+}
+
 // day reads a date as the last instant of its day; none is the zero time.
 func (h *Handler) day(r *http.Request, field string) (time.Time, error) {
 	text := r.PostFormValue(field)
@@ -90,6 +117,7 @@ func faults() map[string]pages.FieldError {
 		"proxy-documents":      {Field: "document1", Key: "field.documents"},
 		"proxy-reason":         {Field: "reason", Key: pages.ErrChoose},
 		"proxy-authority":      {Field: "instrument", Key: pages.ErrChoose},
+		"proxy-checklist":      {Field: "seen", Key: "field.checklist"},
 		"proxy-authority-over": {Field: "court", Key: "field.end_past"},
 		"proxy-review":         {Field: "review", Key: "field.review"},
 		"proxy-date-review":    {Field: "review", Key: pages.ErrDate},
@@ -135,6 +163,8 @@ func (h *Handler) fields(r *http.Request, act string, c proxy.Case) []pages.ActF
 			choice("trigger", "trigger.", string(proxy.TriggerImmediate), string(proxy.TriggerCapacity)),
 			h.powers(r), date("review"), date("court"), {Name: "suspends", Kind: "check"},
 		}
+	case "verify":
+		return h.checklist(r, c)
 	case "hold":
 		return h.grounds(r, c)
 	case "vouch":
