@@ -33,6 +33,7 @@ const (
 	ActHandOn  Act = "hand-on"
 	ActVouch   Act = "vouch"
 	ActEnact   Act = "enact"
+	ActAdopt   Act = "adopt"
 )
 
 // Further reasons why an access rests.
@@ -281,6 +282,8 @@ const (
 	MethodInPerson = "in-person"
 	// MethodRemote: a proofing service did it, and told us.
 	MethodRemote = "remote"
+	// MethodBefore: before there was a case; whoever adopts it says so.
+	MethodBefore = "before"
 	// MethodReferee: a trusted referee vouched.
 	MethodReferee = "trusted-referee"
 )

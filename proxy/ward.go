@@ -211,7 +211,7 @@ func (c Case) Topical(at time.Time) (Case, error) {
 	return c.take(ActRipen, Signed{By: Clock, At: at}, "minor-topic")
 }
 
-// Reason of a step that a change of the law brought about.
+// LawChanged is the reason of a step that a change of the law brought about.
 const LawChanged = "law-changed"
 
 // Enact notes that a change of the law leaves less of an access that there is: the

@@ -26,6 +26,7 @@ func agreedRows() []Row {
 		{"LC-01", "invite a person", "patient", "/people/invite"},
 		{"LC-01", "send the invitation again", "patient", "/people/{id}/resend"},
 		{"LC-01", "put a person on a patient's list", "staff", "/staff/people/register"},
+		{"LC-01", "take over a person from before there was a list", "staff", "/staff/people/adopt"},
 		{"LC-02", "accept with an own account", "proxy", "/invitation/{secret}"},
 		{"LC-02", "proof the identity in person", "staff", "/staff/people/{id}/proof"},
 		{"LC-02", "vouch for somebody without papers, by two", "staff", "/staff/people/{id}/vouch"},

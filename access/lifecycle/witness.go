@@ -44,8 +44,10 @@ func (s *Service) witnessStep(ctx context.Context, tx Tx, c proxy.Case, i int, a
 	}
 	records := []func() (evidence.Record, error){errand.Task}
 	switch step.Act {
-	case proxy.ActProof:
-		records = append(records, identityCheck(c, step, by, "validated").VerificationResult)
+	case proxy.ActProof, proxy.ActAdopt:
+		if c.Proofed() {
+			records = append(records, identityCheck(c, step, by, "validated").VerificationResult)
+		}
 	case proxy.ActAttest:
 		records = append(records, paper(c, i, by).DocumentReference, authorityCheck(c, step, a, "attested").VerificationResult)
 	case proxy.ActVerify:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/cmd/app"
+	"github.com/mandate-health/mandate/conformance/kit"
 )
 
 // ireland writes a pack of Ireland into a folder of an operator.
@@ -71,6 +72,40 @@ func TestAChangedPackNarrowsAtOnceAndNeverWidens(t *testing.T) {
 	if s.may(dee, "Observation") {
 		t.Error("a law that widened opened an access that there was")
 	}
+}
+
+// LC-08, LC-10: a relation from before gets a case where its Consent stands, which
+// opens nothing, and is renewed and ended from then on as any other.
+func TestARelationFromBeforeIsTakenOver(t *testing.T) {
+	s := teller{start(t, nil), t}
+	hale, _ := s.clinicians()
+	rosa := s.secured("rosa")
+	s.open(t, rosa, "/people")
+	adopt := func(patient, related string) *kit.Page {
+		return s.fill(hale, "/staff/people/adopt", "yes", url.Values{"patient": {patient}, "related": {related}})
+	}
+	// Nobody, somebody of another patient, and one whose relation has ended.
+	for _, related := range []string{"nobody", "noah-dana", "rosa-victor"} {
+		s.says(adopt("rosa", related), "This patient has no such person")
+	}
+	tomas := s.browser("tomas")
+	launch := kit.Launch{Client: s.Client("public"), Scope: asksForMedicines, Visit: kit.Visit{Browser: tomas, Patient: "Rosa Alvarez"}}
+	g := s.granted(t, launch)
+	page := adopt("rosa", "rosa-tomas")
+	s.says(page, "Tomas Alvarez helps Rosa Alvarez until", "Taken over from before")
+	s.says(adopt("rosa", "rosa-tomas"), "This person is on the list.")
+	id := caseAt.FindStringSubmatch(page.URL)[1]
+	if !s.reads(g) {
+		t.Error("taking over closes")
+	}
+	s.says(s.open(t, rosa, "/people/"+id), "Tomas Alvarez has access until")
+	s.says(s.fill(rosa, "/people/"+id+"/renew", "yes", nil), "Access made longer")
+	s.says(s.fill(rosa, "/people/"+id+"/revoke", "yes", nil), "You ended the access of Tomas Alvarez.")
+	if s.reads(g) {
+		t.Error("reads after the end")
+	}
+	// An agent whose Consent sleeps waits for the papers.
+	s.says(adopt("rosa", "rosa-marcus"), "Marcus Alvarez", "waits for a yes")
 }
 
 // Packs are listed, shown, checked and compared without a store; a bad one stops the

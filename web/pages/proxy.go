@@ -265,6 +265,8 @@ type ProxyQueue struct {
 	Groups []QueueGroup
 	// RegisterURL leads to where staff put somebody on a patient's list.
 	RegisterURL string
+	// AdoptURL is where a person from before gets onto the list.
+	AdoptURL string
 }
 
 // QueueGroup is those who wait for one thing: hold, proof, verify, patient, activate

@@ -88,7 +88,7 @@ func invitedScreens() []Screen {
 			return p
 		}},
 		{"proxy-queue", groupProxy, func(s State) pages.Page {
-			p := pages.ProxyQueue{Frame: staff(in(s, names(s).Nurse, general())), RegisterURL: "/staff/people/register"}
+			p := pages.ProxyQueue{Frame: staff(in(s, names(s).Nurse, general())), RegisterURL: "/staff/people/register", AdoptURL: "/staff/people/adopt"}
 			for _, key := range []string{"hold", "proof", "verify", "patient", "activate", "mourning"} {
 				g := pages.QueueGroup{Key: key}
 				if s != Empty && key == "proof" {

@@ -52,6 +52,8 @@ func (h *Handler) Routes() []route.Route {
 		on(http.MethodGet, Path, h.queue),
 		on(http.MethodGet, Path+"/register", h.askRegister),
 		on(http.MethodPost, Path+"/register", h.register),
+		on(http.MethodGet, Path+"/adopt", h.askAdopt),
+		on(http.MethodPost, Path+"/adopt", h.adopt),
 		on(http.MethodGet, Path+"/{id}", h.person),
 		on(http.MethodGet, Path+"/{id}/{act}", h.ask),
 		on(http.MethodPost, Path+"/{id}/{act}", h.act),
@@ -109,7 +111,7 @@ func (h *Handler) queue(w http.ResponseWriter, r *http.Request, id session.Ident
 	if err != nil {
 		return err
 	}
-	page := pages.ProxyQueue{Frame: h.Frame(r, id, "/staff"), RegisterURL: h.Session.Path(Path + "/register")}
+	page := pages.ProxyQueue{Frame: h.Frame(r, id, "/staff"), RegisterURL: h.Session.Path(Path + "/register"), AdoptURL: h.Session.Path(Path + "/adopt")}
 	for _, key := range groups() {
 		g := pages.QueueGroup{Key: key}
 		for _, c := range cases {
