@@ -122,9 +122,6 @@ func (a *App) build(ctx context.Context, at reached) (err error) {
 	if a.definitions, err = fhirevent.Definitions(); err != nil {
 		return err
 	}
-	if a.law, err = a.cfg.law(); err != nil {
-		return err
-	}
 	if a.codec, err = codec.New(); err != nil {
 		return err
 	}
@@ -196,7 +193,10 @@ func (a *App) newIdentity(hasher ids.Hasher) *identity.Service {
 	})
 }
 
-func (a *App) buildRooms() error {
+func (a *App) buildRooms() (err error) {
+	if a.law, err = a.cfg.law(); err != nil {
+		return err
+	}
 	a.consents = consent.NewService(consent.Deps{
 		Store: a.memory, Tx: on(a.store, func(tx store.Tx) consent.FilingTx { return tx }),
 		Validator: a.codec, Clock: a.clock, IDs: a.ids,
