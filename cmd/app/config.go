@@ -130,17 +130,7 @@ const maxStaleness = time.Minute
 // Validate reports every fault of the configuration.
 func (c *Config) Validate() error {
 	var f config.Faults
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		f.Add("listen", "%q is not HOST:PORT", c.Listen)
-	}
-	if c.PublicURL != "" {
-		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.TrimSuffix(u.Path, "/") != "" {
-			f.Add("public_url", "%q is not an http or https URL without a path", c.PublicURL)
-		}
-	}
-	if c.Upstream != "" && !fullURL(c.Upstream) {
-		f.Add("upstream", "%q is not an http or https URL such as https://fhir.example/r4", c.Upstream)
-	}
+	c.validateAddresses(&f)
 	if c.Data == "" && c.Database == "" {
 		f.Add("data", "a folder for the embedded store, or a database, is needed")
 	}
@@ -155,11 +145,6 @@ func (c *Config) Validate() error {
 	}
 	if _, ok := fhir.ParseReference(c.OrganizationRef); c.OrganizationRef != "" && !ok {
 		f.Add("organization_ref", "%q is not a reference such as Organization/1", c.OrganizationRef)
-	}
-	for _, text := range c.TrustedProxies {
-		if _, err := netip.ParsePrefix(text); err != nil {
-			f.Add("trusted_proxies", "%q is not a network such as 10.0.0.0/8", text)
-		}
 	}
 	if c.Staleness < 0 || c.Staleness > maxStaleness {
 		f.Add("revocation_staleness", "%s is not between 0s and %s", c.Staleness, maxStaleness)
@@ -188,6 +173,26 @@ func (c *Config) Validate() error {
 		c.validateServe(&f)
 	}
 	return f.Err()
+}
+
+// validateAddresses holds where the server is found and what it protects.
+func (c *Config) validateAddresses(f *config.Faults) {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		f.Add("listen", "%q is not HOST:PORT", c.Listen)
+	}
+	if c.PublicURL != "" {
+		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.TrimSuffix(u.Path, "/") != "" {
+			f.Add("public_url", "%q is not an http or https URL without a path", c.PublicURL)
+		}
+	}
+	if c.Upstream != "" && !fullURL(c.Upstream) {
+		f.Add("upstream", "%q is not an http or https URL such as https://fhir.example/r4", c.Upstream)
+	}
+	for _, text := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			f.Add("trusted_proxies", "%q is not a network such as 10.0.0.0/8", text)
+		}
+	}
 }
 
 // validateServe holds what production asks for beyond development.
