@@ -48,13 +48,13 @@ func canonicalCode(c fhir.Coding) fhir.Coding {
 	return c
 }
 
-// isA reports whether code equals ancestor or lies below it.
 // KnownLabel reports whether a v3-ActCode is a label whose meaning the decision knows.
 func KnownLabel(code string) bool {
 	_, ok := actCodeParents[code]
 	return ok
 }
 
+// isA reports whether code equals ancestor or lies below it.
 func isA(parents map[string][]string, code, ancestor string) bool {
 	if code == ancestor {
 		return true

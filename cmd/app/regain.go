@@ -22,7 +22,8 @@ const codesEvery = time.Second
 // regainPages are the pages of the way back into an account.
 func (t *tenant) regainPages() *regainpages.Handler {
 	return regainpages.New(regainpages.Deps{
-		Accounts: t.identity, Enrols: t.identity, Offers: t.identity, Desk: t.identity, Documents: proxy.Documents(), Kit: t.kit, Session: t.session, Page: t.problem.HTML, Clock: t.clock,
+		Accounts: t.identity, Enrols: t.identity, Offers: t.identity, Desk: t.identity, Documents: proxy.Documents(),
+		Kit: t.kit, Session: t.session, Page: t.problem.HTML, Clock: t.clock,
 	})
 }
 
