@@ -131,8 +131,7 @@ func (s *Service) SetHighRisk(ctx context.Context, tenant, username string, on b
 		if err != nil {
 			return err
 		}
-		p.HighRisk = on
-		if err := tx.PutPerson(ctx, p); err != nil {
+		if err := tx.SaveHighRisk(ctx, tenant, p.ID, on); err != nil {
 			return err
 		}
 		return tx.AppendAudit(ctx, audit.Event{

@@ -47,7 +47,7 @@ func (s *Service) SetChoices(ctx context.Context, tenant, secret string, c Choic
 				return err
 			}
 		}
-		return tx.PutPerson(ctx, p)
+		return tx.SaveChoices(ctx, p)
 	})
 }
 
@@ -66,7 +66,7 @@ func (s *Service) SetTravel(ctx context.Context, tenant, secret string, until ti
 			return err
 		}
 		p.Travels = until
-		if err := tx.PutPerson(ctx, p); err != nil {
+		if err := tx.SaveChoices(ctx, p); err != nil {
 			return err
 		}
 		e := s.event(audit.PersonSaved, try{tenant: tenant, meta: m}, p.ID, now)

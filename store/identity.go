@@ -153,6 +153,27 @@ func (p *ports) PutPerson(ctx context.Context, v identity.Person) error {
 	return err
 }
 
+// SaveChoices implements identity.Store.
+func (p *ports) SaveChoices(ctx context.Context, v identity.Person) error {
+	return p.savePerson(ctx, v.Tenant, v.ID, `UPDATE person SET language = $3, look = $4, travels = $5 WHERE tenant = $1 AND id = $2`,
+		v.Tenant, v.ID, v.Language, v.Look, micros(v.Travels))
+}
+
+// SaveHighRisk implements identity.Store.
+func (p *ports) SaveHighRisk(ctx context.Context, tenant, id string, on bool) error {
+	return p.savePerson(ctx, tenant, id, `UPDATE person SET high_risk = $3 WHERE tenant = $1 AND id = $2`, tenant, id, on)
+}
+
+// savePerson changes some columns of an account, and tells the other nodes.
+func (p *ports) savePerson(ctx context.Context, tenant, id, statement string, args ...any) error {
+	return p.atomic(ctx, func(p *ports) error {
+		if err := p.write(ctx, statement, args...); err != nil {
+			return err
+		}
+		return p.changed(ctx, watch.Change{Tenant: tenant, Kind: watch.Person, Key: id})
+	})
+}
+
 // usernameFree refuses a username that another account has under an index key
 // which is being replaced; the unique index sees only one key.
 func (p *ports) usernameFree(ctx context.Context, v identity.Person, blind []string) error {

@@ -49,6 +49,14 @@ func persons(t *testing.T, s *store.Store) {
 	_, err = s.PersonByIdentity(ctx, tenant, ref)
 	fails(t, err, errs.NotFound)
 
+	// Choices that were read before leave an account disabled.
+	choices := rosa()
+	choices.Language, choices.Look, choices.Travels = "ar", "large", noon().Add(time.Hour)
+	must(t, s.SaveChoices(ctx, choices))
+	must(t, s.SaveHighRisk(ctx, tenant, "p-rosa", false))
+	changed.Language, changed.Look, changed.Travels, changed.HighRisk = choices.Language, choices.Look, choices.Travels, false
+	equal(t, got(s.PersonByID(ctx, tenant, "p-rosa"))(t), changed)
+
 	// A verified link wins over an unverified one of another account.
 	imposter := identity.Person{Tenant: tenant, ID: "a-first", Username: "x", Identities: []identity.Identity{
 		{Resource: fhir.Reference{Type: "Patient", ID: "rosa"}, Patient: "rosa"}}}
