@@ -334,7 +334,7 @@ func TestConsentFormTampering(t *testing.T) {
 	v.Set("kind.Condition", "on")
 	v.Set("act.Observation", "on")
 	v.Set("act.any", "on")
-	v.Set("topic.HIV", "on")
+	v.Set("topic.none", "on")
 	v.Set("keep", "on")
 	v.Set("scope", "patient/*.cruds")
 	if got, err := b.Post(t.Context(), f, v, app.RedirectURIs[0]); err != nil || got.Back == nil {
