@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 # Two packages at a time: several tests run a browser or a PostgreSQL beside Go.
 PARALLEL ?= 2
-TIMEOUT ?= 20m
+TIMEOUT ?= 40m
 FUZZTIME ?= 10s
 PACKAGES ?= ./...
 
