@@ -8,13 +8,8 @@ import (
 // TicketKind says what a ticket is for.
 type TicketKind string
 
-// The kinds of ticket.
-const (
-	// TicketApproval: a log-in waits for another device of the person.
-	TicketApproval TicketKind = "approval"
-	// TicketBedside: somebody of the staff let a person enrol an authenticator.
-	TicketBedside TicketKind = "bedside"
-)
+// TicketApproval: a log-in waits for another device of the person.
+const TicketApproval TicketKind = "approval"
 
 // TicketState is where a ticket stands.
 type TicketState string
@@ -43,8 +38,6 @@ type Ticket struct {
 	Agent, Network           string
 	// Number is the keyed hash of the number that is to be typed on the other device.
 	Number string
-	// By is the account of who began it for somebody else.
-	By string
 	// Answered is the hash of the session, or of the browser, that answered it.
 	Answered string
 }

@@ -27,7 +27,7 @@ func tickets(t *testing.T, s *store.Store) {
 	}
 	equal(t, open(tenant, "p-rosa", identity.TicketApproval, noon()), []identity.Ticket{later, v})
 	equal(t, open(tenant, "p-rosa", identity.TicketApproval, v.Ends), []identity.Ticket{later})
-	equal(t, len(open(tenant, "p-rosa", identity.TicketBedside, noon())), 0)
+	equal(t, len(open(tenant, "p-rosa", "other", noon())), 0)
 	equal(t, len(open(tenant, "p-tom", identity.TicketApproval, noon())), 0)
 	equal(t, len(open(other, "p-rosa", identity.TicketApproval, noon())), 0)
 	_, err := s.TicketByID(ctx, other, "t1")
