@@ -8,7 +8,7 @@ import (
 // TicketKind says what a ticket is for.
 type TicketKind string
 
-// TicketApproval: a log-in waits for another device of the person.
+// TicketApproval is of a log-in that waits for another device of the person.
 const TicketApproval TicketKind = "approval"
 
 // TicketState is where a ticket stands.
