@@ -202,6 +202,10 @@ func (c Case) Why() string {
 	return c.Steps[len(c.Steps)-1].Reason
 }
 
+// Revision counts the steps: by it a page knows whether what it showed still holds.
+// What jobs note beside, such as the first use, leaves it.
+func (c Case) Revision() int { return len(c.Steps) }
+
 // take gives the case after an act, with the step noted; the machine says
 // whether there is such a transition now.
 func (c Case) take(act Act, by Signed, reason string) (Case, error) {

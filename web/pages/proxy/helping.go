@@ -116,7 +116,7 @@ func (h *Handler) askHelp(w http.ResponseWriter, r *http.Request, id session.Ide
 	}
 	l := h.helpedLine(r, c)
 	h.Kit.Render(w, r, http.StatusOK, pages.ProxyAct{
-		Frame: h.Frame(r, id, HelpingPath+"/"+c.ID), Act: act, Who: c.Name, Patient: l.Patient, Version: c.Version,
+		Frame: h.Frame(r, id, HelpingPath+"/"+c.ID), Act: act, Who: c.Name, Patient: l.Patient, Version: c.Revision(),
 	})
 	return nil
 }

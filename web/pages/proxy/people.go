@@ -250,7 +250,7 @@ func (h *Handler) askAct(w http.ResponseWriter, r *http.Request, id session.Iden
 	if givesMore(act) && h.Session.Ask(w, r, identity.ActShare) {
 		return nil
 	}
-	page := pages.ProxyAct{Frame: h.Frame(r, id, PeoplePath+"/"+c.ID), Act: act, Who: c.Name, Version: c.Version}
+	page := pages.ProxyAct{Frame: h.Frame(r, id, PeoplePath+"/"+c.ID), Act: act, Who: c.Name, Version: c.Revision()}
 	switch {
 	case act == "revoke" && c.PersonID != "":
 		page.Fields = []pages.ActField{{Name: "quiet", Kind: "check"}}
@@ -296,7 +296,7 @@ func (h *Handler) act(w http.ResponseWriter, r *http.Request, id session.Identit
 		if givesMore(act) && r.PostFormValue("choice") != "stop" && h.late(w, r) {
 			return nil
 		}
-		if err := desk.Current(r, c.Version); err != nil {
+		if err := desk.Current(r, c.Revision()); err != nil {
 			return err
 		}
 		if _, err := h.deeds()[act](r.Context(), h.Actor(r, id), c, r); err != nil {

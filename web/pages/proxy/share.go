@@ -37,7 +37,7 @@ func kindNames() []string {
 // builder gives the page with the terms as they were chosen.
 func (h *Handler) builder(r *http.Request, id session.Identity, c proxy.Case, t proxy.Terms) pages.Share {
 	p := pages.Share{
-		Frame: h.Frame(r, id, PeoplePath+"/"+c.ID), Who: c.Name, Version: c.Version, Running: c.At(h.Clock.Now()) == proxy.StateActive,
+		Frame: h.Frame(r, id, PeoplePath+"/"+c.ID), Who: c.Name, Version: c.Revision(), Running: c.At(h.Clock.Now()) == proxy.StateActive,
 		Functions: choices(consent.Functions(), t.Functions), Kinds: choices(kindNames(), t.Kinds),
 		Latest: h.Clock.Now().In(h.Zone).AddDate(0, proxy.LongestMonths, 0).Format(time.DateOnly),
 	}
@@ -71,7 +71,7 @@ func (h *Handler) askShare(w http.ResponseWriter, r *http.Request, id session.Id
 		t, fault := h.terms(kept)
 		page = h.builder(r, id, c, t)
 		page.Until, page.Urgent = kept.Get("until"), kept.Get("urgent") == "yes"
-		if fault == nil && kept.Get("version") == strconv.Itoa(c.Version) {
+		if fault == nil && kept.Get("version") == strconv.Itoa(c.Revision()) {
 			return h.look(w, r, id, c, t, page)
 		}
 	}
@@ -107,7 +107,7 @@ func (h *Handler) share(w http.ResponseWriter, r *http.Request, id session.Ident
 	}
 	c, err := h.sharing(r, id)
 	if err == nil {
-		err = desk.Current(r, c.Version)
+		err = desk.Current(r, c.Revision())
 	}
 	if err != nil {
 		return err

@@ -229,7 +229,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, id session.Identit
 func (h *Handler) question(w http.ResponseWriter, r *http.Request, id session.Identity, c proxy.Case, act string, status int, faults ...pages.FieldError) {
 	page := pages.ProxyAct{
 		Frame: h.Frame(r, id, Path+"/"+c.ID), Act: act, Who: c.Name, Patient: h.line(r.Context(), c).Patient,
-		Fields: h.fields(r, act, c), Version: c.Version,
+		Fields: h.fields(r, act, c), Version: c.Revision(),
 	}
 	page.Errors = faults
 	h.Kit.Render(w, r, status, page)
@@ -244,7 +244,7 @@ func (h *Handler) act(w http.ResponseWriter, r *http.Request, id session.Identit
 		return err
 	}
 	if r.PostFormValue("answer") == "yes" {
-		if err := desk.Current(r, c.Version); err != nil {
+		if err := desk.Current(r, c.Revision()); err != nil {
 			return err
 		}
 		err := h.deeds()[act](r.Context(), h.Actor(r, id), c.ID, r)
