@@ -16,6 +16,15 @@ const LongestTravel = 60 * 24 * time.Hour
 // softer colours and more space, or both.
 func Looks() []string { return []string{"", "large", "calm", "large calm"} }
 
+// Traits is the port of what is kept of an account beside who it is.
+type Traits interface {
+	// SaveChoices keeps language, look and travels of an account, SaveHighRisk
+	// whether it is of somebody at particular risk, and nothing else of it: an
+	// account that was disabled since it was read stays so.
+	SaveChoices(ctx context.Context, p Person) error
+	SaveHighRisk(ctx context.Context, tenant, id string, on bool) error
+}
+
 // Choices are what a person wants of the pages; empty fields leave what there is.
 type Choices struct {
 	Language string

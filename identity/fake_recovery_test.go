@@ -42,3 +42,17 @@ func (t memTx) PutRecovery(_ context.Context, r identity.Recovery, ifVersion int
 	t.recoveries[r.ID] = r
 	return nil
 }
+
+func (t memTx) SaveChoices(_ context.Context, p identity.Person) error {
+	stored := t.people[p.ID]
+	stored.Language, stored.Look, stored.Travels = p.Language, p.Look, p.Travels
+	t.people[p.ID] = stored
+	return nil
+}
+
+func (t memTx) SaveHighRisk(_ context.Context, _, id string, on bool) error {
+	stored := t.people[id]
+	stored.HighRisk = on
+	t.people[id] = stored
+	return nil
+}

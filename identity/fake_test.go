@@ -167,20 +167,6 @@ func (t memTx) PutPerson(_ context.Context, p identity.Person) error {
 	return nil
 }
 
-func (t memTx) SaveChoices(_ context.Context, p identity.Person) error {
-	stored := t.people[p.ID]
-	stored.Language, stored.Look, stored.Travels = p.Language, p.Look, p.Travels
-	t.people[p.ID] = stored
-	return nil
-}
-
-func (t memTx) SaveHighRisk(_ context.Context, _, id string, on bool) error {
-	stored := t.people[id]
-	stored.HighRisk = on
-	t.people[id] = stored
-	return nil
-}
-
 func (t memTx) Factors(_ context.Context, tenant, id string) ([]identity.Factor, error) {
 	var out []identity.Factor
 	for _, f := range t.factors {

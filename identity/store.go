@@ -12,6 +12,7 @@ import (
 
 // Store is the port of the room.
 type Store interface {
+	Traits
 	// PersonByID and PersonByUsername give an account; usernames are compared
 	// case-folded. Errors: errs.NotFound.
 	PersonByID(ctx context.Context, tenant, id string) (Person, error)
@@ -22,11 +23,6 @@ type Store interface {
 	// PutPerson creates or replaces an account with its identities. Errors:
 	// errs.Conflict when the username belongs to another account.
 	PutPerson(ctx context.Context, p Person) error
-	// SaveChoices keeps language, look and travels of an account, SaveHighRisk
-	// whether it is of somebody at particular risk, and nothing else of it: an
-	// account that was disabled since it was read stays so.
-	SaveChoices(ctx context.Context, p Person) error
-	SaveHighRisk(ctx context.Context, tenant, id string, on bool) error
 
 	// Factors gives the factors of an account, oldest first.
 	Factors(ctx context.Context, tenant, personID string) ([]Factor, error)
