@@ -165,23 +165,10 @@ type find func(ctx context.Context, tx proxy.Cases, tenant, id string, a Actor) 
 // then writes what hangs on a step that was taken.
 type then = func(context.Context, Tx, *proxy.Case) error
 
-// stepTries is how often a step is judged anew when the case moved meanwhile.
-const stepTries = 3
-
 // step takes one step of a case that was found: change gives the next value, and
-// after writes what hangs on it. A case that moved in the same moment, as when a job
-// notes that it was used, is read and judged again: nobody is told to start over for
-// that. Errors: of the machine; errs.NotFound, errs.PreconditionFailed.
+// after writes what hangs on it. Errors: of the machine; errs.NotFound,
+// errs.PreconditionFailed.
 func (s *Service) step(ctx context.Context, id string, a Actor, f find, change func(proxy.Case) (proxy.Case, error), after ...then) (proxy.Case, error) {
-	for try := 1; ; try++ {
-		out, err := s.stepOnce(ctx, id, a, f, change, after)
-		if try == stepTries || !errs.Is(err, errs.PreconditionFailed) {
-			return out, err
-		}
-	}
-}
-
-func (s *Service) stepOnce(ctx context.Context, id string, a Actor, f find, change func(proxy.Case) (proxy.Case, error), after []then) (proxy.Case, error) {
 	var out proxy.Case
 	err := s.Tx.InTx(ctx, func(tx Tx) error {
 		c, err := f(ctx, tx, s.Tenant, id, a)
