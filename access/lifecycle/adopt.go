@@ -21,11 +21,8 @@ import (
 // code proxy-adopt-twice when it has a case, proxy-adopt-several when more than one
 // grant holds, proxy-adopt-shut when the patient shut the person out; of proxy.Adopt.
 func (s *Service) Adopt(ctx context.Context, a Actor, patient, relation string) (proxy.Case, error) {
-	switch {
-	case !Clinical(a.Person):
-		return proxy.Case{}, errs.New(errs.Forbidden, "staff-page", "This is for staff who care for patients.")
-	case patient == own(a.Person):
-		return proxy.Case{}, errs.New(errs.Forbidden, "proxy-self", "Somebody else must handle what is about yourself.")
+	if err := notAboutSelf(a, patient); err != nil {
+		return proxy.Case{}, err
 	}
 	policy, err := s.Consents.PolicyFor(ctx, s.Tenant, patient)
 	if err != nil {

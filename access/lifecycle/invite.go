@@ -50,11 +50,8 @@ func (s *Service) Invite(ctx context.Context, a Actor, in proxy.Invitation, agai
 // a parent, an executor (LC-18, LC-25). The member of staff passes the code on. The
 // patient is told. Errors: of proxy.Invite; errs.Forbidden with code proxy-self.
 func (s *Service) Register(ctx context.Context, a Actor, patient string, in proxy.Invitation) (proxy.Case, error) {
-	switch {
-	case !Clinical(a.Person):
-		return proxy.Case{}, errs.New(errs.Forbidden, "staff-page", "This is for staff who care for patients.")
-	case patient == own(a.Person):
-		return proxy.Case{}, errs.New(errs.Forbidden, "proxy-self", "Somebody else must handle what is about yourself.")
+	if err := notAboutSelf(a, patient); err != nil {
+		return proxy.Case{}, err
 	}
 	return s.begin(ctx, a, patient, in, func(tx Tx, c proxy.Case) error {
 		return s.tellPatient(ctx, tx, c, "proxy.registered")

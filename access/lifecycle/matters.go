@@ -119,7 +119,7 @@ func (s *Service) CircleOf(ctx context.Context, a Actor, id string) (of proxy.Ca
 // about the reader. Errors: errs.Forbidden, errs.Unavailable.
 func (s *Service) Matters(ctx context.Context, a Actor) ([]matter.Matter, error) {
 	if !Clinical(a.Person) {
-		return nil, errs.New(errs.Forbidden, "staff-page", "This is for staff who care for patients.")
+		return nil, ErrNotClinical
 	}
 	list, err := s.Reviews.MattersOpen(ctx, s.Tenant, queueLimit)
 	return slices.DeleteFunc(list, func(m matter.Matter) bool { return m.Patient == own(a.Person) }), err
@@ -129,7 +129,7 @@ func (s *Service) Matters(ctx context.Context, a Actor) ([]matter.Matter, error)
 // errs.NotFound; errs.Forbidden for what is about the reader.
 func (s *Service) MatterFor(ctx context.Context, a Actor, id string) (m matter.Matter, cases []proxy.Case, err error) {
 	if !Clinical(a.Person) {
-		return m, nil, errs.New(errs.Forbidden, "staff-page", "This is for staff who care for patients.")
+		return m, nil, ErrNotClinical
 	}
 	m, err = s.Reviews.MatterByID(ctx, s.Tenant, id)
 	if err != nil {

@@ -149,11 +149,26 @@ func staffsCase(ctx context.Context, tx proxy.Cases, tenant, id string, a Actor)
 	case err != nil:
 		return proxy.Case{}, err
 	case !Clinical(a.Person):
-		return proxy.Case{}, errs.New(errs.Forbidden, "staff-page", "This is for staff who care for patients.")
+		return proxy.Case{}, ErrNotClinical
 	case c.PersonID == a.Person.ID || c.Patient == own(a.Person):
 		return proxy.Case{}, errs.New(errs.Forbidden, "proxy-self", "Somebody else must handle what is about yourself.")
 	}
 	return c, nil
+}
+
+// ErrNotClinical refuses everybody who is not Clinical.
+var ErrNotClinical = errs.New(errs.Forbidden, "staff-page", "This is for staff who care for patients.")
+
+// notAboutSelf lets staff who care for patients act for any patient but themselves.
+// Errors: errs.Forbidden with code staff-page or proxy-self.
+func notAboutSelf(a Actor, patient string) error {
+	switch {
+	case !Clinical(a.Person):
+		return ErrNotClinical
+	case patient == own(a.Person):
+		return errs.New(errs.Forbidden, "proxy-self", "Somebody else must handle what is about yourself.")
+	}
+	return nil
 }
 
 // Clinical reports whether an account is of staff who care for patients.

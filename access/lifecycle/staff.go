@@ -17,7 +17,7 @@ const queueLimit = 200
 // errs.Forbidden, errs.Unavailable.
 func (s *Service) Queue(ctx context.Context, a Actor) ([]proxy.Case, error) {
 	if !Clinical(a.Person) {
-		return nil, errs.New(errs.Forbidden, "staff-page", "This is for staff who care for patients.")
+		return nil, ErrNotClinical
 	}
 	var out []proxy.Case
 	for _, state := range []proxy.State{proxy.StateAccount, proxy.StateProofed, proxy.StateVerified, proxy.StateSuspended, proxy.StateBereaved} {
