@@ -43,26 +43,13 @@ func (h *Handler) Routes() []route.Route {
 		}
 	}
 	staff := func(next http.Handler) http.Handler {
-		return h.Session.Oneself(h.only(h.Session.For(identity.ActConsole)(next)))
+		return h.Session.Oneself(h.Clinical(h.Session.For(identity.ActConsole)(next)))
 	}
 	return []route.Route{
 		at(http.MethodGet, CodePath, route.NoPHI, "page", h.Session.For(identity.ActLook)(h.Signed(h.code))),
 		at(http.MethodGet, Path, route.NoPHI, "page", staff(h.Signed(h.ask))),
 		at(http.MethodPost, Path, route.Identifiers, "page", staff(h.Posted(h.verify))),
 	}
-}
-
-var errNotClinical = errs.New(errs.Forbidden, "staff-page", "This is for staff who care for patients.")
-
-// only turns others away before they are asked for a second factor.
-func (h *Handler) only(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if id, in := session.From(r); in && !lifecycle.Clinical(id.Person) {
-			h.Page(w, r, errNotClinical)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // Tasks gives the link of the console's start page.

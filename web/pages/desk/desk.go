@@ -56,6 +56,18 @@ func (d Desk) Posted(f Serve) http.Handler {
 	})
 }
 
+// Clinical turns away everybody but staff who care for patients, before they are asked
+// for a second factor.
+func (d Desk) Clinical(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id, in := session.From(r); in && !lifecycle.Clinical(id.Person) {
+			d.Page(w, r, lifecycle.ErrNotClinical)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // Frame gives the parts that all pages share; back is the path of the page before.
 func (d Desk) Frame(r *http.Request, id session.Identity, back string) pages.Frame {
 	return pages.Frame{

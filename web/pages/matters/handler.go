@@ -39,7 +39,7 @@ func (h *Handler) Routes() []route.Route {
 	on := func(method, path string, next http.Handler, typed ...string) route.Route {
 		return route.Route{
 			Method: method, Path: path, Auth: route.Session, PHI: route.Identifiers, Limit: "page", Owner: "web/pages/matters",
-			Handler: h.Session.Protect(h.Session.Load(h.Session.Long(h.Session.Oneself(h.only(h.Session.For(identity.ActConsole)(next))), typed...))),
+			Handler: h.Session.Protect(h.Session.Load(h.Session.Long(h.Session.Oneself(h.Clinical(h.Session.For(identity.ActConsole)(next))), typed...))),
 		}
 	}
 	return []route.Route{
@@ -49,19 +49,6 @@ func (h *Handler) Routes() []route.Route {
 		on(http.MethodGet, Path+"/{id}", h.Signed(h.one)),
 		on(http.MethodPost, Path+"/{id}", h.Posted(h.decide), "outcome", "ground"),
 	}
-}
-
-var errNotClinical = errs.New(errs.Forbidden, "staff-page", "This is for staff who care for patients.")
-
-// only turns others away before they are asked for a second factor.
-func (h *Handler) only(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if id, in := session.From(r); in && !lifecycle.Clinical(id.Person) {
-			h.Page(w, r, errNotClinical)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // Tasks gives the link of the console's start page.
