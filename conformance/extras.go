@@ -3,11 +3,11 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"slices"
 
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/freeport"
 	"github.com/mandate-health/mandate/internal/ids"
 )
 
@@ -29,11 +29,13 @@ type Extras struct {
 // NewExtras makes the clients with fresh keys and secrets. Errors: those of the
 // machine, such as no free port.
 func NewExtras() (*Extras, error) {
-	ports, err := freePorts(2)
-	if err != nil {
-		return nil, err
+	e := &Extras{}
+	var err error
+	for _, host := range []*string{&e.keyHost, &e.documentHost} {
+		if *host, err = freeport.Take(); err != nil {
+			return nil, err
+		}
 	}
-	e := &Extras{keyHost: ports[0], documentHost: ports[1]}
 	secret := ids.Source{}.Secret()
 	for _, c := range []kit.Client{
 		{ID: "selftest-second", Kind: "backend", Scopes: "system/*.cruds"},
@@ -56,21 +58,6 @@ func NewExtras() (*Extras, error) {
 		e.clients = append(e.clients, c)
 	}
 	return e, e.certify()
-}
-
-// freePorts gives addresses of this machine at which nobody listens.
-func freePorts(n int) ([]string, error) {
-	var out []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed soon: only the port counts
-		if err != nil {
-			return nil, err
-		}
-		// All stay open until the last is found, so that none is given twice.
-		defer l.Close()
-		out = append(out, l.Addr().String())
-	}
-	return out, nil
 }
 
 // DocumentHost is the host whose documents the server must take as descriptions

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mandate-health/mandate/conformance"
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/freeport"
 	"github.com/mandate-health/mandate/internal/testrun"
 )
 
@@ -139,7 +140,7 @@ func another(t *testing.T, name string, args ...string) *server {
 // freeAddress gives a loopback address that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	address, err := testrun.FreeAddress()
+	address, err := freeport.Take()
 	if err != nil {
 		t.Fatal(err)
 	}

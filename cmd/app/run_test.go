@@ -15,6 +15,7 @@ import (
 
 	"github.com/mandate-health/mandate/cmd/app"
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/freeport"
 	"github.com/mandate-health/mandate/internal/testpg"
 )
 
@@ -207,15 +208,14 @@ func TestRestartKeepsEverything(t *testing.T) {
 	}
 }
 
-// freeAddress gives an address on which nothing listens now.
+// freeAddress gives an address on which nothing listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Take()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // Item 3: --tls serves HTTPS under an authority whose file is in the ready

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mandate-health/mandate/conformance/bench/measure"
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/freeport"
 )
 
 // loaders is how many file Consents at once.
@@ -180,7 +181,7 @@ func (r *rig) anotherNode(ctx context.Context, issuer string, flags ...string) (
 	if err != nil {
 		return "", nil, err
 	}
-	listen, err := freeAddress(ctx)
+	listen, err := freeport.Take()
 	if err != nil {
 		return "", nil, err
 	}

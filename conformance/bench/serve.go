@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 
 	"github.com/mandate-health/mandate/conformance/bench/measure"
+	"github.com/mandate-health/mandate/internal/freeport"
 )
 
 // serveStart measures `mandate serve` on the store that was just used: from the
@@ -18,7 +18,7 @@ func (r *rig) serveStart(ctx context.Context, figures *startFigures) error {
 		}
 	}
 	r.children = nil
-	addr, err := freeAddress(ctx)
+	addr, err := freeport.Take()
 	if err != nil {
 		return err
 	}
@@ -86,13 +86,4 @@ func (r *rig) serveBusy(ctx context.Context, addr string, pid int) (int64, error
 	}
 	m, err := measure.ReadMemory(pid)
 	return m.Peak, err
-}
-
-// freeAddress gives a loopback address that was free a moment ago.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mandate-health/mandate/conformance/chaos"
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/freeport"
 	"github.com/mandate-health/mandate/internal/testpg"
 	"github.com/mandate-health/mandate/internal/testrun"
 )
@@ -71,7 +72,7 @@ type world struct {
 // freeAddress gives a loopback address that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	address, err := testrun.FreeAddress()
+	address, err := freeport.Take()
 	must(t, err)
 	return address
 }

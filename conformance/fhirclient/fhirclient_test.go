@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/internal/freeport"
 	"github.com/mandate-health/mandate/internal/testrun"
 )
 
@@ -158,12 +159,11 @@ func open(ctx context.Context, t *testing.T) app {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Take()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
+	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}

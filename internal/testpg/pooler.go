@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mandate-health/mandate/internal/freeport"
 )
 
 // Pooler runs PgBouncer in transaction mode before the cluster until the test
@@ -35,15 +37,10 @@ func (c *Cluster) startPooler() (address string, stop func(), err error) {
 			return "", nil, errors.New("testpg: PgBouncer is not installed; install the system package pgbouncer")
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if address, err = freeport.Take(); err != nil {
 		return "", nil, err
 	}
-	address = l.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
-	if err := l.Close(); err != nil {
-		return "", nil, err
-	}
 	ini, users := filepath.Join(c.Dir, "pgbouncer.ini"), filepath.Join(c.Dir, "users.txt")
 	text := strings.Join([]string{
 		"[databases]", "* = host=" + c.Dir + " port=" + c.port(),

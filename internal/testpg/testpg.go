@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mandate-health/mandate/internal/freeport"
 	"github.com/mandate-health/mandate/internal/ids"
 )
 
@@ -118,12 +119,8 @@ func (c *Cluster) boot() error {
 
 // settle chooses the address and the connection URL.
 func (c *Cluster) settle() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	c.Address = l.Addr().String()
-	if err := l.Close(); err != nil {
+	var err error
+	if c.Address, err = freeport.Take(); err != nil {
 		return err
 	}
 	c.DSN = "postgres://mandate@/postgres?" + url.Values{"host": {c.Dir}, "port": {c.port()}}.Encode()

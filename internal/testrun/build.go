@@ -3,7 +3,6 @@ package testrun
 import (
 	"context"
 	"fmt"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -21,14 +20,4 @@ func Build(ctx context.Context, dir string, tags ...string) (string, error) {
 		return "", fmt.Errorf("the binary is not built: %w\n%s", err, out)
 	}
 	return path, nil
-}
-
-// FreeAddress gives a loopback address, HOST:PORT, that nobody listened on a
-// moment ago.
-func FreeAddress() (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

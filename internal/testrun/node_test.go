@@ -65,10 +65,3 @@ func TestNodeKeepsItsStore(t *testing.T) {
 		t.Error(got)
 	}
 }
-
-func TestFreeAddress(t *testing.T) {
-	a, err := FreeAddress()
-	if err != nil || !strings.HasPrefix(a, "127.0.0.1:") {
-		t.Error(a, err)
-	}
-}
