@@ -12,27 +12,48 @@ func asLibrary(t *testing.T, raw string) {
 	t.Helper()
 	var want any
 	wantErr := json.Unmarshal([]byte(raw), &want)
-	got, err := unmarshal([]byte(raw))
+	d := new(document)
+	got, err := d.read([]byte(raw))
 	if (err == nil) != (wantErr == nil) || wantErr == nil && !reflect.DeepEqual(toMaps(got), want) {
-		t.Errorf("%.80q: %v %v, the library says %v %v", raw, got, err, want, wantErr)
+		t.Errorf("%.80q: %v %v, the library says %v %v", raw, toMaps(got), err, want, wantErr)
+	}
+	// In room that was used before, by itself and by what the library reads.
+	d.empty()
+	if again, err := d.read([]byte(raw)); wantErr == nil && (err != nil || !reflect.DeepEqual(toMaps(again), want)) {
+		t.Errorf("%.80q, again: %v %v, the library says %v", raw, toMaps(again), err, want)
+	}
+	if wantErr == nil {
+		byLibrary := new(document)
+		if n := byLibrary.root(byLibrary.ofLibrary(want)); want != nil && !reflect.DeepEqual(toMaps(n), want) {
+			t.Errorf("%.80q, through the library: %v", raw, toMaps(n))
+		}
 	}
 }
 
-// toMaps turns objects into what the library reads.
-func toMaps(v any) any {
-	switch v := v.(type) {
-	case []any:
-		for i := range v {
-			v[i] = toMaps(v[i])
+// toMaps turns a document into what the library reads.
+func toMaps(v value) any {
+	switch node := v.node(); node.shape {
+	case isText:
+		return v.str()
+	case isNumber:
+		f, _ := v.number()
+		return f
+	case isBool:
+		return v.in.string(node.text) == "true"
+	case isList:
+		out := []any{}
+		for i := range v.len() {
+			out = append(out, toMaps(v.item(i)))
 		}
-	case jsonObject:
+		return out
+	case isObject:
 		out := map[string]any{}
-		for _, m := range v {
-			out[m.key] = toMaps(m.value)
+		for i := range v.len() {
+			out[v.key(i)] = toMaps(v.item(i))
 		}
 		return out
 	}
-	return v
+	return nil
 }
 
 // What is read quickly is what the library reads, and what it refuses is refused.

@@ -18,22 +18,21 @@ type reader struct {
 
 func (r *reader) fault(path string) { r.faults = append(r.faults, path) }
 
-// object gives v as an object; absent is neither fault nor object.
-func (r *reader) object(v any, path, known string) (jsonObject, bool) {
-	if v == nil {
-		return nil, false
+// object gives v as an object, absent when it is none; absent is no fault.
+func (r *reader) object(v value, path, known string) value {
+	if v.absent() {
+		return v
 	}
-	m, ok := v.(jsonObject)
-	if !ok {
+	if !v.is(isObject) {
 		r.fault(path)
-		return nil, false
+		return value{}
 	}
-	for i := range m {
-		if key := m[i].key; !listed(known, key) {
+	for i := range v.len() {
+		if key := v.key(i); !listed(known, key) {
 			r.fault(r.sub(path, key))
 		}
 	}
-	return m, true
+	return v
 }
 
 // listed reports whether key is a word of the list, which has a space before
@@ -54,49 +53,40 @@ func listed(list, key string) bool {
 
 // modifiers finds modifier extensions at any level. None is known, so each
 // might turn the meaning around (CN-27).
-func (r *reader) modifiers(v any, path string) {
-	switch v := v.(type) {
-	case jsonObject:
-		for i := range v {
-			key, child := v[i].key, v[i].value
-			if key == "modifierExtension" {
-				r.fault(r.sub(path, "modifierExtension"))
-				continue
-			}
-			switch child.(type) {
-			case jsonObject, []any:
-				r.modifiers(child, r.sub(path, key))
-			}
-		}
-	case []any:
-		for i, child := range v {
+func (r *reader) modifiers(v value, path string) {
+	for i := range v.len() {
+		child := v.item(i)
+		switch {
+		case v.is(isList):
 			r.modifiers(child, r.at(path, i))
+		case v.key(i) == "modifierExtension":
+			r.fault(r.sub(path, v.key(i)))
+		case child.len() > 0:
+			r.modifiers(child, r.sub(path, v.key(i)))
 		}
 	}
 }
 
-// list gives v as a list; absent is an empty one. An empty JSON array is
-// invalid FHIR and might be a restriction that got lost: a fault.
-func (r *reader) list(v any, path string) ([]any, bool) {
-	if v == nil {
-		return nil, true
+// list gives v as a list, absent when it is none. An empty JSON array is invalid FHIR
+// and might be a restriction that got lost: a fault.
+func (r *reader) list(v value, path string) (value, bool) {
+	if v.absent() {
+		return v, true
 	}
-	l, ok := v.([]any)
-	if !ok || len(l) == 0 {
+	if !v.is(isList) || v.len() == 0 {
 		r.fault(path)
-		return nil, false
+		return value{}, false
 	}
-	return l, true
+	return v, true
 }
 
-func (r *reader) text(v any, path string) string {
-	if v == nil {
+func (r *reader) text(v value, path string) string {
+	if v.absent() {
 		return ""
 	}
-	s, ok := v.(string)
-	if !ok || s == "" {
+	s := v.str()
+	if s == "" {
 		r.fault(path)
-		return ""
 	}
 	return s
 }
@@ -109,9 +99,9 @@ const (
 )
 
 // coding reads one Coding; ok is false when it names no system and code.
-func (r *reader) coding(v any, path string) (fhir.Coding, bool) {
-	m, ok := r.object(v, path, keysCoding)
-	if !ok {
+func (r *reader) coding(v value, path string) (fhir.Coding, bool) {
+	m := r.object(v, path, keysCoding)
+	if m.absent() {
 		r.fault(path)
 		return fhir.Coding{}, false
 	}
@@ -124,10 +114,10 @@ func (r *reader) coding(v any, path string) (fhir.Coding, bool) {
 }
 
 // codings reads a list of Coding; ok is false when an entry is unreadable.
-func (r *reader) codings(v any, path string) (out []fhir.Coding, ok bool) {
+func (r *reader) codings(v value, path string) (out []fhir.Coding, ok bool) {
 	l, ok := r.list(v, path)
-	for i, e := range l {
-		c, readable := r.coding(e, r.at(path, i))
+	for i := range l.len() {
+		c, readable := r.coding(l.item(i), r.at(path, i))
 		ok = ok && readable
 		if readable {
 			out = append(out, c)
@@ -137,12 +127,12 @@ func (r *reader) codings(v any, path string) (out []fhir.Coding, ok bool) {
 }
 
 // concept reads the codings of one CodeableConcept.
-func (r *reader) concept(v any, path string) ([]fhir.Coding, bool) {
-	if v == nil {
+func (r *reader) concept(v value, path string) ([]fhir.Coding, bool) {
+	if v.absent() {
 		return nil, true
 	}
-	m, ok := r.object(v, path, keysConcept)
-	if !ok {
+	m := r.object(v, path, keysConcept)
+	if m.absent() {
 		return nil, false
 	}
 	cs, ok := r.codings(m.get("coding"), r.sub(path, "coding"))
@@ -154,11 +144,12 @@ func (r *reader) concept(v any, path string) ([]fhir.Coding, bool) {
 }
 
 // concepts reads the codings of a list of CodeableConcept, flattened.
-func (r *reader) concepts(v any, path string) (out []fhir.Coding, ok bool) {
+func (r *reader) concepts(v value, path string) (out []fhir.Coding, ok bool) {
 	l, ok := r.list(v, path)
-	for i, e := range l {
+	for i := range l.len() {
+		e := l.item(i)
 		cs, readable := r.concept(e, r.at(path, i))
-		ok = ok && readable && e != nil
+		ok = ok && readable && !e.absent()
 		out = append(out, cs...)
 	}
 	return out, ok
@@ -167,9 +158,9 @@ func (r *reader) concepts(v any, path string) (out []fhir.Coding, ok bool) {
 // reference reads a Reference. An absolute URL is a fault, since a grant must
 // name somebody of this tenant; its last two segments are still given, so
 // that a prohibition keeps its target.
-func (r *reader) reference(v any, path string) (fhir.Reference, bool) {
-	m, ok := r.object(v, path, keysReference)
-	if !ok {
+func (r *reader) reference(v value, path string) (fhir.Reference, bool) {
+	m := r.object(v, path, keysReference)
+	if m.absent() {
 		r.fault(path)
 		return fhir.Reference{}, false
 	}

@@ -55,7 +55,15 @@ const keysConsent = " resourceType id meta language text contained extension ide
 // of type Consent give errs.Invalid together with a value that, compiled,
 // denies every proxy.
 func Parse(raw []byte) (Consent, error) {
-	root, err := decode(raw)
+	d, ok := documents.Get().(*document)
+	if !ok {
+		d = new(document)
+	}
+	defer func() {
+		d.empty()
+		documents.Put(d)
+	}()
+	root, err := decode(d, raw)
 	if err != nil {
 		return unreadable(), err
 	}
@@ -70,19 +78,15 @@ func Parse(raw []byte) (Consent, error) {
 	return c, nil
 }
 
-func (r *reader) consent(m jsonObject) Consent {
+func (r *reader) consent(m value) Consent {
 	r.object(m, "Consent", keysConsent)
 	r.modifiers(m, "Consent")
 	c := Consent{
 		ID:     r.text(m.get("id"), "Consent.id"),
 		Status: r.text(m.get("status"), "Consent.status"),
 	}
-	if meta, ok := m.get("meta").(jsonObject); ok {
-		if v, ok := meta.get("versionId").(string); ok {
-			c.Version, _ = strconv.Atoi(v)
-		}
-	}
-	if m.get("patient") != nil {
+	c.Version, _ = strconv.Atoi(m.get("meta").get("versionId").str())
+	if !m.get("patient").absent() {
 		if ref, ok := r.reference(m.get("patient"), "Consent.patient"); ok && ref.Type == "Patient" {
 			c.Patient = ref.ID
 		}
@@ -113,37 +117,36 @@ func unreadable() Consent {
 	return Consent{Kind: KindProhibition, Faults: []string{"Consent"}}
 }
 
-func decode(raw []byte) (jsonObject, error) {
+func decode(d *document, raw []byte) (value, error) {
 	if len(raw) > maxBytes {
-		return nil, errs.New(errs.TooLarge, "consent-too-large", "A Consent may have 1 MiB at most.")
+		return value{}, errs.New(errs.TooLarge, "consent-too-large", "A Consent may have 1 MiB at most.")
 	}
-	v, err := unmarshal(raw)
+	v, err := d.read(raw)
 	if err != nil {
-		return nil, errs.New(errs.Invalid, "consent-not-json", "The Consent is not well-formed JSON.")
+		return value{}, errs.New(errs.Invalid, "consent-not-json", "The Consent is not well-formed JSON.")
 	}
-	m, ok := v.(jsonObject)
-	if !ok || m.get("resourceType") != "Consent" {
-		return nil, errs.New(errs.Invalid, "consent-wrong-type", "The resource is not a Consent.")
+	if v.get("resourceType").str() != "Consent" {
+		return value{}, errs.New(errs.Invalid, "consent-wrong-type", "The resource is not a Consent.")
 	}
-	return m, nil
+	return v, nil
 }
 
-func (r *reader) references(v any, path string) (out []fhir.Reference) {
+func (r *reader) references(v value, path string) (out []fhir.Reference) {
 	l, _ := r.list(v, path)
-	for i, e := range l {
-		if ref, ok := r.reference(e, r.at(path, i)); ok {
+	for i := range l.len() {
+		if ref, ok := r.reference(l.item(i), r.at(path, i)); ok {
 			out = append(out, ref)
 		}
 	}
 	return out
 }
 
-func (r *reader) policies(v any) (out []string) {
+func (r *reader) policies(v value) (out []string) {
 	l, _ := r.list(v, "Consent.policy")
-	for i, e := range l {
+	for i := range l.len() {
 		path := r.at("Consent.policy", i)
-		m, ok := r.object(e, path, " id extension authority uri ")
-		if !ok {
+		m := r.object(l.item(i), path, " id extension authority uri ")
+		if m.absent() {
 			r.fault(path)
 			continue
 		}
@@ -156,19 +159,19 @@ func (r *reader) policies(v any) (out []string) {
 
 // extensions reads the two extensions that bear on a decision, by the end of
 // their URL. Others are not modifiers and may be passed over.
-func (r *reader) extensions(v any, zone *time.Location, c *Consent) {
+func (r *reader) extensions(v value, zone *time.Location, c *Consent) {
 	l, _ := r.list(v, "Consent.extension")
-	for i, e := range l {
+	for i := range l.len() {
 		path := r.at("Consent.extension", i)
-		m, ok := e.(jsonObject)
-		if !ok {
+		m := l.item(i)
+		if !m.is(isObject) {
 			r.fault(path)
 			continue
 		}
-		url, _ := m.get("url").(string)
+		url := m.get("url").str()
 		switch {
 		case strings.HasSuffix(url, "/consent-required-signatures"):
-			n, ok := m.get("valueUnsignedInt").(float64)
+			n, ok := m.get("valueUnsignedInt").number()
 			if !ok || n < 0 || n > 100 || n != math.Trunc(n) {
 				r.fault(path)
 				continue
@@ -180,22 +183,22 @@ func (r *reader) extensions(v any, zone *time.Location, c *Consent) {
 	}
 }
 
-func (r *reader) activation(v any, path string, zone *time.Location, c *Consent) {
+func (r *reader) activation(v value, path string, zone *time.Location, c *Consent) {
 	l, _ := r.list(v, r.sub(path, "extension"))
-	for i, e := range l {
-		m, ok := e.(jsonObject)
-		if !ok {
+	for i := range l.len() {
+		m := l.item(i)
+		if !m.is(isObject) {
 			r.fault(r.at(r.sub(path, "extension"), i))
 			continue
 		}
-		if m.get("url") != "reviewDue" {
+		if m.get("url").str() != "reviewDue" {
 			continue
 		}
-		value := m.get("valueDate")
-		if value == nil {
-			value = m.get("valueDateTime")
+		written := m.get("valueDate")
+		if written.absent() {
+			written = m.get("valueDateTime")
 		}
-		due, ok := r.date(value, r.at(r.sub(path, "extension"), i), zone)
+		due, ok := r.date(written, r.at(r.sub(path, "extension"), i), zone)
 		if !ok {
 			r.fault(r.at(r.sub(path, "extension"), i))
 		}

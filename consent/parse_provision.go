@@ -70,13 +70,13 @@ type Provision struct {
 const keysProvision = " id extension type period actor action securityLabel purpose class code" +
 	" dataPeriod data provision "
 
-func (r *reader) provision(v any, path string, depth int) (p Provision, present bool) {
-	m, ok := r.object(v, path, keysProvision)
-	if !ok {
-		return p, v != nil
+func (r *reader) provision(v value, path string, depth int) (p Provision, present bool) {
+	m := r.object(v, path, keysProvision)
+	if m.absent() {
+		return p, !v.absent()
 	}
-	note := func(d dimension, value any, read bool) {
-		if value != nil {
+	note := func(d dimension, stated value, read bool) {
+		if !stated.absent() {
 			p.stated |= d
 		}
 		if !read {
@@ -91,6 +91,7 @@ func (r *reader) provision(v any, path string, depth int) (p Provision, present 
 	}
 	note(dimType, m.get("type"), known)
 	p.endOffset = offsetOf(m.get("period"))
+	var ok bool
 	p.Period, ok = r.period(m.get("period"), r.sub(path, "period"), p.endOffset)
 	note(dimPeriod, m.get("period"), ok)
 	p.Actors, ok = r.actors(m.get("actor"), r.sub(path, "actor"))
@@ -113,14 +114,14 @@ func (r *reader) provision(v any, path string, depth int) (p Provision, present 
 	return p, true
 }
 
-func (r *reader) nested(v any, path string, depth int, p *Provision) {
+func (r *reader) nested(v value, path string, depth int, p *Provision) {
 	l, _ := r.list(v, path)
-	if len(l) > 0 && depth > maxDepth {
+	if l.len() > 0 && depth > maxDepth {
 		r.fault(path)
 		return
 	}
-	for i, e := range l {
-		n, present := r.provision(e, r.at(path, i), depth)
+	for i := range l.len() {
+		n, present := r.provision(l.item(i), r.at(path, i), depth)
 		if !present || n.Type == "" {
 			r.fault(r.at(path, i) + ".type")
 		}
@@ -128,12 +129,12 @@ func (r *reader) nested(v any, path string, depth int, p *Provision) {
 	}
 }
 
-func (r *reader) actors(v any, path string) (out []Actor, ok bool) {
+func (r *reader) actors(v value, path string) (out []Actor, ok bool) {
 	l, ok := r.list(v, path)
-	for i, e := range l {
+	for i := range l.len() {
 		at := r.at(path, i)
-		m, isObject := r.object(e, at, " id extension role reference ")
-		if !isObject {
+		m := r.object(l.item(i), at, " id extension role reference ")
+		if m.absent() {
 			r.fault(at)
 			ok = false
 			continue
@@ -149,12 +150,12 @@ func (r *reader) actors(v any, path string) (out []Actor, ok bool) {
 	return out, ok
 }
 
-func (r *reader) data(v any, path string) (out []Datum, ok bool) {
+func (r *reader) data(v value, path string) (out []Datum, ok bool) {
 	l, ok := r.list(v, path)
-	for i, e := range l {
+	for i := range l.len() {
 		at := r.at(path, i)
-		m, isObject := r.object(e, at, " id extension meaning reference ")
-		if !isObject {
+		m := r.object(l.item(i), at, " id extension meaning reference ")
+		if m.absent() {
 			r.fault(at)
 			ok = false
 			continue
@@ -177,12 +178,12 @@ func (r *reader) data(v any, path string) (out []Datum, ok bool) {
 }
 
 // period reads a Period; a reversed or empty one is not understood.
-func (r *reader) period(v any, path string, zone *time.Location) (fhir.Period, bool) {
-	if v == nil {
+func (r *reader) period(v value, path string, zone *time.Location) (fhir.Period, bool) {
+	if v.absent() {
 		return fhir.Period{}, true
 	}
-	m, ok := r.object(v, path, keysPeriod)
-	if !ok {
+	m := r.object(v, path, keysPeriod)
+	if m.absent() {
 		return fhir.Period{}, false
 	}
 	start, startOK := r.date(m.get("start"), r.sub(path, "start"), zone)
@@ -198,8 +199,8 @@ func (r *reader) period(v any, path string, zone *time.Location) (fhir.Period, b
 
 // lastInstant gives the end of a period. An end written to the second or
 // finer means that instant, so that a token never outlives what was written.
-func lastInstant(v any, end fhir.Period) time.Time {
-	if s, _ := v.(string); len(s) >= len("2006-01-02T15:04:05Z") {
+func lastInstant(v value, end fhir.Period) time.Time {
+	if len(v.str()) >= len("2006-01-02T15:04:05Z") {
 		return end.Start
 	}
 	return end.End
@@ -207,8 +208,8 @@ func lastInstant(v any, end fhir.Period) time.Time {
 
 // date reads a dateTime of any precision. One without a time of day counts in
 // the given zone, since a patient's last day ends at the patient's midnight.
-func (r *reader) date(v any, path string, zone *time.Location) (fhir.Period, bool) {
-	if v == nil {
+func (r *reader) date(v value, path string, zone *time.Location) (fhir.Period, bool) {
+	if v.absent() {
 		return fhir.Period{}, true
 	}
 	s := r.text(v, path)
@@ -231,17 +232,15 @@ func inZone(t time.Time, zone *time.Location) time.Time {
 }
 
 // offsetOf gives the offset written in a period, of its end if possible.
-func offsetOf(v any) *time.Location {
-	m, _ := v.(jsonObject)
+func offsetOf(m value) *time.Location {
 	if z := offset(m.get("end")); z != nil {
 		return z
 	}
 	return offset(m.get("start"))
 }
 
-func offset(v any) *time.Location {
-	s, _ := v.(string)
-	t, err := time.Parse(time.RFC3339Nano, s)
+func offset(v value) *time.Location {
+	t, err := time.Parse(time.RFC3339Nano, v.str())
 	if err != nil {
 		return nil
 	}
@@ -251,7 +250,7 @@ func offset(v any) *time.Location {
 
 // zone gives the offset in which partial dates of the Consent count: that of
 // its period, else that of its dateTime, else UTC.
-func (p Provision) zone(given any) *time.Location {
+func (p Provision) zone(given value) *time.Location {
 	if p.endOffset != nil {
 		return p.endOffset
 	}
