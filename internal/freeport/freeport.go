@@ -2,10 +2,8 @@ package freeport
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -23,18 +21,14 @@ const apart = 101
 
 // Take gives a loopback address, HOST:PORT, on which nobody listens and which no other
 // process that asks here is given while this one lives. Errors: of the machine, such as
-// a temporary folder that cannot be written.
+// too many open files.
 func Take() (string, error) {
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("mandate-ports-%d", os.Getuid()))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
 	top := min(highest, firstOfKernel())
 	begin := os.Getpid() * apart
 	for i := range top - lowest {
 		port := strconv.Itoa(lowest + (begin+i)%(top-lowest))
 		address := net.JoinHostPort("127.0.0.1", port)
-		switch kept, err := keep(filepath.Join(dir, port)); {
+		switch kept, err := keep(port); {
 		case err != nil:
 			return "", err
 		case kept && silent(address):
@@ -44,17 +38,22 @@ func Take() (string, error) {
 	return "", errors.New("freeport: every port is in use")
 }
 
-// keep locks a port's file until this process ends, however it ends; the kernel then
-// lets go.
-func keep(path string) (bool, error) {
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+// keep takes a port's name until this process ends, however it ends; the kernel then
+// lets go. The name is that of an abstract Unix socket: like ports, these belong to a
+// network namespace, and no folder and no full disk has a part in it.
+func keep(port string) (bool, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return false, &os.PathError{Op: "open", Path: path, Err: err}
+		return false, os.NewSyscallError("socket", err)
 	}
-	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	err = unix.Bind(fd, &unix.SockaddrUnix{Name: "@mandate-port-" + port})
+	if err == nil {
+		return true, nil
+	}
+	if errors.Is(err, unix.EADDRINUSE) {
 		return false, unix.Close(fd)
 	}
-	return true, nil
+	return false, errors.Join(os.NewSyscallError("bind", err), unix.Close(fd))
 }
 
 // silent reports whether nobody listens at an address.

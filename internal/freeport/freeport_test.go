@@ -15,7 +15,7 @@ const asked = "MANDATE_FREEPORT_ASKED"
 
 const each = 200
 
-// Two processes that ask at once are never given the same port, and the kernel gives
+// Two processes that ask at once, also with temporary folders of their own, are never given the same port, and the kernel gives
 // none of theirs to a listener that asks for any.
 func TestNoPortIsGivenTwice(t *testing.T) {
 	if os.Getenv(asked) != "" {
@@ -31,7 +31,7 @@ func TestNoPortIsGivenTwice(t *testing.T) {
 	}
 	given := map[string]bool{}
 	other := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
-	other.Env = append(os.Environ(), asked+"=1")
+	other.Env = append(os.Environ(), asked+"=1", "TMPDIR="+t.TempDir())
 	out, err := other.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
