@@ -55,6 +55,9 @@ type Designation struct {
 	Functions, Kinds []string
 	// Purpose is FAMRQT, SUPNWK, PWATRNY or HDECD; Role the v3-RoleCode of the actor.
 	Purpose, Role string
+	// Place is where the instrument of an agent names the actor: 0 first, 1 and 2 the
+	// alternates (FX-29).
+	Place int
 	// From, Until bound the grant; At is when it was agreed.
 	At, From, Until time.Time
 	// Status is active, or proposed while it sleeps.
@@ -105,6 +108,10 @@ func (d Designation) labels() [][]fields {
 	return [][]fields{{normal}, topics}
 }
 
+// agentPlaces are the LOINC codes of agents in their order, as advance directives
+// name them: primary, first and second alternate (PACIO ADI).
+func agentPlaces() []string { return []string{"75783-1", "75784-9", "75785-6"} }
+
 type fields = map[string]any
 
 // JSON gives the FHIR R4 Consent: a denial of everything with a permit for each
@@ -125,8 +132,12 @@ func (d Designation) JSON() ([]byte, error) {
 	if representative {
 		policy, role = policyRepresentative, code(fhir.SystemRoleCode, d.Role)
 	}
+	roles := []fields{code(fhir.SystemParticipationType, "IRCP"), role, code(systemParticipation, "AUCG")}
+	if agents := agentPlaces(); (d.Role == "HPOWATT" || d.Role == "DPOWATT") && d.Place < len(agents) {
+		roles = append(roles, code(systemLOINC, agents[d.Place]))
+	}
 	actor := []fields{{
-		"role":      fields{"coding": []fields{code(fhir.SystemParticipationType, "IRCP"), role, code(systemParticipation, "AUCG")}},
+		"role":      fields{"coding": roles},
 		"reference": fields{"reference": d.Actor.String()},
 	}}
 	purpose := []fields{code(fhir.SystemActReason, d.Purpose)}

@@ -38,6 +38,11 @@ type Authority struct {
 	Powers []string `json:"powers,omitempty"`
 	// Suspends says that the court's order puts agents out of office (LC-18).
 	Suspends bool `json:"suspends,omitempty"`
+	// Place is where the instrument names the person in the order of agents, 0 to
+	// LastAlternate (FX-29). Joint says that the person cannot act without another
+	// (FX-30).
+	Place int  `json:"place,omitempty"`
+	Joint bool `json:"joint,omitempty"`
 }
 
 // PowerRecords is the power to inspect and disclose health records (LOINC 81344-4):
@@ -72,13 +77,17 @@ const (
 func AuthorityKinds() []string { return []string{"HPOWATT", "DPOWATT", Guardian, Parent, "EXCEST"} }
 
 // Attest notes that one member of staff has seen the instrument. Errors:
-// errs.Invalid for an unknown kind or trigger; those of the machine.
+// errs.Invalid for an unknown kind or trigger, and with code proxy-power,
+// proxy-place, proxy-joint or proxy-authority-over; those of the machine.
 func (c Case) Attest(a Authority, by Signed) (Case, error) {
 	if !slices.Contains(AuthorityKinds(), a.Kind) || a.Trigger != TriggerImmediate && a.Trigger != TriggerCapacity {
 		return c, errs.New(errs.Invalid, "proxy-authority", "Say which instrument it is and when it takes effect.")
 	}
 	if slices.ContainsFunc(a.Powers, func(p string) bool { return !slices.Contains(Powers(), p) }) {
 		return c, errs.New(errs.Invalid, "proxy-power", "There is no such power.")
+	}
+	if err := a.placed(); err != nil {
+		return c, err
 	}
 	if !a.Ends.IsZero() && !a.Ends.After(by.At) {
 		return c, errs.New(errs.Invalid, "proxy-authority-over", "The instrument is no longer in force.")
@@ -88,7 +97,7 @@ func (c Case) Attest(a Authority, by Signed) (Case, error) {
 		return c, err
 	}
 	a.Attested, a.Checked, a.Seen = by, Signed{}, nil
-	out.Authority, out.Basis, out.Ward = a, BasisRepresentative, Ward{}
+	out.Authority, out.Basis, out.Ward, out.Unavailable = a, BasisRepresentative, Ward{}, Signed{}
 	return out, nil
 }
 
@@ -135,7 +144,8 @@ func (c Case) Determine(by Signed) (out Case, ready bool, err error) {
 }
 
 // Effective says why access on the authority alone may not begin yet, "" when
-// it may: it is verified, and a springing one is activated by two clinicians.
+// it may: it is verified, a springing one is activated by two clinicians, and of an
+// alternate somebody has said that whoever is named before cannot act (FX-29).
 func (c Case) Effective(now time.Time) string {
 	switch {
 	case !c.Authority.Verified():
@@ -146,6 +156,8 @@ func (c Case) Effective(now time.Time) string {
 		return "proxy-power-records"
 	case c.Authority.Trigger == TriggerCapacity && len(c.Determined) < 2:
 		return "proxy-not-activated"
+	case c.Alternate() && c.Unavailable.Zero():
+		return "proxy-" + PrimaryUnavailable
 	}
 	return ""
 }

@@ -148,6 +148,8 @@ type Case struct {
 	// the day that the first of them chose.
 	Looked      []Signed  `json:"looked,omitempty"`
 	LookedUntil time.Time `json:"looked_until,omitzero"`
+	// Unavailable is who said that whoever is named before cannot act (FX-29).
+	Unavailable Signed `json:"unavailable,omitzero"`
 	// Vouched is a trusted referee, until another member of staff agrees.
 	Vouched Signed `json:"vouched,omitzero"`
 	// Before are the terms that a death or a merge narrowed, Was the state before a

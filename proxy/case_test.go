@@ -31,6 +31,7 @@ func moves() map[string]move {
 		return proxy.Terms{Kinds: []string{"medicines"}, Until: at.AddDate(0, 2, 0)}
 	}
 	out := turnMoves()
+	maps.Copy(out, agentMoves())
 	maps.Copy(out, map[string]move{
 		"accept": func(c proxy.Case, p string, at time.Time) (proxy.Case, error) { return c.Accept(p, by(p, at)) },
 		"proof": func(c proxy.Case, p string, at time.Time) (proxy.Case, error) {
@@ -117,6 +118,9 @@ func TestActiveImpliesProofedAndAgreed(t *testing.T) {
 				if c.Basis == proxy.BasisRepresentative && (c.Authority.Attested.By == c.Authority.Checked.By ||
 					c.Authority.Trigger == proxy.TriggerCapacity && len(c.Determined) < 2) {
 					r.Fatalf("an authority was not checked: %+v", c)
+				}
+				if c.Alternate() && c.Unavailable.Zero() {
+					r.Fatalf("an alternate acts without a reason: %+v", c)
 				}
 			}
 			reached[c.At(at)]++

@@ -142,7 +142,11 @@ func (c Case) Confirm(t Terms, starts time.Time, by Signed) (Case, error) {
 	} else if code := c.Effective(by.At); code != "" {
 		return c, errs.New(errs.Forbidden, code, "The authority is not in effect.")
 	}
-	out, err := c.take(ActConfirm, by, "")
+	reason := ""
+	if c.Alternate() {
+		reason = PrimaryUnavailable
+	}
+	out, err := c.take(ActConfirm, by, reason)
 	if err == nil {
 		out.Terms, out.Starts, out.Prompted, out.Asked = t, starts, 0, Signed{}
 	}
@@ -269,6 +273,7 @@ func (c Case) Lapse(at time.Time) (Case, error) {
 func (c Case) asleep() Case {
 	c.Determined, c.Terms, c.Starts, c.Authority.Reviews = nil, Terms{}, time.Time{}, time.Time{}
 	c.Looked, c.LookedUntil, c.Disputed, c.Prompted = nil, time.Time{}, Signed{}, 0
+	c.Unavailable = Signed{}
 	return c
 }
 

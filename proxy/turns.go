@@ -110,13 +110,13 @@ func disputed(c Case) string {
 func Writing(function string) bool { return function != "download" && function != "billing" }
 
 // Granted gives the terms that are in force: while agent and patient disagree nothing
-// can be changed, and all can be read as before (LC-17).
+// can be changed, and all can be read as before (LC-17). Who must act together with
+// another only reads alone (FX-30).
 func (c Case) Granted() Terms {
-	t := c.Terms
-	if !c.Disputed.Zero() {
-		t.Functions = slices.DeleteFunc(slices.Clone(t.Functions), Writing)
+	if !c.Disputed.Zero() || c.Authority.Joint {
+		return c.Terms.viewing()
 	}
-	return t
+	return c.Terms
 }
 
 // Dispute notes that a patient and an agent, or a member of staff for them, do not

@@ -17,13 +17,15 @@ func (s *Service) Attest(ctx context.Context, a Actor, id string, in proxy.Autho
 			return s.attestParent(ctx, c, in, a)
 		}
 		return c.Attest(in, s.signed(a))
-	})
+	}, func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.wake(ctx, tx, c, a) })
 }
 
 // Verify is the second pair of eyes, with what it saw of the checklist: whoever put
 // the instrument in is refused (SP-04). Errors: of proxy.Verify.
 func (s *Service) Verify(ctx context.Context, a Actor, id string, seen []string, review time.Time) (proxy.Case, error) {
-	return s.step(ctx, id, a, staffsCase, func(c proxy.Case) (proxy.Case, error) { return c.Verify(seen, review, s.signed(a)) })
+	return s.step(ctx, id, a, staffsCase,
+		func(c proxy.Case) (proxy.Case, error) { return c.Verify(seen, review, s.signed(a)) },
+		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.doze(ctx, tx, c, a) })
 }
 
 // representativeTerms are everything: a representative stands in the patient's
@@ -36,16 +38,35 @@ func representativeTerms(until time.Time) proxy.Terms {
 }
 
 // Activate begins the access of a representative whose authority is in effect
-// from its verification on (FX-27), until the review or the court date. Errors:
-// errs.Forbidden with the code of what is missing.
-func (s *Service) Activate(ctx context.Context, a Actor, id string) (proxy.Case, error) {
-	return s.step(ctx, id, a, staffsCase, func(c proxy.Case) (proxy.Case, error) { return s.activate(c, a) },
+// from its verification on (FX-27), until the review or the court date. An alternate
+// begins only when unavailable says that whoever is named before cannot act (FX-29).
+// Errors: errs.Forbidden with the code of what is missing, and with code
+// proxy-primary-active.
+func (s *Service) Activate(ctx context.Context, a Actor, id string, unavailable bool) (proxy.Case, error) {
+	return s.step(ctx, id, a, staffsCase,
+		func(c proxy.Case) (proxy.Case, error) { return s.activate(s.instead(c, unavailable, a), a) },
 		s.onlyAfterDeath, func(ctx context.Context, tx Tx, c *proxy.Case) error {
-			if err := s.open(ctx, tx, c, a, "proxy.granted"); err != nil {
+			if err := s.enter(ctx, tx, c, a); err != nil {
 				return err
 			}
 			return s.yield(ctx, tx, *c, a)
 		})
+}
+
+// instead notes what a member of staff says about whoever is named before.
+func (s *Service) instead(c proxy.Case, unavailable bool, a Actor) proxy.Case {
+	if !unavailable {
+		return c
+	}
+	return c.Instead(s.signed(a))
+}
+
+// enter opens the access of a representative, in the order of agents.
+func (s *Service) enter(ctx context.Context, tx Tx, c *proxy.Case, a Actor) error {
+	if err := s.open(ctx, tx, c, a, "proxy.granted"); err != nil {
+		return err
+	}
+	return s.inOrder(ctx, tx, *c, a)
 }
 
 // onlyAfterDeath refuses an executor while the patient lives (RC-06): a death must
@@ -70,6 +91,12 @@ func (s *Service) activate(c proxy.Case, a Actor) (proxy.Case, error) {
 	if c.Basis != proxy.BasisRepresentative {
 		return c, errs.New(errs.Forbidden, "proxy-by-patient", "The patient decides about this access.")
 	}
+	return c.Confirm(representativeTerms(s.until(c)), s.now(), s.signed(a))
+}
+
+// until gives the end of an access that stands on an instrument: the review, the
+// court date or the birthday, and twelve months at most.
+func (s *Service) until(c proxy.Case) time.Time {
 	until := c.Authority.Reviews
 	if until.IsZero() || !c.Authority.Ends.IsZero() && c.Authority.Ends.Before(until) {
 		until = c.Authority.Ends
@@ -80,21 +107,21 @@ func (s *Service) activate(c proxy.Case, a Actor) (proxy.Case, error) {
 	if adult := c.Ward.Adult; !adult.IsZero() && adult.Before(until) {
 		until = adult.Add(-time.Second)
 	}
-	return c.Confirm(representativeTerms(until), s.now(), s.signed(a))
+	return until
 }
 
 // Determine notes that a clinician finds that the patient cannot decide (LC-13).
 // The second one begins the access of the agent, until the day of the review.
-// Errors: errs.Forbidden with code proxy-same-reviewer; errs.Invalid with code
-// proxy-review for a review later than the law's clock allows.
-func (s *Service) Determine(ctx context.Context, a Actor, id string, review time.Time) (proxy.Case, error) {
+// Errors: errs.Forbidden with code proxy-same-reviewer, and those of Activate;
+// errs.Invalid with code proxy-review for a review later than the law's clock allows.
+func (s *Service) Determine(ctx context.Context, a Actor, id string, review time.Time, unavailable bool) (proxy.Case, error) {
 	began := false
 	return s.step(ctx, id, a, staffsCase,
 		func(c proxy.Case) (proxy.Case, error) {
 			if !review.After(s.now()) || review.After(s.now().AddDate(0, 0, s.longestReview()+1)) {
 				return c, errs.New(errs.Invalid, "proxy-review", "The review must come within 90 days.")
 			}
-			out, ready, err := c.Determine(s.signed(a))
+			out, ready, err := s.instead(c, unavailable, a).Determine(s.signed(a))
 			if err != nil {
 				return c, err
 			}
@@ -110,7 +137,7 @@ func (s *Service) Determine(ctx context.Context, a Actor, id string, review time
 			if !began {
 				return nil
 			}
-			return s.open(ctx, tx, c, a, "proxy.granted")
+			return s.enter(ctx, tx, c, a)
 		})
 }
 
@@ -123,15 +150,7 @@ func (s *Service) longestReview() int { return s.Law.Days(law.ClockCapacity, s.n
 func (s *Service) Restore(ctx context.Context, a Actor, id string) (proxy.Case, error) {
 	return s.step(ctx, id, a, staffsCase,
 		func(c proxy.Case) (proxy.Case, error) { return c.Restore(s.signed(a), "capacity-restored") },
-		func(ctx context.Context, tx Tx, c *proxy.Case) error {
-			if err := s.sever(ctx, tx, c, a); err != nil {
-				return err
-			}
-			if err := s.tell(ctx, tx, *c, "proxy.changed"); err != nil {
-				return err
-			}
-			return s.tellPatient(ctx, tx, *c, "proxy.changed")
-		})
+		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.asleep(ctx, tx, c, a) })
 }
 
 // Hold is Worry by a member of staff (LC-12): the proxy sees that the access rests,
@@ -169,7 +188,12 @@ func (s *Service) Release(ctx context.Context, a Actor, id string) (proxy.Case, 
 			}
 			return c.Resume(s.signed(a))
 		},
-		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.changed") })
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if err := s.open(ctx, tx, c, a, "proxy.changed"); err != nil {
+				return err
+			}
+			return s.inOrder(ctx, tx, *c, a)
+		})
 }
 
 // Part ends an access because the relationship has ended (LC-19, SP-14).

@@ -114,7 +114,7 @@ func (s *Service) designation(c proxy.Case, t proxy.Terms, from time.Time) conse
 	actor := fhir.Reference{Type: "RelatedPerson", ID: c.RelationID}
 	d := consent.Designation{
 		Patient: c.Patient, Actor: actor, Performer: fhir.Reference{Type: "Patient", ID: c.Patient}, Organization: s.Organization,
-		Functions: t.Functions, Kinds: t.Kinds, Purpose: purpose(c), Role: c.Authority.Kind,
+		Functions: t.Functions, Kinds: t.Kinds, Purpose: purpose(c), Role: c.Authority.Kind, Place: c.Authority.Place,
 		At: s.now(), From: from, Until: t.Until, DataUntil: t.DataUntil, Status: "active",
 		Restricted: c.Basis == proxy.BasisRepresentative, Powers: c.PowersAt(from), Topics: c.Topics,
 	}

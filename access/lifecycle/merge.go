@@ -116,6 +116,9 @@ func (s *Service) carry(ctx context.Context, tx Tx, c *proxy.Case, a Actor) erro
 	if err := s.link(ctx, tx, *c, c.Proofed(), a); err != nil {
 		return err
 	}
+	if err := s.doze(ctx, tx, c, a); err != nil {
+		return err
+	}
 	return s.put(ctx, tx, c, a)
 }
 
@@ -170,7 +173,7 @@ func (s *Service) back(ctx context.Context, tx Tx, c *proxy.Case, a Actor) error
 	}
 	*c = next
 	if at := c.At(s.now()); at != proxy.StateActive && at != proxy.StateConfirmed && at != proxy.StateBereaved {
-		return nil
+		return s.doze(ctx, tx, c, a)
 	}
 	return s.open(ctx, tx, c, a, "proxy.changed")
 }

@@ -38,6 +38,7 @@ func agreedRows() []Row {
 		{"LC-05", "put in a legal instrument", "staff", "/staff/people/{id}/attest"},
 		{"LC-05", "verify it by a second person, by a checklist", "staff", "/staff/people/{id}/verify"},
 		{"LC-05", "begin an access on an instrument in effect", "staff", "/staff/people/{id}/activate"},
+		{"LC-05", "begin the access of an alternate, when whoever is named before cannot act", "staff", "/staff/people/{id}/activate"},
 		{"LC-06", "share less or more", "patient", "/people/{id}/share"},
 		{"LC-06", "pause", "patient", "/people/{id}/pause"},
 		{"LC-06", "go on after a pause", "patient", "/people/{id}/resume"},

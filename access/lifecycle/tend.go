@@ -111,6 +111,9 @@ func (s *Service) expire(ctx context.Context, tx Tx, c proxy.Case) error {
 	if err := s.sever(ctx, tx, &c, s.clock()); err != nil {
 		return err
 	}
+	if err := s.doze(ctx, tx, &c, s.clock()); err != nil {
+		return err
+	}
 	if err := s.tell(ctx, tx, c, "proxy.changed"); err != nil {
 		return err
 	}

@@ -103,6 +103,10 @@ type CaseAuthority struct {
 	// the person and the patient do not agree.
 	Powers   []string
 	Disputed bool
+	// Place is that in the order of agents, 0 for who is named first or alone. Joint:
+	// the person acts only together with another.
+	Place int
+	Joint bool
 }
 
 // CaseAct is one thing that can be done now.

@@ -36,7 +36,7 @@ func proxyScreens() []Screen {
 			n := names(s)
 			p := pages.ProxyPerson{Frame: staff(in(s, n.Nurse, general())), Reader: "staff", Line: line(s, "proofed"), Documents: []string{"passport", "driving-licence"}}
 			p.Line.Patient = n.Patient
-			p.Authority = &pages.CaseAuthority{Kind: "HPOWATT", Trigger: "capacity-loss", Reviews: ahead(90), Ends: ahead(300), Determined: 1, Powers: []string{"records", "genetics"}, Disputed: s == Long}
+			p.Authority = &pages.CaseAuthority{Kind: "HPOWATT", Trigger: "capacity-loss", Reviews: ahead(90), Ends: ahead(300), Determined: 1, Powers: []string{"records", "genetics"}, Disputed: s == Long, Place: 1, Joint: s == Long}
 			p.Acts = []pages.CaseAct{{Key: "verify", URL: "/staff/people/1/verify"}, {Key: "reject", URL: "/staff/people/1/reject"}}
 			p.Steps = []pages.CaseStep{{At: ago(9), Key: "invite", Who: n.Patient}, {At: ago(8), Key: "accept", Who: n.Proxy}, {At: ago(1), Key: "proof", Who: n.Nurse}}
 			return p

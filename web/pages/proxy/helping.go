@@ -86,7 +86,7 @@ func (h *Handler) helped(w http.ResponseWriter, r *http.Request, id session.Iden
 	state := c.At(h.Clock.Now())
 	page := pages.ProxyPerson{Frame: h.Frame(r, id, HelpingPath), Reader: "proxy", Line: h.helpedLine(r, c)}
 	if state == proxy.StateActive || state == proxy.StateConfirmed || state == proxy.StateProposed || state == proxy.StateBereaved {
-		page.Functions, page.Kinds = c.Terms.Functions, c.Terms.Kinds
+		page.Functions, page.Kinds = c.Granted().Functions, c.Terms.Kinds
 	} else {
 		page.Line.Until = proxy.Terms{}.Until
 	}

@@ -152,7 +152,7 @@ func (h *Handler) person(w http.ResponseWriter, r *http.Request, id session.Iden
 	now := h.Clock.Now()
 	page := pages.ProxyPerson{
 		Frame: h.Frame(r, id, PeoplePath), Reader: "patient", Line: h.Line(c, PeoplePath, ""),
-		Functions: c.Terms.Functions, Kinds: c.Terms.Kinds, Steps: h.Steps(r.Context(), c),
+		Functions: c.Granted().Functions, Kinds: c.Terms.Kinds, Steps: h.Steps(r.Context(), c),
 	}
 	if c.At(now) == proxy.StateActive || c.At(now) == proxy.StateSuspended {
 		if page.Use, err = h.Use(r, id, useOf(c)); err != nil {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/mandate-health/mandate/access/lifecycle"
@@ -38,11 +39,15 @@ func (h *Handler) deeds() map[string]deed {
 		"determine": func(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error {
 			review, err := h.day(r, "review")
 			if err == nil {
-				_, err = h.Life.Determine(ctx, a, id, review)
+				_, err = h.Life.Determine(ctx, a, id, review, r.PostFormValue("unavailable") == "yes")
 			}
 			return err
 		},
-		"verify": h.verify, "activate": plain(h.Life.Activate), "restore": plain(h.Life.Restore),
+		"activate": func(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error {
+			_, err := h.Life.Activate(ctx, a, id, r.PostFormValue("unavailable") == "yes")
+			return err
+		},
+		"verify": h.verify, "restore": plain(h.Life.Restore),
 		"hold": func(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error {
 			_, err := h.Life.Hold(ctx, a, id, r.PostFormValue("ground"))
 			return err
@@ -65,7 +70,14 @@ func (h *Handler) attest(ctx context.Context, a lifecycle.Actor, id string, r *h
 	if err != nil {
 		return err
 	}
+	place := 0
+	if typed := r.PostFormValue("place"); typed != "" {
+		if place, err = strconv.Atoi(typed); err != nil {
+			return errs.New(errs.Invalid, "proxy-place", "Choose a place from the list.")
+		}
+	}
 	_, err = h.Life.Attest(ctx, a, id, proxy.Authority{
+		Place: place, Joint: r.PostFormValue("joint") == "yes",
 		Kind: r.PostFormValue("instrument"), Trigger: proxy.Trigger(r.PostFormValue("trigger")), Reviews: reviews, Ends: ends,
 		Powers: r.PostForm["powers"], Suspends: r.PostFormValue("suspends") == "yes",
 	})
@@ -134,10 +146,16 @@ func faults() map[string]pages.FieldError {
 		"proxy-end-past":        {Field: "review", Key: "field.end_past"},
 		"proxy-end-late":        {Field: "review", Key: "field.end_late"},
 		"proxy-patient-lives":   {Key: "field.patient_lives"},
-		"proxy-name":            {Field: "name", Key: pages.ErrRequired},
-		"proxy-email":           {Field: "email", Key: "field.email"},
-		"proxy-relationship":    {Field: "relation", Key: pages.ErrChoose},
-		"patient-unknown":       {Field: "patient", Key: "field.patient"},
+		"proxy-place":           {Field: "place", Key: "field.place"},
+		"proxy-joint":           {Field: "joint", Key: "field.joint"},
+		"proxy-primary-active":  {Key: "field.primary_active"},
+
+		"proxy-primary-unavailable": {Field: "unavailable", Key: "field.primary_unavailable"},
+
+		"proxy-name":         {Field: "name", Key: pages.ErrRequired},
+		"proxy-email":        {Field: "email", Key: "field.email"},
+		"proxy-relationship": {Field: "relation", Key: pages.ErrChoose},
+		"patient-unknown":    {Field: "patient", Key: "field.patient"},
 	}
 }
 
@@ -166,7 +184,7 @@ func (h *Handler) fields(r *http.Request, act string, c proxy.Case) []pages.ActF
 		return []pages.ActField{
 			choice("instrument", "", proxy.AuthorityKinds()...),
 			choice("trigger", "trigger.", string(proxy.TriggerImmediate), string(proxy.TriggerCapacity)),
-			h.powers(r), date("review"), date("court"), {Name: "suspends", Kind: "check"},
+			h.powers(r), choice("place", "place.", places()...), ticked(r, "joint"), date("review"), date("court"), ticked(r, "suspends"),
 		}
 	case "verify":
 		return h.checklist(r, c)
@@ -176,10 +194,40 @@ func (h *Handler) fields(r *http.Request, act string, c proxy.Case) []pages.ActF
 		return []pages.ActField{choice("reason", "vouch.", proxy.VouchReasons()...)}
 	case "free":
 		return []pages.ActField{choice("reason", "free.", lifecycle.FreeReasons()...)}
-	case "determine", "review":
+	case "activate":
+		return instead(r, c)
+	case "determine":
+		return append([]pages.ActField{date("review")}, instead(r, c)...)
+	case "review":
 		return []pages.ActField{date("review")}
 	}
 	return nil
+}
+
+// places are those in the order of agents.
+func places() []string {
+	var out []string
+	for i := range proxy.LastAlternate + 1 {
+		out = append(out, strconv.Itoa(i))
+	}
+	return out
+}
+
+// ticked is one box, as it was left.
+func ticked(r *http.Request, name string) pages.ActField {
+	f := pages.ActField{Name: name, Kind: "check"}
+	if r.PostFormValue(name) == "yes" {
+		f.Value = "yes"
+	}
+	return f
+}
+
+// instead asks of an alternate whether whoever is named before cannot act (FX-29).
+func instead(r *http.Request, c proxy.Case) []pages.ActField {
+	if !c.Alternate() || !c.Unavailable.Zero() {
+		return nil
+	}
+	return []pages.ActField{ticked(r, "unavailable")}
 }
 
 // grounds are what a denial to somebody who stands in the patient's shoes rests on;

@@ -179,7 +179,7 @@ func (h *Handler) person(w http.ResponseWriter, r *http.Request, id session.Iden
 	if a := c.Authority; !a.Attested.Zero() {
 		page.Authority = &pages.CaseAuthority{
 			Kind: a.Kind, Trigger: string(a.Trigger), Verified: a.Verified(), Reviews: a.Reviews, Ends: a.Ends, Determined: len(c.Determined),
-			Powers: a.Powers, Disputed: !c.Disputed.Zero(),
+			Powers: a.Powers, Disputed: !c.Disputed.Zero(), Place: a.Place, Joint: a.Joint,
 		}
 	}
 	for _, act := range acts(c, h.Clock.Now()) {
