@@ -103,10 +103,10 @@ func (c Case) Attest(a Authority, by Signed) (Case, error) {
 
 // Verify is the second pair of eyes: seen are the ticked items of the checklist of
 // the kind, review when it is looked at again, zero takes NextReview. Errors:
-// errs.Forbidden with code proxy-same-reviewer when it is the first (SP-04);
-// errs.Invalid with code proxy-checklist, proxy-review; those of the machine.
+// errs.Forbidden with code proxy-same-reviewer when it is the first, or put in a
+// picture of a paper (SP-04); errs.Invalid with code proxy-checklist, proxy-review; those of the machine.
 func (c Case) Verify(seen []string, review time.Time, by Signed) (Case, error) {
-	if c.Authority.Attested.By == by.By {
+	if c.putIn(by.By) {
 		return c, errs.New(errs.Forbidden, "proxy-same-reviewer", "Another member of staff must verify what you have put in.")
 	}
 	out, err := c.take(ActVerify, by, "")

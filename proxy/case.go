@@ -120,6 +120,8 @@ type Case struct {
 
 	Proofing  Proofing  `json:"proofing,omitzero"`
 	Authority Authority `json:"authority,omitzero"`
+	// Papers are the pictures of papers that were put in, the newest last.
+	Papers []Paper `json:"papers,omitempty"`
 	// Confirmed is the patient's own consent.
 	Confirmed Signed `json:"confirmed,omitzero"`
 	Terms     Terms  `json:"terms,omitzero"`

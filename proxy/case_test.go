@@ -56,6 +56,9 @@ func moves() map[string]move {
 		"change": func(c proxy.Case, p string, at time.Time) (proxy.Case, error) {
 			return c.Change(proxy.ActChange, terms(at), by(p, at))
 		},
+		"file": func(c proxy.Case, p string, at time.Time) (proxy.Case, error) {
+			return c.Filed([]proxy.Paper{{ID: "d", Kind: "HPOWATT"}}, by(p, at))
+		},
 		"undo":    func(c proxy.Case, p string, at time.Time) (proxy.Case, error) { return c.Undo(by(p, at)) },
 		"begin":   func(c proxy.Case, _ string, at time.Time) (proxy.Case, error) { return c.Begin(at) },
 		"expire":  func(c proxy.Case, _ string, at time.Time) (proxy.Case, error) { return c.Expire(at) },

@@ -35,6 +35,8 @@ func agreedRows() []Row {
 		{"LC-03", "confirm with functions, kinds and an end", "patient", "/people/{id}/share"},
 		{"LC-03", "take it back within ten minutes", "patient", "/people/{id}/undo"},
 		{"LC-03", "begin after ten minutes", "clock", ""},
+		{"LC-05", "put in a picture of the paper", "proxy", "/helping/{id}/papers"},
+		{"LC-05", "scan a paper, and read what was put in", "staff", "/staff/people/{id}/papers"},
 		{"LC-05", "put in a legal instrument", "staff", "/staff/people/{id}/attest"},
 		{"LC-05", "verify it by a second person, by a checklist", "staff", "/staff/people/{id}/verify"},
 		{"LC-05", "begin an access on an instrument in effect", "staff", "/staff/people/{id}/activate"},

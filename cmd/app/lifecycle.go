@@ -19,6 +19,7 @@ import (
 	"github.com/mandate-health/mandate/web"
 	"github.com/mandate-health/mandate/web/pages/acting"
 	"github.com/mandate-health/mandate/web/pages/desk"
+	"github.com/mandate-health/mandate/web/pages/papers"
 	proxypages "github.com/mandate-health/mandate/web/pages/proxy"
 	staffpages "github.com/mandate-health/mandate/web/pages/staff"
 	"github.com/mandate-health/mandate/web/records"
@@ -67,6 +68,11 @@ func (t *tenant) staffPages(life *lifecycle.Service) *staffpages.Handler {
 	return staffpages.New(staffpages.Deps{
 		Life: life, Desk: t.desk(), Zone: t.cfg.zone(),
 	})
+}
+
+// paperPages are where papers are put in and looked at.
+func (t *tenant) paperPages(life *lifecycle.Service) *papers.Handler {
+	return papers.New(papers.Deps{Life: life, Desk: t.desk()})
 }
 
 // recordRoutes show people the records beside Consents.

@@ -54,6 +54,8 @@ func (t *tenant) routes() ([]route.Route, error) {
 	out = slices.Concat(out, t.publicRoutes(), t.adminRoutes(), t.appStateRoutes())
 	out = slices.Concat(out, t.registerRoutes(), t.udapRoutes(), t.tieredRoutes(), operators.Routes(), custodians.Routes(), reasons.Routes(), t.authzenRoutes())
 	out = append(out, t.recordPages(life).Routes()...)
+	// Below the same addresses, what has one page of its own comes first.
+	out = append(out, t.paperPages(life).Routes()...)
 	out = slices.Concat(out, helpers.Routes(), staff.Routes(), t.recordRoutes(life), t.actingPages().Routes(), calls.Routes(), regain.Routes())
 	out = slices.Concat(out, others.Routes(), matches.Routes())
 	out = slices.Concat(out, t.messagePages(life).Routes(), shared.Routes(), reviews.Routes(), t.scimRoutes())

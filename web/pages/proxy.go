@@ -60,6 +60,8 @@ type ProxyPerson struct {
 	Functions, Kinds []string
 	// Documents are those seen when the identity was proofed.
 	Documents []string
+	// Papers is how many pictures of papers were put in.
+	Papers    int
 	Authority *CaseAuthority
 	Acts      []CaseAct
 	Steps     []CaseStep

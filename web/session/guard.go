@@ -63,9 +63,14 @@ const maxForm = 64 << 10
 // Protect refuses posts from other sites with errs.Forbidden (D9), and lets
 // nobody read more of a body than a form has. POST /authorize is cross-site by
 // specification and must not be wrapped in it.
-func (m *Manager) Protect(next http.Handler) http.Handler {
+func (m *Manager) Protect(next http.Handler) http.Handler { return m.ProtectUpload(maxForm, next) }
+
+// ProtectUpload is Protect for a form with files, of at most so many bytes. Its
+// handler reads the parts one by one, the token first, so that nothing of a form is
+// kept whose token is wrong.
+func (m *Manager) ProtectUpload(most int64, next http.Handler) http.Handler {
 	return m.cross.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 		next.ServeHTTP(w, r)
 	}))
 }

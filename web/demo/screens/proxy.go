@@ -41,6 +41,8 @@ func proxyScreens() []Screen {
 			p.Steps = []pages.CaseStep{{At: ago(9), Key: "invite", Who: n.Patient}, {At: ago(8), Key: "accept", Who: n.Proxy}, {At: ago(1), Key: "proof", Who: n.Nurse}}
 			return p
 		}},
+		{"papers-own", groupProxy, func(s State) pages.Page { return papersScreen(s, "proxy") }},
+		{"papers-staff", groupProxy, func(s State) pages.Page { return papersScreen(s, "staff") }},
 		{"person-end", groupProxy, func(s State) pages.Page {
 			n := names(s)
 			return pages.ProxyAct{Frame: in(s, n.Patient, general()), Act: "revoke", Who: n.Proxy, Version: 3, Fields: []pages.ActField{{Name: "quiet", Kind: "check"}}}
@@ -99,6 +101,22 @@ func invitedScreens() []Screen {
 			return p
 		}},
 	}
+}
+
+func papersScreen(s State, reader string) pages.Page {
+	n := names(s)
+	p := pages.Papers{Frame: in(s, n.Proxy, pages.FieldError{Field: "file", Key: "field.file_kind"}), Reader: reader, Who: n.Proxy, Patient: n.Patient}
+	if reader == "staff" {
+		p.Frame = staff(in(s, n.Nurse, pages.FieldError{Field: "instrument", Key: pages.ErrChoose}))
+	}
+	p.Kind = pages.ActField{Name: "instrument", Kind: "select", Options: []pages.Option{{Value: "HPOWATT", Label: "agent for health care"}}}
+	if s != Empty {
+		p.Lines = []pages.PaperLine{{Kind: "HPOWATT", Media: "application/pdf", At: ago(2), Size: 2 << 20, URL: "/helping/1/papers/2"}}
+		if reader == "staff" {
+			p.Lines[0].Who = n.Proxy
+		}
+	}
+	return p
 }
 
 func line(s State, state string) pages.CaseLine {

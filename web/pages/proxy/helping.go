@@ -93,6 +93,9 @@ func (h *Handler) helped(w http.ResponseWriter, r *http.Request, id session.Iden
 	if state == proxy.StateActive && slices.Contains(c.Terms.Functions, "download") {
 		page.Acts = append(page.Acts, pages.CaseAct{Key: "copy", URL: h.Session.Path("/copies/of/" + c.ID)})
 	}
+	if proxy.Fileable(state) {
+		page.Acts = append(page.Acts, pages.CaseAct{Key: "papers", URL: page.Line.URL + "/papers"})
+	}
 	for _, act := range proxyActs(c, state) {
 		page.Acts = append(page.Acts, pages.CaseAct{Key: act, URL: page.Line.URL + "/" + act})
 	}

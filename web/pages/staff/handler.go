@@ -185,6 +185,10 @@ func (h *Handler) person(w http.ResponseWriter, r *http.Request, id session.Iden
 	for _, act := range acts(c, h.Clock.Now()) {
 		page.Acts = append(page.Acts, pages.CaseAct{Key: act, URL: page.Line.URL + "/" + act})
 	}
+	if proxy.Fileable(c.At(h.Clock.Now())) {
+		page.Acts = append(page.Acts, pages.CaseAct{Key: "papers", URL: page.Line.URL + "/papers"})
+	}
+	page.Papers = len(c.Papers)
 	if state := c.At(h.Clock.Now()); state == proxy.StateActive || state == proxy.StateSuspended {
 		page.Acts = append(page.Acts, pages.CaseAct{Key: "matter", URL: h.Session.Path("/staff/matters/open/" + c.ID)})
 	}
