@@ -15,6 +15,8 @@ type NewAccount struct {
 	Password string
 	// PasswordHash is a stored form that Passwords can verify, in place of Password.
 	PasswordHash []byte
+	// Elsewhere says that a directory keeps the password, in place of both; for staff.
+	Elsewhere bool
 	// TOTPSecret is base32; empty enrols no second factor.
 	TOTPSecret string
 }
@@ -54,22 +56,34 @@ func (s *Service) Prepare(ctx context.Context, n NewAccount) (Prepared, error) {
 			return Prepared{}, errs.Wrap(err, errs.Invalid, "totp-secret-unfit", "A one-time-password secret is base32 text.")
 		}
 	}
-	hash, err := n.PasswordHash, error(nil)
-	if hash == nil {
-		hash, err = s.d.Passwords.Hash(ctx, n.Password)
-	}
-	if err != nil {
-		return Prepared{}, err
-	}
 	if p.ID == "" {
 		p.ID = s.d.IDs.ID()
 	}
 	p.Created = now
-	factors := []Factor{{Tenant: p.Tenant, ID: s.d.IDs.ID(), PersonID: p.ID, Kind: FactorPassword, Secret: hash, Created: now}}
+	first, err := s.firstFactor(ctx, n, p)
+	if err != nil {
+		return Prepared{}, err
+	}
+	factors := []Factor{first}
 	if n.TOTPSecret != "" {
 		factors = append(factors, Factor{Tenant: p.Tenant, ID: s.d.IDs.ID(), PersonID: p.ID, Kind: FactorTOTP, Secret: []byte(n.TOTPSecret), Created: now})
 	}
 	return Prepared{Person: p, factors: factors}, nil
+}
+
+// firstFactor is the password, or the mark of who keeps it.
+func (s *Service) firstFactor(ctx context.Context, n NewAccount, p Person) (Factor, error) {
+	if n.Elsewhere && !p.Role.Staff() {
+		return Factor{}, errStaffOnly()
+	}
+	if n.Elsewhere {
+		return s.newKept(p, p.Created)
+	}
+	hash, err := n.PasswordHash, error(nil)
+	if hash == nil {
+		hash, err = s.d.Passwords.Hash(ctx, n.Password)
+	}
+	return Factor{Tenant: p.Tenant, ID: s.d.IDs.ID(), PersonID: p.ID, Kind: FactorPassword, Secret: hash, Created: p.Created}, err
 }
 
 // CreateTx stores a prepared account in a transaction of the caller and writes

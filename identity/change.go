@@ -38,12 +38,15 @@ func FitPassword(p Person, factors []Factor, password string) error {
 
 // ChangePassword gives a session's person another password, ends their other
 // sessions and tells them. Errors: errs.Unauthenticated with code session-ended or
-// step-up-needed; errs.Invalid with code password-too-short, password-too-long,
+// step-up-needed; errs.Forbidden with code password-elsewhere; errs.Invalid with code password-too-short, password-too-long,
 // password-not-text, password-username or password-breached; errs.Unavailable.
 func (s *Service) ChangePassword(ctx context.Context, tenant, secret, password string, m Meta) error {
 	now := s.now()
 	who, err := s.manage(ctx, s.d.Store, tenant, secret, now)
 	if err != nil {
+		return err
+	}
+	if err := MayChoosePassword(who.factors); err != nil {
 		return err
 	}
 	if err := FitPassword(who.person, who.factors, password); err != nil {
@@ -56,6 +59,9 @@ func (s *Service) ChangePassword(ctx context.Context, tenant, secret, password s
 	return s.d.Tx.InTx(ctx, func(tx Tx) error {
 		who, err := s.manage(ctx, tx, tenant, secret, now)
 		if err != nil {
+			return err
+		}
+		if err := MayChoosePassword(who.factors); err != nil {
 			return err
 		}
 		f := Factor{Tenant: tenant, ID: s.d.IDs.ID(), PersonID: who.person.ID, Kind: FactorPassword}

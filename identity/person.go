@@ -80,6 +80,9 @@ const (
 	// FactorUpstream is a subject of another identity provider that may sign in as
 	// the account; Secret names the provider.
 	FactorUpstream FactorKind = "upstream"
+	// FactorDirectory marks an account whose password a directory of the organisation
+	// keeps: it has none here.
+	FactorDirectory FactorKind = "directory"
 )
 
 // Second reports whether a factor of this kind completes a log-in that began with

@@ -52,7 +52,7 @@ func (s *Service) UnlinkTx(ctx context.Context, tx Tx, p Person, m Meta) error {
 
 // enrolled reports whether an account has anything to sign in with of its own.
 func enrolled(all []Factor) bool {
-	return slices.ContainsFunc(all, func(f Factor) bool { return f.Kind != FactorUpstream })
+	return slices.ContainsFunc(all, func(f Factor) bool { return f.Kind != FactorUpstream && f.Kind != FactorDirectory })
 }
 
 // EnrolTx sends somebody who has nothing to sign in with a link by which they choose a

@@ -65,6 +65,9 @@ type Recovery struct {
 	Tenant  string `json:"-"`
 	ID      string `json:"-"`
 	Version int    `json:"-"`
+	// Elsewhere says that a directory keeps the password of the account: there is none
+	// to choose.
+	Elsewhere bool `json:"-"`
 	// Hash is the keyed hash of the secret that the browser keeps.
 	Hash     string        `json:"-"`
 	PersonID string        `json:"-"`

@@ -45,11 +45,12 @@ type Regained struct {
 	Code string
 }
 
-// FinishRecovery sets the new password, takes away every authenticator that was not
+// FinishRecovery sets the new password unless a directory keeps it, takes away every authenticator that was not
 // shown, ends all log-ins, forgets all devices and opens the way for strange ones
 // again. Errors: errs.NotFound with code recovery-over; errs.Conflict with code
 // recovery-early; errs.Unauthenticated with code code-refused, challenge-late or
-// challenge-foreign; errs.Invalid as for ChangePassword; errs.Unavailable.
+// challenge-foreign; errs.Forbidden with code password-elsewhere; errs.Invalid as for
+// ChangePassword; errs.Unavailable.
 func (s *Service) FinishRecovery(ctx context.Context, tenant string, g Regained, m Meta) error {
 	now := s.now()
 	r, p, err := s.Recovery(ctx, tenant, g.Secret)
@@ -63,15 +64,11 @@ func (s *Service) FinishRecovery(ctx context.Context, tenant string, g Regained,
 	if err != nil {
 		return err
 	}
-	kept := shown(r, all)
-	if err := FitPassword(p, kept, g.Password); err != nil {
-		return err
-	}
-	app, err := s.regainedFactor(p, r, g, now)
+	hash, err := s.regainedPassword(ctx, p, r, g.Password, all)
 	if err != nil {
 		return err
 	}
-	hash, err := s.d.Passwords.Hash(ctx, g.Password)
+	app, err := s.regainedFactor(p, r, g, now)
 	if err != nil {
 		return err
 	}
@@ -100,6 +97,21 @@ func (s *Service) FinishRecovery(ctx context.Context, tenant string, g Regained,
 		}
 		return s.endRecovery(ctx, tx, fresh, RecoveryDone, "done", "", m, now)
 	})
+}
+
+// regainedPassword gives the stored form of the new password, nil where a directory
+// keeps it: a recovery gives such an account its second factor back, and nothing else.
+func (s *Service) regainedPassword(ctx context.Context, p Person, r Recovery, password string, all []Factor) ([]byte, error) {
+	if _, kept := keptOf(all); kept {
+		if password != "" {
+			return nil, errKept()
+		}
+		return nil, nil
+	}
+	if err := FitPassword(p, shown(r, all), password); err != nil {
+		return nil, err
+	}
+	return s.d.Passwords.Hash(ctx, password)
 }
 
 // shown gives the second factors that were shown as proofs.
@@ -134,6 +146,9 @@ func (s *Service) replaceFactors(ctx context.Context, tx Tx, p Person, r Recover
 	if err != nil {
 		return err
 	}
+	if _, kept := keptOf(all); kept != (hash == nil) {
+		return errs.New(errs.Conflict, "recovery-early", "This cannot be finished yet.")
+	}
 	password := Factor{Tenant: p.Tenant, ID: s.d.IDs.ID(), PersonID: p.ID, Kind: FactorPassword}
 	stay := shown(r, all)
 	for _, f := range all {
@@ -150,9 +165,14 @@ func (s *Service) replaceFactors(ctx context.Context, tx Tx, p Person, r Recover
 			}
 		}
 	}
-	password.Secret, password.Created, password.Locked = hash, now, ""
-	if err := tx.PutFactor(ctx, password); err != nil || app.ID == "" {
-		return err
+	if hash != nil {
+		password.Secret, password.Created, password.Locked = hash, now, ""
+		if err := tx.PutFactor(ctx, password); err != nil {
+			return err
+		}
+	}
+	if app.ID == "" {
+		return nil
 	}
 	return tx.AddFactor(ctx, app)
 }

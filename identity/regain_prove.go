@@ -57,7 +57,8 @@ type offered struct {
 // secret of it, "" for a later one. Wrong proofs, unknown accounts and disabled ones
 // answer alike. Errors: errs.Unauthenticated with code recovery-refused;
 // errs.RateLimited with code too-many-tries; errs.Invalid with code passkey-answer;
-// errs.Unavailable.
+// errs.Unavailable, with code directory-unreachable for a password that nobody could
+// look at.
 func (s *Service) ProveRecovery(ctx context.Context, tenant string, t RecoveryTry, m Meta) (Recovery, string, error) {
 	now := s.now()
 	o, err := s.offer(ctx, tenant, t, m, now)
@@ -127,6 +128,10 @@ func (s *Service) offer(ctx context.Context, tenant string, t RecoveryTry, m Met
 	if t.Kind == ProofPassword && o.guessable {
 		if err := s.verify(ctx, &o.candidate, t.Value); err != nil {
 			return o, err
+		}
+		if o.reason == directoryUnreachable {
+			o.refusal = o.outage
+			return o, nil
 		}
 	}
 	switch {
@@ -423,7 +428,9 @@ func (s *Service) Recovery(ctx context.Context, tenant, secret string) (Recovery
 	if err != nil {
 		return Recovery{}, Person{}, err
 	}
-	return r, p, nil
+	all, err := s.d.Store.Factors(ctx, tenant, p.ID)
+	_, r.Elsewhere = keptOf(all)
+	return r, p, err
 }
 
 func recoveryOver() error {

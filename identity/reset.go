@@ -35,7 +35,7 @@ func (s *Service) renew(ctx context.Context, tx Tx, c candidate) error {
 // ResetPassword ends the use of a password: it is refused like a wrong one, until the
 // person has chosen another by the way back into an account, or while signed in by a
 // passkey. All sessions end. The caller has made sure of who asks. Errors: as for
-// Reopen.
+// Reopen; errs.Forbidden with code password-elsewhere.
 func (s *Service) ResetPassword(ctx context.Context, tenant, username string) error {
 	now := s.now()
 	return s.d.Tx.InTx(ctx, func(tx Tx) error {
@@ -45,6 +45,9 @@ func (s *Service) ResetPassword(ctx context.Context, tenant, username string) er
 		}
 		factors, err := tx.Factors(ctx, tenant, p.ID)
 		if err != nil {
+			return err
+		}
+		if err := MayChoosePassword(factors); err != nil {
 			return err
 		}
 		for _, f := range factors {

@@ -183,12 +183,12 @@ func (p Policy) guarded(who Person, s Session, factors []Factor) bool {
 		Demanded(p.Demands, Ask{Action: ActLook, Role: who.Role}).Level == AAL3
 }
 
-// MayRemove reports whether a factor may go: a password may not, nor the last
+// MayRemove reports whether a factor may go: a password may not, nor where it is kept, nor the last
 // usable second factor of somebody who needs one, nor the only way in.
 func MayRemove(p Person, f Factor, all []Factor) bool {
 	if f.Kind == FactorUpstream {
 		return slices.ContainsFunc(all, func(o Factor) bool {
-			return o.ID != f.ID && o.Locked == "" && (o.Kind == FactorPassword || o.Kind == FactorPasskey || o.Kind == FactorUpstream)
+			return o.ID != f.ID && o.Locked == "" && slices.Contains([]FactorKind{FactorPassword, FactorDirectory, FactorPasskey, FactorUpstream}, o.Kind)
 		})
 	}
 	if !f.Kind.Second() {

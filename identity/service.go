@@ -58,7 +58,7 @@ type Codes interface {
 }
 
 // Deps is what the Service works with. All fields are required but Passkeys,
-// Seen, Assess and Helpers, and Policy, whose zero value means DefaultPolicy.
+// Seen, Assess, Helpers and Directory, and Policy, whose zero value means DefaultPolicy.
 type Deps struct {
 	// Tx runs the use-cases that change something.
 	Tx txn.Runner[Tx]
@@ -79,6 +79,9 @@ type Deps struct {
 	// tell.
 	Places func(network string) (Place, bool)
 	Leaked func(password string) (bool, error)
+	// Directory gives the directory that keeps passwords of staff of a tenant, nil where
+	// there is none; nil means none anywhere.
+	Directory func(tenant string) Directory
 	// Assess judges finished log-ins (identity/risk); nil allows all.
 	Assess func(RiskSignals) Assessment
 	// Helpers gives the accounts of those who help, or were asked to help, with the
@@ -143,7 +146,9 @@ type SignInResult struct {
 // SignIn checks a username and a password. Unknown and disabled accounts and
 // wrong passwords answer alike and cost the same work. Errors:
 // errs.Unauthenticated with code sign-in-failed; errs.RateLimited with code
-// too-many-tries (see RetryAfter); errs.Unavailable.
+// too-many-tries (see RetryAfter); errs.Unavailable, with code directory-unreachable
+// for every name while a directory cannot be asked, unless a password of here is
+// right.
 func (s *Service) SignIn(ctx context.Context, tenant, username, password string, m Meta) (SignInResult, error) {
 	now := s.now()
 	found, err := s.find(ctx, tenant, username, m)
@@ -156,6 +161,9 @@ func (s *Service) SignIn(ctx context.Context, tenant, username, password string,
 	if err == nil && found.refusal == nil {
 		err = s.verify(ctx, &found, password)
 		try.leaked = found.leaked
+	}
+	if err == nil && found.reason == directoryUnreachable {
+		found.refusal, err = s.refused(ctx, s.d.Store, try.outage(), now)
 	}
 	if err != nil {
 		return SignInResult{}, err
@@ -194,6 +202,11 @@ type candidate struct {
 	// is stale.
 	stored  Factor
 	renewed []byte
+	// kept is the mark of an account whose password a directory keeps, entry what the
+	// directory calls it, outage why the directory could not be asked.
+	kept   Factor
+	entry  string
+	outage error
 	// onKnown says that the device is one on which the person finished a log-in.
 	onKnown bool
 	// refusal is why the password was not looked at.
@@ -224,11 +237,18 @@ func (s *Service) verify(ctx context.Context, c *candidate, password string) err
 		return err
 	}
 	for _, f := range factors {
-		if f.Kind == FactorPassword && known {
+		switch {
+		case f.Kind == FactorPassword && known:
 			c.stored = f
+		case f.Kind == FactorDirectory && known:
+			c.kept = f
 		}
 		c.enrolled = c.enrolled || f.Kind.Second()
 	}
+	if c.kept.ID != "" {
+		c.stored = Factor{}
+	}
+	// The same work for everybody, whoever keeps the password.
 	right, err := s.d.Passwords.Verify(ctx, c.stored.Secret, password)
 	if err == nil && right && s.d.Passwords.Stale(c.stored.Secret) {
 		c.renewed, err = s.d.Passwords.Rehash(ctx, password)
@@ -248,7 +268,10 @@ func (s *Service) verify(ctx context.Context, c *candidate, password string) err
 	case s.d.Leaked != nil:
 		c.leaked, err = s.d.Leaked(password)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.askDirectory(ctx, c, password)
 }
 
 func (s *Service) signIn(ctx context.Context, tx Tx, try try, c candidate, secret string, now time.Time) (outcome, error) {
@@ -256,7 +279,7 @@ func (s *Service) signIn(ctx context.Context, tx Tx, try try, c candidate, secre
 	// more get through than of guesses sent one by one.
 	if c.refusal == nil {
 		var err error
-		if c.refusal, err = s.counted(ctx, tx, try, c.reason == "", now); err != nil {
+		if c.refusal, err = s.counted(ctx, tx, c.counts(try), c.reason == "", now); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -270,7 +293,7 @@ func (s *Service) signIn(ctx context.Context, tx Tx, try try, c candidate, secre
 		if c.person.ID == "" {
 			e.Detail = map[string]string{"username_hash": try.account}
 		}
-		return outcome{refusal: signInFailed()}, tx.AppendAudit(ctx, e)
+		return outcome{refusal: c.failed()}, tx.AppendAudit(ctx, e)
 	}
 	var err error
 	if try.failures, err = tx.Failures(ctx, try.tenant, try.strangers, now, s.d.Policy.PerAccount.Window); err != nil {
@@ -280,6 +303,9 @@ func (s *Service) signIn(ctx context.Context, tx Tx, try try, c candidate, secre
 		return outcome{}, err
 	}
 	if err := s.renew(ctx, tx, c); err != nil {
+		return outcome{}, err
+	}
+	if err := s.keepEntry(ctx, tx, c); err != nil {
 		return outcome{}, err
 	}
 	r := SignInResult{Secret: secret, Person: c.person}

@@ -16,12 +16,14 @@ import (
 
 // accountCommand manages accounts from the command line.
 type accountCommand struct {
-	Add     accountAdd     `cmd:"" help:"Make an account. The password is read from standard input."`
+	Add     accountAdd     `cmd:"" help:"Make an account. The password is read from standard input, unless a directory keeps it."`
 	Protect accountProtect `cmd:"" help:"Note that somebody is at particular risk: passkeys that can be copied are refused."`
 	Reopen  accountReopen  `cmd:"" help:"Let somebody sign in on new devices again, after too many failed tries."`
 	Reset   accountReset   `cmd:"" name:"reset-password" help:"Refuse the password of somebody until they have chosen another, and end all their log-ins."`
 	Import  accountImport  `cmd:"" help:"Take accounts over from another system, with their passwords as they are stored there."`
 	SignOut accountSignOut `cmd:"" help:"End all log-ins of somebody, on every device."`
+
+	Directory accountDirectory `cmd:"" help:"Let the directory of the organization (LDAP) keep the password of somebody of the staff."`
 }
 
 type accountAdd struct {
@@ -33,6 +35,8 @@ type accountAdd struct {
 	Role     string   `required:"" enum:"patient,proxy,clinician,admin" help:"patient, proxy, clinician or admin."`
 	Identity []string `help:"FHIR resource of the person, such as Patient/1 or Practitioner/7; for a proxy RelatedPerson/ID@PATIENT. May be repeated." placeholder:"TYPE/ID"`
 	Language string   `help:"Language of the pages, such as es." placeholder:"TAG"`
+	// Directory says who keeps the password.
+	Directory bool `help:"The directory of the organization (LDAP) keeps the password; none is read. For clinician and admin."`
 }
 
 // Run makes the account, and prints the secret of the second factor once where
@@ -46,10 +50,13 @@ func (c *accountAdd) Run(s *streams) error {
 		}
 		p.Identities = append(p.Identities, id)
 	}
-	// A last line need not end; what else stops the reading leaves no password.
-	password, _ := bufio.NewReader(s.in).ReadString('\n')
-	if password = strings.TrimRight(password, "\r\n"); password == "" {
-		return errors.New("no password on standard input: pipe it in as one line")
+	password := ""
+	if !c.Directory {
+		// A last line need not end; what else stops the reading leaves no password.
+		password, _ = bufio.NewReader(s.in).ReadString('\n')
+		if password = strings.TrimRight(password, "\r\n"); password == "" {
+			return errors.New("no password on standard input: pipe it in as one line")
+		}
 	}
 	secret := ""
 	if p.Role.NeedsSecondFactor() {
@@ -65,7 +72,7 @@ func (c *accountAdd) Run(s *streams) error {
 		}); err != nil {
 			return err
 		}
-		p, err = a.newIdentity(hasher).CreateAccount(s.ctx, identity.NewAccount{Person: p, Password: password, TOTPSecret: secret})
+		p, err = a.newIdentity(hasher).CreateAccount(s.ctx, identity.NewAccount{Person: p, Password: password, Elsewhere: c.Directory, TOTPSecret: secret})
 		return err
 	})
 	if err != nil {

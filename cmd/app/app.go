@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir/codec"
 	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/identity/factor/ldap"
 	"github.com/mandate-health/mandate/identity/risk"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/health"
@@ -91,6 +92,8 @@ type App struct {
 	places *risk.Places
 	// passkeys is nil where browsers offer none.
 	passkeys identity.Passkeys
+	// ldap is nil where no directory keeps passwords of staff.
+	ldap *ldap.Directory
 	// public is the URL of the main listener.
 	public string
 	// home is the default tenant, others holds those of the store by id.
@@ -189,7 +192,7 @@ func (a *App) newIdentity(hasher ids.Hasher) *identity.Service {
 	return identity.New(identity.Deps{
 		Tx:    on(a.store, func(tx store.Tx) identity.Tx { return tx }),
 		Store: a.store, Seen: a.memory, Passwords: a.passwords, Codes: a.codes(), Passkeys: a.passkeys, Clock: a.clock, IDs: a.ids, Hasher: hasher,
-		Assess: risk.Assess, Helpers: a.helpers, Places: a.places.Of, Leaked: a.leaked, Policy: a.cfg.SignIn.policy(a.cfg.Passkeys.rules()),
+		Assess: risk.Assess, Helpers: a.helpers, Places: a.places.Of, Leaked: a.leaked, Directory: a.directoryOf, Policy: a.cfg.SignIn.policy(a.cfg.Passkeys.rules()),
 	})
 }
 

@@ -182,6 +182,7 @@ func (d *doctor) checks() []health.Check {
 		d.udapChecks(),
 		d.federationChecks(),
 		d.scimChecks(),
+		d.ldapChecks(),
 		d.publicChecks(),
 		d.runningChecks(),
 		d.upstreamChecks(),

@@ -97,6 +97,8 @@ type Config struct {
 	// Federation says where else people sign in.
 	Federation FederationConfig `embed:"" section:"federation"`
 	SCIM       SCIMConfig       `embed:"" section:"scim"`
+	// LDAP says which directory keeps passwords of staff.
+	LDAP LDAPConfig `embed:"" section:"ldap"`
 
 	Registration RegistrationConfig `embed:"" section:"registration"`
 
@@ -168,6 +170,7 @@ func (c *Config) Validate() error {
 	c.Passkeys.validate(&f)
 	c.Federation.validate(c.Dev, &f)
 	c.SCIM.validate(&f)
+	c.LDAP.validate(c.Dev, &f)
 	c.LifeConfig.validate(&f)
 	if !c.Dev {
 		c.validateServe(&f)

@@ -165,6 +165,9 @@ func (a *App) openSignIn() error {
 		a.leaked = known.Has
 	}
 	a.passwords = a.cfg.Passwords.hasher(a.ids, known)
+	if a.ldap, err = a.ldapClient(); err != nil {
+		return err
+	}
 	a.places, err = a.cfg.SignIn.places()
 	return err
 }

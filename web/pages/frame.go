@@ -108,6 +108,9 @@ const (
 	ErrWork = "field.work"
 	// ErrUnusual: a log-in that is unlike those before.
 	ErrUnusual = "field.unusual"
+	// ErrDirectory: the user name or password is wrong, or the directory that keeps
+	// passwords of staff is down; which of them is not told.
+	ErrDirectory = "field.directory"
 	// ErrChoose: no choice was made in a list.
 	ErrChoose = "field.choose"
 	// ErrNothingTicked: consent allowed with nothing ticked.

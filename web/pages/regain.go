@@ -48,8 +48,8 @@ type RegainWait struct {
 // Template names the page.
 func (RegainWait) Template() string { return "regain-wait" }
 
-// RegainFinish asks for the new password. Posts: password, again, and for App code,
-// secret, proof.
+// RegainFinish asks for the new password, unless it is kept elsewhere. Posts:
+// password, again, and for App code, secret, proof.
 type RegainFinish struct {
 	Frame
 	Action string
@@ -57,6 +57,8 @@ type RegainFinish struct {
 	App *AddCodeApp
 	// First: nobody has signed in to the account before.
 	First bool
+	// Elsewhere: the organization keeps the password, and none is asked for.
+	Elsewhere bool
 }
 
 // Template names the page.

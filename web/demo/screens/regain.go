@@ -36,6 +36,13 @@ func regainScreens() []Screen {
 			}
 			return p
 		}},
+		{"regain-finish-elsewhere", groupSignIn, func(s State) pages.Page {
+			p := pages.RegainFinish{Frame: out(s, pages.FieldError{Field: "code", Key: pages.ErrCode}), Action: Prefix, First: s == Empty, Elsewhere: true}
+			if s != Empty {
+				p.App = &pages.AddCodeApp{Secret: cannedSecret, Proof: "x", QR: cannedPicture()}
+			}
+			return p
+		}},
 		{"enrol", groupSignIn, func(s State) pages.Page {
 			return pages.Enrol{Frame: out(s, pages.FieldError{Key: pages.ErrExpiredForm}), Action: Prefix}
 		}},

@@ -91,7 +91,18 @@ func (v visit) codes() {
 	v.draw(http.StatusOK, pages.RecoveryCodes{Frame: v.frame(Path), Action: v.Session.Path(codesPath), Codes: made})
 }
 
-func (v visit) password() { v.showPassword(http.StatusOK) }
+// password asks for another one, unless it is kept elsewhere.
+func (v visit) password() {
+	all, err := v.Accounts.ManagedFactors(v.r.Context(), v.tenant(), v.secret())
+	if err == nil {
+		err = identity.MayChoosePassword(all)
+	}
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.showPassword(http.StatusOK)
+}
 
 func (v visit) showPassword(status int, e ...pages.FieldError) {
 	v.draw(status, pages.ChangePassword{Frame: v.frame(Path, e...), Action: v.Session.Path(passwordPath)})

@@ -224,6 +224,12 @@ func (v visit) again(begun identity.Recovery, username, ticket string, err error
 		v.showProofs(http.StatusUnauthorized, begun, username, ticket, pages.FieldError{Key: pages.ErrRegain})
 	case errs.RateLimited:
 		v.showProofs(http.StatusTooManyRequests, begun, username, ticket, pages.FieldError{Key: pages.ErrRegainMany})
+	case errs.Unavailable:
+		if errs.As(err).Code != "directory-unreachable" {
+			v.Page(v.w, v.r, err)
+			return
+		}
+		v.showProofs(http.StatusServiceUnavailable, begun, username, ticket, pages.FieldError{Key: pages.ErrDirectory})
 	default:
 		v.Page(v.w, v.r, err)
 	}
@@ -245,7 +251,7 @@ func (v visit) showProofs(status int, begun identity.Recovery, username, ticket 
 }
 
 func (v visit) showFinish(status int, begun identity.Recovery, p identity.Person, app *identity.CodeApp, e ...pages.FieldError) {
-	page := pages.RegainFinish{Frame: v.frame(e...), Action: v.Session.Path(finishPath), First: begun.State == identity.RecoveryEnrolling}
+	page := pages.RegainFinish{Frame: v.frame(e...), Action: v.Session.Path(finishPath), First: begun.State == identity.RecoveryEnrolling, Elsewhere: begun.Elsewhere}
 	if identity.NeedsApp(p, begun) {
 		shown, err := v.app(p, app)
 		if err != nil {

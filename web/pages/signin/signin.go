@@ -284,6 +284,10 @@ func (h *Handlers) signIn(staff bool) http.HandlerFunc {
 		case errs.AccessDenied:
 			again(http.StatusForbidden, pages.FieldError{Key: pages.ErrUnusual})
 		default:
+			if errs.As(err).Code == "directory-unreachable" {
+				again(http.StatusServiceUnavailable, pages.FieldError{Key: pages.ErrDirectory})
+				return
+			}
 			h.d.Refuse(w, r, err)
 		}
 	}
