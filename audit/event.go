@@ -51,6 +51,7 @@ const (
 	FactorRemoved       Kind = "factor.removed"
 	MatchDecided        Kind = "match.decided"
 	RecoveryStep        Kind = "recovery.step"
+	BedsideStep         Kind = "bedside.step"
 	FHIRRead            Kind = "fhir.read"
 	FHIRSearch          Kind = "fhir.search"
 	FHIRWrite           Kind = "fhir.write"

@@ -36,6 +36,8 @@ type Party struct {
 	Resource fhir.Reference
 	Account  string
 	Client   string
+	// Name is for people who read the record; empty leaves it out.
+	Name string
 }
 
 func (p Party) reference() fields {
@@ -50,6 +52,9 @@ func (p Party) reference() fields {
 		out["identifier"] = fields{"system": SystemClient, "value": p.Client}
 	case p.Resource.IsZero():
 		out["type"], out["display"] = "Device", "Mandate"
+	}
+	if p.Name != "" {
+		out["display"] = p.Name
 	}
 	return out
 }

@@ -80,7 +80,10 @@ func (e Errand) Task() (Record, error) {
 // Check is what staff found about an identity or a legal authority (RS-08).
 type Check struct {
 	ID, Patient string
-	Relation    fhir.Reference
+	// Name is that of the patient, in a check of who the patient is; empty leaves it out.
+	Name string
+	// Relation is of whom it is, zero for the patient.
+	Relation fhir.Reference
 	// Status is attested, validated, val-fail or req-revalid.
 	Status string
 	At     time.Time
@@ -108,7 +111,7 @@ func (c Check) VerificationResult() (Record, error) {
 	}
 	doc := fields{
 		"resourceType": TypeVerification, "meta": restricted(),
-		"target": []fields{link(c.Relation.String()), link("Patient/" + c.Patient)},
+		"target": c.targets(),
 		"need":   concept(systemNeed, "initial"), "status": c.Status, "statusDate": instant(c.At),
 		"validationType": concept(systemValidation, "single"), "validationProcess": process,
 		"failureAction": concept(systemFailure, "fatal"),
@@ -137,6 +140,17 @@ func (c Check) VerificationResult() (Record, error) {
 		doc["extension"] = more
 	}
 	return made(c.ID, c.Patient, doc)
+}
+
+func (c Check) targets() []fields {
+	patient := link("Patient/" + c.Patient)
+	if c.Name != "" {
+		patient["display"] = c.Name
+	}
+	if c.Relation.IsZero() {
+		return []fields{patient}
+	}
+	return []fields{link(c.Relation.String()), patient}
 }
 
 // typed names the type of who is known by an account only.

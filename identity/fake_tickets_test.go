@@ -22,7 +22,7 @@ func (t memTx) TicketByID(_ context.Context, tenant, id string) (identity.Ticket
 
 func (t memTx) OpenTickets(_ context.Context, tenant, person string, kind identity.TicketKind, now time.Time) (out []identity.Ticket, _ error) {
 	for _, v := range t.tickets {
-		if v.Tenant == tenant && v.PersonID == person && v.Kind == kind && v.State == identity.TicketOpen && now.Before(v.Ends) {
+		if v.Tenant == tenant && v.PersonID == person && v.Kind == kind && v.State.Pending() && now.Before(v.Ends) {
 			out = append(out, v)
 		}
 	}

@@ -33,11 +33,13 @@ const (
 	ActRestrictedCall Action = "restricted-call"
 	// ActConsole: the pages of those who run the server.
 	ActConsole Action = "console"
+	// ActWitness: begin at the bedside that a patient sets up a way to sign in.
+	ActWitness Action = "witness"
 )
 
 // Actions lists the actions, as settings name them.
 func Actions() []Action {
-	return []Action{ActFactors, ActLook, ActAuthenticators, ActShare, ActCopy, ActToken, ActRestricted, ActRestrictedCall, ActConsole}
+	return []Action{ActFactors, ActLook, ActAuthenticators, ActShare, ActCopy, ActToken, ActRestricted, ActRestrictedCall, ActConsole, ActWitness}
 }
 
 // enrols reports whether an action leads to stronger authenticators. Whoever has none
@@ -84,6 +86,7 @@ func DefaultDemands() []DemandRule {
 		{Why: "clinicians prove two factors", Ask: Ask{Role: RoleClinician}, Level: AAL2},
 		{Why: "those who run the server prove two factors", Ask: Ask{Role: RoleAdmin}, Level: AAL2},
 		{Why: "the console needs two factors", Ask: Ask{Action: ActConsole}, Level: AAL2},
+		{Why: "a witness at the bedside proves two factors just before", Ask: Ask{Action: ActWitness}, Level: AAL2, Within: ShareWithin},
 		{Why: "what one signs in with is changed soon after a log-in", Ask: Ask{Action: ActAuthenticators}, Within: ManageWithin},
 		{Why: "sharing needs two factors, just proven", Ask: Ask{Action: ActShare}, Level: AAL2, Within: ShareWithin},
 		{Why: "a copy needs two factors, just proven", Ask: Ask{Action: ActCopy}, Level: AAL2, Within: ShareWithin},

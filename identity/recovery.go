@@ -60,6 +60,31 @@ func (f Factor) RecoveryLeft() int {
 // errs.Unavailable.
 func (s *Service) NewRecoveryCodes(ctx context.Context, tenant, secret string, m Meta) ([]string, error) {
 	now := s.now()
+	codes, f, err := s.freshCodes(tenant, now)
+	if err != nil {
+		return nil, err
+	}
+	err = s.d.Tx.InTx(ctx, func(tx Tx) error {
+		who, err := s.manage(ctx, tx, tenant, secret, now)
+		if err != nil {
+			return err
+		}
+		f := f
+		f.PersonID = who.person.ID
+		if err := s.replaceCodes(ctx, tx, who.factors, f); err != nil {
+			return err
+		}
+		return s.factorChanged(ctx, tx, change{kind: audit.FactorAdded, factor: f, outcome: audit.Success, meta: m, session: who.session.Hash}, now)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return codes, nil
+}
+
+// freshCodes makes ten codes and the factor that keeps their hashes; it is nobody's
+// yet.
+func (s *Service) freshCodes(tenant string, now time.Time) ([]string, Factor, error) {
 	codes, f := make([]string, recoveryCodes), Factor{Tenant: tenant, ID: s.d.IDs.ID(), Kind: FactorRecovery, Created: now}
 	var set recoverySet
 	for i := range codes {
@@ -69,32 +94,22 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, tenant, secret string, m
 	}
 	var err error
 	if f.Secret, err = json.Marshal(set); err != nil {
-		return nil, errs.Wrap(err, errs.Internal, "recovery-codes", "The recovery codes cannot be stored.")
+		return nil, f, errs.Wrap(err, errs.Internal, "recovery-codes", "The recovery codes cannot be stored.")
 	}
-	err = s.d.Tx.InTx(ctx, func(tx Tx) error {
-		who, err := s.manage(ctx, tx, tenant, secret, now)
-		if err != nil {
+	return codes, f, nil
+}
+
+// replaceCodes stores codes in place of those of before.
+func (s *Service) replaceCodes(ctx context.Context, tx Tx, all []Factor, f Factor) error {
+	for _, old := range all {
+		if old.Kind != FactorRecovery {
+			continue
+		}
+		if _, err := tx.RemoveFactor(ctx, f.Tenant, old.ID); err != nil {
 			return err
 		}
-		for _, old := range who.factors {
-			if old.Kind != FactorRecovery {
-				continue
-			}
-			if _, err := tx.RemoveFactor(ctx, tenant, old.ID); err != nil {
-				return err
-			}
-		}
-		f := f
-		f.PersonID = who.person.ID
-		if err := tx.AddFactor(ctx, f); err != nil {
-			return err
-		}
-		return s.factorChanged(ctx, tx, change{kind: audit.FactorAdded, factor: f, outcome: audit.Success, meta: m, session: who.session.Hash}, now)
-	})
-	if err != nil {
-		return nil, err
 	}
-	return codes, nil
+	return tx.AddFactor(ctx, f)
 }
 
 // useRecovery takes a code away if it is one that is left, and tells the person.

@@ -275,7 +275,7 @@ func (s *Service) proven(ctx context.Context, tx Tx, o offered, fresh string, no
 			Tenant: o.tenant, ID: s.d.IDs.ID(), Hash: s.recoverySecret(fresh), PersonID: o.person.ID, State: RecoveryProving,
 			Created: now, Ends: now.Add(recoveryProving), Strange: !o.onKnown,
 		}
-		if r.Helped, err = s.helpedDevice(ctx, tx, o); err != nil {
+		if r.Helped, err = s.helpedDevice(ctx, tx, o.person, o.meta); err != nil {
 			return r, err
 		}
 	}
@@ -301,13 +301,13 @@ func (s *Service) begun(ctx context.Context, tx Tx, o offered, now time.Time) (R
 
 // helpedDevice reports whether the browser is known as that of somebody who helps
 // with the record of the person: nobody gets into a patient's account for them.
-func (s *Service) helpedDevice(ctx context.Context, tx Tx, o offered) (bool, error) {
-	helpers, err := s.helpers(ctx, o.person)
+func (s *Service) helpedDevice(ctx context.Context, st Devices, p Person, m Meta) (bool, error) {
+	helpers, err := s.helpers(ctx, p)
 	if err != nil {
 		return false, err
 	}
 	for _, h := range helpers {
-		if known, err := s.knows(ctx, tx, o.tenant, h, o.meta); known || err != nil {
+		if known, err := s.knows(ctx, st, p.Tenant, h, m); known || err != nil {
 			return known, err
 		}
 	}

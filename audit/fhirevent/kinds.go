@@ -79,6 +79,7 @@ func shapes() map[audit.Kind]shape {
 		audit.FactorRemoved:       sec(alert, userChanged, own("factor-remove")),
 		audit.MatchDecided:        sec(alert, userChanged, own("match-decide")),
 		audit.RecoveryStep:        sec(alert, userChanged, own("recovery-step")),
+		audit.BedsideStep:         sec(alert, userChanged, own("bedside-step")),
 		audit.MatterStep:          sec(alert, userChanged, own("matter-step")),
 		audit.ProxyStep:           sec(alert, userChanged, own("proxy-step")),
 		audit.ClientRegistered:    sec(alert, configChanged, own("client-register")),

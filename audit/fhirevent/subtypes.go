@@ -49,6 +49,7 @@ func subtypes() map[string]string {
 		"matter-step":               "Review of a denial or dispute moved",
 		"factor-remove":             "Authenticator removed",
 		"recovery-step":             "Step on the way back into an account",
+		"bedside-step":              "Step of an enrolment before a witness",
 		"capacity-switch":           "Turned to act for another person, or for oneself",
 		"match-decide":              "Case about a log-in from another provider decided",
 		"proxy-step":                "Step towards or away from access for somebody who helps",

@@ -55,6 +55,9 @@ func (a *App) letter(ctx context.Context, texts *words.Catalogue, n outbox.Notic
 	if n.Template == identity.NoticeContactCode || n.Template == identity.NoticeRecovery {
 		return t.regainLetter(ctx, texts, n, person)
 	}
+	if n.Template == identity.NoticeBedside {
+		return t.bedsideLetter(ctx, texts, person)
+	}
 	if n.Template == identity.NoticeEnrolment {
 		return t.enrolmentLetter(texts, n)
 	}

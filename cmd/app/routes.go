@@ -28,7 +28,7 @@ func (t *tenant) routes() ([]route.Route, error) {
 	signedIn := devices.New(devices.Deps{
 		Accounts: t.identity, Approvals: t.identity, Connections: t.connections(), Kit: t.kit, Session: t.session, Page: t.problem.HTML, RequestID: web.RequestID, Clock: t.clock,
 	})
-	reviews := t.matterPages(life)
+	reviews, bedsides := t.matterPages(life), t.bedsidePages(life)
 	helpers, staff, regain := t.proxyPages(life), t.staffPages(life), t.regainPages()
 	patients := patientpages.New(patientpages.Deps{
 		Connections: t.connections(), Authority: t.loader, Relations: t.store, Read: t.store, Patients: t.record, Recorder: t.queue,
@@ -47,7 +47,7 @@ func (t *tenant) routes() ([]route.Route, error) {
 		Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting, Leaving: t.leaving,
 		Elsewhere: elsewhere(others), From: others.From, LeaveAt: others.LeaveAt,
 		StaffTasks: func(p identity.Person) []pages.StaffTask {
-			return slices.Concat(operators.Tasks()(p), custodians.Tasks()(p), reasons.Tasks()(p), matches.Tasks()(p), staff.Tasks(p), calls.Tasks(p), regain.Tasks(p), reviews.Tasks(p))
+			return slices.Concat(operators.Tasks()(p), custodians.Tasks()(p), reasons.Tasks()(p), matches.Tasks()(p), staff.Tasks(p), calls.Tasks(p), bedsides.Tasks(p), regain.Tasks(p), reviews.Tasks(p))
 		},
 	})
 	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), signedIn.Routes(), logins.Routes(), t.factorRoutes(others), t.accountRoutes())
@@ -56,7 +56,7 @@ func (t *tenant) routes() ([]route.Route, error) {
 	out = append(out, t.recordPages(life).Routes()...)
 	// Below the same addresses, what has one page of its own comes first.
 	out = append(out, t.paperPages(life).Routes()...)
-	out = slices.Concat(out, helpers.Routes(), staff.Routes(), t.recordRoutes(life), t.actingPages().Routes(), calls.Routes(), regain.Routes())
+	out = slices.Concat(out, helpers.Routes(), staff.Routes(), t.recordRoutes(life), t.actingPages().Routes(), calls.Routes(), bedsides.Routes(), regain.Routes())
 	out = slices.Concat(out, others.Routes(), matches.Routes())
 	out = slices.Concat(out, t.messagePages(life).Routes(), shared.Routes(), reviews.Routes(), t.scimRoutes())
 	if t.cfg.Dev {

@@ -39,4 +39,28 @@ func tickets(t *testing.T, s *store.Store) {
 	equal(t, got(s.MoveTicket(ctx, done, identity.TicketOpen))(t), false)
 	equal(t, got(s.TicketByID(ctx, tenant, "t1"))(t), done)
 	equal(t, open(tenant, "p-rosa", identity.TicketApproval, noon()), []identity.Ticket{later})
+	bedsides(t, s, later)
+}
+
+// bedsides: an enrolment before witnesses is found until it has an end, with what waits
+// for them; of two moves from one state one wins (SM-24).
+func bedsides(t *testing.T, s *store.Store, v identity.Ticket) {
+	ctx := t.Context()
+	v.ID, v.Kind = "b1", identity.TicketBedside
+	v.Bedside = &identity.Bedside{
+		Seed: "seed", Patient: "rosa", Name: "Rosa", Needs: 2, Shared: true,
+		Witnesses: []identity.Witness{{PersonID: "p-hale", Name: "Dr. Hale", Session: "s1", Browser: "b1", How: "wristband", Said: noon(), Confirmed: noon()}},
+		Factor:    identity.Factor{Tenant: tenant, ID: "f1", PersonID: "p-rosa", Kind: identity.FactorPasskey, Secret: []byte("{}"), Created: noon()},
+	}
+	must(t, s.AddTicket(ctx, v))
+	from := identity.TicketOpen
+	for _, next := range []identity.TicketState{identity.TicketTaken, identity.TicketMade, identity.TicketSeen, identity.TicketApproved} {
+		equal(t, got(s.OpenTickets(ctx, tenant, "p-rosa", identity.TicketBedside, noon()))(t), []identity.Ticket{v})
+		v.State = next
+		equal(t, got(s.MoveTicket(ctx, v, from))(t), true)
+		equal(t, got(s.MoveTicket(ctx, v, from))(t), false)
+		equal(t, got(s.TicketByID(ctx, tenant, v.ID))(t), v)
+		from = next
+	}
+	equal(t, len(got(s.OpenTickets(ctx, tenant, "p-rosa", identity.TicketBedside, noon()))(t)), 0)
 }
