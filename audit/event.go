@@ -17,6 +17,7 @@ const (
 	StepUpSucceeded     Kind = "stepup.succeeded"
 	StepUpFailed        Kind = "stepup.failed"
 	ApprovalAsked       Kind = "approval.asked"
+	CodeSent            Kind = "code.sent"
 	ApprovalAnswered    Kind = "approval.answered"
 	CapacitySwitched    Kind = "capacity.switched"
 	CallerChecked       Kind = "caller.checked"

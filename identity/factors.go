@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -178,6 +179,7 @@ func (s *Service) RenameFactor(ctx context.Context, tenant, secret, id, name str
 // errs.Unauthenticated with code session-ended or step-up-needed;
 // errs.Unavailable.
 func (s *Service) RemoveFactor(ctx context.Context, tenant, secret, id string, m Meta) error {
+	now := s.now()
 	return s.changeFactor(ctx, tenant, secret, id, m, func(tx Tx, who manager, f Factor) (change, error) {
 		if !MayRemove(who.person, f, who.factors) {
 			return change{}, errs.New(errs.Conflict, "factor-last", "The last second factor of this account cannot be removed.")
@@ -185,8 +187,10 @@ func (s *Service) RemoveFactor(ctx context.Context, tenant, secret, id string, m
 		if err := s.endLinked(ctx, tx, who.session, f, m); err != nil {
 			return change{}, err
 		}
-		_, err := tx.RemoveFactor(ctx, tenant, f.ID)
-		return change{kind: audit.FactorRemoved, factor: f}, err
+		if _, err := tx.RemoveFactor(ctx, tenant, f.ID); err != nil {
+			return change{}, err
+		}
+		return change{kind: audit.FactorRemoved, factor: f}, s.dropBackups(ctx, tx, who, f, m, now)
 	})
 }
 
@@ -221,6 +225,8 @@ type change struct {
 	reason  string
 	meta    Meta
 	session string
+	// detail is told beside the factor and its kind.
+	detail map[string]string
 	// quiet changes need no notice.
 	quiet bool
 }
@@ -230,6 +236,7 @@ func (s *Service) factorChanged(ctx context.Context, tx Tx, c change, now time.T
 	e := s.event(c.kind, try{tenant: c.factor.Tenant, meta: c.meta}, c.factor.PersonID, now)
 	e.Outcome, e.Reason, e.SessionID = c.outcome, c.reason, c.session
 	e.Detail = map[string]string{"factor": c.factor.ID, "kind": string(c.factor.Kind)}
+	maps.Copy(e.Detail, c.detail)
 	if !c.quiet {
 		err := tx.AddNotice(ctx, outbox.Notice{
 			Tenant: c.factor.Tenant, ID: s.d.IDs.ID(), PersonID: c.factor.PersonID, Template: NoticeFactor,

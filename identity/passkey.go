@@ -334,6 +334,8 @@ type StepUpChoices struct {
 	Code, Recovery bool
 	// Approve: by a number on another device that is signed in.
 	Approve bool
+	// Email and SMS: by a code that is sent, which finishes a log-in at AAL1.
+	Email, SMS bool
 	// Passkey holds the options for the browser, nil when there is none.
 	Passkey []byte
 }
@@ -357,6 +359,9 @@ func (s *Service) StepUp(ctx context.Context, tenant, secret, binding string, to
 		usable = slices.DeleteFunc(usable, func(k Passkey) bool { return k.Synced })
 	} else {
 		if out.Approve, err = s.approvable(ctx, s.d.Store, sess, p, sess.Device, now); err != nil {
+			return out, err
+		}
+		if out.Email, out.SMS, err = s.sentWays(ctx, s.d.Store, sess, p, now); err != nil {
 			return out, err
 		}
 		out.Code = slices.ContainsFunc(factors, func(f Factor) bool { return f.Kind == FactorTOTP })

@@ -90,7 +90,7 @@ const (
 func (k FactorKind) Second() bool { return k == FactorTOTP || k == FactorPasskey }
 
 // Managed reports whether people rename and remove factors of this kind one by one.
-func (k FactorKind) Managed() bool { return k.Second() || k == FactorUpstream }
+func (k FactorKind) Managed() bool { return k.Second() || k == FactorUpstream || k.Restricted() }
 
 // Factor is one enrolled authenticator. Secret is a password hash or a shared
 // secret; it is stored encrypted.
@@ -208,14 +208,14 @@ func (l Level) Reaches(want Level) bool { return want == "" || l >= want }
 
 // Level gives the assurance level of the session: AAL3 with a passkey that cannot
 // leave its device, AAL2 with two factors, "" while the log-in waits for its second
-// factor.
+// factor. A code that was sent is never told as a second factor.
 func (s Session) Level() Level {
 	switch {
 	case len(s.AMR) == 0:
 		return ""
 	case slices.Contains(s.AMR, methodPossession):
 		return AAL3
-	case len(s.AMR) == 1:
+	case len(s.AMR) == 1, slices.ContainsFunc(s.AMR, restrictedMethod):
 		return AAL1
 	}
 	return AAL2

@@ -117,7 +117,7 @@ func (s *Service) regainedPassword(ctx context.Context, p Person, r Recovery, pa
 // shown gives the second factors that were shown as proofs.
 func shown(r Recovery, all []Factor) []Factor {
 	return slices.DeleteFunc(slices.Clone(all), func(f Factor) bool {
-		return f.Kind.Second() && !slices.ContainsFunc(r.Proofs, func(p RecoveryProof) bool { return p.Factor == f.ID })
+		return (f.Kind.Second() || f.Kind.Restricted()) && !slices.ContainsFunc(r.Proofs, func(p RecoveryProof) bool { return p.Factor == f.ID })
 	})
 }
 

@@ -70,6 +70,8 @@ type Policy struct {
 	Demands []DemandRule
 	// Keys says which models of passkeys and security keys may be used.
 	Keys KeyRules
+	// Sent are the kinds of codes that this server can send: FactorEmail, FactorSMS.
+	Sent []FactorKind
 }
 
 // DefaultPolicy gives the figures of SE-15 and NI-06.
@@ -192,7 +194,7 @@ func MayRemove(p Person, f Factor, all []Factor) bool {
 		})
 	}
 	if !f.Kind.Second() {
-		return false
+		return f.Kind.Restricted()
 	}
 	for _, other := range all {
 		if other.ID != f.ID && other.Kind.Second() && other.Locked == "" {

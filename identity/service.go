@@ -58,7 +58,7 @@ type Codes interface {
 }
 
 // Deps is what the Service works with. All fields are required but Passkeys,
-// Seen, Assess, Helpers and Directory, and Policy, whose zero value means DefaultPolicy.
+// Seen, Assess, Helpers, Directory and Shared, and Policy, whose zero value means DefaultPolicy.
 type Deps struct {
 	// Tx runs the use-cases that change something.
 	Tx txn.Runner[Tx]
@@ -87,6 +87,9 @@ type Deps struct {
 	// Helpers gives the accounts of those who help, or were asked to help, with the
 	// record of a person; nil means nobody.
 	Helpers func(ctx context.Context, p Person) ([]string, error)
+	// Shared reports whether somebody who helps with the record of a person is known to
+	// use an e-mail address; nil means nobody.
+	Shared func(ctx context.Context, p Person, address string) (bool, error)
 }
 
 // Service holds the use-cases of accounts and sessions. It is safe for

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -176,6 +175,8 @@ type stepUp struct {
 	code   string
 	fresh  string
 	try    try
+	// sent says that the code is one that was sent.
+	sent bool
 }
 
 func (s *Service) secondFactor(ctx context.Context, tx Tx, u stepUp, now time.Time) (outcome, error) {
@@ -186,8 +187,14 @@ func (s *Service) secondFactor(ctx context.Context, tx Tx, u stepUp, now time.Ti
 		return outcome{}, err
 	}
 	reason, busy := tooManyTries, refusal != nil
+	proven := []string{methodOTP}
 	if !busy {
-		if reason, err = s.checkCode(ctx, tx, u, now); err != nil {
+		if u.sent {
+			proven, reason, err = s.checkSent(ctx, tx, u, now)
+		} else {
+			reason, err = s.checkCode(ctx, tx, u, now)
+		}
+		if err != nil {
 			return outcome{}, err
 		}
 		if busy, err = s.admit(ctx, tx, u.try, reason == "", now); err != nil {
@@ -206,7 +213,7 @@ func (s *Service) secondFactor(ctx context.Context, tx Tx, u stepUp, now time.Ti
 	if err := s.forget(ctx, tx, u.try); err != nil {
 		return outcome{}, err
 	}
-	return s.steppedUp(ctx, tx, u, now, methodOTP)
+	return s.steppedUp(ctx, tx, u, now, proven...)
 }
 
 // steppedUp gives the session that more was proven for a new secret; the old one
@@ -225,9 +232,7 @@ func (s *Service) steppedUp(ctx context.Context, tx Tx, u stepUp, now time.Time,
 			return outcome{}, err
 		}
 	}
-	// The session is as strong as its last proof: what was proven now is not known to
-	// come from the device that was there before.
-	next.AMR = methods(slices.DeleteFunc(slices.Clone(next.AMR), func(m string) bool { return m == methodPossession }), proven...)
+	next.AMR = methods(stronger(next.AMR), proven...)
 	if u.old.Level() == "" {
 		u.try.travels = u.person.Travels
 		device, found, err = s.know(ctx, tx, &next, u.try, now)

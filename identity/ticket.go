@@ -49,6 +49,9 @@ type Ticket struct {
 	Agent, Network           string
 	// Number is the keyed hash of the number that is to be typed on the other device.
 	Number string
+	// Way and Address are how and where a code was sent.
+	Way     FactorKind
+	Address string
 	// Answered is the hash of the session, or of the browser, that answered it.
 	Answered string
 	// Bedside is what an enrolment before a witness holds, nil for another kind.

@@ -55,6 +55,7 @@ func shapes() map[audit.Kind]shape {
 		audit.StepUpSucceeded:     sec(authentication, login, own("step-up")),
 		audit.StepUpFailed:        sec(authentication, login, own("step-up")),
 		audit.ApprovalAsked:       sec(authentication, login, own("approval-ask")),
+		audit.CodeSent:            sec(authentication, login, own("code-send")),
 		audit.ApprovalAnswered:    sec(authentication, login, own("approval-answer")),
 		audit.CapacitySwitched:    sec(authentication, login, own("capacity-switch")),
 		audit.CallerChecked:       sec(authentication, login, own("caller-check")),

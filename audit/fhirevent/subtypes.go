@@ -45,6 +45,7 @@ func subtypes() map[string]string {
 		"caller-check":              "Caller on the telephone checked",
 		"sharing-answer":            "Asked whether two people use an account, answered",
 		"approval-ask":              "A log-in asked another device of the person for approval",
+		"code-send":                 "A one-time code was sent by e-mail or SMS",
 		"approval-answer":           "A log-in was approved or denied on another device",
 		"matter-step":               "Review of a denial or dispute moved",
 		"factor-remove":             "Authenticator removed",

@@ -189,10 +189,12 @@ func on[T any](st *store.Store, view func(store.Tx) T) txn.Runner[T] {
 
 // newIdentity gives the use-cases of accounts and sessions.
 func (a *App) newIdentity(hasher ids.Hasher) *identity.Service {
+	policy := a.cfg.SignIn.policy(a.cfg.Passkeys.rules())
+	policy.Sent = a.cfg.sent()
 	return identity.New(identity.Deps{
 		Tx:    on(a.store, func(tx store.Tx) identity.Tx { return tx }),
 		Store: a.store, Seen: a.memory, Passwords: a.passwords, Codes: a.codes(), Passkeys: a.passkeys, Clock: a.clock, IDs: a.ids, Hasher: hasher,
-		Assess: risk.Assess, Helpers: a.helpers, Places: a.places.Of, Leaked: a.leaked, Directory: a.directoryOf, Policy: a.cfg.SignIn.policy(a.cfg.Passkeys.rules()),
+		Assess: risk.Assess, Helpers: a.helpers, Places: a.places.Of, Leaked: a.leaked, Directory: a.directoryOf, Policy: policy, Shared: a.sharedMailbox,
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/config"
 	"github.com/mandate-health/mandate/internal/limit"
+	"github.com/mandate-health/mandate/internal/notify/sms"
 	"github.com/mandate-health/mandate/internal/notify/smtp"
 	"github.com/mandate-health/mandate/internal/notify/webhook"
 	"github.com/mandate-health/mandate/internal/telemetry"
@@ -83,6 +84,7 @@ type Config struct {
 	Audit     AuditConfig    `embed:"" section:"audit"`
 	Notify    webhook.Config `embed:"" section:"notify"`
 	Mail      smtp.Config    `embed:"" section:"notify"`
+	SMS       sms.Config     `embed:"" section:"notify"`
 	Reminders ReminderConfig `embed:"" section:"notify"`
 	Limits    limit.Config   `embed:"" section:"limits"`
 	Push      PushConfig     `embed:"" section:"par"`
@@ -157,6 +159,7 @@ func (c *Config) Validate() error {
 	if _, err := (tlsconf.Client{CAFile: c.Mail.CAFile}).TLS(); err != nil {
 		f.Add("notify.smtp_ca_file", "%v", err)
 	}
+	c.validateSMS(&f)
 	c.validateKeys(&f)
 	c.Backup.validate(c.Data, &f)
 	c.Audit.validate(&f)

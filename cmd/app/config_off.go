@@ -13,7 +13,7 @@ import (
 // OffConfig says which features are not offered at all, whatever clients are
 // registered for. Discovery then does not name them either (SMART DISC-20).
 type OffConfig struct {
-	Off []string `name:"off" key:"off" help:"Feature that is not offered, to any client: device-authorization, token-exchange or udap; may be repeated." placeholder:"FEATURE"`
+	Off []string `name:"off" key:"off" help:"Feature that is not offered, to any client: device-authorization, token-exchange or udap; or email-codes or sms-codes, so that no codes to sign in are sent in that way. May be repeated." placeholder:"FEATURE"`
 }
 
 // The features that can be switched off, with the grant types that go with them.
@@ -21,12 +21,14 @@ var switches = map[string][]string{
 	"device-authorization": {grant.Device},
 	"token-exchange":       {grant.Exchange},
 	"udap":                 {},
+	offEmailCodes:          {},
+	offSMSCodes:            {},
 }
 
 func (c *OffConfig) validate(f *config.Faults) {
 	for _, name := range c.Off {
 		if switches[name] == nil {
-			f.Add("off", "%q is not device-authorization, token-exchange or udap", name)
+			f.Add("off", "%q is not device-authorization, token-exchange, udap, email-codes or sms-codes", name)
 		}
 	}
 }

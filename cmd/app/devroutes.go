@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
@@ -73,6 +74,12 @@ func (t *tenant) showOutbox(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		t.problem.JSON(w, r, err)
 		return
+	}
+	for _, n := range notices {
+		if ticket := n.Args["ticket"]; n.Template == identity.NoticeSentCode && ticket != "" {
+			// It is stored nowhere: this page stands for the message.
+			n.Args["code"] = t.identity.SentCode(ticket)
+		}
 	}
 	t.writeJSON(w, map[string]any{"notices": notices})
 }

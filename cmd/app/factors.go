@@ -37,7 +37,7 @@ func (a *App) newPasskeys() (identity.Passkeys, error) {
 // factorRoutes are the pages on which people see what they sign in with.
 func (t *tenant) factorRoutes(others *federation.Handler) []route.Route {
 	return factors.New(factors.Deps{
-		Accounts: t.identity, Codes: t.identity, Passkeys: t.passkeys != nil, Kit: t.kit, Session: t.session, Page: t.problem.HTML, Clock: t.clock,
+		Accounts: t.identity, Codes: t.identity, Restricted: t.identity, Passkeys: t.passkeys != nil, Kit: t.kit, Session: t.session, Page: t.problem.HTML, Clock: t.clock,
 		Provider: others.Name, Links: others.Links,
 	}).Routes()
 }

@@ -52,6 +52,9 @@ func (a *App) letter(ctx context.Context, texts *words.Catalogue, n outbox.Notic
 	if err != nil {
 		return smtp.Letter{}, err
 	}
+	if n.Template == identity.NoticeSentCode {
+		return t.sentLetter(texts, n)
+	}
 	if n.Template == identity.NoticeContactCode || n.Template == identity.NoticeRecovery {
 		return t.regainLetter(ctx, texts, n, person)
 	}

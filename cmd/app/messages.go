@@ -70,7 +70,8 @@ func (t *tenant) mailboxesOf(ctx context.Context, person string) ([]string, erro
 // e-mail; another channel has addresses of its own and is told of holds only.
 func (a *App) keepIn(ctx context.Context, n outbox.Notice) (string, error) {
 	t := a.tenant(n.Tenant)
-	if t == nil || n.PersonID == "" {
+	if t == nil || n.PersonID == "" || n.Template == identity.NoticeSentCode {
+		// A code was asked for just now, at an address that is the person's alone.
 		return "", nil
 	}
 	p, err := a.store.PersonByID(ctx, n.Tenant, n.PersonID)

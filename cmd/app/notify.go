@@ -4,8 +4,10 @@ import (
 	"context"
 	"time"
 
+	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/jobs"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
+	"github.com/mandate-health/mandate/internal/notify/sms"
 	"github.com/mandate-health/mandate/internal/notify/webhook"
 )
 
@@ -15,16 +17,25 @@ const noticeEvery = time.Second
 // noticeJobs gives the job that delivers notices, none when no channel is set:
 // they then wait in the store until one is.
 func (a *App) noticeJobs(ctx context.Context, runner *jobs.Runner) []leaderJob {
-	channel, err := a.noticeChannel()
+	usual, err := a.noticeChannel()
+	var texts *sms.Channel
+	if err == nil {
+		texts, err = a.openSMS()
+	}
 	if err != nil {
 		a.log.ErrorContext(ctx, "notices to people cannot be sent: they wait in the store", "err", err)
 		return nil
 	}
-	if channel == nil {
+	if usual == nil {
 		a.log.WarnContext(ctx, "no channel is set for notices to people (--notify-smtp, --notify-webhook): they wait in the store")
 		return nil
 	}
-	deliverer := &outbox.Deliverer{Store: a.store, Channel: channel, Clock: a.clock, Keep: a.keepIn}
+	deliverer := &outbox.Deliverer{Store: a.store, Clock: a.clock, Keep: a.keepIn, Channel: func(n outbox.Notice) (outbox.Channel, error) {
+		if texts != nil && n.Template == identity.NoticeSentCode && n.Args["way"] == string(identity.FactorSMS) {
+			return texts, nil
+		}
+		return usual, nil
+	}}
 	return []leaderJob{{"notices", noticeEvery, func(ctx context.Context, _ jobs.Turn) error {
 		return runner.Drain(ctx, outbox.Queue, func(ctx context.Context, j jobs.Job) error {
 			return deliverer.Deliver(ctx, j.Tenant, j.Body)

@@ -100,8 +100,18 @@ func (t *tenant) ownAddresses(ctx context.Context, p identity.Person) ([]string,
 	if err != nil {
 		return nil, err
 	}
+	foreign, err := t.foreignAddresses(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(to string) bool { return foreign[strings.ToLower(to)] }), nil
+}
+
+// foreignAddresses gives the addresses, in lower case, of those who help with the own
+// record of a person, or were asked to.
+func (t *tenant) foreignAddresses(ctx context.Context, p identity.Person) (map[string]bool, error) {
 	foreign := map[string]bool{}
-	err = t.helping(ctx, p, func(c proxy.Case, r proxy.RelatedPerson) error {
+	err := t.helping(ctx, p, func(c proxy.Case, r proxy.RelatedPerson) error {
 		for _, to := range append(emails(r.JSON), c.Email) {
 			foreign[strings.ToLower(strings.TrimSpace(to))] = true
 		}
@@ -122,10 +132,7 @@ func (t *tenant) ownAddresses(ctx context.Context, p identity.Person) ([]string,
 			}
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(all, func(to string) bool { return foreign[strings.ToLower(to)] }), nil
+	return foreign, err
 }
 
 func (t *tenant) addressesOf(ctx context.Context, account string) ([]string, error) {

@@ -43,7 +43,7 @@ func (t *tenant) routes() ([]route.Route, error) {
 	}
 	matches := t.matchPages(others)
 	logins := signin.New(signin.Deps{
-		Accounts: t.identity, Passkeys: t.identity, Approvals: t.identity, ApproveURL: signedIn.ApproveURL,
+		Accounts: t.identity, Passkeys: t.identity, Approvals: t.identity, SentCodes: t.identity, ApproveURL: signedIn.ApproveURL,
 		Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting, Leaving: t.leaving,
 		Elsewhere: elsewhere(others), From: others.From, LeaveAt: others.LeaveAt,
 		StaffTasks: func(p identity.Person) []pages.StaffTask {

@@ -34,6 +34,9 @@ type Factors struct {
 	// AddURL leads to a new passkey; empty where browsers offer none. AppURL leads
 	// to a new code app, CodesURL to recovery codes.
 	AddURL, AppURL, CodesURL string
+	// EmailURL and SMSURL lead to codes that are sent as a backup; empty where the
+	// server sends none or the person has them.
+	EmailURL, SMSURL string
 	// LinkURL leads to the accounts of other providers; empty where there are none to
 	// link.
 	LinkURL string
@@ -58,7 +61,7 @@ func (LinkElsewhere) Template() string { return "link-elsewhere" }
 
 // FactorEntry is one authenticator.
 type FactorEntry struct {
-	// Kind is password, totp, passkey or recovery; Name is what the person calls it.
+	// Kind is password, totp, passkey, recovery, upstream, email or sms; Name is what the person calls it.
 	Kind, Name string
 	// Created and Used are UTC; zero Used: never or not kept.
 	Created, Used time.Time
@@ -68,6 +71,12 @@ type FactorEntry struct {
 	Locked bool
 	// Left is how many recovery codes there still are.
 	Left int
+	// Ending is the last digits of a telephone number, From when codes begin to go
+	// there; zero: they do.
+	Ending string
+	From   time.Time
+	// Backup: a restricted way of last resort.
+	Backup bool
 	// URL is its own page; empty when there is nothing to do.
 	URL string
 }

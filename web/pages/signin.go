@@ -78,6 +78,10 @@ type SecondFactor struct {
 	NoCode  bool
 	// Recovery: the person has recovery codes. Posts: recovery, next.
 	Recovery bool
+	// SendAction sends a code by e-mail or SMS, where Email and SMS say so. Posts: way,
+	// next.
+	SendAction string
+	Email, SMS bool
 	// ApproveAction asks another device of the person; empty leaves it out.
 	ApproveAction string
 }

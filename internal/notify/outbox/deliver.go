@@ -23,20 +23,25 @@ type Channel interface {
 
 // Deliverer delivers the notices of a store through a channel.
 type Deliverer struct {
-	Store   Store
-	Channel Channel
-	Clock   clock.Clock
+	Store Store
+	Clock clock.Clock
+	// Channel gives the channel of a notice. Errors: errs.Unavailable while there is
+	// none, so that the notice waits.
+	Channel func(Notice) (Channel, error)
 	// Keep gives the reason why a notice stays in the portal, "" for one that goes
 	// out too; nil keeps none. Errors: as a channel's.
 	Keep func(ctx context.Context, n Notice) (string, error)
 }
+
+// Late is how a notice went that nobody could use any more: it was not sent.
+const Late = "ended"
 
 // InPortal is how a notice went that stays in the portal; the reason follows.
 const InPortal = "portal: "
 
 // Deliver delivers a notice that was not delivered yet, and then notes that it
 // was: a process killed in between delivers it again. One that is gone is done;
-// one that has to stay in the portal is only noted.
+// one that has ended, or has to stay in the portal, is only noted.
 // Errors: those of the channel; errs.Unavailable.
 func (d *Deliverer) Deliver(ctx context.Context, tenant, id string) error {
 	n, err := d.Store.NoticeByID(ctx, tenant, id)
@@ -45,6 +50,9 @@ func (d *Deliverer) Deliver(ctx context.Context, tenant, id string) error {
 	}
 	if err != nil || !n.Delivered.IsZero() {
 		return err
+	}
+	if n.Over(d.Clock.Now()) {
+		return d.Store.NoticeDelivered(ctx, tenant, id, Late, d.Clock.Now())
 	}
 	if d.Keep != nil {
 		why, err := d.Keep(ctx, n)
@@ -55,8 +63,12 @@ func (d *Deliverer) Deliver(ctx context.Context, tenant, id string) error {
 			return d.Store.NoticeDelivered(ctx, tenant, id, InPortal+why, d.Clock.Now())
 		}
 	}
-	if err := d.Channel.Deliver(ctx, n.Outside()); err != nil {
+	channel, err := d.Channel(n)
+	if err != nil {
 		return err
 	}
-	return d.Store.NoticeDelivered(ctx, tenant, id, d.Channel.Name(), d.Clock.Now())
+	if err := channel.Deliver(ctx, n.Outside()); err != nil {
+		return err
+	}
+	return d.Store.NoticeDelivered(ctx, tenant, id, channel.Name(), d.Clock.Now())
 }

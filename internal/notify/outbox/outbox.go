@@ -33,6 +33,20 @@ const (
 	ArgSince = "since"
 )
 
+// ArgEnds is until when (RFC 3339) a notice may be delivered; without it for ever.
+const ArgEnds = "ends"
+
+// Over reports whether a notice has ended at t: nobody can use what it tells any more.
+// An end that cannot be read has passed.
+func (n Notice) Over(t time.Time) bool {
+	text, bounded := n.Args[ArgEnds]
+	if !bounded {
+		return false
+	}
+	end, err := time.Parse(time.RFC3339, text)
+	return err != nil || !t.Before(end)
+}
+
 // Outside gives the notice as channels may carry it.
 func (n Notice) Outside() Notice {
 	n.Args = maps.Clone(n.Args)

@@ -45,7 +45,7 @@ func (o *one) Deliver(context.Context, outbox.Notice) error {
 func TestDeliverAtLeastOnce(t *testing.T) {
 	now := clock.Fixed(time.Unix(1700000000, 0))
 	o := &one{notice: outbox.Notice{Tenant: "main", ID: "n1"}}
-	d := &outbox.Deliverer{Store: o, Channel: o, Clock: now}
+	d := &outbox.Deliverer{Store: o, Channel: func(outbox.Notice) (outbox.Channel, error) { return o, nil }, Clock: now}
 	step := func(what string, wantErr bool, wantSent int) {
 		t.Helper()
 		if err := d.Deliver(t.Context(), "main", "n1"); (err != nil) != wantErr || o.sent != wantSent {
@@ -64,5 +64,25 @@ func TestDeliverAtLeastOnce(t *testing.T) {
 	}
 	if err := d.Deliver(t.Context(), "main", "shredded"); err != nil {
 		t.Error(err)
+	}
+}
+
+// SM-11: what nobody can use any more is not sent, however late the channel comes.
+func TestWhatHasEndedIsNotSent(t *testing.T) {
+	now := clock.Fixed(time.Unix(1700000000, 0))
+	for ends, sent := range map[string]int{
+		now.Now().Add(time.Second).UTC().Format(time.RFC3339): 1, now.Now().UTC().Format(time.RFC3339): 0, "soon": 0, "": 0,
+	} {
+		o := &one{notice: outbox.Notice{Tenant: "main", ID: "n1", Args: map[string]string{outbox.ArgEnds: ends}}}
+		d := &outbox.Deliverer{Store: o, Clock: now, Channel: func(outbox.Notice) (outbox.Channel, error) { return o, nil }}
+		if err := d.Deliver(t.Context(), "main", "n1"); err != nil || o.sent != sent || o.notice.Delivered.IsZero() {
+			t.Errorf("%q: %v, sent %d times, %+v", ends, err, o.sent, o.notice)
+		}
+	}
+	o := &one{notice: outbox.Notice{Tenant: "main", ID: "n1"}}
+	none := errs.New(errs.Unavailable, "notice-no-channel", "")
+	d := &outbox.Deliverer{Store: o, Clock: now, Channel: func(outbox.Notice) (outbox.Channel, error) { return nil, none }}
+	if err := d.Deliver(t.Context(), "main", "n1"); err == nil || !o.notice.Delivered.IsZero() {
+		t.Error("a notice without a channel does not wait")
 	}
 }

@@ -29,6 +29,7 @@ func factorScreens() []Screen {
 		{"factors", groupPatient, func(s State) pages.Page {
 			p := pages.Factors{Frame: in(s, names(s).Patient, general()), AddURL: "#", AppURL: "#", CodesURL: "#", LinkURL: "#"}
 			if s == Empty {
+				p.EmailURL, p.SMSURL = "#", "#"
 				p.Need = pages.NeedSecond
 			} else if s == Long {
 				p.Need = pages.NeedBound
@@ -113,5 +114,7 @@ func factorEntries(s State) []pages.FactorEntry {
 		{Kind: "passkey", Name: tablet, Created: ago(120), Used: ago(1), Synced: true, BackedUp: true, URL: "#"},
 		{Kind: "recovery", Created: ago(30), Left: 8},
 		{Kind: "passkey", Created: ago(3), Locked: s == Long, URL: "#"},
+		{Kind: "email", Created: ago(20), Backup: true, URL: "#"},
+		{Kind: "sms", Created: ago(0), From: now(), Ending: "0123", Backup: true, URL: "#"},
 	}
 }

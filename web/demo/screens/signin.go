@@ -33,6 +33,7 @@ func signInScreens() []Screen {
 			if s == Long {
 				p.ApproveAction = Prefix
 			}
+			p.SendAction, p.Email, p.SMS = Prefix, s == Long || s == Error, s == Long
 			p.Frame = out(s, pages.FieldError{Field: "code", Key: pages.ErrCode})
 			return p
 		}},

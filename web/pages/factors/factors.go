@@ -45,6 +45,8 @@ type Deps struct {
 	Accounts Accounts
 	// Codes is what has to do with codes.
 	Codes Codes
+	// Restricted is what has to do with codes that are sent.
+	Restricted Restricted
 	// Passkeys says that browsers offer passkeys here.
 	Passkeys bool
 	Kit      *pages.Kit
@@ -94,6 +96,12 @@ func (h *Handler) Routes() []route.Route {
 		on(http.MethodPost, appPath, visit.addedApp),
 		on(http.MethodGet, codesPath, visit.askCodes),
 		on(http.MethodPost, codesPath, visit.codes),
+		on(http.MethodGet, emailPath, visit.aboutEmail),
+		on(http.MethodPost, emailPath, visit.addEmail),
+		on(http.MethodGet, smsPath, visit.aboutSMS),
+		on(http.MethodPost, smsPath, visit.sendNumber),
+		on(http.MethodGet, numberPath, visit.askNumber),
+		on(http.MethodPost, numberPath, visit.addNumber),
 		on(http.MethodGet, addPath, visit.add),
 		on(http.MethodPost, addPath, visit.added),
 		on(http.MethodGet, onePath, visit.one),
@@ -206,6 +214,7 @@ func (v visit) list() {
 	if p.Need = v.r.Form.Get("need"); p.Need == pages.NeedBound {
 		p.AppURL = ""
 	}
+	v.backups(&p, all)
 	if links := v.Links(v.r, v.id.Person, all); len(links) > 0 {
 		p.LinkURL = v.Session.Path(linkPath)
 	}
@@ -219,7 +228,13 @@ func (v visit) entry(f identity.Factor) pages.FactorEntry {
 	e := pages.FactorEntry{
 		Kind: string(f.Kind), Name: f.Name, Created: f.Created, Used: f.Used, BackedUp: f.BackedUp, Locked: f.Locked != "",
 	}
-	e.Left = f.RecoveryLeft()
+	e.Left, e.Backup = f.RecoveryLeft(), f.Kind.Restricted()
+	if ending, from := f.NumberEnding(); ending != "" {
+		e.Ending = ending
+		if v.Clock.Now().Before(from) {
+			e.From = from
+		}
+	}
 	if id, ok := f.Upstream(); ok && e.Name == "" {
 		e.Name = v.Provider(id)
 	}

@@ -77,7 +77,7 @@ func (h *Handlers) showCode(w http.ResponseWriter, r *http.Request, status int, 
 	h.d.Pages.Render(w, r, status, pages.SecondFactor{
 		Frame: f, Action: h.path(codePath), Next: g.value, AppName: g.AppName, CanCancel: g.Cancel != "",
 		Passkey: key, NoCode: !choices.Code && key.Options != "", Recovery: choices.Recovery,
-		ApproveAction: h.approveAction(choices),
+		ApproveAction: h.approveAction(choices), SendAction: h.path(sendPath), Email: choices.Email && h.d.SentCodes != nil, SMS: choices.SMS && h.d.SentCodes != nil,
 	})
 }
 

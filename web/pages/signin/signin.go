@@ -52,14 +52,16 @@ type Pages interface {
 	Render(w http.ResponseWriter, r *http.Request, status int, page pages.Page)
 }
 
-// Deps is what the pages work with. All fields are required but Passkeys, Approvals, ApproveURL,
-// Waiting, StaffTasks, Elsewhere, From and LeaveAt.
+// Deps is what the pages work with. All fields are required but Passkeys, Approvals, SentCodes,
+// ApproveURL, Waiting, StaffTasks, Elsewhere, From and LeaveAt.
 type Deps struct {
 	Accounts Accounts
 	// Passkeys is nil where browsers offer none.
 	Passkeys Passkeys
 	// Approvals is nil where no other device is asked.
 	Approvals Approvals
+	// SentCodes is nil where no codes are sent.
+	SentCodes SentCodes
 	// ApproveURL gives the page on which a log-in waits for this device, "" for none;
 	// nil means none.
 	ApproveURL func(*http.Request, session.Identity) (string, error)
@@ -122,7 +124,7 @@ func (h *Handlers) Routes() []route.Route {
 		return route.Route{Method: method, Path: path, Auth: route.None, PHI: route.NoPHI, Limit: limit,
 			Owner: owner, Reason: reason, Handler: h.wrap(f)}
 	}
-	return append(h.approvalRoutes(open), []route.Route{
+	return append(append(h.approvalRoutes(open), h.sentRoutes(open)...), []route.Route{
 		open("GET", entryPath, "", "nobody is signed in before the sign-in", h.form(false)),
 		open("POST", entryPath, limited, "checks the password itself, and a form token", h.signIn(false)),
 		open("GET", staffPath, "", "the sign-in of the console; its start page after it", h.staff),
