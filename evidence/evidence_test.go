@@ -19,6 +19,15 @@ var (
 	hale  = evidence.Party{Resource: fhir.Reference{Type: "Practitioner", ID: "dr-hale"}, Account: "p-hale"}
 )
 
+// asked is what so many people who must act together ask for.
+func asked(yes int, outcome string) func() (evidence.Record, error) {
+	r := evidence.Together{ID: "j1", Patient: "rosa", Function: "schedule", Outcome: outcome, Began: noon, At: noon, Due: noon.AddDate(0, 0, 14)}
+	for range yes {
+		r.Approved = append(r.Approved, evidence.Approver{Party: evidence.Party{Resource: elena, Account: "p-elena"}, At: noon})
+	}
+	return r.Task
+}
+
 // made is one of each record, as the life cycle writes them.
 func made() map[string]func() (evidence.Record, error) {
 	change := evidence.Change{
@@ -45,6 +54,9 @@ func made() map[string]func() (evidence.Record, error) {
 		"Provenance":               change.Provenance,
 		"Task":                     errand.Task,
 		"Task of an invitation":    evidence.Errand{ID: "t2", Patient: "rosa", Act: "invite", State: "invited", By: hale, Began: noon, At: noon}.Task,
+		"Task that one asks for":   asked(1, ""),
+		"Task that two ask for":    asked(2, ""),
+		"Task that was done":       asked(2, "done"),
 		"VerificationResult":       check.VerificationResult,
 		"identity":                 evidence.Check{ID: "v2", Patient: "rosa", Relation: elena, Status: "validated", At: noon, How: []string{"in-person", "passport"}, Checked: hale, CheckedAt: noon}.VerificationResult,
 		"Observation":              evidence.Determination{ID: "o1", Patient: "rosa", By: hale, At: noon, Lacks: true, Review: noon.AddDate(0, 1, 0)}.Observation,

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"slices"
+	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
 )
@@ -58,6 +59,12 @@ func (c Case) Alternate() bool { return c.Authority.Place > 0 }
 func (c Case) Dormant() bool {
 	return c.State == StateVerified && c.Authority.Verified() && c.Ward.Adult.IsZero() &&
 		(c.Authority.Trigger == TriggerCapacity || c.Alternate())
+}
+
+// Joint reports whether the person has access and acts only together with another
+// (FX-30); while they disagree with the patient nobody acts.
+func (c Case) Joint(now time.Time) bool {
+	return c.Authority.Joint && c.Disputed.Zero() && c.At(now) == StateActive
 }
 
 // Instead notes that whoever is named before an alternate cannot or will not act. It

@@ -43,6 +43,11 @@ func (p *ports) MattersOpen(ctx context.Context, tenant string, limit int) ([]ma
 	return p.matters(ctx, `open <> 0 ORDER BY due, id LIMIT $2`, tenant, limit)
 }
 
+// MattersOf implements matter.Store.
+func (p *ports) MattersOf(ctx context.Context, tenant, patient string) ([]matter.Matter, error) {
+	return p.matters(ctx, `open <> 0 AND patient = $2 ORDER BY due, id`, tenant, patient)
+}
+
 // MattersDue implements matter.Store.
 func (p *ports) MattersDue(ctx context.Context, tenant string, now time.Time, limit int) ([]matter.Matter, error) {
 	return p.matters(ctx, `open <> 0 AND due < $2 AND warned = 0 ORDER BY due, id LIMIT $3`, tenant, micros(now), limit)

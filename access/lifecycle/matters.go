@@ -26,7 +26,7 @@ func (s *Service) putMatter(ctx context.Context, tx Tx, m matter.Matter, act str
 	}
 	e.PersonID, e.Patient = a.Person.ID, m.Patient
 	e.Detail = map[string]string{"matter": m.ID, "kind": string(m.Kind), "act": act, "version": strconv.Itoa(m.Version)}
-	for k, v := range map[string]string{"ground": m.Ground, "outcome": string(m.Outcome)} {
+	for k, v := range map[string]string{"ground": m.Ground, "outcome": string(m.Outcome), "function": m.Function} {
 		if v != "" {
 			e.Detail[k] = v
 		}
@@ -122,7 +122,7 @@ func (s *Service) Matters(ctx context.Context, a Actor) ([]matter.Matter, error)
 		return nil, ErrNotClinical
 	}
 	list, err := s.Reviews.MattersOpen(ctx, s.Tenant, queueLimit)
-	return slices.DeleteFunc(list, func(m matter.Matter) bool { return m.Patient == own(a.Person) }), err
+	return slices.DeleteFunc(list, func(m matter.Matter) bool { return m.Patient == own(a.Person) || !m.Ready() }), err
 }
 
 // MatterFor gives one matter with the ways to the record that it is about. Errors:
@@ -132,6 +132,10 @@ func (s *Service) MatterFor(ctx context.Context, a Actor, id string) (m matter.M
 		return m, nil, ErrNotClinical
 	}
 	m, err = s.Reviews.MatterByID(ctx, s.Tenant, id)
+	if err == nil && m.Open && !m.Ready() {
+		// What one of two asks for is nobody's work yet.
+		err = errNoMatter()
+	}
 	if err != nil {
 		return m, nil, err
 	}
@@ -162,6 +166,9 @@ func (s *Service) Decide(ctx context.Context, a Actor, id string, version int, o
 		if m, err = m.Decide(o, ground, a.Person.ID, s.now(), s.Law); err != nil {
 			return err
 		}
+		if m.Kind == matter.Joint {
+			return s.decideJoint(ctx, tx, m, a)
+		}
 		for _, id := range m.Cases {
 			c, err := tx.CaseByID(ctx, s.Tenant, id)
 			if err != nil {
@@ -184,6 +191,9 @@ func (s *Service) warn(ctx context.Context) error {
 	}
 	for _, m := range late {
 		err := s.Tx.InTx(ctx, func(tx Tx) error {
+			if !m.Ready() {
+				return s.lapseJoint(ctx, tx, m)
+			}
 			m.Warned = true
 			return s.putMatter(ctx, tx, m, "overdue", s.clock())
 		})

@@ -36,8 +36,11 @@ const (
 
 // Outcomes lists those that a kind can have.
 func Outcomes(k Kind) []Outcome {
-	if k == Dispute {
+	switch k {
+	case Dispute:
 		return []Outcome{Both, One, Referred}
+	case Joint:
+		return []Outcome{Done, Undone}
 	}
 	return []Outcome{Upheld, Lifted}
 }
@@ -62,6 +65,11 @@ type Matter struct {
 	DeniedBy string    `json:"denied_by,omitempty"`
 	// Ground is that of the denial, an id of the law in force then.
 	Ground string `json:"ground,omitempty"`
+	// Function is what people who must act together ask for, Paper the kind of their
+	// instrument, Approved who of them agreed.
+	Function string     `json:"function,omitempty"`
+	Paper    string     `json:"paper,omitempty"`
+	Approved []Approval `json:"approved,omitempty"`
 	// Warned says that staff were told that the day has passed.
 	Warned bool `json:"warned,omitempty"`
 
@@ -95,13 +103,16 @@ func WorkingDays(from time.Time, days int, zone *time.Location) time.Time {
 // Overdue reports whether the day has passed.
 func (m Matter) Overdue(now time.Time) bool { return m.Open && now.After(m.Due) }
 
-// Decide ends a matter by the law as it stands. Errors: errs.Conflict with code matter-decided; errs.Forbidden
-// with code matter-own for who denied or asked; errs.Invalid with code matter-outcome,
-// and with code matter-ground for a denial that rests on no ground.
+// Decide ends a matter by the law as it stands. Errors: errs.Conflict with code
+// matter-decided; errs.Forbidden with code matter-own for who denied or asked, and
+// with code matter-waits before two agreed; errs.Invalid with code matter-outcome, and
+// with code matter-ground for a denial that rests on no ground.
 func (m Matter) Decide(o Outcome, ground, by string, now time.Time, l *law.Law) (Matter, error) {
 	switch {
 	case !m.Open:
 		return m, errs.New(errs.Conflict, "matter-decided", "This was decided already.")
+	case !m.Ready():
+		return m, errs.New(errs.Forbidden, "matter-waits", "Somebody else must agree first.")
 	case by == m.OpenedBy || by == m.DeniedBy:
 		return m, errs.New(errs.Forbidden, "matter-own", "Another member of staff must decide this.")
 	case !slices.Contains(Outcomes(m.Kind), o):

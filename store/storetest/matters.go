@@ -26,6 +26,16 @@ func matters(t *testing.T, s *store.Store) {
 	equal(t, got(s.MattersOpen(ctx, tenant, 5))(t), []matter.Matter{soon, late})
 	equal(t, got(s.MattersOpen(ctx, tenant, 1))(t), []matter.Matter{soon})
 	equal(t, len(got(s.MattersOpen(ctx, other, 5))(t)), 0)
+	asked := matter.Begin(matter.Joint, tenant, "m3", "noah", "p-ann", noon(), 10, time.UTC, "c1").Ask("schedule", matter.Approval{Case: "c1", By: "p-ann", At: noon()})
+	asked.Version = 1
+	must(t, s.PutMatter(ctx, asked, 0))
+	equal(t, got(s.MattersOf(ctx, tenant, "noah"))(t), []matter.Matter{asked})
+	equal(t, got(s.MattersOf(ctx, tenant, "rosa"))(t), []matter.Matter{soon, late})
+	equal(t, len(got(s.MattersOf(ctx, other, "noah"))(t)), 0)
+	asked = asked.Lapse(noon())
+	asked.Version = 2
+	must(t, s.PutMatter(ctx, asked, 1))
+	equal(t, len(got(s.MattersOf(ctx, tenant, "noah"))(t)), 0)
 	equal(t, len(got(s.MattersDue(ctx, tenant, noon(), 5))(t)), 0)
 	equal(t, got(s.MattersDue(ctx, tenant, noon().Add(time.Second), 5))(t), []matter.Matter{soon})
 	soon.Warned, soon.Version = true, 2

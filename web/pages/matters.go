@@ -8,8 +8,10 @@ import (
 
 // MatterLine is one thing to decide.
 type MatterLine struct {
-	// Kind is review or dispute.
+	// Kind is review, dispute or joint.
 	Kind, Patient string
+	// Function is what people who act together ask for, a portal-function code.
+	Function string
 	// Due is the last day; Late: it has passed.
 	Due  time.Time
 	Late bool
@@ -39,8 +41,10 @@ type Matter struct {
 	Grounds  []Option
 	Outcomes []string
 	// Chosen is the outcome that was chosen before, empty for none.
-	Chosen  string
-	People  []CaseLine
+	Chosen string
+	People []CaseLine
+	// Agreed are those who agreed, of what people ask for together.
+	Agreed  []CaseStep
 	Version int
 }
 

@@ -65,6 +65,8 @@ type ProxyPerson struct {
 	Authority *CaseAuthority
 	Acts      []CaseAct
 	Steps     []CaseStep
+	// Together is with whom the person must act; nil for who acts alone.
+	Together *ActingTogether
 	// Use is what the person does with the access, as the patient sees it.
 	Use HelperUse
 }
@@ -109,6 +111,22 @@ type CaseAuthority struct {
 	// the person acts only together with another.
 	Place int
 	Joint bool
+}
+
+// ActingTogether is with whom somebody must act, and what waits.
+type ActingTogether struct {
+	// Others are the names of those who must agree; none: nobody has access now.
+	Others []string
+	Asked  []JointAsk
+}
+
+// JointAsk is something that two must want.
+type JointAsk struct {
+	// Function is the code of a portal function, Who the name of who asked.
+	Function, Who string
+	// Mine: the reader asked. Agreed: two have, and staff do it by Due.
+	Mine, Agreed bool
+	Due          time.Time
 }
 
 // CaseAct is one thing that can be done now.

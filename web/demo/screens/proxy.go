@@ -30,6 +30,9 @@ func proxyScreens() []Screen {
 			p := pages.ProxyPerson{Frame: in(s, n.Proxy, general()), Reader: "proxy", Line: line(s, "active"), Kinds: []string{"medicines"}}
 			p.Line.Patient = n.Patient
 			p.Acts = []pages.CaseAct{{Key: "ask", URL: "/helping/1/ask"}, {Key: "resign", URL: "/helping/1/resign"}}
+			if s != Empty {
+				p.Together = &pages.ActingTogether{Others: []string{n.Nurse}, Asked: []pages.JointAsk{{Function: "schedule", Who: n.Nurse, Due: ahead(9)}, {Function: "refill", Agreed: true, Due: ahead(9)}, {Function: "message", Mine: true, Due: ahead(9)}}}
+			}
 			return p
 		}},
 		{"person-staff", groupProxy, func(s State) pages.Page {
@@ -162,7 +165,7 @@ func standingScreens() []Screen {
 		{"matters", groupProxy, func(s State) pages.Page {
 			p := pages.Matters{Frame: staff(in(s, names(s).Nurse, general()))}
 			if s != Empty {
-				p.Lines = []pages.MatterLine{{Kind: "review", Patient: names(s).Patient, Due: ahead(-1), Late: true, URL: "#"}, {Kind: "dispute", Patient: names(s).Patient, Due: ahead(9), URL: "#"}}
+				p.Lines = []pages.MatterLine{{Kind: "review", Patient: names(s).Patient, Due: ahead(-1), Late: true, URL: "#"}, {Kind: "dispute", Patient: names(s).Patient, Due: ahead(9), URL: "#"}, {Kind: "joint", Function: "schedule", Patient: names(s).Patient, Due: ahead(9), URL: "#"}}
 			}
 			return p
 		}},
@@ -173,6 +176,7 @@ func standingScreens() []Screen {
 				Grounds: []pages.Option{{Value: "171.201", Label: "45 CFR 171.201"}}, Outcomes: []string{"upheld", "lifted"}, People: []pages.CaseLine{line(s, "suspended")},
 			}
 		}},
+		{"matter-joint", groupProxy, jointScreen},
 		{"matter-open", groupProxy, func(s State) pages.Page {
 			p := pages.MatterOpen{Frame: staff(in(s, names(s).Nurse, pages.FieldError{Field: "other", Key: pages.ErrChoose})), Who: names(s).Proxy, Patient: names(s).Patient}
 			if s != Empty {
@@ -209,5 +213,14 @@ func standingScreens() []Screen {
 			}
 			return p
 		}},
+	}
+}
+
+// jointScreen is what two who act together ask for.
+func jointScreen(s State) pages.Page {
+	return pages.Matter{
+		Frame: staff(in(s, names(s).Nurse, pages.FieldError{Field: "outcome", Key: pages.ErrChoose})), Open: true,
+		Line: pages.MatterLine{Kind: "joint", Function: "schedule", Patient: names(s).Patient, Due: ahead(9)}, Opened: ahead(-1), OpenedBy: names(s).Proxy,
+		Agreed: []pages.CaseStep{{At: ago(1), Who: names(s).Proxy}, {At: ago(0), Who: "Ann Alvarez"}}, Outcomes: []string{"done", "undone"}, People: []pages.CaseLine{line(s, "active")},
 	}
 }

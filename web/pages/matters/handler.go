@@ -61,7 +61,7 @@ func (h *Handler) Tasks(p identity.Person) []pages.StaffTask {
 
 func (h *Handler) line(r *http.Request, m matter.Matter) pages.MatterLine {
 	return pages.MatterLine{
-		Kind: string(m.Kind), Patient: h.Patient(r.Context(), m.Patient), Due: m.Due, Late: m.Overdue(h.Clock.Now()),
+		Kind: string(m.Kind), Function: m.Function, Patient: h.Patient(r.Context(), m.Patient), Due: m.Due, Late: m.Overdue(h.Clock.Now()),
 		URL: h.Session.Path(Path + "/" + m.ID),
 	}
 }
@@ -98,6 +98,9 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, id session.Identi
 	for _, c := range cases {
 		page.People = append(page.People, h.Line(c, casePath[:len(casePath)-1], page.Line.Patient))
 	}
+	for _, yes := range m.Approved {
+		page.Agreed = append(page.Agreed, pages.CaseStep{At: yes.At, Who: h.name(r, m, yes.By)})
+	}
 	if m.Ground != "" {
 		page.Ground = h.Kit.Ground(page.Lang, h.Life.Law.GroundOf(m.Ground, m.Opened))
 	}
@@ -130,6 +133,7 @@ func faults() map[string]pages.FieldError {
 		"matter-outcome": {Field: "outcome", Key: pages.ErrChoose},
 		"matter-ground":  {Field: "ground", Key: pages.ErrChoose},
 		"matter-own":     {Key: "field.same_reviewer"},
+		"joint-gone":     {Key: "field.joint_gone"},
 		"matter-other":   {Field: "other", Key: pages.ErrChoose},
 	}
 }

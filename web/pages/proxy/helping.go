@@ -96,44 +96,69 @@ func (h *Handler) helped(w http.ResponseWriter, r *http.Request, id session.Iden
 	if proxy.Fileable(state) {
 		page.Acts = append(page.Acts, pages.CaseAct{Key: "papers", URL: page.Line.URL + "/papers"})
 	}
-	for _, act := range proxyActs(c, state) {
+	joined, err := h.Life.Joined(r.Context(), h.Actor(r, id), c.ID)
+	if err != nil {
+		return err
+	}
+	page.Together = h.together(c, joined)
+	for _, act := range append(jointActs(joined), proxyActs(c, state)...) {
 		page.Acts = append(page.Acts, pages.CaseAct{Key: act, URL: page.Line.URL + "/" + act})
 	}
 	h.Kit.Render(w, r, http.StatusOK, page)
 	return nil
 }
 
-func (h *Handler) helpAsked(r *http.Request, id session.Identity) (proxy.Case, string, error) {
-	c, err := h.Life.ForProxy(r.Context(), h.Actor(r, id), caseID(r))
+// helpAsked loads the case of a question that fits now, with those who act together.
+func (h *Handler) helpAsked(r *http.Request, id session.Identity) (proxy.Case, lifecycle.Joined, string, error) {
 	act := mux.Vars(r)["act"]
-	if err == nil && !slices.Contains(proxyActs(c, c.At(h.Clock.Now())), act) {
+	c, err := h.Life.ForProxy(r.Context(), h.Actor(r, id), caseID(r))
+	if err != nil {
+		return c, lifecycle.Joined{}, act, err
+	}
+	joined, err := h.Life.Joined(r.Context(), h.Actor(r, id), c.ID)
+	known := append(jointActs(joined), proxyActs(c, c.At(h.Clock.Now()))...)
+	if err == nil && !slices.Contains(known, act) {
 		err = errs.New(errs.NotFound, "page-not-found", "There is no such page.")
 	}
-	return c, act, err
+	return c, joined, act, err
 }
 
 func (h *Handler) askHelp(w http.ResponseWriter, r *http.Request, id session.Identity) error {
-	c, act, err := h.helpAsked(r, id)
-	if err != nil {
-		return err
+	c, joined, act, err := h.helpAsked(r, id)
+	if err == nil {
+		h.helpQuestion(w, r, id, c, joined, act, http.StatusOK)
 	}
+	return err
+}
+
+func (h *Handler) helpQuestion(
+	w http.ResponseWriter, r *http.Request, id session.Identity, c proxy.Case, joined lifecycle.Joined, act string, status int, faults ...pages.FieldError,
+) {
 	l := h.helpedLine(r, c)
-	h.Kit.Render(w, r, http.StatusOK, pages.ProxyAct{
+	page := pages.ProxyAct{
 		Frame: h.Frame(r, id, HelpingPath+"/"+c.ID), Act: act, Who: c.Name, Patient: l.Patient, Version: c.Revision(),
-	})
-	return nil
+		Fields: h.jointFields(r, joined, act),
+	}
+	page.Errors = faults
+	h.Kit.Render(w, r, status, page)
 }
 
 func (h *Handler) help(w http.ResponseWriter, r *http.Request, id session.Identity) error {
 	if err := h.Session.Check(r, session.PurposePage); err != nil {
 		return err
 	}
-	c, act, err := h.helpAsked(r, id)
+	c, joined, act, err := h.helpAsked(r, id)
 	if err != nil {
 		return err
 	}
 	if r.PostFormValue("answer") == "yes" {
 		switch act {
+		case "together":
+			err = h.Life.AskTogether(r.Context(), h.Actor(r, id), c.ID, r.PostFormValue("function"))
+		case "agree":
+			err = h.Life.AgreeTogether(r.Context(), h.Actor(r, id), c.ID, r.PostFormValue("asked"))
+		case "decline":
+			err = h.Life.Disagree(r.Context(), h.Actor(r, id), c.ID, r.PostFormValue("asked"))
 		case "ask":
 			_, err = h.Life.Ask(r.Context(), h.Actor(r, id), c.ID)
 		case "cosign":
@@ -146,7 +171,12 @@ func (h *Handler) help(w http.ResponseWriter, r *http.Request, id session.Identi
 			_, err = h.Life.Resign(r.Context(), h.Actor(r, id), c.ID)
 		}
 		if err != nil {
-			return err
+			f, ok := jointFaults()[errs.As(err).Code]
+			if !ok {
+				return err
+			}
+			h.helpQuestion(w, r, id, c, joined, act, http.StatusBadRequest, f)
+			return nil
 		}
 	}
 	http.Redirect(w, r, h.Session.Path(HelpingPath+"/"+c.ID), http.StatusSeeOther)
