@@ -40,13 +40,13 @@ type counting struct {
 	decoys, real atomic.Int64
 }
 
-func (c *counting) Verify(ctx context.Context, hash []byte, pw string) (bool, error) {
+func (c *counting) Verify(ctx context.Context, hash []byte, pw string, known bool) (bool, error) {
 	if len(hash) == 0 {
 		c.decoys.Add(1)
 	} else {
 		c.real.Add(1)
 	}
-	return c.Hasher.Verify(ctx, hash, pw)
+	return c.Hasher.Verify(ctx, hash, pw, known)
 }
 
 // house is the room with people in it: Rosa the patient, Elena her daughter,

@@ -34,9 +34,9 @@ type Passwords interface {
 	// password, errs.Unavailable.
 	Hash(ctx context.Context, password string) ([]byte, error)
 	// Verify reports whether the password is right. With an empty hash it
-	// does the same work and answers false. Errors: errs.Internal,
-	// errs.Unavailable.
-	Verify(ctx context.Context, hash []byte, password string) (bool, error)
+	// does the same work and answers false. Where many wait, those on a
+	// known device come first. Errors: errs.Internal, errs.Unavailable.
+	Verify(ctx context.Context, hash []byte, password string, known bool) (bool, error)
 	// Stale reports whether a stored form is of another system or of another cost;
 	// Rehash gives the form of now of a password that was right. Errors:
 	// errs.Unavailable.
@@ -252,7 +252,7 @@ func (s *Service) verify(ctx context.Context, c *candidate, password string) err
 		c.stored = Factor{}
 	}
 	// The same work for everybody, whoever keeps the password.
-	right, err := s.d.Passwords.Verify(ctx, c.stored.Secret, password)
+	right, err := s.d.Passwords.Verify(ctx, c.stored.Secret, password, c.onKnown)
 	if err == nil && right && s.d.Passwords.Stale(c.stored.Secret) {
 		c.renewed, err = s.d.Passwords.Rehash(ctx, password)
 	}

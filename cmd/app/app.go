@@ -13,6 +13,7 @@ import (
 	"github.com/mandate-health/mandate/fhir/codec"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/identity/factor/ldap"
+	"github.com/mandate-health/mandate/identity/factor/password"
 	"github.com/mandate-health/mandate/identity/risk"
 	"github.com/mandate-health/mandate/internal/clock"
 	"github.com/mandate-health/mandate/internal/health"
@@ -86,7 +87,7 @@ type App struct {
 	trust        *udap.Trust
 	devCommunity devkeys.Community
 	// passwords is shared, because it bounds the memory of all log-ins at once.
-	passwords identity.Passwords
+	passwords *password.Hasher
 	// leaked and places are nil where no file of such was named.
 	leaked func(password string) (bool, error)
 	places *risk.Places

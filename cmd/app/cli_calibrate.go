@@ -53,7 +53,7 @@ func (c *passwordsCalibrate) Run(s *streams) error {
 func measured(s *streams, h *password.Hasher) (best time.Duration, err error) {
 	for range 3 {
 		began := clock.System{}.Now()
-		if _, err := h.Verify(s.ctx, nil, "a quiet morning walk"); err != nil {
+		if _, err := h.Verify(s.ctx, nil, "a quiet morning walk", true); err != nil {
 			return 0, err
 		}
 		if took := (clock.System{}).Now().Sub(began); best == 0 || took < best {

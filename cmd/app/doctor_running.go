@@ -90,6 +90,10 @@ func (d *doctor) runningChecks() []health.Check {
 			waiting, size := m["mandate_store_waiting"], m["mandate_store_connections"]
 			return health.Wish(waiting <= size, "%.0f wait, %.0f of %.0f connections are in use", waiting, m["mandate_store_connections_busy"], size)
 		}),
+		check("server-password-queue", "whether log-ins wait for others to be checked", "find out who tries so many; raise passwords.at_once where there are processors and memory for it", func(m map[string]float64) health.Finding {
+			waiting, slots := m["mandate_password_hashes_waiting"], m["mandate_password_hashes_at_once"]
+			return health.Wish(waiting <= 10*slots, "%.0f wait, %.0f at once", waiting, slots)
+		}),
 		check("server-audit-queue", "whether audit events pile up in memory", "look into the log; check the database", func(m map[string]float64) health.Finding {
 			waiting, room := m["mandate_audit_queue_events"], m["mandate_audit_queue_room"]
 			return health.Wish(waiting <= room/2, "%.0f of %.0f", waiting, room)

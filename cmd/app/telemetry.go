@@ -55,6 +55,8 @@ func (a *App) gauges() []telemetry.Gauge {
 			waiting, _ := a.queue.Waiting()
 			return float64(waiting)
 		})},
+		{Name: "mandate_password_hashes_waiting", Help: "Log-ins that wait until others were checked.", Read: one(func() float64 { return float64(a.passwords.Waiting()) })},
+		{Name: "mandate_password_hashes_at_once", Help: "Password hashes that may run at once.", Read: one(func() float64 { return float64(a.passwords.Ceiling()) })},
 		{Name: "mandate_audit_queue_room", Help: "Audit events that may wait.", Read: one(func() float64 {
 			_, room := a.queue.Waiting()
 			return float64(room)

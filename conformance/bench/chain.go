@@ -96,13 +96,18 @@ func (r *rig) chain(ctx context.Context) ([]finding, error) {
 	objects := ratio(func(p phase) number { return p.Objects })
 	rate := ratio(func(p phase) number { return p.Rate })
 	length := fmt.Sprintf("length %d ÷ 1", r.chainLength)
+	most := 1.1
+	if r.short {
+		// So few refreshes do not outweigh what the server does beside them.
+		most = 1.4
+	}
 	out := []finding{
 		{What: "refresh, rate at " + length, Value: rate, Sign: atLeast, Goal: 0.9},
-		{What: "refresh, processor time at " + length, Value: cpu, Sign: atMost, Goal: 1.1},
-		{What: "refresh, allocations at " + length, Value: objects, Sign: atMost, Goal: 1.1, Exact: true},
+		{What: "refresh, processor time at " + length, Value: cpu, Sign: atMost, Goal: most},
+		{What: "refresh, allocations at " + length, Value: objects, Sign: atMost, Goal: most, Exact: true},
 	}
 	if r.pg != nil {
-		out = append(out, finding{What: "refresh, WAL bytes at " + length, Value: wal, Sign: atMost, Goal: 1.1, Exact: true})
+		out = append(out, finding{What: "refresh, WAL bytes at " + length, Value: wal, Sign: atMost, Goal: most, Exact: true})
 	}
 	return out, nil
 }

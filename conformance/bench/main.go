@@ -70,7 +70,8 @@ Builds mandate, starts it on each store and measures it side by side with its
 floor: a server that does only the signatures and commits of each workload.
 Ratios are of one sitting; absolute numbers move with the machine's neighbours.
 All defaults together take about fifteen minutes. -modes all adds refreshes of
-long chains, a crowd of 256 connections and, on PostgreSQL, a store that is full:
+long chains, a crowd of 256 connections, 500 log-ins at once and, on PostgreSQL, a
+store that is full:
 about fifteen more.
 
 `

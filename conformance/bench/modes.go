@@ -24,6 +24,7 @@ func modes() []mode {
 		{"sealing", (*rig).sealing},
 		{"chain", (*rig).chain},
 		{"crowd", (*rig).crowd},
+		{"logins", (*rig).logins},
 		{"consents", (*rig).consents},
 		{"growth", (*rig).growth},
 	}

@@ -17,7 +17,7 @@ import (
 // which no request fails, and rows loaded, met and cleaned. What the figures
 // are says nothing here, but for those that have no noise.
 func TestEveryModeRuns(t *testing.T) {
-	o, err := readOptions([]string{"-short", "-binary", program(t), "-engines", "postgres", "-modes", "sealing,chain,crowd,consents,growth"}, io.Discard)
+	o, err := readOptions([]string{"-short", "-binary", program(t), "-engines", "postgres", "-modes", "sealing,chain,crowd,logins,consents,growth"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestEveryModeRuns(t *testing.T) {
 			t.Errorf("%s, %s: not measured", f.Mode, f.What)
 		}
 	}
-	if seen["sealing"] != 4 || seen["chain"] != 4 || seen["crowd"] != 15 || seen["consents"] != 13 || seen["growth"] != 11 {
+	if seen["sealing"] != 4 || seen["chain"] != 4 || seen["crowd"] != 15 || seen["logins"] != 5 || seen["consents"] != 13 || seen["growth"] != 11 {
 		t.Errorf("%v", seen)
 	}
 	var out strings.Builder

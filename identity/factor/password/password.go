@@ -54,7 +54,7 @@ type Config struct {
 // Hasher hashes and verifies. It is safe for concurrent use.
 type Hasher struct {
 	cfg   Config
-	slots chan struct{}
+	slots slots
 }
 
 // New makes a Hasher.
@@ -68,7 +68,7 @@ func New(cfg Config) *Hasher {
 	if cfg.Slots <= 0 {
 		cfg.Slots = min(runtime.NumCPU(), 8)
 	}
-	return &Hasher{cfg: cfg, slots: make(chan struct{}, cfg.Slots)}
+	return &Hasher{cfg: cfg, slots: slots{free: cfg.Slots}}
 }
 
 // Hash gives the PHC string of a new password. Errors: errs.Invalid with code
@@ -98,12 +98,13 @@ func (h *Hasher) Hash(ctx context.Context, password string) ([]byte, error) {
 // Verify reports whether the password belongs to the PHC string. An empty
 // hash stands for an account that is unknown or has no password: the same
 // work is done and the answer is false. So it is for a password that is too
-// long. Errors: errs.Internal when the stored hash cannot be read;
-// errs.Unavailable when ctx ends while waiting for a slot.
-func (h *Hasher) Verify(ctx context.Context, hash []byte, password string) (bool, error) {
+// long. Of those who wait for a slot, whoever is on a known device comes first. Errors:
+// errs.Internal when the stored hash cannot be read; errs.Unavailable when ctx ends
+// while waiting for a slot.
+func (h *Hasher) Verify(ctx context.Context, hash []byte, password string, known bool) (bool, error) {
 	p := h.params(make([]byte, saltBytes))
 	if old, ok := readForeign(string(hash)); ok {
-		return h.verifyForeign(ctx, old, password)
+		return h.verifyForeign(ctx, old, password, known)
 	}
 	if len(hash) > 0 {
 		var ok bool
@@ -113,7 +114,7 @@ func (h *Hasher) Verify(ctx context.Context, hash []byte, password string) (bool
 	}
 	if len(hash) > 0 && h.Stale(hash) {
 		// A hash of another cost never ends sooner than the work for nobody.
-		if _, err := h.derive(ctx, h.params(make([]byte, saltBytes)), ""); err != nil {
+		if _, err := h.derive(ctx, h.params(make([]byte, saltBytes)), "", known); err != nil {
 			return false, err
 		}
 	}
@@ -121,7 +122,7 @@ func (h *Hasher) Verify(ctx context.Context, hash []byte, password string) (bool
 	if tooLong {
 		password = password[:MaxBytes]
 	}
-	key, err := h.derive(ctx, p, password)
+	key, err := h.derive(ctx, p, password, known)
 	if err != nil {
 		return false, err
 	}
@@ -131,14 +132,14 @@ func (h *Hasher) Verify(ctx context.Context, hash []byte, password string) (bool
 
 // verifyForeign does the work of another system in a slot, and as much as for nobody
 // besides: it never ends sooner than for an unknown account.
-func (h *Hasher) verifyForeign(ctx context.Context, old foreign, password string) (bool, error) {
-	if _, err := h.derive(ctx, h.params(make([]byte, saltBytes)), ""); err != nil {
+func (h *Hasher) verifyForeign(ctx context.Context, old foreign, password string, known bool) (bool, error) {
+	if _, err := h.derive(ctx, h.params(make([]byte, saltBytes)), "", known); err != nil {
 		return false, err
 	}
-	if err := h.enter(ctx); err != nil {
+	if err := h.slots.enter(ctx, known); err != nil {
 		return false, err
 	}
-	defer h.leave()
+	defer h.slots.leave()
 	return len(password) <= MaxBytes && old.matches(password), nil
 }
 
@@ -152,7 +153,7 @@ func (h *Hasher) Stale(hash []byte) bool {
 // it if it were new. Errors: errs.Unavailable when ctx ends while waiting for a slot.
 func (h *Hasher) Rehash(ctx context.Context, password string) ([]byte, error) {
 	p := h.params(h.cfg.Source.Bytes(saltBytes))
-	key, err := h.derive(ctx, p, password)
+	key, err := h.derive(ctx, p, password, true)
 	if err != nil {
 		return nil, err
 	}
@@ -164,25 +165,13 @@ func (h *Hasher) params(salt []byte) params {
 	return params{memory: h.cfg.MemoryKiB, passes: h.cfg.Passes, lanes: 1, salt: salt, key: make([]byte, keyBytes)}
 }
 
-func (h *Hasher) derive(ctx context.Context, p params, password string) ([]byte, error) {
-	if err := h.enter(ctx); err != nil {
+func (h *Hasher) derive(ctx context.Context, p params, password string, known bool) ([]byte, error) {
+	if err := h.slots.enter(ctx, known); err != nil {
 		return nil, err
 	}
-	defer h.leave()
+	defer h.slots.leave()
 	return argon2.IDKey(norm.NFC.Bytes([]byte(password)), p.salt, p.passes, p.memory, p.lanes, uint32(len(p.key))), nil
 }
-
-// enter waits for a slot, which leave gives back.
-func (h *Hasher) enter(ctx context.Context) error {
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return errs.Wrap(ctx.Err(), errs.Unavailable, "password-queue", "Too many log-ins are being checked at this moment.")
-	}
-}
-
-func (h *Hasher) leave() { <-h.slots }
 
 // params is a hash in the PHC string format.
 type params struct {
@@ -224,3 +213,6 @@ func (h *Hasher) Cost() (memoryKiB, passes uint32) { return h.cfg.MemoryKiB, h.c
 
 // Ceiling gives how many hashes run at once.
 func (h *Hasher) Ceiling() int { return h.cfg.Slots }
+
+// Waiting gives how many hashes wait for others to end.
+func (h *Hasher) Waiting() int { return h.slots.waiting() }

@@ -35,7 +35,7 @@ func TestAPasswordIsFoundAgain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := h.Verify(t.Context(), hash, c.typed)
+			got, err := h.Verify(t.Context(), hash, c.typed, false)
 			if err != nil || got != c.want {
 				t.Fatalf("got %v, %v; want %v", got, err, c.want)
 			}
@@ -74,7 +74,7 @@ func TestUnfitPasswordsAreRefused(t *testing.T) {
 // An unknown account must not match anything, least of all the decoy.
 func TestTheDecoyNeverMatches(t *testing.T) {
 	for _, pw := range []string{"", "x", strings.Repeat("\x00", 32)} {
-		ok, err := cheap().Verify(t.Context(), nil, pw)
+		ok, err := cheap().Verify(t.Context(), nil, pw, false)
 		if ok || err != nil {
 			t.Errorf("%q: %v, %v", pw, ok, err)
 		}
@@ -94,7 +94,7 @@ func TestADamagedHashIsAFault(t *testing.T) {
 		strings.Replace(string(good), "v=19", "v=16", 1),
 		string(good) + "=", string(good) + "$",
 	} {
-		if _, err := cheap().Verify(t.Context(), []byte(bad), "x"); !errs.Is(err, errs.Internal) {
+		if _, err := cheap().Verify(t.Context(), []byte(bad), "x", false); !errs.Is(err, errs.Internal) {
 			t.Errorf("%s: want a fault, got %v", bad, err)
 		}
 	}
@@ -108,7 +108,7 @@ func FuzzStoredHash(f *testing.F) {
 		if len(hash) > 200 || strings.Contains(hash, "m=") && !strings.Contains(hash, "m=64,t=1,p=1") {
 			return
 		}
-		if ok, err := h.Verify(t.Context(), []byte(hash), "pw"); ok && err != nil {
+		if ok, err := h.Verify(t.Context(), []byte(hash), "pw", false); ok && err != nil {
 			t.Fatalf("both right and faulty: %q", hash)
 		}
 	})
