@@ -206,6 +206,25 @@ func (s *Service) KeepElsewhere(ctx context.Context, tenant, username string) er
 	})
 }
 
+// KeepTx marks the account of a member of staff that has nothing to sign in with as one
+// whose password a directory keeps. It does nothing for any other account. Errors:
+// errs.Unavailable.
+func (s *Service) KeepTx(ctx context.Context, tx Tx, p Person, m Meta) error {
+	all, err := tx.Factors(ctx, p.Tenant, p.ID)
+	if err != nil || len(all) > 0 || !p.Role.Staff() {
+		return err
+	}
+	now := s.now()
+	f, err := s.newKept(p, now)
+	if err != nil {
+		return err
+	}
+	if err := tx.AddFactor(ctx, f); err != nil {
+		return err
+	}
+	return s.factorChanged(ctx, tx, change{kind: audit.FactorAdded, factor: f, outcome: audit.Success, reason: "directory", meta: m, quiet: true}, now)
+}
+
 func errStaffOnly() error {
 	return errs.New(errs.Invalid, "directory-staff-only", "The directory keeps the passwords of staff only.")
 }

@@ -55,12 +55,13 @@ func enrolled(all []Factor) bool {
 	return slices.ContainsFunc(all, func(f Factor) bool { return f.Kind != FactorUpstream && f.Kind != FactorDirectory })
 }
 
-// EnrolTx sends somebody who has nothing to sign in with a link by which they choose a
-// password and set up a code app. It does nothing for an account that has something:
+// EnrolTx sends somebody who has nothing to sign in with, or a password in a directory
+// alone, a link by which they choose a password, if none is kept elsewhere, and set up
+// a code app. It does nothing for an account that has something:
 // a directory never opens a way into those. Errors: errs.Unavailable.
 func (s *Service) EnrolTx(ctx context.Context, tx Tx, p Person, to string, m Meta) error {
 	all, err := tx.Factors(ctx, p.Tenant, p.ID)
-	if err != nil || len(all) > 0 {
+	if err != nil || slices.ContainsFunc(all, func(f Factor) bool { return f.Kind != FactorDirectory }) {
 		return err
 	}
 	now, secret := s.now(), s.d.Hasher.Secret(s.d.IDs)

@@ -172,7 +172,7 @@ func (c *Config) Validate() error {
 	c.SignIn.validate(&f)
 	c.Passkeys.validate(&f)
 	c.Federation.validate(c.Dev, &f)
-	c.SCIM.validate(&f)
+	c.SCIM.validate(len(c.LDAP.Servers) > 0, &f)
 	c.LDAP.validate(c.Dev, &f)
 	c.LifeConfig.validate(&f)
 	if !c.Dev {

@@ -13,6 +13,7 @@ import (
 const (
 	enrolMail      = "mail"
 	enrolFederated = "federation"
+	enrolLDAP      = "ldap"
 )
 
 // SCIMConfig says what a directory may do that provisions staff.
@@ -20,10 +21,10 @@ type SCIMConfig struct {
 	// Groups say which role each group of the directory gives.
 	Groups []string `name:"scim-group" key:"groups" help:"Group of a directory that provisions staff, and the role that it gives: NAME=clinician or NAME=admin; may be repeated. Without any, provisioned accounts have no role and cannot be used." placeholder:"NAME=ROLE"`
 	// Enrolment says how new people get to sign in.
-	Enrolment string `name:"scim-enrolment" key:"enrolment" default:"mail" help:"How people get to sign in whom a directory provisions: mail sends them a link to enrol, federation sends nothing, because they sign in at an identity provider (default ${default})." placeholder:"WAY"`
+	Enrolment string `name:"scim-enrolment" key:"enrolment" default:"mail" help:"How people get to sign in whom a directory provisions: mail sends them a link to enrol, federation sends nothing, because they sign in at an identity provider, ldap sends a link to set up a second factor, because the LDAP directory keeps their passwords (default ${default})." placeholder:"WAY"`
 }
 
-func (c *SCIMConfig) validate(f *config.Faults) {
+func (c *SCIMConfig) validate(directory bool, f *config.Faults) {
 	seen := map[string]bool{}
 	for _, text := range c.Groups {
 		g, err := readGroup(text)
@@ -37,8 +38,12 @@ func (c *SCIMConfig) validate(f *config.Faults) {
 	}
 	switch c.Enrolment {
 	case "", enrolMail, enrolFederated:
+	case enrolLDAP:
+		if !directory {
+			f.Add("scim.enrolment", "no LDAP server is named (ldap.servers)")
+		}
 	default:
-		f.Add("scim.enrolment", "%q is not mail or federation", c.Enrolment)
+		f.Add("scim.enrolment", "%q is not mail, federation or ldap", c.Enrolment)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mandate-health/mandate/cmd/app"
 	"github.com/mandate-health/mandate/conformance/kit"
+	"github.com/mandate-health/mandate/identity/factor/totp"
 	"github.com/mandate-health/mandate/internal/testldap"
 	"github.com/mandate-health/mandate/internal/testpg"
 )
@@ -273,5 +274,107 @@ func TestThePasswordLivesElsewhere(t *testing.T) {
 	}
 	if kinds["factor.added directory"] != 2 || kinds["factor.removed password"] != 2 || kinds["factor.removed directory"] != 1 {
 		t.Errorf("%v", kinds)
+	}
+}
+
+// A nurse whom SCIM provisions signs in with the password that the LDAP directory
+// keeps; the link sets up her code app and gives no password.
+func TestANurseOfTheDirectoryEnrols(t *testing.T) {
+	d, ask := newLDAP(t, testldap.Person{UID: "quinn", EntryUUID: "1", Password: hospitalWord})
+	h := staffed(t, func(c *app.Config) {
+		ask(c)
+		c.SCIM.Enrolment = "ldap"
+	})
+	u := h.user(h.scim("POST", "/Users", newHire, http.StatusCreated))
+	h.scim("PATCH", "/Groups/"+h.groupID("Clinicians"), patch(`{"op":"add","path":"members","value":[{"value":"`+u.ID+`"}]}`), http.StatusOK)
+	n := h.sent(t, "account-enrolment", nil)
+	b := h.NewBrowser(kit.Person{})
+	p, err := b.Open(t.Context(), h.at("/enrol/"+n.Args["secret"]), "")
+	if err == nil {
+		p, err = b.Post(t.Context(), p.Forms[len(p.Forms)-1], p.Forms[len(p.Forms)-1].Values(nil), "")
+	}
+	if err != nil || !strings.Contains(p.Text(), "You sign in with the password of your organization") || p.FormWith("password") != nil {
+		t.Fatalf("%v %s", err, p.Text())
+	}
+	secret := p.FormWith("secret").Field("secret").Value
+	code := func() string {
+		code, err := totp.Code(secret, h.Now().Unix()/30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return code
+	}
+	if q := h.post(t, b, p, "code", map[string]string{"password": regained, "again": regained, "code": code()}); q.Status != http.StatusForbidden {
+		t.Errorf("a password of here is taken: %s", q)
+	}
+	if p = h.post(t, b, p, "code", map[string]string{"code": code()}); p.Status != http.StatusOK {
+		t.Fatal(p.Text())
+	}
+	if err := h.Advance(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	in := h.NewBrowser(kit.Person{Username: "quinn", Password: hospitalWord, TOTPSecret: secret})
+	if p := h.open(t, in, "/staff"); p.Status != http.StatusOK || p.FormWith("password") != nil {
+		t.Fatalf("not in: %s", p.Text())
+	}
+	// Somebody else gets the name in the directory, with a password of their own.
+	d.Put(testldap.Person{UID: "quinn", EntryUUID: "2", Password: "of another Quinn"})
+	house := staffHouse{h.server, t, d, nil}
+	if p := house.knocks("quinn", "of another Quinn"); p.Status != http.StatusUnauthorized || house.reasons()["directory-entry-changed"] != 1 {
+		t.Errorf("%s %v", p, house.reasons())
+	}
+}
+
+// SM-20, NI-09: who of the directory lost a phone gets a new code app, by proofs and
+// two of the staff, and no password of here.
+func TestARecoveryGivesNoPassword(t *testing.T) {
+	h := newStaffHouse(t, "", testldap.Person{UID: "osei", EntryUUID: "1", Password: hospitalWord})
+	h.works("account", "directory", "osei")
+	b := h.NewBrowser(kit.Person{Username: "osei"})
+	p := h.byMail(t, b, h.begins(t, b, "osei"), "dr-osei@lakeside.example")
+	h.ldap.Down()
+	if q := h.post(t, b, p, "password", map[string]string{"password": hospitalWord}); q.Status != http.StatusServiceUnavailable || !strings.Contains(q.Text(), unlooked) {
+		t.Errorf("%s", q.Text())
+	}
+	h.ldap.Up()
+	if err := h.Advance(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if q := h.post(t, b, p, "password", map[string]string{"password": h.Person("osei").Password}); q.Status != http.StatusUnauthorized {
+		t.Errorf("the old password proves something: %s", q.Text())
+	}
+	if p = h.post(t, b, p, "password", map[string]string{"password": hospitalWord}); !strings.Contains(p.Text(), "We have all we need") {
+		t.Fatalf("not proven: %s", p.Text())
+	}
+	if err := h.Advance(t.Context(), 25*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []string{"hale", "admin"} {
+		staff := h.browser(who)
+		one := h.open(t, staff, regainLink(t, h.open(t, staff, "/staff/recovery"), "/staff/recovery/"))
+		h.post(t, staff, h.open(t, staff, regainLink(t, one, "/approve")), "reason", map[string]string{"reason": "called", "answer": "yes"})
+	}
+	p, err := b.Open(t.Context(), h.at("/recover"), "")
+	if err != nil || !strings.Contains(p.Text(), "Your password stays the one of your organization") || p.FormWith("again") != nil {
+		t.Fatalf("%v %s", err, p.Text())
+	}
+	secret := p.FormWith("secret").Field("secret").Value
+	code, err := totp.Code(secret, h.Now().Unix()/30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p = h.post(t, b, p, "code", map[string]string{"code": code}); !strings.Contains(p.Text(), "Sign in with the password of your organization") {
+		t.Fatalf("not finished: %s", p.Text())
+	}
+	if err := h.Advance(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	old := h.Person("osei")
+	in := kit.Person{Username: "osei", Password: hospitalWord, TOTPSecret: secret}
+	if p := h.open(t, h.NewBrowser(in), "/staff"); p.Status != http.StatusOK || p.FormWith("password") != nil {
+		t.Errorf("not in: %s", p.Text())
+	}
+	if p := h.knocks("osei", old.Password); p.Status != http.StatusUnauthorized {
+		t.Errorf("the old password is back: %s", p)
 	}
 }

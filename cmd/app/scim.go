@@ -51,6 +51,7 @@ func (t *tenant) directory() *directory.Service {
 		Tx:   on(t.store, func(tx store.Tx) directory.Tx { return staffTx{tx, grants} }),
 		Read: t.store, Accounts: t.identity, Clock: t.clock, IDs: t.ids,
 		Groups: t.cfg.SCIM.groups(t.cfg.Dev), ByMail: t.cfg.SCIM.Enrolment != enrolFederated,
+		Elsewhere: t.cfg.SCIM.Enrolment == enrolLDAP && t.cfg.LDAP.keeps(t.id),
 	}
 }
 

@@ -129,7 +129,15 @@ func (s *Service) follow(ctx context.Context, tx Tx, c Caller, before, after Ent
 	if !after.Deleted.IsZero() {
 		return s.Accounts.UnlinkTx(ctx, tx, p, c.meta())
 	}
-	if s.ByMail && !p.Disabled && (before.Person.ID == "" || before.Person.Disabled) && after.Mailbox() != "" {
+	if p.Disabled || before.Person.ID != "" && !before.Person.Disabled {
+		return nil
+	}
+	if s.Elsewhere {
+		if err := s.Accounts.KeepTx(ctx, tx, p, c.meta()); err != nil {
+			return err
+		}
+	}
+	if s.ByMail && after.Mailbox() != "" {
 		return s.Accounts.EnrolTx(ctx, tx, p, after.Mailbox(), c.meta())
 	}
 	return nil

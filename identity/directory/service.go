@@ -19,6 +19,7 @@ import (
 type Accounts interface {
 	CloseTx(ctx context.Context, tx identity.Tx, p identity.Person, reason string, m identity.Meta) error
 	EnrolTx(ctx context.Context, tx identity.Tx, p identity.Person, to string, m identity.Meta) error
+	KeepTx(ctx context.Context, tx identity.Tx, p identity.Person, m identity.Meta) error
 	UnlinkTx(ctx context.Context, tx identity.Tx, p identity.Person, m identity.Meta) error
 }
 
@@ -40,6 +41,9 @@ type Service struct {
 	// ByMail says that new people get a link by which they enrol; else they sign in at
 	// an identity provider.
 	ByMail bool
+	// Elsewhere says that new people sign in with a password that a directory keeps:
+	// the link sets up their second factor only.
+	Elsewhere bool
 }
 
 // Caller is who asks, and where.

@@ -307,7 +307,11 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		h.Session.ForgetRecovery(w)
-		h.Kit.Render(w, r, http.StatusOK, pages.Message{Frame: v.frame(), Key: "regained", NextURL: h.Session.Path("/signin"), NextKey: "signin.button"})
+		done := "regained"
+		if begun.Elsewhere {
+			done = "regained_elsewhere"
+		}
+		h.Kit.Render(w, r, http.StatusOK, pages.Message{Frame: v.frame(), Key: done, NextURL: h.Session.Path("/signin"), NextKey: "signin.button"})
 	case key != "":
 		again(http.StatusBadRequest, app, pages.FieldError{Field: "password", Key: key})
 	case code == "code-refused":
