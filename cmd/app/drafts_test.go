@@ -29,16 +29,27 @@ func TestWhatIsTypedOutlivesTheLogIn(t *testing.T) {
 	}
 	s.says(s.press(rosa, back, "", nil), "Bea Brook is invited.")
 
-	// An address on the account's own page, and the day up to which somebody travels.
-	for path, field := range map[string]string{"/account/addresses": "address", "/account/travel": "until"} {
-		value := map[string]string{"address": "rosa@example.org", "until": s.Now().AddDate(0, 0, 20).Format(time.DateOnly)}[field]
-		page := s.proven(rosa, path)
+	hale := s.browser("hale")
+	if _, err := hale.SignIn(t.Context(), s.at("/staff/people")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		who                       *kit.Browser
+		path, press, field, value string
+	}{
+		{rosa, "/account/addresses", "", "address", "rosa@example.org"},
+		{rosa, "/account/travel", "", "until", s.Now().AddDate(0, 0, 20).Format(time.DateOnly)},
+		{rosa, "/people/block", "", "name", "Dan Drake"},
+		{hale, "/staff/people/register", "yes", "name", "Eve Eder"},
+		{hale, "/staff/people/adopt", "yes", "related", "rosa-elena"},
+	} {
+		page := s.signedInPage(c.who, c.path)
 		s.forward(t, 31*time.Minute)
-		if p := s.press(rosa, page, "", url.Values{field: {value}}); p.SignInForm() == nil {
-			t.Fatalf("%s: %s", path, p.Text())
+		if p := s.press(c.who, page, c.press, url.Values{c.field: {c.value}}); p.SignInForm() == nil {
+			t.Fatalf("%s: %s", c.path, p.Text())
 		}
-		if got := s.typed(s.signedInPage(rosa, path), field); got != value {
-			t.Errorf("%s: %q is kept", path, got)
+		if got := s.typed(s.signedInPage(c.who, c.path), c.field); got != c.value {
+			t.Errorf("%s: %q is kept", c.path, got)
 		}
 	}
 

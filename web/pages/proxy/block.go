@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/web/pages"
@@ -18,8 +19,13 @@ func (h *Handler) blockPage(r *http.Request, id session.Identity, in proxy.Invit
 }
 
 func (h *Handler) askBlock(w http.ResponseWriter, r *http.Request, id session.Identity) error {
-	h.Kit.Render(w, r, http.StatusOK, h.blockPage(r, id, proxy.Invitation{}))
+	h.Kit.Render(w, r, http.StatusOK, h.blockPage(r, id, named(h.Session.Draft(w, r))))
 	return nil
+}
+
+// named gives whom a form names.
+func named(typed url.Values) proxy.Invitation {
+	return proxy.Invitation{Name: typed.Get("name"), Email: typed.Get("email"), Relationship: typed.Get("relation")}
 }
 
 // block shuts somebody out. It takes away, so it asks for no fresh proof.
@@ -27,7 +33,7 @@ func (h *Handler) block(w http.ResponseWriter, r *http.Request, id session.Ident
 	if err := h.Session.Check(r, session.PurposePage); err != nil {
 		return err
 	}
-	in := proxy.Invitation{Name: r.PostFormValue("name"), Email: r.PostFormValue("email"), Relationship: r.PostFormValue("relation")}
+	in := named(r.PostForm)
 	c, err := h.Life.BlockNamed(r.Context(), h.Actor(r, id), in)
 	if fault, ok := fieldOf(err); ok {
 		page := h.blockPage(r, id, in)

@@ -70,7 +70,7 @@ func (h *Handler) Routes() []route.Route {
 		own(http.MethodGet, PeoplePath+"/invite", h.askInvite),
 		own(http.MethodPost, PeoplePath+"/invite", h.invite, invited()...),
 		own(http.MethodGet, PeoplePath+"/block", h.askBlock),
-		own(http.MethodPost, PeoplePath+"/block", h.block),
+		own(http.MethodPost, PeoplePath+"/block", h.block, "name", "email", "relation"),
 		own(http.MethodGet, PeoplePath+"/{id}", h.person),
 		own(http.MethodGet, PeoplePath+"/{id}/share", h.askShare),
 		own(http.MethodPost, PeoplePath+"/{id}/share", h.share, chosen()...),

@@ -80,7 +80,7 @@ func (h *Handler) invite(w http.ResponseWriter, r *http.Request, id session.Iden
 	if h.late(w, r, invited()...) {
 		return nil
 	}
-	in := proxy.Invitation{Name: r.PostFormValue("name"), Email: r.PostFormValue("email"), Relationship: r.PostFormValue("relation")}
+	in := named(r.PostForm)
 	c, err := h.Life.Invite(r.Context(), h.Actor(r, id), in, r.PostFormValue("again") == "yes")
 	if fault, ok := fieldOf(err); ok {
 		page := pages.Invite{Frame: h.Frame(r, id, PeoplePath), Name: in.Name, Email: in.Email, Similar: fault.Field == "again"}

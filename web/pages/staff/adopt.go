@@ -2,6 +2,7 @@ package staff
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -11,15 +12,15 @@ import (
 
 // askAdopt asks which relation from before gets a case.
 func (h *Handler) askAdopt(w http.ResponseWriter, r *http.Request, id session.Identity) error {
-	h.adoption(w, r, id, http.StatusOK)
+	h.adoption(w, r, id, http.StatusOK, h.Session.Draft(w, r))
 	return nil
 }
 
-func (h *Handler) adoption(w http.ResponseWriter, r *http.Request, id session.Identity, status int, faults ...pages.FieldError) {
+func (h *Handler) adoption(w http.ResponseWriter, r *http.Request, id session.Identity, status int, typed url.Values, faults ...pages.FieldError) {
 	page := pages.ProxyAct{Frame: h.Frame(r, id, Path), Act: "adopt"}
 	page.Errors = faults
 	for _, name := range []string{"patient", "related"} {
-		page.Fields = append(page.Fields, pages.ActField{Name: name, Kind: "text", Value: r.PostFormValue(name)})
+		page.Fields = append(page.Fields, pages.ActField{Name: name, Kind: "text", Value: typed.Get(name)})
 	}
 	h.Kit.Render(w, r, status, page)
 }
@@ -44,7 +45,7 @@ func (h *Handler) adopt(w http.ResponseWriter, r *http.Request, id session.Ident
 		err = errs.As(refused)
 	}
 	if f, ok := faults()[err.Code]; ok {
-		h.adoption(w, r, id, http.StatusBadRequest, f)
+		h.adoption(w, r, id, http.StatusBadRequest, r.PostForm, f)
 		return nil
 	}
 	return err

@@ -32,6 +32,9 @@ type Deps struct {
 // Handler serves the pages.
 type Handler struct{ Deps }
 
+// registered names what staff type of a person whom they put on a list.
+func registered() []string { return []string{"patient", "name", "email", "relation"} }
+
 // New makes the handler.
 func New(d Deps) *Handler {
 	if d.Zone == nil {
@@ -42,18 +45,18 @@ func New(d Deps) *Handler {
 
 // Routes lists what the package serves.
 func (h *Handler) Routes() []route.Route {
-	on := func(method, path string, f desk.Serve) route.Route {
+	on := func(method, path string, f desk.Serve, typed ...string) route.Route {
 		return route.Route{
 			Method: method, Path: path, Auth: route.Session, PHI: route.Identifiers, Limit: "page", Owner: "web/pages/staff",
-			Handler: h.Session.Protect(h.Session.Load(h.Session.Oneself(h.Clinical(h.Session.For(identity.ActConsole)(h.Signed(f)))))),
+			Handler: h.Session.Protect(h.Session.Load(h.Session.Long(h.Session.Oneself(h.Clinical(h.Session.For(identity.ActConsole)(h.Signed(f)))), typed...))),
 		}
 	}
 	return []route.Route{
 		on(http.MethodGet, Path, h.queue),
 		on(http.MethodGet, Path+"/register", h.askRegister),
-		on(http.MethodPost, Path+"/register", h.register),
+		on(http.MethodPost, Path+"/register", h.register, registered()...),
 		on(http.MethodGet, Path+"/adopt", h.askAdopt),
-		on(http.MethodPost, Path+"/adopt", h.adopt),
+		on(http.MethodPost, Path+"/adopt", h.adopt, "patient", "related"),
 		on(http.MethodGet, Path+"/{id}", h.person),
 		on(http.MethodGet, Path+"/{id}/{act}", h.ask),
 		on(http.MethodPost, Path+"/{id}/{act}", h.act),

@@ -2,6 +2,7 @@ package staff
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
@@ -12,21 +13,21 @@ import (
 
 // askRegister asks whom staff put on a patient's list.
 func (h *Handler) askRegister(w http.ResponseWriter, r *http.Request, id session.Identity) error {
-	h.registration(w, r, id, http.StatusOK)
+	h.registration(w, r, id, http.StatusOK, h.Session.Draft(w, r))
 	return nil
 }
 
-func (h *Handler) registration(w http.ResponseWriter, r *http.Request, id session.Identity, status int, faults ...pages.FieldError) {
+func (h *Handler) registration(w http.ResponseWriter, r *http.Request, id session.Identity, status int, typed url.Values, faults ...pages.FieldError) {
 	page := pages.ProxyAct{Frame: h.Frame(r, id, Path), Act: "register"}
 	page.Errors = faults
 	relation := pages.ActField{Name: "relation", Kind: "select"}
 	for _, code := range proxy.Relations() {
 		relation.Options = append(relation.Options, pages.Option{
-			Value: code, Label: h.Kit.Words().Relation(page.Lang, code), Selected: r.PostFormValue("relation") == code,
+			Value: code, Label: h.Kit.Words().Relation(page.Lang, code), Selected: typed.Get("relation") == code,
 		})
 	}
 	for _, name := range []string{"patient", "name", "email"} {
-		page.Fields = append(page.Fields, pages.ActField{Name: name, Kind: "text", Value: r.PostFormValue(name)})
+		page.Fields = append(page.Fields, pages.ActField{Name: name, Kind: "text", Value: typed.Get(name)})
 	}
 	page.Fields = append(page.Fields, relation)
 	h.Kit.Render(w, r, status, page)
@@ -62,7 +63,7 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request, id session.Id
 		}
 	}
 	if f, ok := faults()[err.Code]; ok {
-		h.registration(w, r, id, http.StatusBadRequest, f)
+		h.registration(w, r, id, http.StatusBadRequest, r.PostForm, f)
 		return nil
 	}
 	return err
