@@ -44,7 +44,7 @@ func (h Human) Person() (Record, error) {
 type Document struct {
 	ID, Patient string
 	Relation    fhir.Reference
-	// By is who put it in.
+	// By is who put it in; the zero Party leaves that out.
 	By Party
 	At time.Time
 	// Kind is the v3-RoleCode of an instrument, "" for a signed form.
@@ -63,7 +63,10 @@ func (d Document) DocumentReference() (Record, error) {
 	attachment := fields{"creation": instant(d.At)}
 	doc := fields{
 		"resourceType": TypeDocument, "meta": restricted(), "status": "current", "subject": link("Patient/" + d.Patient),
-		"date": instant(d.At), "author": []fields{d.By.reference()},
+		"date": instant(d.At),
+	}
+	if d.By != (Party{}) {
+		doc["author"] = []fields{d.By.reference()}
 	}
 	if d.Kind != "" {
 		// A power of attorney is an advance directive; a court's order is not.

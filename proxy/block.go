@@ -62,5 +62,5 @@ func (c Case) Unblock(by Signed) (Case, error) { return c.close(ActUnblock, by, 
 
 // SamePerson reports whether two cases are about one account or one address.
 func (c Case) SamePerson(other Case) bool {
-	return c.PersonID != "" && c.PersonID == other.PersonID || c.Email != "" && c.SameAddress(other.Email)
+	return c.Who() != "" && c.Who() == other.Who() || c.Email != "" && c.SameAddress(other.Email)
 }

@@ -120,6 +120,9 @@ type Case struct {
 
 	Proofing  Proofing  `json:"proofing,omitzero"`
 	Authority Authority `json:"authority,omitzero"`
+	// Requester is the account that asked for it, Asking says that the patient is asked.
+	Requester string `json:"requester,omitempty"`
+	Asking    bool   `json:"asking,omitempty"`
 	// Papers are the pictures of papers that were put in, the newest last.
 	Papers []Paper `json:"papers,omitempty"`
 	// Confirmed is the patient's own consent.

@@ -90,7 +90,7 @@ func Machine() []Transition {
 		{ActRevive, []State{StateSuspended}, StateActive, begun},
 		{ActVoid, slices.Concat(running, []State{StateExpired, StateRevoked}), StateEnded, nil},
 		{ActLapse, []State{StateConfirmed, StateActive, StateSuspended}, StateVerified, springing},
-	}, slices.Concat(blocking(), turns(), orders(), filing())...)
+	}, slices.Concat(blocking(), turns(), orders(), filing(), requesting())...)
 }
 
 func proofed(c Case) string {

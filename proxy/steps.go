@@ -305,6 +305,9 @@ func (c Case) NextDue(now time.Time) time.Time {
 		// That it has begun is noted, even when it began at once.
 		return c.Starts
 	}
+	if c.State == StateRequested {
+		return c.askedUntil()
+	}
 	switch c.At(now) {
 	case StateActive, StateSuspended, StateBereaved:
 	default:

@@ -44,6 +44,19 @@ type Cases interface {
 	PutCase(ctx context.Context, c Case, ifVersion int) error
 }
 
+// Requests keeps what people ask for who are no party of a case.
+type Requests interface {
+	// RequestByID gives one. Errors: errs.NotFound.
+	RequestByID(ctx context.Context, tenant, id string) (Request, error)
+	// RequestsOfPerson gives those of an account, the newest first.
+	RequestsOfPerson(ctx context.Context, tenant, person string) ([]Request, error)
+	// RequestsOpen gives those whose patient nobody looked for yet, the oldest first.
+	RequestsOpen(ctx context.Context, tenant string, limit int) ([]Request, error)
+	// PutRequest stores the next version; ifVersion 0 creates. Errors:
+	// errs.Conflict, errs.PreconditionFailed.
+	PutRequest(ctx context.Context, r Request, ifVersion int) error
+}
+
 // Tx is what a use-case of this room needs inside one transaction.
 type Tx interface {
 	Store

@@ -46,6 +46,7 @@ func (p *ports) expirings() []expiring {
 		{"login_device", "tenant, person_id, hash", "last_seen", 400 * day, ""},
 		{"account_recovery", "tenant, id", "ends", 30 * day, ""},
 		{"login_ticket", "tenant, id", "ends", day, ""},
+		{"proxy_request", "tenant, id", "due", 0, ""},
 		{"login_failure", "tenant, key, at, id", "at", day, ""},
 		{"login_consecutive", "tenant, key", "newest", 400 * day, ""},
 		{"login_failure_key", "tenant, key", "newest", day, ""},

@@ -55,6 +55,7 @@ func sealedColumns() []sealedColumn {
 		{table: "app_grant", key: "id", column: "context", row: "id", text: true, mixed: true},
 		{table: "app_grant", key: "id", column: "approval", row: "id", subject: "patient", mixed: true},
 		{table: "proxy_case", key: "id", column: "body", row: "id", subject: "patient", text: true},
+		{table: "proxy_request", key: "id", column: "body", row: "id", text: true},
 		{table: "evidence", key: "id", column: "json", row: version, subject: "patient"},
 		{table: "evidence_version", key: "id", column: "json", row: version, subject: "patient", place: "evidence"},
 		{table: "upstream_match", key: "id", column: "body", row: "id", text: true},

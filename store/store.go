@@ -50,6 +50,7 @@ type Tx interface {
 	operator.Store
 	directory.Store
 	proxy.Store
+	proxy.Requests
 	lifecycle.Ends
 	matter.Store
 	consent.Store

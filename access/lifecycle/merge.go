@@ -74,8 +74,13 @@ func (s *Service) merge(ctx context.Context, tx Tx, target, source string, a Act
 // away takes one access out of the record that goes.
 func (s *Service) away(ctx context.Context, tx Tx, c *proxy.Case, staying []proxy.Case, met map[string]*proxy.Case, carried *[]proxy.Case, target string, a Actor) error {
 	before := *c
-	if c.State == proxy.StateInvited {
+	switch c.State {
+	case proxy.StateInvited:
 		next, err := c.Revoke(s.signed(a), proxy.MergedAway)
+		*c = next
+		return err
+	case proxy.StateRequested:
+		next, err := c.Refuse(s.signed(a))
 		*c = next
 		return err
 	}

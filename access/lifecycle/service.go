@@ -28,6 +28,7 @@ type Tx interface {
 	consent.Campaigns
 	evidence.Store
 	proxy.Store
+	proxy.Requests
 	matter.Store
 	Ends
 	// AddNotice stores a notice in the transaction of its cause.
@@ -38,6 +39,7 @@ type Tx interface {
 type Deps struct {
 	// Read serves reads outside of a transaction.
 	Read     proxy.Cases
+	Requests proxy.Requests
 	Evidence evidence.Reader
 	// Log tells what people looked at.
 	Log audit.Reader
@@ -66,6 +68,9 @@ type Deps struct {
 	// patient (LC-20, LC-21).
 	Law  *law.Law
 	Born func(ctx context.Context, patient string) (string, error)
+	// Find gives the one patient whom all that was typed fits, "" for none and for
+	// several (LC-04).
+	Find func(ctx context.Context, n proxy.Sought) (string, error)
 	// Bereavement is for how many days an access stays narrowed after a death; 0
 	// lets it rest at once (LC-23).
 	Bereavement int
@@ -150,7 +155,7 @@ func staffsCase(ctx context.Context, tx proxy.Cases, tenant, id string, a Actor)
 		return proxy.Case{}, err
 	case !Clinical(a.Person):
 		return proxy.Case{}, ErrNotClinical
-	case c.PersonID == a.Person.ID || c.Patient == own(a.Person):
+	case c.Who() == a.Person.ID || c.Patient == own(a.Person):
 		return proxy.Case{}, errs.New(errs.Forbidden, "proxy-self", "Somebody else must handle what is about yourself.")
 	}
 	return c, nil

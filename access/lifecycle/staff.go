@@ -11,7 +11,7 @@ import (
 // queueLimit is how many cases of one state a work queue shows.
 const queueLimit = 200
 
-// Queue gives what waits for staff: those to be proofed, those whose authority
+// Queue gives what waits for staff: those who asked and whose patient cannot be asked, those to be proofed, those whose authority
 // may be put in or verified, verified ones that wait to take effect, and those
 // that staff hold. Errors:
 // errs.Forbidden, errs.Unavailable.
@@ -20,7 +20,7 @@ func (s *Service) Queue(ctx context.Context, a Actor) ([]proxy.Case, error) {
 		return nil, ErrNotClinical
 	}
 	var out []proxy.Case
-	for _, state := range []proxy.State{proxy.StateAccount, proxy.StateProofed, proxy.StateVerified, proxy.StateSuspended, proxy.StateBereaved} {
+	for _, state := range []proxy.State{proxy.StateRequested, proxy.StateAccount, proxy.StateProofed, proxy.StateVerified, proxy.StateSuspended, proxy.StateBereaved} {
 		list, err := s.Read.CasesIn(ctx, s.Tenant, state, queueLimit)
 		if err != nil {
 			return nil, err
@@ -28,7 +28,7 @@ func (s *Service) Queue(ctx context.Context, a Actor) ([]proxy.Case, error) {
 		out = slices.Concat(out, list)
 	}
 	return slices.DeleteFunc(out, func(c proxy.Case) bool {
-		return c.PersonID == a.Person.ID || c.Patient == own(a.Person) || c.Why() == proxy.ByPatient || c.Why() == proxy.MergedAway
+		return c.Asking || c.Who() == a.Person.ID || c.Patient == own(a.Person) || c.Why() == proxy.ByPatient || c.Why() == proxy.MergedAway
 	}), nil
 }
 

@@ -41,6 +41,9 @@ func (s *Service) tend(ctx context.Context, id string) error {
 			return err
 		}
 		now, before := s.now(), len(c.Steps)
+		if c.State == proxy.StateRequested {
+			return s.tendRequest(ctx, tx, c, now)
+		}
 		state := c.At(now)
 		if state == proxy.StateExpired {
 			return s.expire(ctx, tx, c)

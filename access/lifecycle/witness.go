@@ -53,6 +53,9 @@ func (s *Service) witnessStep(ctx context.Context, tx Tx, c proxy.Case, i int, a
 	case proxy.ActVerify:
 		records = append(records, authorityCheck(c, step, a, "validated").VerificationResult)
 	case proxy.ActReject:
+		if step.From == proxy.StateRequested {
+			break // nothing was checked yet
+		}
 		if c.Authority.Attested.Zero() {
 			records = append(records, identityCheck(c, step, by, "val-fail").VerificationResult)
 		} else {

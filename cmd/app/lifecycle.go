@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/access/lifecycle"
@@ -29,7 +31,7 @@ import (
 // life gives the use-cases of people who help with a record.
 func (t *tenant) life() *lifecycle.Service {
 	return lifecycle.New(lifecycle.Deps{
-		Read: t.store, Evidence: t.store, Log: t.store, Reviews: t.store, Validator: t.codec, Tx: on(t.store, func(tx store.Tx) lifecycle.Tx { return tx }),
+		Read: t.store, Requests: t.store, Evidence: t.store, Log: t.store, Reviews: t.store, Validator: t.codec, Tx: on(t.store, func(tx store.Tx) lifecycle.Tx { return tx }),
 		Consents: t.consents, Proxies: t.proxies, Accounts: t.identity, Clock: t.clock, IDs: t.ids, Hasher: t.hasher,
 		Tenant: t.id, Organization: t.custodian, Labelling: t.loader.Labelling, Zone: t.cfg.zone(),
 		Law: t.law, Bereavement: t.cfg.Bereavement,
@@ -37,9 +39,26 @@ func (t *tenant) life() *lifecycle.Service {
 			d, err := t.record.Patient(ctx, patient)
 			return d.BirthDate, err
 		},
-		Officers: t.officers,
-		Link:     func(secret string) string { return t.site.Issuer + proxypages.InvitationPath + "/" + secret },
+		Find: t.sought, Officers: t.officers,
+		Link: func(secret string) string { return t.site.Issuer + proxypages.InvitationPath + "/" + secret },
 	})
+}
+
+// sought gives the one patient whose name, birth date and record number were typed.
+func (t *tenant) sought(ctx context.Context, n proxy.Sought) (string, error) {
+	d, ok, err := t.record.PatientByNumber(ctx, n.Number, n.Born)
+	if err != nil || !ok || !sameName(d.Name, n.Name) {
+		return "", err
+	}
+	return d.ID, nil
+}
+
+// sameName reports whether at least two words of a name were typed, and no other.
+func sameName(name, typed string) bool {
+	known, words := strings.Fields(identity.FoldUsername(name)), strings.Fields(identity.FoldUsername(typed))
+	slices.Sort(words)
+	words = slices.Compact(words)
+	return len(words) >= min(2, len(known)) && len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return !slices.Contains(known, w) })
 }
 
 // names gives the names of patients and accounts to pages.
@@ -110,7 +129,7 @@ func (a *App) lifecycleJob() leaderJob {
 	return leaderJob{"proxies", every, func(ctx context.Context, _ jobs.Turn) error {
 		for _, id := range a.ring.Tenants() {
 			if t := a.tenant(id); t != nil {
-				if err := errors.Join(t.enact(ctx), t.life().Tend(ctx)); err != nil {
+				if err := errors.Join(t.enact(ctx), t.life().Tend(ctx), t.life().Seek(ctx)); err != nil {
 					return err
 				}
 			}

@@ -68,6 +68,7 @@ func (s teller) parcel(token string, values url.Values, files ...sheet) (body []
 // sends fills the form with files on a page and sends it.
 func (s teller) sends(b *kit.Browser, path string, values url.Values, files ...sheet) *kit.Response {
 	s.t.Helper()
+	s.open(s.t, b, path)
 	page := s.proven(b, path)
 	form := page.FormWith("file")
 	if form == nil {

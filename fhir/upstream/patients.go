@@ -118,6 +118,23 @@ func (c *Client) FindPatients(ctx context.Context, name string, limit int) (foun
 	return found, more, err
 }
 
+// PatientByNumber gives the one patient with a medical record number and a birth
+// date; ok is false for none and for several. Errors: errs.Upstream.
+func (c *Client) PatientByNumber(ctx context.Context, number, born string) (found Demographics, ok bool, err error) {
+	n := 0
+	err = c.Search(ctx, "Patient", url.Values{"identifier": {number}, "birthdate": {born}, "_count": {"10"}}, func(raw []byte) error {
+		d, err := ParseDemographics(raw)
+		if err != nil {
+			return err
+		}
+		if d.RecordNumber == number && d.BirthDate == born {
+			found, n = d, n+1
+		}
+		return nil
+	})
+	return found, err == nil && n == 1, err
+}
+
 // errStop ends a search early; it never leaves this package.
 var errStop = errors.New("upstream: enough found")
 

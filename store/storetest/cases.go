@@ -14,6 +14,7 @@ import (
 // its invitation and by when it is due, and two writers never both win.
 func proxyCases(t *testing.T, s *store.Store) {
 	matters(t, s)
+	accessRequests(t, s)
 	ctx := t.Context()
 	by := proxy.Signed{By: "p-rosa", At: noon()}
 	c := proxy.Case{

@@ -37,3 +37,23 @@ func (Papers) Template() string { return "papers" }
 func (p Papers) titleKey(*words.Catalogue, string) (string, words.Args) {
 	return "papers.title", words.Args{"who": p.Who}
 }
+
+// AskAccess is where somebody asks to help a patient. It says the same whether there
+// is such a patient or not. Posts as multipart/form-data: csrf first, name, born,
+// number, relation, instrument, file (several).
+type AskAccess struct {
+	Frame
+	// Name, Born and Number are of the patient, as typed.
+	Name, Born, Number string
+	Who, Kind          ActField
+	Sent               []SentRequest
+}
+
+// SentRequest is one that was sent, with the name as it was typed.
+type SentRequest struct {
+	Name     string
+	At, Ends time.Time
+}
+
+// Template names the page.
+func (AskAccess) Template() string { return "ask-access" }

@@ -278,6 +278,8 @@ func (InvitationDone) Template() string { return "invitation-done" }
 type Helping struct {
 	Frame
 	People []CaseLine
+	// AskURL leads to where the reader asks to help somebody.
+	AskURL string
 }
 
 // Template names the page.
@@ -293,7 +295,7 @@ type ProxyQueue struct {
 	AdoptURL string
 }
 
-// QueueGroup is those who wait for one thing: hold, proof, verify, patient, activate
+// QueueGroup is those who wait for one thing: hold, request, proof, verify, patient, activate
 // or mourning.
 type QueueGroup struct {
 	Key   string

@@ -44,8 +44,6 @@ func proxyScreens() []Screen {
 			p.Steps = []pages.CaseStep{{At: ago(9), Key: "invite", Who: n.Patient}, {At: ago(8), Key: "accept", Who: n.Proxy}, {At: ago(1), Key: "proof", Who: n.Nurse}}
 			return p
 		}},
-		{"papers-own", groupProxy, func(s State) pages.Page { return papersScreen(s, "proxy") }},
-		{"papers-staff", groupProxy, func(s State) pages.Page { return papersScreen(s, "staff") }},
 		{"person-end", groupProxy, func(s State) pages.Page {
 			n := names(s)
 			return pages.ProxyAct{Frame: in(s, n.Patient, general()), Act: "revoke", Who: n.Proxy, Version: 3, Fields: []pages.ActField{{Name: "quiet", Kind: "check"}}}
@@ -94,7 +92,7 @@ func invitedScreens() []Screen {
 		}},
 		{"proxy-queue", groupProxy, func(s State) pages.Page {
 			p := pages.ProxyQueue{Frame: staff(in(s, names(s).Nurse, general())), RegisterURL: "/staff/people/register", AdoptURL: "/staff/people/adopt"}
-			for _, key := range []string{"hold", "proof", "verify", "patient", "activate", "mourning"} {
+			for _, key := range []string{"hold", "request", "proof", "verify", "patient", "activate", "mourning"} {
 				g := pages.QueueGroup{Key: key}
 				if s != Empty && key == "proof" {
 					g.Lines = helped(s)
@@ -103,6 +101,25 @@ func invitedScreens() []Screen {
 			}
 			return p
 		}},
+	}
+}
+
+// paperScreens are those of papers, and of who asks to help.
+func paperScreens() []Screen {
+	return []Screen{
+		{"ask-access", groupProxy, func(s State) pages.Page {
+			n := names(s)
+			p := pages.AskAccess{Frame: in(s, n.Proxy, pages.FieldError{Field: "number", Key: "field.request_number"})}
+			p.Who = pages.ActField{Name: "relation", Kind: "select", Options: []pages.Option{{Value: "DAUC", Label: "daughter"}}}
+			p.Kind = pages.ActField{Name: "instrument", Kind: "select", Options: []pages.Option{{Value: "HPOWATT", Label: "agent for health care"}}}
+			if s != Empty {
+				p.Name, p.Born, p.Number = n.Patient, "1947-03-02", "100234"
+				p.Sent = []pages.SentRequest{{Name: n.Patient, At: ago(1), Ends: ahead(29)}}
+			}
+			return p
+		}},
+		{"papers-own", groupProxy, func(s State) pages.Page { return papersScreen(s, "proxy") }},
+		{"papers-staff", groupProxy, func(s State) pages.Page { return papersScreen(s, "staff") }},
 	}
 }
 

@@ -50,7 +50,11 @@ func (h *Handler) Routes() []route.Route {
 		return h.Session.Oneself(h.Clinical(h.Session.For(identity.ActConsole)(next)))
 	}
 	own := h.Session.For(identity.ActLook)
-	var out []route.Route
+	alone := func(next http.Handler) http.Handler { return h.Session.Oneself(own(next)) }
+	out := []route.Route{
+		on(http.MethodGet, RequestPath, route.NoPHI, alone, h.askRequest),
+		on(http.MethodPost, RequestPath, route.NoPHI, alone, h.request),
+	}
 	for _, s := range []side{h.proxySide(), h.staffSide()} {
 		base, guard := s.base, own
 		if s.reader == readerStaff {
@@ -176,12 +180,17 @@ func faultOf(err error) (f pages.FieldError, ok bool) {
 		return f, false
 	}
 	f, ok = map[string]pages.FieldError{
-		"file-none":         {Field: "file", Key: "field.file_none"},
-		"file-many":         {Field: "file", Key: "field.file_many"},
-		"file-kind":         {Field: "file", Key: "field.file_kind"},
-		"file-large":        {Field: "file", Key: "field.file_large"},
-		"proxy-papers-full": {Field: "file", Key: "field.file_full"},
-		"proxy-authority":   {Field: "instrument", Key: pages.ErrChoose},
+		"file-none":          {Field: "file", Key: "field.file_none"},
+		"file-many":          {Field: "file", Key: "field.file_many"},
+		"file-kind":          {Field: "file", Key: "field.file_kind"},
+		"file-large":         {Field: "file", Key: "field.file_large"},
+		"proxy-papers-full":  {Field: "file", Key: "field.file_full"},
+		"proxy-authority":    {Field: "instrument", Key: pages.ErrChoose},
+		"proxy-relationship": {Field: "relation", Key: pages.ErrChoose},
+		"request-name":       {Field: "name", Key: pages.ErrRequired},
+		"request-born":       {Field: "born", Key: pages.ErrDate},
+		"request-number":     {Field: "number", Key: "field.request_number"},
+		"request-many":       {Key: "field.request_many"},
 	}[errs.As(err).Code]
 	return f, ok
 }

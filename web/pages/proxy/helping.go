@@ -20,7 +20,7 @@ func (h *Handler) helping(w http.ResponseWriter, r *http.Request, id session.Ide
 	if err != nil {
 		return err
 	}
-	page := pages.Helping{Frame: h.Frame(r, id, "/home")}
+	page := pages.Helping{Frame: h.Frame(r, id, "/home"), AskURL: h.Session.Path(HelpingPath + "/request")}
 	for _, c := range cases {
 		page.People = append(page.People, h.helpedLine(r, c))
 	}

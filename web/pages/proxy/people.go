@@ -99,6 +99,8 @@ func (h *Handler) invite(w http.ResponseWriter, r *http.Request, id session.Iden
 func patientActs(c proxy.Case, now time.Time) []string {
 	byStaff := c.Basis == proxy.BasisRepresentative
 	switch c.At(now) {
+	case proxy.StateRequested:
+		return []string{"welcome", "refuse", "block"}
 	case proxy.StateInvited:
 		return []string{"resend", "revoke", "block"}
 	case proxy.StateAccount:
@@ -182,7 +184,7 @@ func useOf(c proxy.Case) pages.UseOf {
 // givesMore reports whether an act lets somebody see more, or longer. What takes
 // away never waits for a proof.
 func givesMore(act string) bool {
-	return act == "resend" || act == "renew" || act == "resume" || act == "unblock"
+	return act == "resend" || act == "renew" || act == "resume" || act == "unblock" || act == "welcome"
 }
 
 // deed is what an answer of yes does.
@@ -192,6 +194,12 @@ func (h *Handler) deeds() map[string]deed {
 	return map[string]deed{
 		"resend": func(ctx context.Context, a lifecycle.Actor, c proxy.Case, _ *http.Request) (proxy.Case, error) {
 			return h.Life.Resend(ctx, a, c.ID)
+		},
+		"welcome": func(ctx context.Context, a lifecycle.Actor, c proxy.Case, _ *http.Request) (proxy.Case, error) {
+			return h.Life.Welcome(ctx, a, c.ID)
+		},
+		"refuse": func(ctx context.Context, a lifecycle.Actor, c proxy.Case, _ *http.Request) (proxy.Case, error) {
+			return h.Life.Refuse(ctx, a, c.ID)
 		},
 		"undo": func(ctx context.Context, a lifecycle.Actor, c proxy.Case, _ *http.Request) (proxy.Case, error) {
 			return h.Life.Undo(ctx, a, c.ID)

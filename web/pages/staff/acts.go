@@ -52,7 +52,7 @@ func (h *Handler) deeds() map[string]deed {
 			_, err := h.Life.Hold(ctx, a, id, r.PostFormValue("ground"))
 			return err
 		},
-		"release": plain(h.Life.Release), "part": plain(h.Life.Part),
+		"admit": plain(h.Life.Admit), "release": plain(h.Life.Release), "part": plain(h.Life.Part),
 		"died": plain(h.Life.Died), "revive": plain(h.Life.Revived), "void": plain(h.Life.Void),
 		"compromised": func(ctx context.Context, a lifecycle.Actor, id string, _ *http.Request) error {
 			return h.Life.Compromised(ctx, a, id)

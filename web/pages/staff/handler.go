@@ -77,7 +77,9 @@ func (h *Handler) line(ctx context.Context, c proxy.Case) pages.CaseLine {
 }
 
 // groups of the queue, in the order in which they are shown.
-func groups() []string { return []string{"hold", "proof", "verify", "patient", "activate", "mourning"} }
+func groups() []string {
+	return []string{"hold", "request", "proof", "verify", "patient", "activate", "mourning"}
+}
 
 // group says what a case waits for.
 func group(c proxy.Case) string {
@@ -86,6 +88,8 @@ func group(c proxy.Case) string {
 		return "hold"
 	case c.State == proxy.StateBereaved:
 		return "mourning"
+	case c.State == proxy.StateRequested:
+		return "request"
 	case c.State == proxy.StateAccount:
 		return "proof"
 	case c.State == proxy.StateProofed && !c.Authority.Attested.Zero():
@@ -119,6 +123,11 @@ func (h *Handler) queue(w http.ResponseWriter, r *http.Request, id session.Ident
 func acts(c proxy.Case, now time.Time) []string {
 	springing := c.Authority.Trigger == proxy.TriggerCapacity
 	switch c.At(now) {
+	case proxy.StateRequested:
+		if c.Asking {
+			return nil
+		}
+		return []string{"admit", "reject"}
 	case proxy.StateAccount:
 		return []string{"proof", "vouch", "reject", "compromised"}
 	case proxy.StateProofed:
@@ -188,7 +197,7 @@ func (h *Handler) person(w http.ResponseWriter, r *http.Request, id session.Iden
 	for _, act := range acts(c, h.Clock.Now()) {
 		page.Acts = append(page.Acts, pages.CaseAct{Key: act, URL: page.Line.URL + "/" + act})
 	}
-	if proxy.Fileable(c.At(h.Clock.Now())) {
+	if proxy.Fileable(c.At(h.Clock.Now())) || len(c.Papers) > 0 {
 		page.Acts = append(page.Acts, pages.CaseAct{Key: "papers", URL: page.Line.URL + "/papers"})
 	}
 	page.Papers = len(c.Papers)
