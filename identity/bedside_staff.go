@@ -207,8 +207,7 @@ func (s *Service) ConfirmBedsideTx(ctx context.Context, tx Tx, tenant, id string
 	if err != nil {
 		return Ticket{}, nil, err
 	}
-	if needs, unfit := BedsidePlan(p, all); unfit != nil || needs > t.Bedside.Needs {
-		// Another way in came while this one waited.
+	if !s.stillFits(p, all, *t.Bedside) {
 		return Ticket{}, bedsideOver(), s.closeBedside(ctx, tx, t, TicketDenied, w, "account-changed", m, now)
 	}
 	b := *t.Bedside
@@ -231,6 +230,19 @@ func (s *Service) ConfirmBedsideTx(ctx context.Context, tx Tx, tenant, id string
 		return Ticket{}, nil, err
 	}
 	return t, nil, s.bedsideEvent(ctx, tx, t, w, "done", "", m, now)
+}
+
+// stillFits reports whether nothing came between that asks for more: another way in, or
+// word that the person is at particular risk.
+func (s *Service) stillFits(p Person, all []Factor, b Bedside) bool {
+	needs, unfit := BedsidePlan(p, all)
+	if unfit != nil || needs > b.Needs {
+		return false
+	}
+	if k, ok := b.Factor.Passkey(); ok {
+		return s.d.Policy.Keys.Judge(p, k) == nil
+	}
+	return !p.HighRisk
 }
 
 func (s *Service) wrongNumber(ctx context.Context, tx Tx, t Ticket, w Witnessing, m Meta, now time.Time) (refusal, err error) {

@@ -12,6 +12,13 @@ import (
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
+// The templates for those who watch: there are enrolments at the bedside to look at, and
+// one of the staff witnessed many in a day.
+const (
+	TemplateBedsideReview = "bedside-review"
+	TemplateBedsideMany   = "bedside-many"
+)
+
 const (
 	// bedsideRecords begins the ids of the records of identity checks at the bedside.
 	bedsideRecords = "bedside-"
@@ -19,11 +26,7 @@ const (
 	// those who watch.
 	bedsideMany   = 5
 	bedsideWindow = 24 * time.Hour
-	// TemplateBedsideReview says that there are enrolments at the bedside to look at,
-	// TemplateBedsideMany that one of the staff witnessed many in a day.
-	TemplateBedsideReview = "bedside-review"
-	TemplateBedsideMany   = "bedside-many"
-	usernameBytes         = 5
+	usernameBytes = 5
 )
 
 func (a Actor) witness(how string) identity.Witnessing {

@@ -206,7 +206,7 @@ func TestAtTheBedsideWhatDoesNotFitIsRefused(t *testing.T) {
 
 	// Too late, stopped, and a witness who left.
 	code = s.codeOn(s.witness(hale, unknownPatient))
-	page = s.device(s.NewBrowser(kit.Person{}), code)
+	_ = s.device(s.NewBrowser(kit.Person{}), code)
 	s.forward(t, 14*time.Minute)
 	_ = s.sees(hale, "/staff")
 	tablet = s.NewBrowser(kit.Person{})
@@ -246,9 +246,11 @@ func (s teller) presses(b *kit.Browser, p *kit.Page, do string) *kit.Page {
 	return next
 }
 
-func (s teller) signsOut(b *kit.Browser) {
+func (s teller) signsOut(b *kit.Browser) { s.signsOutAt(b, "/staff") }
+
+func (s teller) signsOutAt(b *kit.Browser, path string) {
 	s.t.Helper()
-	p := s.sees(b, "/staff")
+	p := s.sees(b, path)
 	for _, f := range p.Forms {
 		if strings.Contains(f.Action, "signout") {
 			if _, err := b.Post(s.t.Context(), f, f.Values(nil), ""); err != nil {
@@ -353,4 +355,3 @@ func TestASecondWitnessWhereThereIsAWayIn(t *testing.T) {
 	s.says(s.sees(own, "/messages"), "A way to sign in was set up with you and your care team")
 	s.says(s.witness(hale, "elena-own"), "two people review it")
 }
-

@@ -47,7 +47,8 @@ func (t *tenant) routes() ([]route.Route, error) {
 		Sessions: t.session, Pages: t.kit, Refuse: t.problem.HTML, Waiting: consents.Waiting, Leaving: t.leaving,
 		Elsewhere: elsewhere(others), From: others.From, LeaveAt: others.LeaveAt,
 		StaffTasks: func(p identity.Person) []pages.StaffTask {
-			return slices.Concat(operators.Tasks()(p), custodians.Tasks()(p), reasons.Tasks()(p), matches.Tasks()(p), staff.Tasks(p), calls.Tasks(p), bedsides.Tasks(p), regain.Tasks(p), reviews.Tasks(p))
+			return slices.Concat(operators.Tasks()(p), custodians.Tasks()(p), reasons.Tasks()(p), matches.Tasks()(p), staff.Tasks(p),
+				calls.Tasks(p), bedsides.Tasks(p), regain.Tasks(p), reviews.Tasks(p))
 		},
 	})
 	out := slices.Concat(t.protocolRoutes(consents), consents.Routes(), patients.Routes(), signedIn.Routes(), logins.Routes(), t.factorRoutes(others), t.accountRoutes())
