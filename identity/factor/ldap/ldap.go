@@ -84,12 +84,12 @@ func (d *Directory) Feign(ctx context.Context) error {
 
 // ask takes a slot and asks the servers in their order until one answers.
 func (d *Directory) ask(ctx context.Context, username, entry, password string) (a identity.DirectoryAnswer, err error) {
-	ctx, end := context.WithTimeout(ctx, 2*d.conf.Timeout)
+	wait, end := context.WithTimeout(ctx, d.conf.Timeout)
 	defer end()
 	select {
 	case d.slots <- struct{}{}:
 		defer func() { <-d.slots }()
-	case <-ctx.Done():
+	case <-wait.Done():
 		return a, unreachable(errBusy)
 	}
 	servers := d.awake()
@@ -99,7 +99,7 @@ func (d *Directory) ask(ctx context.Context, username, entry, password string) (
 			d.note(ctx, server, nil)
 			return a, nil
 		}
-		if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		if ctx.Err() != nil {
 			// Whoever asked is gone: that says nothing about the server.
 			break
 		}
