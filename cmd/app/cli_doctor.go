@@ -192,6 +192,7 @@ func (d *doctor) checks() []health.Check {
 		d.onStore(d.certificateCheck()),
 		d.onStore(d.brandCheck()),
 		d.signInChecks(),
+		d.smsChecks(),
 		d.passkeyChecks(),
 		d.onStore(d.demoChecks()),
 	)

@@ -81,3 +81,34 @@ if (session) {
   document.getElementById("session-stay").addEventListener("click", stay);
   arm();
 }
+
+// How strong a new password looks. It is a hint and stops nobody: the rules, and the
+// list of passwords that thieves know, are the server's. Length counts most; what
+// repeats, runs on or is the user name counts little.
+for (const hint of document.querySelectorAll("[data-strength]")) {
+  const field = document.getElementById(hint.dataset.strength);
+  if (!field) continue;
+  const [meter, said] = [hint.querySelector("meter"), hint.querySelector("span")];
+  const worth = (text) => {
+    const all = [...text.normalize("NFC")];
+    let sum = 0;
+    const seen = new Map();
+    all.forEach((c, i) => {
+      const step = i > 0 ? c.codePointAt(0) - all[i - 1].codePointAt(0) : 2;
+      const times = (seen.get(c) ?? 0) + 1;
+      seen.set(c, times);
+      sum += Math.abs(step) <= 1 ? 0.2 : 1 / times ** 0.5;
+    });
+    const name = field.form.elements.username?.value;
+    if (name && text.toLowerCase().includes(name.toLowerCase())) sum -= name.length;
+    return { length: all.length, sum };
+  };
+  field.addEventListener("input", () => {
+    const { length, sum } = worth(field.value);
+    const level = length < 8 ? 1 : sum < 8 ? 2 : sum < 12 ? 3 : 4;
+    hint.hidden = length === 0;
+    meter.value = level;
+    const text = [hint.dataset.short, hint.dataset.weak, hint.dataset.fair, hint.dataset.good][level - 1];
+    if (said.textContent !== text) said.textContent = text;
+  });
+}
