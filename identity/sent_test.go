@@ -279,14 +279,26 @@ func TestSentCodesAtOnce(t *testing.T) {
 	if n := burst(half, code); n != 1 {
 		t.Errorf("%d log-ins", n)
 	}
-	half, code = h.half(t, identity.FactorEmail)
-	for range 5 {
-		if n := burst(half, "00000000"); n != 0 {
-			t.Errorf("%d guesses went in", n)
+	for _, c := range []struct {
+		guesses int
+		good    bool
+	}{{4, true}, {5, false}} {
+		half, code = h.half(t, identity.FactorEmail)
+		for range c.guesses {
+			_, err := h.types(t, half, "00000000")
+			wantCode(t, err, errs.Unauthenticated, "code-refused")
+			h.clock.advance(20 * time.Second) // longer than any pause
 		}
-		h.clock.advance(20 * time.Second)
+		if _, err := h.types(t, half, code); (err == nil) != c.good || !c.good && errs.As(err).Code != "code-refused" {
+			t.Errorf("after %d guesses: %v", c.guesses, err)
+		}
+		h.clock.advance(time.Hour)
 	}
-	if _, err := h.types(t, half, code); err == nil {
-		t.Error("a code outlives five guesses")
+	// Guesses at once are counted each, and slow whoever makes them.
+	half, _ = h.half(t, identity.FactorEmail)
+	if n := burst(half, "00000000"); n != 0 {
+		t.Errorf("%d guesses went in", n)
 	}
+	_, err := h.types(t, half, "00000000")
+	wantCode(t, err, errs.RateLimited, "too-many-tries")
 }

@@ -58,7 +58,7 @@ func (v visit) restricted(way identity.FactorKind) {
 func (v visit) showRestricted(status int, way identity.FactorKind, why string, e ...pages.FieldError) {
 	p := pages.RestrictedCodes{
 		Frame: v.frame(Path, e...), Way: string(way), Why: why,
-		Number: v.r.PostForm.Get("number"), Accepted: v.r.PostForm.Get("accept") != "",
+		Number: v.r.PostFormValue("number"), Accepted: v.r.PostFormValue("accept") != "",
 	}
 	switch why {
 	case "":
@@ -77,7 +77,7 @@ func (v visit) showRestricted(status int, way identity.FactorKind, why string, e
 func (v visit) aboutEmail() { v.restricted(identity.FactorEmail) }
 func (v visit) aboutSMS()   { v.restricted(identity.FactorSMS) }
 
-func (v visit) accepted() bool { return v.r.PostForm.Get("accept") == "yes" }
+func (v visit) accepted() bool { return v.r.PostFormValue("accept") == "yes" }
 
 func (v visit) addEmail() {
 	err := v.Restricted.AddEmailCodes(v.r.Context(), v.tenant(), v.secret(), v.accepted(), v.meta())
@@ -89,7 +89,7 @@ func (v visit) addEmail() {
 }
 
 func (v visit) sendNumber() {
-	err := v.Restricted.SendNumberCode(v.r.Context(), v.tenant(), v.secret(), words.PlainDigits(v.r.PostForm.Get("number")), v.accepted(), v.meta())
+	err := v.Restricted.SendNumberCode(v.r.Context(), v.tenant(), v.secret(), words.PlainDigits(v.r.PostFormValue("number")), v.accepted(), v.meta())
 	if err == nil {
 		v.goTo(numberPath)
 		return
@@ -122,7 +122,7 @@ func (v visit) showNumber(status int, e ...pages.FieldError) {
 }
 
 func (v visit) addNumber() {
-	err := v.Restricted.AddNumber(v.r.Context(), v.tenant(), v.secret(), words.PlainDigits(v.r.PostForm.Get("code")), v.meta())
+	err := v.Restricted.AddNumber(v.r.Context(), v.tenant(), v.secret(), words.PlainDigits(v.r.PostFormValue("code")), v.meta())
 	switch code := codeOf(err); {
 	case err == nil:
 		v.goTo(Path + "?done=added")
