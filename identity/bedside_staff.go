@@ -26,6 +26,29 @@ func (s *Service) HelpsPatient(ctx context.Context, tenant string, patient fhir.
 	return slices.Contains(helpers, account), err
 }
 
+// CanSignIn reports whether somebody has an account with something to sign in with.
+// Errors: errs.Unavailable.
+func (s *Service) CanSignIn(ctx context.Context, tenant string, patient fhir.Reference) (bool, error) {
+	return canSignIn(ctx, s.d.Store, tenant, patient)
+}
+
+// CanSignInTx is CanSignIn inside a transaction.
+func (s *Service) CanSignInTx(ctx context.Context, tx Tx, tenant string, patient fhir.Reference) (bool, error) {
+	return canSignIn(ctx, tx, tenant, patient)
+}
+
+func canSignIn(ctx context.Context, st Ports, tenant string, patient fhir.Reference) (bool, error) {
+	p, err := st.PersonByIdentity(ctx, tenant, patient)
+	if errs.Is(err, errs.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	all, err := st.Factors(ctx, tenant, p.ID)
+	return !p.Disabled && len(all) > 0, err
+}
+
 // OpenBedsideTx lets a patient set up a way to sign in before a witness, or makes
 // somebody the second witness of what waits for one. What the same witness began
 // before is over. helps is what HelpsPatient says of them. A refusal is an answer: what was counted and recorded stays.

@@ -95,6 +95,7 @@ func lawRows() []Row {
 	return []Row{
 		{"LC-20", "put in the papers of a parent of a minor", "staff", "/staff/people/{id}/attest"},
 		{"LC-20", "give a parent less on the birthday", "clock", ""},
+		{"LC-20", "set up an own account with a teenager who has none", "staff", "/staff/bedside"},
 		{"LC-20", "choose what a parent may see, the first signature", "patient", "/people/{id}/share"},
 		{"LC-20", "sign too, the second signature", "proxy", "/helping/{id}/cosign"},
 		{"LC-21", "end the access of a parent when the child comes of age", "clock", ""},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/proxy"
 )
@@ -109,10 +110,41 @@ func (s *Service) ripen(ctx context.Context, tx Tx, c *proxy.Case) error {
 	if err := s.follow(ctx, tx, c); err != nil {
 		return err
 	}
-	if err := s.tell(ctx, tx, *c, "proxy.changed"); err != nil {
+	has, err := s.Accounts.CanSignInTx(ctx, tx, s.Tenant, fhir.Reference{Type: "Patient", ID: c.Patient})
+	switch {
+	case err != nil:
+		return err
+	case has:
+		if err := s.tell(ctx, tx, *c, "proxy.changed"); err != nil {
+			return err
+		}
+		return s.tellPatient(ctx, tx, *c, "proxy.teen")
+	}
+	// Whoever is to be invited reads nothing here yet; the parent and the staff do.
+	if err := s.tell(ctx, tx, *c, templateTeenAccount); err != nil {
 		return err
 	}
-	return s.tellPatient(ctx, tx, *c, "proxy.teen")
+	for _, who := range []string{c.Authority.Attested.By, c.Authority.Checked.By} {
+		if err := s.tellAccount(ctx, tx, who, templateTeenAccount); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// templateTeenAccount says that a teenager can have an own account now.
+const templateTeenAccount = "proxy.teen-account"
+
+// Invitable reports whether the patient of a parent's case is a teenager who decides
+// and has no account to do so (LC-20): staff set one up with them in person
+// (SM-24). Errors: errs.Unavailable.
+func (s *Service) Invitable(ctx context.Context, c proxy.Case) (bool, error) {
+	now := s.now()
+	if c.Ward.Band(now) != proxy.BandTeen || c.At(now).Over() {
+		return false, nil
+	}
+	has, err := s.Accounts.CanSignIn(ctx, s.Tenant, fhir.Reference{Type: "Patient", ID: c.Patient})
+	return !has, err
 }
 
 // topical notes that a child decides about a topic alone (LB-11), and files what

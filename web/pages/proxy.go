@@ -295,8 +295,8 @@ type ProxyQueue struct {
 	AdoptURL string
 }
 
-// QueueGroup is those who wait for one thing: hold, request, proof, verify, patient, activate
-// or mourning.
+// QueueGroup is those who wait for one thing: hold, request, proof, verify, patient, teen
+// (who has no account yet), activate or mourning.
 type QueueGroup struct {
 	Key   string
 	Lines []CaseLine

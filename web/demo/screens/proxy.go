@@ -92,7 +92,7 @@ func invitedScreens() []Screen {
 		}},
 		{"proxy-queue", groupProxy, func(s State) pages.Page {
 			p := pages.ProxyQueue{Frame: staff(in(s, names(s).Nurse, general())), RegisterURL: "/staff/people/register", AdoptURL: "/staff/people/adopt"}
-			for _, key := range []string{"hold", "request", "proof", "verify", "patient", "activate", "mourning"} {
+			for _, key := range []string{"hold", "request", "proof", "verify", "patient", "teen", "activate", "mourning"} {
 				g := pages.QueueGroup{Key: key}
 				if s != Empty && key == "proof" {
 					g.Lines = helped(s)

@@ -66,7 +66,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, id session.Identit
 }
 
 func (h *Handler) start(w http.ResponseWriter, r *http.Request, id session.Identity, status int, e ...pages.FieldError) {
-	page := pages.BedsideStart{Frame: h.Frame(r, id, "/staff"), Patient: r.PostFormValue("patient")}
+	page := pages.BedsideStart{Frame: h.Frame(r, id, "/staff"), Patient: named(r)}
 	page.Errors = e
 	for _, way := range identity.BedsideWays() {
 		page.Ways = append(page.Ways, pages.Option{
@@ -74,6 +74,14 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, id session.Ident
 		})
 	}
 	h.Kit.Render(w, r, status, page)
+}
+
+// named gives the patient as typed, or whom the link to the page is about.
+func named(r *http.Request) string {
+	if id := r.URL.Query().Get("patient"); r.Method == http.MethodGet && fhir.ValidID(id) {
+		return id
+	}
+	return r.PostFormValue("patient")
 }
 
 // open begins for a patient whom the FHIR server knows.

@@ -3,6 +3,7 @@ package staff
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -78,7 +79,7 @@ func (h *Handler) line(ctx context.Context, c proxy.Case) pages.CaseLine {
 
 // groups of the queue, in the order in which they are shown.
 func groups() []string {
-	return []string{"hold", "request", "proof", "verify", "patient", "activate", "mourning"}
+	return []string{"hold", "request", "proof", "verify", "patient", "teen", "activate", "mourning"}
 }
 
 // group says what a case waits for.
@@ -106,14 +107,21 @@ func (h *Handler) queue(w http.ResponseWriter, r *http.Request, id session.Ident
 		return err
 	}
 	page := pages.ProxyQueue{Frame: h.Frame(r, id, "/staff"), RegisterURL: h.Session.Path(Path + "/register"), AdoptURL: h.Session.Path(Path + "/adopt")}
-	for _, key := range groups() {
-		g := pages.QueueGroup{Key: key}
-		for _, c := range cases {
-			if group(c) == key {
-				g.Lines = append(g.Lines, h.line(r.Context(), c))
-			}
+	lines := map[string][]pages.CaseLine{}
+	for _, c := range cases {
+		key := group(c)
+		alone, err := h.Life.Invitable(r.Context(), c)
+		if err != nil {
+			return err
 		}
-		page.Groups = append(page.Groups, g)
+		if alone && c.State == proxy.StateVerified {
+			// Nothing begins before the teenager can sign.
+			key = "teen"
+		}
+		lines[key] = append(lines[key], h.line(r.Context(), c))
+	}
+	for _, key := range groups() {
+		page.Groups = append(page.Groups, pages.QueueGroup{Key: key, Lines: lines[key]})
 	}
 	h.Kit.Render(w, r, http.StatusOK, page)
 	return nil
@@ -193,6 +201,13 @@ func (h *Handler) person(w http.ResponseWriter, r *http.Request, id session.Iden
 			Kind: a.Kind, Trigger: string(a.Trigger), Verified: a.Verified(), Reviews: a.Reviews, Ends: a.Ends, Determined: len(c.Determined),
 			Powers: a.Powers, Disputed: !c.Disputed.Zero(), Place: a.Place, Joint: a.Joint,
 		}
+	}
+	alone, err := h.Life.Invitable(r.Context(), c)
+	if err != nil {
+		return err
+	}
+	if alone {
+		page.Acts = append(page.Acts, pages.CaseAct{Key: "teen", URL: h.Session.Path("/staff/bedside") + "?" + url.Values{"patient": {c.Patient}}.Encode()})
 	}
 	for _, act := range acts(c, h.Clock.Now()) {
 		page.Acts = append(page.Acts, pages.CaseAct{Key: act, URL: page.Line.URL + "/" + act})
