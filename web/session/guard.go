@@ -33,6 +33,16 @@ func (m *Manager) Token(r *http.Request, purpose string) string {
 	return base64.RawURLEncoding.EncodeToString(m.d.Hasher.Sum("form:"+purpose, s.browser+"."+s.session))
 }
 
+// ReadForm reads the form of a request of at most so many bytes. Errors: errs.Invalid
+// with code form-unreadable.
+func ReadForm(w http.ResponseWriter, r *http.Request, most int64) error {
+	r.Body = http.MaxBytesReader(w, r.Body, most)
+	if err := r.ParseForm(); err != nil {
+		return errs.Wrap(err, errs.Invalid, "form-unreadable", "The form cannot be read or is too long.")
+	}
+	return nil
+}
+
 // Check compares the token in the posted form with the one for the purpose,
 // in constant time. Errors: errs.Forbidden with code form-token.
 func (m *Manager) Check(r *http.Request, purpose string) error {

@@ -49,9 +49,8 @@ type visit struct {
 // account, neither a proxy nor the witness.
 func (h *Handler) visited(f func(visit)) http.Handler {
 	return h.Session.Protect(h.Session.Load(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			h.Page(w, r, errs.Wrap(err, errs.Invalid, "form-unreadable", "The form cannot be read or is too long."))
+		if err := session.ReadForm(w, r, maxForm); err != nil {
+			h.Page(w, r, err)
 			return
 		}
 		v := visit{h, w, r}

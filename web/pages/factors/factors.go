@@ -114,9 +114,8 @@ func (h *Handler) Routes() []route.Route {
 // visited reads the form and checks its token before anything changes.
 func (h *Handler) visited(serve func(visit)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			h.Page(w, r, errs.Wrap(err, errs.Invalid, "form-unreadable", "The form cannot be read or is too long."))
+		if err := session.ReadForm(w, r, maxForm); err != nil {
+			h.Page(w, r, err)
 			return
 		}
 		if r.Method == http.MethodPost {

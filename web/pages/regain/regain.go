@@ -81,9 +81,8 @@ func (h *Handler) Routes() []route.Route {
 
 func (h *Handler) wrap(f http.HandlerFunc) http.Handler {
 	return h.Session.Protect(h.Session.Load(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			h.Page(w, r, errs.Wrap(err, errs.Invalid, "form-unreadable", "The form cannot be read or is too long."))
+		if err := session.ReadForm(w, r, maxForm); err != nil {
+			h.Page(w, r, err)
 			return
 		}
 		f(w, r)

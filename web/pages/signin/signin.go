@@ -147,9 +147,8 @@ func (h *Handlers) Routes() []route.Route {
 
 func (h *Handlers) wrap(f http.HandlerFunc) http.Handler {
 	return h.d.Sessions.Protect(h.d.Sessions.Load(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			h.d.Refuse(w, r, errs.Wrap(err, errs.Invalid, "form-unreadable", "The form cannot be read or is too long."))
+		if err := session.ReadForm(w, r, maxForm); err != nil {
+			h.d.Refuse(w, r, err)
 			return
 		}
 		f(w, r)
