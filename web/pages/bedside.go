@@ -43,7 +43,7 @@ func (BedsideCase) Template() string { return "bedside-case" }
 func (p BedsideCase) Image() template.URL { return png(p.QR) }
 
 func (p BedsideCase) titleKey(*words.Catalogue, string) (string, words.Args) {
-	return "bedside-case.title", words.Args{"who": p.Name}
+	return "bedside-case.title." + p.Step, words.Args{"who": p.Name}
 }
 
 // BedsideCode asks on the patient's device for the code that staff show. Posts to
