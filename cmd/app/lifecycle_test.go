@@ -44,6 +44,7 @@ func (s teller) press(b *kit.Browser, page *kit.Page, press string, values url.V
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.walk.posted(http.MethodPost, strings.TrimPrefix(f.Action, s.Issuer), next.Status)
 	return next
 }
 

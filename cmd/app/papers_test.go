@@ -87,6 +87,7 @@ func (s teller) posts(b *kit.Browser, path string, body io.Reader, media string)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.walk.posted(http.MethodPost, path, res.Status)
 	return res
 }
 

@@ -34,6 +34,8 @@ type server struct {
 	out   *lockedBuffer
 	end   context.CancelFunc
 	ended chan error
+	// walk notes what a story does of the life cycle; nil notes nothing.
+	walk *walk
 }
 
 // lockedBuffer takes what the server writes while a story reads it.
@@ -104,6 +106,7 @@ func startIn(t *testing.T, dir string, change func(*app.Config)) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.stop(t) })
+	s.walk = walkOf(t)
 	return s
 }
 
@@ -225,6 +228,7 @@ func (s *server) admin(t *testing.T, method, path, body string, into any) *kit.R
 		r.Body, r.Type = strings.NewReader(body), "application/json"
 	}
 	res := s.do(t, r)
+	s.walk.posted(method, "/admin"+path, res.Status)
 	if into != nil {
 		if err := json.Unmarshal(res.Body, into); err != nil {
 			t.Fatalf("%s: %v", res, err)
