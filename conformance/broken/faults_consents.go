@@ -26,6 +26,11 @@ func consentFaults() []Fault {
 			}
 		}, Rows: []string{"MANDATE FA-02", "MANDATE RS-11"}},
 		{Name: "an app is told what is kept from it", response: at("/token", object(set("residual", []any{"forbid HIV"}))), Rows: []string{"MANDATE SC-08"}},
+		{Name: "functions are granted as scopes", response: tokenMember(func(d map[string]any) {
+			if asked, ok := d["scope"].(string); ok && strings.Contains(asked, "MedicationRequest") && !strings.Contains(asked, "openid") {
+				d["scope"] = asked + " https://portal.example.org/scopes/export"
+			}
+		}), Rows: []string{"MANDATE SC-09"}, Also: []string{"MANDATE SC-02"}},
 		{Name: "nobody can tell who signed", response: at("/admin/records", object(set("records", []any{}))), Rows: []string{"MANDATE RS-11"}},
 	}
 }

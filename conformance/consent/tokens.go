@@ -24,6 +24,7 @@ func tokens() []kit.Row {
 		{ID: "MANDATE SC-06", Title: "limits that do not meet leave nothing, and those that meet the narrower", Needs: story, Run: proxyLimits},
 		{ID: "MANDATE SC-07", Title: "write scopes of a proxy have no limits and no deletion", Needs: story, Run: proxyWriteScopes},
 		{ID: "MANDATE SC-08", Title: "neither scopes, token nor introspection by an app name a label", Needs: story | kit.Symmetric, Run: noLabels},
+		{ID: "MANDATE SC-09", Title: "a function that is asked for as a scope is left out for an app of others, and the others stand", Needs: story, Run: functionScopes},
 		{ID: "MANDATE SC-12", Title: "the token of a proxy is of the person, for the patient, as the relation", Needs: story, Run: proxyIdentity},
 		{ID: "MANDATE SC-15", Title: "a refresh follows a Consent that was narrowed, and never one that was widened", Needs: story, Run: refreshFollows},
 		{ID: "MANDATE SC-17", Title: "introspection and FHIR follow a Consent that was narrowed or ended, at once", Needs: story | kit.Symmetric, Run: introspectionFollows},
@@ -58,6 +59,18 @@ func proxyMalformed(ctx context.Context, t *kit.Target) error {
 	}
 	var c kit.Check
 	c.That(slices.Equal(types(g), []string{"MedicationStatement"}), "granted %v", g.Scopes())
+	return c.Err()
+}
+
+// functionScopes asks for functions of the portal, which are nobody else's to use.
+func functionScopes(ctx context.Context, t *kit.Target) error {
+	const portal = "https://portal.example.org/scopes/"
+	g, err := asks(ctx, t, "launch/patient patient/MedicationRequest.rs "+portal+"export "+portal+"message", nil)
+	if err != nil {
+		return err
+	}
+	var c kit.Check
+	c.That(slices.Equal(types(g), []string{"MedicationRequest"}) && !strings.Contains(g.Text("scope"), portal), "granted %v", g.Scopes())
 	return c.Err()
 }
 
