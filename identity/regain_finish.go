@@ -271,6 +271,12 @@ func (s *Service) ReviewRecovery(ctx context.Context, tenant, id string, w Recov
 // word makes sure that one of the staff may have a say, and lets them.
 func (s *Service) word(ctx context.Context, tenant, id string, w RecoveryWord, do func(Tx, Recovery, Person, time.Time) error) error {
 	now := s.now()
+	// Read by a way of its own, so before the transaction: a request never holds two
+	// connections.
+	helpers, err := s.helpersOfRecovery(ctx, tenant, id)
+	if err != nil {
+		return err
+	}
 	return s.d.Tx.InTx(ctx, func(tx Tx) error {
 		r, err := tx.RecoveryByID(ctx, tenant, id)
 		if err == nil && (r.State == RecoveryEnrolling || !r.Live(now)) {
@@ -283,15 +289,24 @@ func (s *Service) word(ctx context.Context, tenant, id string, w RecoveryWord, d
 		if err != nil {
 			return err
 		}
-		helpers, err := s.helpers(ctx, p)
-		if err != nil {
-			return err
-		}
 		if err := maySay(r, w, helpers); err != nil {
 			return err
 		}
 		return do(tx, r, p, now)
 	})
+}
+
+// helpersOfRecovery gives those who help with the record of whoever recovers.
+func (s *Service) helpersOfRecovery(ctx context.Context, tenant, id string) ([]string, error) {
+	r, err := s.d.Store.RecoveryByID(ctx, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.d.Store.PersonByID(ctx, tenant, r.PersonID)
+	if err != nil {
+		return nil, err
+	}
+	return s.helpers(ctx, p)
 }
 
 // maySay is who may have a say: staff, about somebody else whom they do not help,

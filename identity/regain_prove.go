@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/audit"
+	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/ids"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
@@ -51,6 +52,8 @@ type offered struct {
 	meta   Meta
 	// guessable: a password or the code of an app may be tried.
 	guessable bool
+	// helped: the browser is known as that of somebody who helps.
+	helped bool
 }
 
 // ProveRecovery takes a proof. The first good one begins a recovery and gives the
@@ -63,6 +66,11 @@ func (s *Service) ProveRecovery(ctx context.Context, tenant string, t RecoveryTr
 	now := s.now()
 	o, err := s.offer(ctx, tenant, t, m, now)
 	if err != nil {
+		return Recovery{}, "", err
+	}
+	// Who helps is read by a way of its own, so before the transaction: a request never
+	// holds two connections. Nobody is looked up, too, so that time does not tell.
+	if o.helped, err = s.helpedDevice(ctx, s.d.Store, someone(tenant, o.person), m); err != nil {
 		return Recovery{}, "", err
 	}
 	fresh := s.d.Hasher.Secret(s.d.IDs)
@@ -273,10 +281,7 @@ func (s *Service) proven(ctx context.Context, tx Tx, o offered, fresh string, no
 	if r.ID == "" {
 		r = Recovery{
 			Tenant: o.tenant, ID: s.d.IDs.ID(), Hash: s.recoverySecret(fresh), PersonID: o.person.ID, State: RecoveryProving,
-			Created: now, Ends: now.Add(recoveryProving), Strange: !o.onKnown,
-		}
-		if r.Helped, err = s.helpedDevice(ctx, tx, o.person, o.meta); err != nil {
-			return r, err
+			Created: now, Ends: now.Add(recoveryProving), Strange: !o.onKnown, Helped: o.helped,
 		}
 	}
 	before := r.Version
@@ -312,6 +317,14 @@ func (s *Service) helpedDevice(ctx context.Context, st Devices, p Person, m Meta
 		}
 	}
 	return false, nil
+}
+
+// someone gives a person, or for nobody one about whom as much can be asked.
+func someone(tenant string, p Person) Person {
+	if p.ID == "" {
+		p.Tenant, p.Identities = tenant, []Identity{{Resource: fhir.Reference{Type: "Patient", ID: "nobody"}, Patient: "nobody"}}
+	}
+	return p
 }
 
 func (s *Service) helpers(ctx context.Context, p Person) ([]string, error) {

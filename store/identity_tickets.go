@@ -65,7 +65,8 @@ func (p *ports) TicketByID(ctx context.Context, tenant, id string) (identity.Tic
 
 // OpenTickets implements identity.Tickets.
 func (p *ports) OpenTickets(ctx context.Context, tenant, personID string, kind identity.TicketKind, now time.Time) ([]identity.Ticket, error) {
-	return p.tickets(ctx, `person_id = $2 AND kind = $3 AND state IN ('open', 'taken', 'made', 'seen') AND ends > $4 ORDER BY ends DESC, id`, tenant, personID, string(kind), micros(now))
+	return p.tickets(ctx, `person_id = $2 AND kind = $3 AND state IN ('open', 'taken', 'made', 'seen')
+		AND ends > $4 ORDER BY ends DESC, id`, tenant, personID, string(kind), micros(now))
 }
 
 // MoveTicket implements identity.Tickets.
