@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -11,9 +12,9 @@ import (
 // queueLimit is how many cases of one state a work queue shows.
 const queueLimit = 200
 
-// Queue gives what waits for staff: those who asked and whose patient cannot be asked, those to be proofed, those whose authority
-// may be put in or verified, verified ones that wait to take effect, and those
-// that staff hold. Errors:
+// Queue gives what waits for staff: those who asked and whose patient cannot be asked,
+// those to be proofed, those whose authority may be put in or verified, verified ones
+// that wait to take effect, and those that staff hold. Errors:
 // errs.Forbidden, errs.Unavailable.
 func (s *Service) Queue(ctx context.Context, a Actor) ([]proxy.Case, error) {
 	if !Clinical(a.Person) {
@@ -58,9 +59,14 @@ func (s *Service) Circle(ctx context.Context, a Actor) ([]proxy.Case, error) {
 	return s.Read.CasesOfPatient(ctx, s.Tenant, patient)
 }
 
-// Helped gives the cases of the actor as a proxy.
+// Helped gives the cases of the actor as a proxy, the one begun last first: an order by
+// change would tell what the patient or a job does with a case.
 func (s *Service) Helped(ctx context.Context, a Actor) ([]proxy.Case, error) {
-	return s.Read.CasesOfPerson(ctx, s.Tenant, a.Person.ID)
+	cases, err := s.Read.CasesOfPerson(ctx, s.Tenant, a.Person.ID)
+	slices.SortFunc(cases, func(a, b proxy.Case) int {
+		return cmp.Or(b.Invited.At.Compare(a.Invited.At), cmp.Compare(a.ID, b.ID))
+	})
+	return cases, err
 }
 
 // Proof notes that staff saw the person and two documents (LC-02, SP-03): from
