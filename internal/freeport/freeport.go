@@ -16,17 +16,22 @@ import (
 // next start, is taken by nobody but who asks for just that one.
 const lowest, highest = 11_000, 32_000
 
-// apart is how far from each other two processes begin to look.
-const apart = 101
+const (
+	// room is how many ports belong to an address: "mandate dev" also listens at some
+	// that follow its own.
+	room = 8
+	// apart is how many addresses two processes begin to look from each other.
+	apart = 37
+)
 
-// Take gives a loopback address, HOST:PORT, on which nobody listens and which no other
-// process that asks here is given while this one lives. Errors: of the machine, such as
+// Take gives a loopback address, HOST:PORT, on which nobody listens and which is given to
+// nobody else who asks here while this process lives; nor are the seven ports behind it. Errors: of the machine, such as
 // too many open files.
 func Take() (string, error) {
 	top := min(highest, firstOfKernel())
-	begin := os.Getpid() * apart
-	for i := range top - lowest {
-		port := strconv.Itoa(lowest + (begin+i)%(top-lowest))
+	begin, addresses := os.Getpid()*apart, (top-lowest)/room
+	for i := range addresses {
+		port := strconv.Itoa(lowest + (begin+i)%addresses*room)
 		address := net.JoinHostPort("127.0.0.1", port)
 		switch kept, err := keep(port); {
 		case err != nil:

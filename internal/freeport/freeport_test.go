@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -13,7 +14,7 @@ import (
 // its input.
 const asked = "MANDATE_FREEPORT_ASKED"
 
-const each = 200
+const each = 100
 
 // Two processes that ask at once, also with temporary folders of their own, are never given the same port, and the kernel gives
 // none of theirs to a listener that asks for any.
@@ -77,11 +78,32 @@ func TestNoPortIsGivenTwice(t *testing.T) {
 	}
 }
 
+func portOf(t *testing.T, address string) int {
+	t.Helper()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // A port on which somebody listens who did not ask is not given.
 func TestWhoListensIsLeftAlone(t *testing.T) {
 	address, err := Take()
 	if err != nil || !strings.HasPrefix(address, "127.0.0.1:") {
 		t.Fatal(address, err)
+	}
+	next, err := Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What listens there may take some that follow.
+	if apart := portOf(t, next) - portOf(t, address); apart > -room && apart < room {
+		t.Errorf("%s and %s are %d apart", address, next, apart)
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
