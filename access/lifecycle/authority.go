@@ -161,13 +161,15 @@ func (s *Service) Hold(ctx context.Context, a Actor, id, ground string) (proxy.C
 }
 
 func (s *Service) held(ctx context.Context, a Actor, id string, f find, more ...then) (proxy.Case, error) {
+	// Read before the transaction: a request never holds two connections.
+	officers, err := s.watchers(ctx)
+	if err != nil {
+		return proxy.Case{}, err
+	}
 	return s.step(ctx, id, a, f,
 		func(c proxy.Case) (proxy.Case, error) { return c.Pause(s.signed(a), proxy.SafetyHold) },
 		append([]then{func(ctx context.Context, tx Tx, c *proxy.Case) error {
-			if err := s.shut(ctx, tx, c, a); err != nil || s.Officers == nil {
-				return err
-			}
-			officers, err := s.Officers(ctx)
+			err := s.shut(ctx, tx, c, a)
 			for _, person := range officers {
 				if err == nil && person != c.PersonID {
 					err = s.tellAccount(ctx, tx, person, "proxy.worry")
