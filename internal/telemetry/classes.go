@@ -9,7 +9,7 @@ var classes = map[Class][]string{
 	Open: {
 		"at", "attempts", "backup", "begun", "bytes", "candidates", "code", "command", "community", "count", "delay", "detail", "disabled", "duration", "ends", "every", "fhir_base", "file", "from",
 		"host", "hint", "in", "job", "key", "keys", "kid", "kind", "lease", "leaves", "level", "marked", "method", "migration", "missing", "n", "name", "now", "off", "page", "path", "place", "port",
-		"purpose", "queue", "reason", "remark", "request_id", "route", "rows", "rule", "scopes", "seconds", "seen_pins", "serial", "setting", "since", "size", "stack", "state",
+		"purpose", "queue", "reason", "remark", "request_id", "route", "rows", "rule", "scopes", "seconds", "seen_pins", "serial", "server", "setting", "since", "size", "stack", "state",
 		"status", "table", "tenant", "time", "to", "tries", "turn", "until", "use", "version", "wait", "why",
 	},
 	Identifier: {"address", "client", "client_id", "grant", "grant_id", "holder", "id", "network", "node", "patient", "person", "person_id", "session", "subject", "user"},

@@ -35,7 +35,7 @@ func (l PaperLine) KB() int { return max(1, l.Size>>10) }
 func (Papers) Template() string { return "papers" }
 
 func (p Papers) titleKey(*words.Catalogue, string) (string, words.Args) {
-	return "papers.title", words.Args{"who": p.Who}
+	return "papers.title." + p.Reader, words.Args{"who": p.Who, "patient": p.Patient}
 }
 
 // AskAccess is where somebody asks to help a patient. It says the same whether there

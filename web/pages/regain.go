@@ -64,6 +64,13 @@ type RegainFinish struct {
 // Template names the page.
 func (RegainFinish) Template() string { return "regain-finish" }
 
+func (p RegainFinish) titleKey(*words.Catalogue, string) (string, words.Args) {
+	if p.Elsewhere {
+		return "regain-finish.elsewhere", nil
+	}
+	return "regain-finish.title", nil
+}
+
 // Enrol asks whether to set up a new account of staff. It knows nothing of it.
 type Enrol struct {
 	Frame
