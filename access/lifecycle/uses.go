@@ -111,11 +111,12 @@ func (s *Service) midnight() time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, s.Zone).UTC()
 }
 
-// note stores the case with what was told, and tells it.
+// note stores the case as the version after the one that was read, with what was told,
+// and tells it.
 func (s *Service) note(ctx context.Context, c proxy.Case, template string, args map[string]string) error {
+	before := c.Version
+	c.Version = before + 1
 	return s.Tx.InTx(ctx, func(tx Tx) error {
-		before := c.Version
-		c.Version++
 		if err := tx.PutCase(ctx, c, before); err != nil {
 			return err
 		}
