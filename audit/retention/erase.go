@@ -156,17 +156,19 @@ func (e *erasing) chunk(ctx context.Context, stamps []audit.Stamp) error {
 
 // write erases, behind the record that says so.
 func (e *erasing) write(ctx context.Context, bodies []Erasing) error {
-	return e.d.Tx.InTx(ctx, func(tx Tx) error {
+	var n int64
+	err := e.d.Tx.InTx(ctx, func(tx Tx) (err error) {
 		if !e.recorded {
 			if err := tx.AppendAudit(ctx, audit.Erasure(e.tenant, e.rule.Class, e.due.Before, e.d.Clock.Now())); err != nil {
 				return err
 			}
 		}
-		n, err := tx.EraseAudits(ctx, e.tenant, bodies)
-		if err != nil {
-			return err
-		}
-		e.due.Erased, e.recorded = e.due.Erased+n, true
-		return nil
+		n, err = tx.EraseAudits(ctx, e.tenant, bodies)
+		return err
 	})
+	if err == nil {
+		// Only what was committed counts: a try that lost a race has recorded nothing.
+		e.due.Erased, e.recorded = e.due.Erased+n, true
+	}
+	return err
 }
