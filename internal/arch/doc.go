@@ -3,8 +3,9 @@
 // The promise: deps.txt and calls.txt say as data which folder may import
 // which, where each outside library may appear, and which calls are kept to one
 // place. The tests of this package walk the whole module and name the file and
-// line that breaks a rule. They also check the size budgets and that no folder
-// of a room is part of a circle, which Go itself does not forbid.
+// line that breaks a rule. They also check the size budgets, that no folder of a
+// room is part of a circle, which Go itself does not forbid, and that what runs in
+// a transaction begins anew when it is tried again.
 //
 // Neighbours: picture draws the same graph into docs/; testsum runs the tests
 // and fails on a skipped one. Style and correctness of single lines belong to
