@@ -24,10 +24,10 @@ const (
 	bedsideChars = 8
 	// NoticeBedside is the template of the message to all addresses of a person for
 	// whom something was set up at the bedside.
-	NoticeBedside   = "account-bedside"
-	purposeBedside  = "passkey-bedside"
-	reasonBedside   = "bedside"
-	bedsideWitness2 = 2
+	NoticeBedside    = "account-bedside"
+	purposeBedside   = "passkey-bedside"
+	reasonBedside    = "bedside"
+	bedsideWitnesses = 2
 )
 
 // What may be begun and guessed.
@@ -94,7 +94,7 @@ func BedsidePlan(p Person, all []Factor) (int, error) {
 	case p.Role != RolePatient || p.HighRisk && second:
 		return 0, errs.New(errs.Forbidden, "bedside-recovery", "This account is opened again by the recovery queue only.")
 	case opens || p.HighRisk:
-		return bedsideWitness2, nil
+		return bedsideWitnesses, nil
 	}
 	return 1, nil
 }

@@ -361,7 +361,7 @@ func (s *Service) StepUp(ctx context.Context, tenant, secret, binding string, to
 		if out.Approve, err = s.approvable(ctx, s.d.Store, sess, p, sess.Device, now); err != nil {
 			return out, err
 		}
-		if out.Email, out.SMS, err = s.sentWays(ctx, s.d.Store, sess, p, now); err != nil {
+		if out.Email, out.SMS, err = s.sentWays(ctx, sess, p, factors, now); err != nil {
 			return out, err
 		}
 		out.Code = slices.ContainsFunc(factors, func(f Factor) bool { return f.Kind == FactorTOTP })

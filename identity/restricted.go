@@ -133,33 +133,43 @@ func (s *Service) enrolling(ctx context.Context, tx Tx, tenant, secret string, k
 // errs.Unavailable.
 func (s *Service) AddEmailCodes(ctx context.Context, tenant, secret string, accepted bool, m Meta) error {
 	now := s.now()
+	own, err := s.ownMailbox(ctx, tenant, secret, now)
+	if err != nil {
+		return err
+	}
 	return s.d.Tx.InTx(ctx, func(tx Tx) error {
 		who, err := s.enrolling(ctx, tx, tenant, secret, FactorEmail, accepted, now)
 		if err != nil {
 			return err
 		}
-		to, err := s.mailbox(ctx, who.person, who.factors, now)
-		if err != nil {
-			return err
-		}
-		if to == "" {
+		if own == "" || checkedMailbox(who.factors, now) != own {
 			return errs.New(errs.Conflict, "contact-needed", "An e-mail address that is the person's own has to be checked first.")
 		}
 		return s.addRestricted(ctx, tx, who, FactorEmail, restrictedFacts{Accepted: now, Notice: RestrictedNotice}, m, now)
 	})
 }
 
-// mailbox gives the address to which codes of a person go, "" for none: it was checked,
-// its cooling is over, and nobody who helps is known to use it.
-func (s *Service) mailbox(ctx context.Context, p Person, factors []Factor, now time.Time) (string, error) {
+// checkedMailbox gives the address that somebody has checked and whose cooling is over,
+// "" for none.
+func checkedMailbox(factors []Factor, now time.Time) string {
 	var all []Contact
 	for _, f := range factors {
 		if c, ok := f.contact(); ok {
 			all = append(all, c)
 		}
 	}
-	to := Current(all, now)
-	if to == "" || s.d.Shared == nil {
+	return Current(all, now)
+}
+
+// mailbox gives the address to which codes of a person go, "" for none: the checked one,
+// when such codes are for the person and nobody who helps is known to use it. That is asked over a connection of its own,
+// so never within a transaction.
+func (s *Service) mailbox(ctx context.Context, p Person, factors []Factor, now time.Time) (string, error) {
+	to := checkedMailbox(factors, now)
+	if to == "" || s.allows(p, FactorEmail, factors) != nil {
+		return "", nil
+	}
+	if s.d.Shared == nil {
 		return to, nil
 	}
 	foreign, err := s.d.Shared(ctx, p, to)
@@ -167,6 +177,23 @@ func (s *Service) mailbox(ctx context.Context, p Person, factors []Factor, now t
 		to = ""
 	}
 	return to, err
+}
+
+// ownMailbox is mailbox for the person of a session, "" where there is none: the
+// transaction that comes says why.
+func (s *Service) ownMailbox(ctx context.Context, tenant, secret string, now time.Time) (string, error) {
+	_, p, err := s.load(ctx, s.d.Store, tenant, secret, now)
+	if errs.Is(err, errs.Unauthenticated) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	factors, err := s.d.Store.Factors(ctx, tenant, p.ID)
+	if err != nil {
+		return "", err
+	}
+	return s.mailbox(ctx, p, factors, now)
 }
 
 // addRestricted stores what was accepted, and tells of it.

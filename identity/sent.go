@@ -65,7 +65,7 @@ func (s *Service) sentHash(id, code string) string { return s.d.Hasher.Hash("sen
 // the same session and purpose die. refusal is errs.RateLimited with code
 // too-many-tries: then nothing is sent.
 func (s *Service) send(ctx context.Context, tx Tx, v sending, now time.Time) (refusal, err error) {
-	if refusal, err = s.mayoften(ctx, tx, v, now); err != nil {
+	if refusal, err = s.maySend(ctx, tx, v, now); err != nil {
 		return nil, err
 	}
 	e := s.event(audit.CodeSent, try{tenant: v.session.Tenant, meta: v.meta}, v.person.ID, now)
@@ -99,8 +99,8 @@ func (s *Service) send(ctx context.Context, tx Tx, v sending, now time.Time) (re
 	return nil, tx.AppendAudit(ctx, e)
 }
 
-// mayoften counts a code that is to be sent, exactly and over all nodes.
-func (s *Service) mayoften(ctx context.Context, tx Tx, v sending, now time.Time) (refusal, err error) {
+// maySend counts a code that is to be sent, exactly and over all nodes.
+func (s *Service) maySend(ctx context.Context, tx Tx, v sending, now time.Time) (refusal, err error) {
 	mine := "sent:person:" + v.person.ID
 	known, err := s.knows(ctx, tx, v.session.Tenant, v.person.ID, v.meta)
 	if err != nil {
@@ -188,16 +188,21 @@ func (s *Service) unfinished(ctx context.Context, tx Tx, tenant, secret string, 
 // way; errs.RateLimited with code too-many-tries; errs.Unavailable.
 func (s *Service) SendSignInCode(ctx context.Context, tenant, secret string, way FactorKind, m Meta) error {
 	now := s.now()
+	own, err := s.ownMailbox(ctx, tenant, secret, now)
+	if err != nil {
+		return err
+	}
 	var refusal error
-	err := s.d.Tx.InTx(ctx, func(tx Tx) error {
+	err = s.d.Tx.InTx(ctx, func(tx Tx) error {
 		sess, p, err := s.unfinished(ctx, tx, tenant, secret, m, now)
 		if err != nil {
 			return err
 		}
-		to, err := s.reaches(ctx, tx, p, way, now)
+		factors, err := tx.Factors(ctx, tenant, p.ID)
 		if err != nil {
 			return err
 		}
+		to := s.reaches(p, way, factors, own, now)
 		if to == "" {
 			return errs.New(errs.Conflict, "code-unavailable", "No code can be sent to this person in this way.")
 		}
@@ -211,45 +216,47 @@ func (s *Service) SendSignInCode(ctx context.Context, tenant, secret string, way
 }
 
 // reaches gives where codes of a person go in a way, "" where it is not open to them.
-func (s *Service) reaches(ctx context.Context, st Store, p Person, way FactorKind, now time.Time) (string, error) {
-	factors, err := st.Factors(ctx, p.Tenant, p.ID)
-	if err != nil || s.allows(p, way, factors) != nil {
-		return "", err
+// own is their mailbox.
+func (s *Service) reaches(p Person, way FactorKind, factors []Factor, own string, now time.Time) string {
+	if s.allows(p, way, factors) != nil {
+		return ""
 	}
 	for _, f := range factors {
 		facts, ok := f.restricted()
 		switch {
 		case !ok || f.Kind != way || now.Before(facts.Usable):
-		case way == FactorEmail:
-			return s.mailbox(ctx, p, factors, now)
-		default:
-			return facts.Number, nil
+		case way != FactorEmail:
+			return facts.Number
+		case checkedMailbox(factors, now) == own:
+			return own
 		}
 	}
-	return "", nil
+	return ""
 }
 
-// SentWays gives the ways in which the code of an unfinished log-in can be sent.
-func (s *Service) sentWays(ctx context.Context, st Store, sess Session, p Person, now time.Time) (email, sms bool, err error) {
+// sentWays gives the ways in which the code of an unfinished log-in can be sent.
+func (s *Service) sentWays(ctx context.Context, sess Session, p Person, factors []Factor, now time.Time) (email, sms bool, err error) {
 	if sess.Level() != "" {
 		return false, false, nil
 	}
-	for way, open := range map[FactorKind]*bool{FactorEmail: &email, FactorSMS: &sms} {
-		to, err := s.reaches(ctx, st, p, way, now)
-		if err != nil {
-			return false, false, err
-		}
-		*open = to != ""
+	own, err := s.mailbox(ctx, p, factors, now)
+	if err != nil {
+		return false, false, err
 	}
-	return email, sms, nil
+	reached := func(way FactorKind) bool { return s.reaches(p, way, factors, own, now) != "" }
+	return reached(FactorEmail), reached(FactorSMS), nil
 }
 
 // FinishWithSentCode finishes a log-in by a code of SendSignInCode; the session reaches
 // AAL1, and acr and amr say so. Errors: as SecondFactor.
 func (s *Service) FinishWithSentCode(ctx context.Context, tenant, secret, code string, m Meta) (SignInResult, error) {
 	now, fresh := s.now(), s.d.Hasher.Secret(s.d.IDs)
+	own, err := s.ownMailbox(ctx, tenant, secret, now)
+	if err != nil {
+		return SignInResult{}, err
+	}
 	var out outcome
-	err := s.d.Tx.InTx(ctx, func(tx Tx) error {
+	err = s.d.Tx.InTx(ctx, func(tx Tx) error {
 		old, p, err := s.unfinished(ctx, tx, tenant, secret, m, now)
 		if errs.Is(err, errs.Unauthenticated) {
 			out = outcome{refusal: err}
@@ -263,7 +270,7 @@ func (s *Service) FinishWithSentCode(ctx context.Context, tenant, secret, code s
 			return err
 		}
 		out, err = s.secondFactor(ctx, tx, stepUp{
-			old: old, person: p, code: code, fresh: fresh, sent: true,
+			old: old, person: p, code: code, fresh: fresh, sent: true, mailbox: own,
 			try: s.newTry(tenant, "sent", s.d.Hasher.Hash("person", p.ID), known, m),
 		}, now)
 		return err
@@ -281,7 +288,8 @@ func (s *Service) checkSent(ctx context.Context, tx Tx, u stepUp, now time.Time)
 		return nil, reason, err
 	}
 	// What was open when the code was sent may have been taken away since.
-	if to, err := s.reaches(ctx, tx, u.person, t.Way, now); err != nil || to != t.Address {
+	factors, err := tx.Factors(ctx, t.Tenant, t.PersonID)
+	if err != nil || s.reaches(u.person, t.Way, factors, u.mailbox, now) != t.Address {
 		return nil, "code-unavailable", err
 	}
 	// Who reads somebody's messages must not come in unnoticed.

@@ -177,6 +177,8 @@ type stepUp struct {
 	try    try
 	// sent says that the code is one that was sent.
 	sent bool
+	// mailbox is where codes go by e-mail, "" for nowhere.
+	mailbox string
 }
 
 func (s *Service) secondFactor(ctx context.Context, tx Tx, u stepUp, now time.Time) (outcome, error) {
