@@ -210,8 +210,16 @@ func (c Case) Why() string {
 }
 
 // Revision counts the steps: by it a page knows whether what it showed still holds.
-// What jobs note beside, such as the first use, leaves it.
-func (c Case) Revision() int { return len(c.Steps) }
+// What jobs note beside leaves it: the first use, and that the day of an access has
+// come, which At told before.
+func (c Case) Revision() (n int) {
+	for _, s := range c.Steps {
+		if s.Act != ActBegin {
+			n++
+		}
+	}
+	return n
+}
 
 // take gives the case after an act, with the step noted; the machine says
 // whether there is such a transition now.

@@ -38,6 +38,25 @@ func (s teller) matterAt(b *kit.Browser) string {
 	return at
 }
 
+// Who opened a page in the moment of an access's beginning finds it good when they send
+// it: that the clock has noted it since is no change by somebody else.
+func TestAPageOutlivesTheNoteOfABeginning(t *testing.T) {
+	s := teller{start(t, nil), t}
+	hale, osei := s.browser("hale"), s.browser("osei")
+	at, _ := s.guardian(hale, osei)
+	page := s.proven(hale, at+"/hold")
+	if err := s.Advance(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		if s.events(t, "kind=proxy.step&limit=1")[0].Detail["act"] == "begin" {
+			break
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	s.says(s.press(hale, page, "yes", url.Values{"ground": {"171.201"}}), "rests")
+}
+
 // TF-22, IB-01, IB-05: no denial to somebody who stands in the patient's shoes without
 // a ground of the law; it opens a review with a clock, which somebody else decides, and
 // what is late is said and recorded. The representative can ask for another look.
