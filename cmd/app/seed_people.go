@@ -90,7 +90,7 @@ func seedPeople(ctx context.Context, svc *identity.Service, tenant string) error
 				Tenant: tenant, ID: "demo-" + p.username, Username: p.username, Name: p.name,
 				Role: p.role, Language: p.language, Identities: p.identities,
 			},
-			Password: p.password(), TOTPSecret: p.totpSecret(),
+			Password: p.password(), PasswordHash: demoHash(p.username), TOTPSecret: p.totpSecret(),
 		})
 		if err != nil && !errs.Is(err, errs.Conflict) {
 			return err
