@@ -2,6 +2,7 @@ package access
 
 import (
 	"slices"
+	"time"
 
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir"
@@ -41,7 +42,11 @@ func GrantedScopes(q ScopeQuestion) ScopeAnswer {
 		if a.grantable.Denied {
 			return ScopeAnswer{Denied: true}
 		}
-		a.ValidUntil, a.Consents = a.grantable.ValidUntil, a.grantable.Consents
+		a.ValidUntil, a.GrantsEnd = a.grantable.ValidUntil, a.grantable.GrantsEnd
+		if ends := q.ProxyEnds; !ends.IsZero() {
+			a.ValidUntil, a.GrantsEnd = earliest(ends, a.ValidUntil), earliest(ends, a.GrantsEnd)
+		}
+		a.Consents, a.Policies = a.grantable.Consents, a.grantable.Policies
 	}
 	for _, text := range q.Requested.Texts {
 		a.judge(text)
@@ -206,6 +211,14 @@ func (a *answer) judgeOffline() string {
 	}
 	a.Offline = true
 	return ""
+}
+
+// earliest gives the earlier time; a zero bound does not bound.
+func earliest(t, bound time.Time) time.Time {
+	if !bound.IsZero() && bound.Before(t) {
+		return bound
+	}
+	return t
 }
 
 func unless(ok bool, why string) string {

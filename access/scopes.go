@@ -20,6 +20,9 @@ type ScopeQuestion struct {
 	// capacity is not judged by consents.
 	Policy       *consent.Policy
 	ProxyInForce bool
+	// ProxyEnds is when the relation ends by which a proxy acts, zero when that is
+	// not known (EV-14).
+	ProxyEnds time.Time
 	SafetyHold   bool
 	// EHRLaunch is true when a launch context was redeemed.
 	EHRLaunch bool
@@ -52,7 +55,12 @@ type ScopeAnswer struct {
 	Explained []Explanation
 	// ValidUntil bounds the grant and every token; zero means unbounded.
 	ValidUntil time.Time
-	Consents   []string
+	// GrantsEnd is when the first of the Consents ends that permit it, whatever
+	// else bounds it: what a proxy may know. Zero when none ends.
+	GrantsEnd time.Time
+	// Consents are the versions that contribute, Policies the policy URIs under
+	// which they were given.
+	Consents, Policies []string
 	// Denied is true when nothing clinical is left and something clinical
 	// was asked, or the capacity is refused (SC-10).
 	Denied bool

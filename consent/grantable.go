@@ -24,6 +24,12 @@ type Grantable struct {
 	// ValidUntil is the earliest end of a contributing grant, or the start
 	// of a prohibition to come; zero when none is known (EV-14).
 	ValidUntil time.Time
+	// GrantsEnd is the earliest end of a contributing grant alone, which the
+	// person was told when it was given; zero when none ends. It tells nothing
+	// of a prohibition to come.
+	GrantsEnd time.Time
+	// Policies are the policy URIs of the contributing grants, each once.
+	Policies []string
 	// Consents are the contributing versions, "Consent/id/_history/n".
 	Consents []string
 	// Denied: a prohibition shuts the person out altogether. The person must
@@ -43,7 +49,7 @@ func GrantableFor(p *Policy, actors []fhir.Reference, purpose string, at time.Ti
 	var fns functionSet
 	for i := range p.grants {
 		g := &p.grants[i]
-		set, held, end := g.grantable(q, shut)
+		set, held, end, known := g.grantable(q, shut)
 		if len(set) == 0 && held == 0 {
 			continue
 		}
@@ -51,6 +57,12 @@ func GrantableFor(p *Policy, actors []fhir.Reference, purpose string, at time.Ti
 		fns |= held
 		out.Offline = out.Offline && (held.has(fnDownload) || g.knownCategory && !g.accessOnly)
 		out.ValidUntil = earlier(out.ValidUntil, end)
+		out.GrantsEnd = earlier(out.GrantsEnd, known)
+		for _, uri := range g.policies {
+			if !slices.Contains(out.Policies, uri) {
+				out.Policies = append(out.Policies, uri)
+			}
+		}
 		out.Consents = append(out.Consents, g.versions...)
 	}
 	if len(out.Consents) == 0 {
@@ -132,12 +144,14 @@ func (p *Policy) closed(q *Question) closure {
 	return out
 }
 
-// grantable gives the scopes and functions of one grant and its end.
-func (g *grant) grantable(q *Question, shut closure) (scope.Set, functionSet, time.Time) {
+// grantable gives the scopes and functions of one grant, its end, and the end
+// that its permits alone have, without what it begins to carve out.
+func (g *grant) grantable(q *Question, shut closure) (out scope.Set, held functionSet, end, known time.Time) {
 	end, ok := g.stands(q, fnAll)
 	if !ok {
-		return nil, 0, time.Time{}
+		return nil, 0, time.Time{}, time.Time{}
 	}
+	known = end
 	own := closure{functions: shut.functions, types: slices.Clone(shut.types)}
 	for i := range g.carve {
 		end = earlier(end, g.carve[i].futureStart(q, fnAll))
@@ -146,16 +160,14 @@ func (g *grant) grantable(q *Question, shut closure) (scope.Set, functionSet, ti
 		}
 	}
 	if own.everything {
-		return nil, 0, time.Time{}
+		return nil, 0, time.Time{}, time.Time{}
 	}
-	var out scope.Set
-	var held functionSet
 	contribute := func(r *rule) {
 		fns := g.functionsOf(r) &^ own.functions
 		set := scopesOf(r, fns, own.types)
 		if len(set) > 0 || fns != 0 && !r.narrowed.has(dimClass) {
 			held |= fns
-			end = earlier(end, r.period.End)
+			end, known = earlier(end, r.period.End), earlier(known, r.period.End)
 		}
 		out = append(out, set...)
 	}
@@ -167,7 +179,7 @@ func (g *grant) grantable(q *Question, shut closure) (scope.Set, functionSet, ti
 			contribute(&g.permits[i])
 		}
 	}
-	return out, held, end
+	return out, held, end, known
 }
 
 // functionsOf gives the functions that a permit rule stands for when a token

@@ -66,6 +66,7 @@ func (p *Policy) Cases() []Case { return slices.Clone(p.cases) }
 type grant struct {
 	id       string
 	versions []string
+	policies []string
 	from     time.Time
 	// until is the review date of a springing grant; zero when none.
 	until          time.Time
@@ -151,7 +152,7 @@ func (p *Policy) addGrant(c *Consent, o Options) {
 		return
 	}
 	g := grant{
-		id: c.ID, versions: []string{name}, from: c.Given, until: c.ReviewDue,
+		id: c.ID, versions: []string{name}, policies: c.Policies, from: c.Given, until: c.ReviewDue,
 		root:           compileRule(c.Root, false),
 		template:       templateFunctions(c.Policies),
 		accessOnly:     c.hasCategory("INFAO"),

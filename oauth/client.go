@@ -69,6 +69,10 @@ type Client struct {
 	AllowedOrigins []string `json:"allowed_origins,omitempty"`
 	// Introspect lets the client introspect tokens of any client (INT-09).
 	Introspect bool `json:"introspect,omitempty"`
+	// IntrospectConsents lets a resource server that introspects know under which
+	// Consents a proxy's token stands, what they withhold and who asks, to enforce
+	// them by itself (SC-13).
+	IntrospectConsents bool `json:"introspect_consents,omitempty"`
 	// EvaluateAccess lets a resource server ask what a token or a grant opens
 	// (AuthZEN Authorization API 1.0).
 	EvaluateAccess bool `json:"evaluate_access,omitempty"`

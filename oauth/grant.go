@@ -89,6 +89,12 @@ type Redecision struct {
 	Scopes string
 	// ValidUntil bounds every token; zero when nothing but the grant does.
 	ValidUntil time.Time
+	// GrantsEnd is when the first of the Consents ends on which a proxy's access
+	// rests, whatever else bounds it; zero when none ends.
+	GrantsEnd time.Time
+	// Consents are the versions on which a proxy's access rests now, Policies the
+	// policy URIs under which they were given.
+	Consents, Policies []string
 	// Explained says why a requested scope is not among Scopes as it was.
 	Explained []access.Explanation
 }

@@ -92,3 +92,9 @@ func (t *tenant) siteOf(r *http.Request) (engine.Site, error) {
 func (t *tenant) origin(r *http.Request) (network, requestID string) {
 	return t.session.Address(r), web.RequestID(r)
 }
+
+// nameOf gives how a person is called, for resource servers that may know.
+func (a *App) nameOf(ctx context.Context, tenant, personID string) (string, error) {
+	p, err := a.store.PersonByID(ctx, tenant, personID)
+	return p.Name, err
+}

@@ -30,8 +30,8 @@ func (d *development) ready(t *tenant, at reached, caFile string) ready {
 			ClientID: c.ID, Kind: string(c.Kind), ClientSecret: c.ClientSecret, PrivateJWKS: c.PrivateJWKS,
 			RedirectURIs: list(c.RedirectURIs), LaunchURIs: list(c.LaunchURIs), Scopes: c.ceiling(),
 			AppStateCodes: c.AppStateCodes, AppStateReadCodes: c.AppStateReadCodes, AppStateGlobal: c.AppStateGlobal,
-			EvaluateAccess: c.EvaluateAccess,
-			TokenExchange:  c.TokenExchange, MayAct: c.MayAct,
+			EvaluateAccess: c.EvaluateAccess, IntrospectConsents: c.IntrospectConsents,
+			TokenExchange: c.TokenExchange, MayAct: c.MayAct,
 			PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 			DeviceFlow:             c.DeviceFlow,
 		})

@@ -231,6 +231,7 @@ func (a *App) buildOAuth(fetcher *clientauth.Fetcher, authorities *x509.CertPool
 	a.engine = engine.New(engine.Deps{
 		Ring: a.ring, IDs: a.ids, Clock: a.clock, Reader: a.memory, Runner: on(a.store, func(tx store.Tx) oauth.Tx { return tx }),
 		Redecider: a.loader, Verifier: verifier, Recorder: a.queue, Ender: a.connections(),
+		Residual: a.loader.Residual, Name: a.nameOf,
 		Named: a.store.Named, Admit: a.admitPerson,
 	})
 	a.documents = a.newDocuments(fetcher)

@@ -71,6 +71,8 @@ type readyClient struct {
 	AppStateGlobal    bool     `json:"app_state_global,omitempty"`
 	// EvaluateAccess says that it may ask for decisions.
 	EvaluateAccess bool `json:"evaluate_access,omitempty"`
+	// IntrospectConsents says that it is told what Consents withhold.
+	IntrospectConsents bool `json:"introspect_consents,omitempty"`
 	// TokenExchange and MayAct say who acts with whose tokens.
 	TokenExchange bool     `json:"token_exchange,omitempty"`
 	MayAct        []string `json:"may_act,omitempty"`

@@ -57,6 +57,7 @@ func demoClients(ctx context.Context, st *store.Store, tenant, demo string, src 
 	ehr := app("demo-ehr", oauth.ClientSymmetric, "Lakeside EHR", "Lakeside Palliative")
 	ehr.EvaluateAccess = true
 	ehr.ClientSecret, ehr.RegisterLaunch, ehr.Introspect, ehr.Scope = secret("demo-ehr"), true, true, appScopes
+	ehr.IntrospectConsents = true
 	scribe := app("demo-agent", oauth.ClientSymmetric, "Visit Scribe", "Example Agents")
 	scribe.ClientSecret, scribe.TokenExchange, scribe.Scope = secret("demo-agent"), true, "patient/*.rs"
 	bedside := app("demo-bedside", oauth.ClientPublic, "Bedside Screen", "Lakeside Palliative")

@@ -26,6 +26,15 @@ func consentFaults() []Fault {
 			}
 		}, Rows: []string{"MANDATE FA-02", "MANDATE RS-11"}},
 		{Name: "an app is told what is kept from it", response: at("/token", object(set("residual", []any{"forbid HIV"}))), Rows: []string{"MANDATE SC-08"}},
+		{Name: "whoever introspects is told what is withheld", response: func(r *http.Response) {
+			if strings.HasSuffix(r.Request.URL.Path, "/introspect") {
+				object(func(d map[string]any) {
+					if ext, ok := d["extensions"].(map[string]any); ok {
+						ext["ihe_pcf"] = map[string]any{"residual": []any{"forbid HIV"}}
+					}
+				})(r)
+			}
+		}, Rows: []string{"MANDATE SC-13"}, Also: []string{"MANDATE SC-08"}},
 		{Name: "functions are granted as scopes", response: tokenMember(func(d map[string]any) {
 			if asked, ok := d["scope"].(string); ok && strings.Contains(asked, "MedicationRequest") && !strings.Contains(asked, "openid") {
 				d["scope"] = asked + " https://portal.example.org/scopes/export"

@@ -62,6 +62,16 @@ func (t *Target) DecidingClient() Client {
 	return Client{}
 }
 
+// DisclosingClient gives a resource server that enforces Consents by itself.
+func (t *Target) DisclosingClient() Client {
+	for _, c := range t.Clients {
+		if c.Kind == "symmetric" && c.IntrospectConsents {
+			return c
+		}
+	}
+	return Client{}
+}
+
 // NarrowClient gives a backend service that is registered for Patients alone.
 func (t *Target) NarrowClient() Client {
 	for _, c := range t.Clients {

@@ -79,6 +79,8 @@ const (
 	Documents
 	// Deciding: a client that may ask for decisions, and the address where.
 	Deciding
+	// Disclosing: a client that introspection tells what Consents withhold.
+	Disclosing
 )
 
 var needTexts = []string{
@@ -101,6 +103,7 @@ var needTexts = []string{
 	"a list of the messages to people (outbox)",
 	"an address of this machine whose documents may describe clients (document_host)",
 	"a client with a secret that may ask for decisions (evaluate_access)",
+	"a client with a secret that introspection tells what Consents withhold (introspect_consents)",
 }
 
 // String names the means in words.

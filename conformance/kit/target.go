@@ -85,6 +85,9 @@ type Client struct {
 	AppStateGlobal    bool     `json:"app_state_global"`
 	// EvaluateAccess says that the client may ask for decisions (AuthZEN).
 	EvaluateAccess bool `json:"evaluate_access,omitempty"`
+	// IntrospectConsents says that introspection tells the client what Consents
+	// withhold.
+	IntrospectConsents bool `json:"introspect_consents,omitempty"`
 	// TokenExchange says that the client acts with tokens of the apps that name it
 	// in MayAct (RFC 8693).
 	TokenExchange bool     `json:"token_exchange,omitempty"`
@@ -271,6 +274,7 @@ func (t *Target) Has() Need {
 	set(Documents, t.DocumentHost != "")
 	set(Grouped, t.GroupedClient().ID != "")
 	set(Deciding, t.DecidingClient().ID != "")
+	set(Disclosing, t.DisclosingClient().ID != "")
 	set(Details, t.DetailsClient().ID != "")
 	set(Admin, t.AdminAPI.URL != "" && t.AdminAPI.Token != "")
 	return n

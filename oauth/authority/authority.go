@@ -41,7 +41,9 @@ type Loader struct {
 type Standing struct {
 	Policy       *consent.Policy
 	ProxyInForce bool
-	SafetyHold   bool
+	// ProxyEnds is when the relation ends, zero when that is not known (EV-14).
+	ProxyEnds  time.Time
+	SafetyHold bool
 }
 
 // Of loads the standing of a capacity. Capacities that are not judged by
@@ -61,7 +63,7 @@ func (l *Loader) Of(ctx context.Context, tenant string, c fhir.Capacity, now tim
 	if err != nil {
 		return Standing{}, err
 	}
-	return Standing{Policy: policy, ProxyInForce: rp.Patient == c.Patient && rp.InForce(now)}, nil
+	return Standing{Policy: policy, ProxyInForce: rp.Patient == c.Patient && rp.InForce(now), ProxyEnds: rp.Period.End}, nil
 }
 
 // Input gives the part of a decision's input that depends on the grant and on
@@ -188,7 +190,7 @@ func (l *Loader) answer(g oauth.Grant, client oauth.Client, st Standing, have, a
 	}
 	a := access.GrantedScopes(access.ScopeQuestion{
 		Requested: asked, Registered: registered, Capacity: g.Capacity,
-		Policy: st.Policy, ProxyInForce: st.ProxyInForce, SafetyHold: st.SafetyHold,
+		Policy: st.Policy, ProxyInForce: st.ProxyInForce, ProxyEnds: st.ProxyEnds, SafetyHold: st.SafetyHold,
 		EHRLaunch: have.Launch, HasPatient: g.Context.Patient != "",
 		HasFHIRUser: !g.Capacity.Acting.IsZero(),
 		Ticked:      have.Clinical, KeepAccess: g.Offline, Now: now,
@@ -196,5 +198,8 @@ func (l *Loader) answer(g oauth.Grant, client oauth.Client, st Standing, have, a
 	if a.Denied {
 		return oauth.Redecision{}, errs.New(errs.AccessDenied, "grant-no-longer-permitted", "Nothing of the grant is permitted any more.")
 	}
-	return oauth.Redecision{Scopes: strings.Join(a.Texts, " "), ValidUntil: a.ValidUntil, Explained: a.Explained}, nil
+	return oauth.Redecision{
+		Scopes: strings.Join(a.Texts, " "), ValidUntil: a.ValidUntil, GrantsEnd: a.GrantsEnd,
+		Consents: a.Consents, Policies: a.Policies, Explained: a.Explained,
+	}, nil
 }

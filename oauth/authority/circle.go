@@ -74,6 +74,9 @@ func (l *Loader) AccessOf(ctx context.Context, rp proxy.RelatedPerson) ([]Access
 			c.Kind = fhir.CapacityRepresentative
 		}
 		a := Access{Capacity: c, JSON: rp.JSON, Scopes: g.Scopes, Until: g.ValidUntil}
+		if ends := st.ProxyEnds; !ends.IsZero() && (a.Until.IsZero() || ends.Before(a.Until)) {
+			a.Until = ends
+		}
 		a.probe(st.Policy, now)
 		out = append(out, a)
 	}

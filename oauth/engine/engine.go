@@ -75,6 +75,11 @@ type Deps struct {
 	// Admit counts a request with a token or a code of a person, whose grant it
 	// found; nil counts nothing. Errors: errs.RateLimited.
 	Admit func(ctx context.Context, tenant, personID string) error
+	// Residual gives what must be withheld from a proxy beside the scopes, Name how
+	// a person is called: both for resource servers that may know. nil tells
+	// nothing. Errors: errs.Unavailable.
+	Residual func(ctx context.Context, g oauth.Grant) ([]oauth.ResidualRule, error)
+	Name     func(ctx context.Context, tenant, personID string) (string, error)
 	// Named says that every running node reads codes and refresh tokens that name
 	// their grant; nil means that it is so.
 	Named func() bool

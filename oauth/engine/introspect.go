@@ -40,9 +40,10 @@ type Introspection struct {
 	Act *oauth.Actor `json:"act,omitempty"`
 	// Confirmation is the key to which the token is bound (RFC 9449 §6.2).
 	Confirmation oauth.Confirmation `json:"cnf,omitzero"`
-	// Extensions says in whose name and for what purpose a service asked
-	// (UDP-31).
-	Extensions map[string]*oauth.B2B `json:"extensions,omitempty"`
+	// Proxy says what a proxy's access rests on, Extensions the same and who asks
+	// as others name it (SC-13, UDP-31).
+	Proxy      *oauth.ProxyClaim `json:"https://mandate.example/fhir/claims/proxy,omitempty"`
+	Extensions *oauth.Extensions `json:"extensions,omitempty"`
 	oauth.Context
 }
 
@@ -61,11 +62,14 @@ func (e *Engine) Introspect(ctx context.Context, in IntrospectInput) (Introspect
 	}
 	out := Introspection{}
 	if u.access != nil || u.refresh.Hash != "" && u.now.Before(u.refresh.Expires) {
-		if out, err = e.describe(ctx, u); err != nil {
+		if out, err = e.describe(ctx, u, in.Caller); err != nil {
 			return Introspection{}, err
 		}
 	}
 	event := u.event(audit.TokenIntrospected, in.Caller.ID, in.Network, in.RequestID)
+	if u.decision != "" {
+		event.ID, event.Consents = u.decision, u.decided
+	}
 	if !out.Active {
 		event.Outcome, event.Reason = audit.MinorFailure, "token-inactive"
 	}
@@ -122,7 +126,7 @@ func (e *Engine) refresh(ctx context.Context, tenant string, ref oauth.RefreshRe
 
 // describe fills the answer about an active token. A proxy's token is decided
 // anew, so that it is inactive as soon as the consent is (SMART REF-10).
-func (e *Engine) describe(ctx context.Context, u *unit) (Introspection, error) {
+func (e *Engine) describe(ctx context.Context, u *unit, caller oauth.Client) (Introspection, error) {
 	if u.grant.ID != "" && u.grant.Capacity.IsProxy() {
 		d, err := e.Redecider.Redecide(ctx, *u.standing, u.scopes)
 		over := err == nil && (d.Scopes == "" || !d.ValidUntil.IsZero() && !u.now.Before(d.ValidUntil))
@@ -133,6 +137,9 @@ func (e *Engine) describe(ctx context.Context, u *unit) (Introspection, error) {
 			return Introspection{}, err
 		}
 		u.scopes = d.Scopes
+		if err := e.tell(ctx, u, d, caller); err != nil {
+			return Introspection{}, err
+		}
 	}
 	out := Introspection{
 		Active: true, Scope: u.scopes, Expires: u.expires.Unix(),
@@ -146,11 +153,14 @@ func (e *Engine) describe(ctx context.Context, u *unit) (Introspection, error) {
 		out.ClientID, out.Subject, out.TokenType = u.access.ClientID, u.access.Subject, u.access.Confirmation.TokenType()
 		out.Confirmation = u.access.Confirmation
 		if u.access.B2B != nil {
-			out.Extensions = map[string]*oauth.B2B{"hl7-b2b": u.access.B2B}
+			out.Extensions = &oauth.Extensions{B2B: u.access.B2B}
 		}
 	} else {
 		out.ClientID, out.Subject, out.Issued = u.refresh.ClientID, u.grant.PersonID, u.refresh.Issued.Unix()
 		out.Confirmation = u.refresh.Confirmation
+	}
+	if u.told.Proxy != nil {
+		out.Proxy, out.Extensions = u.told.Proxy, &oauth.Extensions{IUA: u.told.IUA, PCF: u.told.PCF}
 	}
 	if slices.Contains(words(u.scopes), "openid") {
 		out.FHIRUser = fhirUser(u.site, u)

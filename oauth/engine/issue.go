@@ -40,6 +40,9 @@ type accessClaims struct {
 	Parents []Parent     `json:"parents,omitempty"`
 	// B2B is in whose name and for what purpose a service asked (UDP-31).
 	B2B *oauth.B2B `json:"hl7-b2b,omitempty"`
+	// Proxy and Extensions are there in a proxy's tokens only (SC-13).
+	Proxy      *oauth.ProxyClaim `json:"https://mandate.example/fhir/claims/proxy,omitempty"`
+	Extensions *oauth.Extensions `json:"extensions,omitempty"`
 	// Confirmation is the key to which the token is bound.
 	Confirmation oauth.Confirmation `json:"cnf,omitzero"`
 }
@@ -53,6 +56,9 @@ func (e *Engine) issue(ctx context.Context, u *unit) (out Issued, err error) {
 		Issued: second(u.now).Unix(), Expires: u.expires.Unix(), ID: out.TokenID, Scope: u.scopes,
 		Patient: u.grant.Context.Patient, Grant: u.grant.ID, Epoch: u.client.Epoch,
 		Act: u.act, Parents: u.parents, Confirmation: u.confirmation, B2B: u.b2b,
+	}
+	if u.told.Proxy != nil {
+		claims.Proxy, claims.Extensions = u.told.Proxy, &oauth.Extensions{IUA: u.told.IUA, PCF: u.told.PCF}
 	}
 	if !u.grant.AuthTime.IsZero() {
 		claims.ACR, claims.AuthTime = u.grant.ACR, u.grant.AuthTime.Unix()

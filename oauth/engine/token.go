@@ -44,6 +44,8 @@ type TokenInput struct {
 	Confirmation oauth.Confirmation
 	// B2B is who asks, and for what purpose; the access token carries it.
 	B2B *oauth.B2B
+	// Told is what the access token says of a proxy's access, zero for any other.
+	Told oauth.Delegated
 }
 
 // Issued is what a token request yields. Nothing of it may leave before
@@ -70,7 +72,7 @@ func (e *Engine) Token(ctx context.Context, in TokenInput) (Issued, error) {
 		now: in.Now, site: in.Site, hasher: hasher, client: &client, grant: in.Grant,
 		code: in.Code, refresh: in.Refresh, replayed: in.Replayed, successor: in.Successor,
 		scopes: in.Scopes, expires: second(in.Expires), refreshEnds: in.RefreshEnds,
-		confirmation: in.Confirmation, b2b: in.B2B,
+		confirmation: in.Confirmation, b2b: in.B2B, told: in.Told,
 	}
 	if !in.Client.Confidential() {
 		u.holder = in.Confirmation

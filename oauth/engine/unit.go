@@ -33,6 +33,12 @@ type unit struct {
 
 	// b2b is what the access token says of who asks.
 	b2b *oauth.B2B
+	// told is what is said of a proxy's access; decision is the id of the event
+	// that holds what decided, "" where nothing did.
+	told     oauth.Delegated
+	decision string
+	// decided are the Consents by which it was decided.
+	decided []string
 
 	// scopes and expires are those of the access token to be issued,
 	// refreshEnds the end of the refresh token.

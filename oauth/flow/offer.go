@@ -127,7 +127,7 @@ func (s *Service) offerable(ctx context.Context, p oauth.Pending) (o Offer, st a
 	req := asked(p)
 	o.question = access.ScopeQuestion{
 		Requested: req, Registered: registered, Capacity: p.Capacity,
-		Policy: st.Policy, ProxyInForce: st.ProxyInForce, SafetyHold: st.SafetyHold,
+		Policy: st.Policy, ProxyInForce: st.ProxyInForce, ProxyEnds: st.ProxyEnds, SafetyHold: st.SafetyHold,
 		EHRLaunch: p.Request.Launch != "", HasPatient: p.Context.Patient != "",
 		HasFHIRUser: !p.Capacity.Acting.IsZero(), Now: now,
 	}

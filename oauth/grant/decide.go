@@ -53,6 +53,10 @@ func (e *Endpoint) decide(ctx context.Context, a *attempt) error {
 	if a.expires.Unix() <= a.now.Unix() {
 		return errEnded()
 	}
+	if g.Capacity.IsProxy() {
+		a.decision, a.decided = e.Engine.IDs.ID(), g.DecidedBy(d)
+		a.told = g.Told(d, a.decision, a.call.Site.FHIRBase, a.expires)
+	}
 	return nil
 }
 

@@ -94,6 +94,11 @@ type attempt struct {
 	scopes  string
 	expires time.Time
 	ends    time.Time
+	// told is what the token says of a proxy's access, decision the id of the event
+	// that holds what decided, and decided the Consents by which; zero for others.
+	told     oauth.Delegated
+	decision string
+	decided  []string
 }
 
 // Token answers a token request. When it returns, whatever the request
@@ -169,7 +174,7 @@ func (e *Endpoint) walk(ctx context.Context, a *attempt) (engine.Issued, error) 
 		Site: a.call.Site, Client: a.auth.Client, Form: a.call.Form, Now: a.now,
 		Grant: a.blanks.Grant, Code: a.blanks.Code, Refresh: a.blanks.Refresh, Replayed: a.blanks.Replayed,
 		Successor: a.blanks.Successor, Direct: a.blanks.Direct,
-		Scopes: a.scopes, Expires: a.expires, RefreshEnds: a.ends, B2B: a.blanks.B2B,
+		Scopes: a.scopes, Expires: a.expires, RefreshEnds: a.ends, B2B: a.blanks.B2B, Told: a.told,
 		Confirmation: a.confirmation(),
 	})
 }
@@ -205,6 +210,9 @@ func (e *Endpoint) commit(ctx context.Context, a *attempt, issued engine.Issued)
 	}
 	event := a.event(audit.TokenIssued, audit.Success, "")
 	event.TokenID = issued.TokenID
+	if a.decision != "" {
+		event.ID, event.Consents = a.decision, a.decided
+	}
 	return e.Engine.Commit(ctx, w, event, a.now)
 }
 

@@ -53,11 +53,13 @@ type Metadata struct {
 
 // Rights are what only an operator gives a client.
 type Rights struct {
-	Introspect        bool   `json:"introspect,omitempty"`
-	EvaluateAccess    bool   `json:"evaluate_access,omitempty"`
-	RegisterLaunch    bool   `json:"register_launch,omitempty"`
-	RefreshIDToken    bool   `json:"refresh_id_token,omitempty"`
-	AccessTokenFormat string `json:"access_token_format,omitempty"`
+	Introspect bool `json:"introspect,omitempty"`
+	// IntrospectConsents is for a resource server that enforces Consents itself.
+	IntrospectConsents bool   `json:"introspect_consents,omitempty"`
+	EvaluateAccess     bool   `json:"evaluate_access,omitempty"`
+	RegisterLaunch     bool   `json:"register_launch,omitempty"`
+	RefreshIDToken     bool   `json:"refresh_id_token,omitempty"`
+	AccessTokenFormat  string `json:"access_token_format,omitempty"`
 	// AllowedAddresses are networks such as 192.0.2.0/24; see oauth.Client.
 	AllowedAddresses []string `json:"allowed_addresses,omitempty"`
 	// AppStateCodes and their like are what the app may keep; see oauth.Client.
@@ -126,7 +128,7 @@ func Of(c oauth.Client) Entry {
 		m.ResponseTypes = []string{respondCode}
 	}
 	return Entry{ID: c.ID, Kind: c.Kind, Metadata: m, Rights: Rights{
-		Introspect: c.Introspect, EvaluateAccess: c.EvaluateAccess, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken,
+		Introspect: c.Introspect, IntrospectConsents: c.IntrospectConsents, EvaluateAccess: c.EvaluateAccess, RegisterLaunch: c.RegisterLaunch, RefreshIDToken: c.RefreshIDToken,
 		AccessTokenFormat: c.AccessTokenFormat, AllowedAddresses: c.AllowedAddresses, SecretForItself: c.SecretForItself, StepUp: c.StepUp,
 		AppStateCodes: c.AppStateCodes, AppStateReadCodes: c.AppStateReadCodes, AppStateGlobal: c.AppStateGlobal,
 		TokenExchange: c.TokenExchange, MayAct: c.MayAct, DeviceFlow: c.DeviceFlow,

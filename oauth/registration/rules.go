@@ -58,7 +58,7 @@ func (r Rules) Check(e Entry) (oauth.Client, Faults) {
 		ApplicationType: m.ApplicationType, AuthMethod: m.AuthMethod, JWKS: m.JWKS, JWKSURI: m.JWKSURI,
 		RedirectURIs: m.RedirectURIs, LaunchURIs: m.LaunchURIs, Scopes: m.Scope, AllowedOrigins: m.AllowedOrigins,
 		IntrospectionAlg: m.IntrospectionAlg,
-		IDTokenAlg:       m.IDTokenAlg, RequiredScopes: m.RequiredScopes, Introspect: e.Introspect, RegisterLaunch: e.RegisterLaunch,
+		IDTokenAlg:       m.IDTokenAlg, RequiredScopes: m.RequiredScopes, Introspect: e.Introspect, IntrospectConsents: e.IntrospectConsents, RegisterLaunch: e.RegisterLaunch,
 		RefreshIDToken: e.RefreshIDToken, AccessTokenFormat: e.AccessTokenFormat, SecretForItself: e.SecretForItself, StepUp: e.StepUp,
 		AllowedAddresses: e.AllowedAddresses, EvaluateAccess: e.EvaluateAccess,
 		AppStateCodes: e.AppStateCodes, AppStateReadCodes: e.AppStateReadCodes, AppStateGlobal: e.AppStateGlobal,
@@ -176,6 +176,9 @@ func checkFormats(c oauth.Client, f *Faults) {
 	}
 	if c.Kind == oauth.ClientPublic && c.TokenExchange {
 		f.add("token_exchange", "is for clients that have a credential")
+	}
+	if c.IntrospectConsents && !c.Introspect {
+		f.add("introspect_consents", "is for clients with introspect")
 	}
 	if len(c.MayAct) > maxURIs || slices.ContainsFunc(c.MayAct, func(id string) bool { return id == "" || !clientID(id) }) {
 		f.add("may_act", "must hold at most 50 client_ids")
