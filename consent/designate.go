@@ -71,6 +71,8 @@ type Designation struct {
 	Topics map[string][]string
 	// DataUntil leaves out data from after it; zero leaves out none (LC-23).
 	DataUntil time.Time
+	// Source is the ceremony in which it was agreed; zero leaves it out (CN-10).
+	Source fhir.Reference
 	// Signatures is how many must sign; Cosigner is the second who did, zero while
 	// nobody has (FX-33).
 	Signatures int
@@ -171,6 +173,9 @@ func (d Designation) JSON() ([]byte, error) {
 	}
 	if !d.Organization.IsZero() {
 		doc["organization"] = []fields{{"reference": d.Organization.String()}}
+	}
+	if !d.Source.IsZero() {
+		doc["sourceReference"] = fields{"reference": d.Source.String()}
 	}
 	return json.Marshal(doc)
 }

@@ -24,6 +24,8 @@ type Forbidding struct {
 	Actors       []fhir.Reference
 	Item         fhir.Reference
 	Organization fhir.Reference
+	// Source is the ceremony in which it was said; zero leaves it out (CN-10).
+	Source fhir.Reference
 	// At is when it was said.
 	At time.Time
 }
@@ -63,6 +65,9 @@ func (f Forbidding) JSON() ([]byte, error) {
 	}
 	if !f.Organization.IsZero() {
 		doc["organization"] = []fields{{"reference": f.Organization.String()}}
+	}
+	if !f.Source.IsZero() {
+		doc["sourceReference"] = fields{"reference": f.Source.String()}
 	}
 	return json.Marshal(doc)
 }

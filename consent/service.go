@@ -243,19 +243,26 @@ func (s *Service) Withdraw(ctx context.Context, tenant, id string, origin audit.
 
 // WithdrawTx is Withdraw in a transaction of the caller.
 func (s *Service) WithdrawTx(ctx context.Context, tx Tx, tenant, id string, origin audit.Event) (Record, error) {
+	out, _, err := s.WithdrawnTx(ctx, tx, tenant, id, origin, Witness{})
+	return out, err
+}
+
+// WithdrawnTx is WithdrawTx with who took part beside, for its Provenance (PV-03);
+// ended says that it was in force until now.
+func (s *Service) WithdrawnTx(ctx context.Context, tx Tx, tenant, id string, origin audit.Event, w Witness) (out Record, ended bool, err error) {
 	last, err := tx.ConsentByID(ctx, tenant, id)
 	if err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
 	switch last.Status {
 	case "inactive", "rejected", "entered-in-error":
-		return last, nil
+		return last, false, nil
 	}
 	next, err := Revoke(last, s.deps.Clock.Now())
 	if err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
-	return next, s.keep(ctx, tx, next, origin, audit.ConsentWithdrawn, Witness{})
+	return next, true, s.keep(ctx, tx, next, origin, audit.ConsentWithdrawn, w)
 }
 
 // Revoke gives the next version of a Consent with status inactive.

@@ -18,6 +18,8 @@ type Witness struct {
 	Sources []string
 	// Purpose is a v3-ActReason.
 	Purpose string
+	// Channel is the v3-ParticipationMode by which it was said; may be empty.
+	Channel string
 	// Signed says that the authors agreed to just this version.
 	Signed bool
 }
@@ -45,7 +47,7 @@ func (s *Service) witness(ctx context.Context, tx evidence.Keeper, rec Record, o
 	}
 	change := evidence.Change{
 		ID: s.deps.IDs.ID(), Patient: rec.Patient, Target: fhir.Reference{Type: "Consent", ID: rec.ID}, Version: rec.Version, At: rec.Updated,
-		Purpose: w.Purpose, Sources: w.Sources, Signed: w.Signed,
+		Purpose: w.Purpose, Channel: w.Channel, Sources: w.Sources, Signed: w.Signed,
 	}
 	if change.Agents = w.Agents; change.Agents == nil && kind == audit.ConsentFiled {
 		change.Agents = authors(rec)

@@ -31,7 +31,7 @@ func asked(yes int, outcome string) func() (evidence.Record, error) {
 // made is one of each record, as the life cycle writes them.
 func made() map[string]func() (evidence.Record, error) {
 	change := evidence.Change{
-		ID: "c1-2", Patient: "rosa", Target: fhir.Reference{Type: "Consent", ID: "c1"}, Version: 2, At: noon, Purpose: "PWATRNY", Signed: true,
+		ID: "c1-2", Patient: "rosa", Target: fhir.Reference{Type: "Consent", ID: "c1"}, Version: 2, At: noon, Purpose: "PWATRNY", Channel: evidence.Online, Signed: true,
 		Sources: []string{"Observation/o1", "DocumentReference/d1"},
 		Agents: []evidence.Agent{
 			{Party: evidence.Party{Resource: elena}, Type: "author", Role: evidence.RoleOf("HPOWATT"), ForPatient: true},
@@ -47,6 +47,17 @@ func made() map[string]func() (evidence.Record, error) {
 		Attested: hale, AttestedAt: noon, Checked: evidence.Party{Account: "p-osei"}, CheckedAt: noon, Next: noon.AddDate(1, 0, 0), Document: "DocumentReference/d1",
 	}
 	paper := evidence.Document{ID: "d1", Patient: "rosa", Relation: elena, By: hale, At: noon, Kind: "HPOWATT", Media: "application/pdf", Bytes: []byte("%PDF")}
+	agreed := evidence.Ceremony{
+		ID: "q1", Patient: "rosa", By: evidence.Party{Resource: fhir.Reference{Type: "Patient", ID: "rosa"}, Account: "p-rosa"}, At: noon,
+		Consents: []string{"c1", "c2"},
+		Shown: evidence.Shown{Page: "share", Language: "es", Words: "a1b2c3d4e5f6", Lines: []evidence.Line{
+			{ID: "title", Text: "¿Qué quiere compartir?"},
+			{ID: "kind", Text: "Puede ver", Lines: []evidence.Line{{ID: "kind.plans", Text: "Planes", Answer: evidence.Ticked(false)}}},
+			{ID: "until", Text: "Último día", Answer: evidence.Day("2027-05-20")},
+			{ID: "choice", Text: "¿Qué sigue?", Answer: evidence.Chosen("same", "Lo mismo")},
+			{ID: "name", Text: "Nombre", Answer: evidence.Typed("Víctor")}, {ID: "email", Text: "Correo", Answer: evidence.Typed("")},
+		}},
+	}
 	seen, form := paper, paper
 	seen.Media, seen.Bytes = "", nil
 	form.Kind, form.Relation = "", fhir.Reference{}
@@ -68,6 +79,7 @@ func made() map[string]func() (evidence.Record, error) {
 		"paper that staff saw":     seen.DocumentReference,
 		"DocumentReference (form)": form.DocumentReference,
 		"Binary":                   paper.Binary,
+		"QuestionnaireResponse":    agreed.QuestionnaireResponse,
 	}
 }
 
@@ -117,7 +129,7 @@ func TestWhoSignedForWhom(t *testing.T) {
 	for _, want := range []string{
 		`"code":"POACON"`, `"onBehalfOf":{"reference":"Patient/rosa"}`, `"reference":"Consent/c1/_history/2"`,
 		`{"role":"revision","what":{"reference":"Consent/c1/_history/1"}}`, `{"role":"source","what":{"reference":"Observation/o1"}}`,
-		`"code":"1.2.840.10065.1.12.1.7"`, `"value":"p-osei"`,
+		`"code":"1.2.840.10065.1.12.1.7"`, `"value":"p-osei"`, `"code":"ONLINEWRIT"`,
 	} {
 		if !strings.Contains(string(r.JSON), want) {
 			t.Errorf("%s is missing in %s", want, r.JSON)
@@ -129,6 +141,26 @@ func TestWhoSignedForWhom(t *testing.T) {
 	for kind, want := range map[string]string{"": "SUBCON", "DPOWATT": "POACON", "GUARD": "GRDCON", "PRN": "PRCON", "EXCEST": "PRCON"} {
 		if got := evidence.RoleOf(kind); got != want {
 			t.Errorf("%s: %s", kind, got)
+		}
+	}
+}
+
+// RS-06: a ceremony is found by its Consent and by who answered, and says in which
+// words what was asked and answered.
+func TestWhatWasShownAndAnswered(t *testing.T) {
+	r, err := made()["QuestionnaireResponse"]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Focus != "Consent/c1" || r.Person != "p-rosa" || r.Status != "completed" {
+		t.Errorf("%+v", r)
+	}
+	for _, want := range []string{
+		`"language":"es"`, `/Questionnaire/share|a1b2c3d4e5f6"`, `"reference":"Consent/c2"`, `"authored":"2026-11-14T12:00:00.000Z"`,
+		`{"answer":[{"valueBoolean":false}],"linkId":"kind.plans","text":"Planes"}`, `{"linkId":"email","text":"Correo"}`,
+	} {
+		if !strings.Contains(string(r.JSON), want) {
+			t.Errorf("%s is missing in %s", want, r.JSON)
 		}
 	}
 }

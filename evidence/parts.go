@@ -13,6 +13,7 @@ const (
 	terminology      = "http://terminology.hl7.org/CodeSystem/"
 	systemAgentType  = terminology + "provenance-participant-type"
 	systemOperation  = terminology + "v3-DataOperation"
+	systemMode       = terminology + "v3-ParticipationMode"
 	systemAuthor     = terminology + "v3-ParticipationFunction"
 	systemLOINC      = "http://loinc.org"
 	systemSignature  = "urn:iso-astm:E1762-95:2013"

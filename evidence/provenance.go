@@ -44,6 +44,9 @@ type Change struct {
 	At      time.Time
 	// Purpose is a v3-ActReason, may be empty.
 	Purpose string
+	// Channel is the v3-ParticipationMode by which it was said, such as Online; may be
+	// empty (PV-03).
+	Channel string
 	Agents  []Agent
 	// Sources are what it rests on, such as an Observation or a DocumentReference.
 	Sources []string
@@ -51,6 +54,9 @@ type Change struct {
 	// proven who they are.
 	Signed bool
 }
+
+// Online is the channel of who answers on a page.
+const Online = "ONLINEWRIT"
 
 // Provenance gives the record of the change.
 func (c Change) Provenance() (Record, error) {
@@ -87,6 +93,12 @@ func (c Change) Provenance() (Record, error) {
 	}
 	if c.Purpose != "" {
 		doc["reason"] = []fields{concept(fhir.SystemActReason, c.Purpose)}
+	}
+	if c.Channel != "" {
+		doc["extension"] = []fields{{
+			"url":         fhir.Canonical + "/StructureDefinition/channel",
+			"valueCoding": fields{"system": systemMode, "code": c.Channel},
+		}}
 	}
 	return c.record(doc)
 }

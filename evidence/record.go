@@ -21,12 +21,14 @@ const (
 	TypeProvenance   = "Provenance"
 	TypeObservation  = "Observation"
 	TypeFlag         = "Flag"
+	// TypeCeremony is what was shown and answered when somebody agreed (RS-06).
+	TypeCeremony = "QuestionnaireResponse"
 )
 
 // Types lists what is kept here, in the order of the requirements.
 func Types() []string {
 	return []string{
-		TypePerson, TypeDocument, TypeBinary, TypeTask, TypeVerification, TypeObservation, TypeFlag, TypeProvenance,
+		TypePerson, TypeDocument, TypeBinary, TypeCeremony, TypeTask, TypeVerification, TypeObservation, TypeFlag, TypeProvenance,
 	}
 }
 
@@ -48,7 +50,8 @@ type Record struct {
 	// Patient is the logical id of the patient; empty for a Person.
 	Patient string
 	// Person is the account for which or by which it was written: the submitter of
-	// a document, the human of a Person, the one whose way a Task describes.
+	// a document, the human of a Person, the one whose way a Task describes, who
+	// answered a page.
 	Person string
 	// Focus is the resource that it speaks about, such as Consent/x; may be empty.
 	Focus  string
@@ -94,6 +97,10 @@ type columns struct {
 	Identifier      json.RawMessage                  `json:"identifier"`
 	SecurityContext reference                        `json:"securityContext"`
 	Context         struct{ Related []reference }    `json:"context"`
+	Extension       []struct {
+		URL   string    `json:"url"`
+		Value reference `json:"valueReference"`
+	} `json:"extension"`
 }
 
 // Parse reads the columns of a valid resource; JSON, version and time are the
@@ -149,6 +156,14 @@ func (in *columns) read(out *Record) (path string) {
 			out.Focus = local(r)
 		}
 		return "DocumentReference.subject"
+	case TypeCeremony:
+		out.Patient, out.Person = patient(one(in.About)), one(in.Author).account()
+		for _, e := range in.Extension {
+			if e.URL == extensionCeremony && out.Focus == "" {
+				out.Focus = local(e.Value)
+			}
+		}
+		return "QuestionnaireResponse.subject"
 	case TypeVerification:
 		in.targets(out)
 		return "VerificationResult.target"

@@ -36,7 +36,7 @@ func (s *Service) BlockNamed(ctx context.Context, a Actor, in proxy.Invitation) 
 		return proxy.Case{}, err
 	}
 	var out proxy.Case
-	err = s.Tx.InTx(ctx, func(tx Tx) error {
+	err = s.agreeing(ctx, a, func(tx Tx) error {
 		out = c
 		if err := s.bar(ctx, tx, &out, a); err != nil {
 			return err
@@ -87,14 +87,15 @@ func (s *Service) bar(ctx context.Context, tx Tx, c *proxy.Case, a Actor) error 
 
 // forbid files a prohibition and gives its id.
 func (s *Service) forbid(ctx context.Context, tx Tx, f consent.Forbidding, a Actor) (string, error) {
-	f.At, f.Organization = s.now(), s.Organization
+	f.At, f.Organization, f.Source = s.now(), s.Organization, a.Agreed.reference()
 	raw, err := f.JSON()
 	if err != nil {
 		return "", err
 	}
 	origin, id := a.Origin, s.IDs.ID()
 	origin.PersonID = a.Person.ID
-	_, err = s.Consents.FileTx(ctx, tx, consent.Filing{Tenant: s.Tenant, ID: id, Raw: raw, Origin: origin})
+	rec, err := s.Consents.FileTx(ctx, tx, consent.Filing{Tenant: s.Tenant, ID: id, Raw: raw, Origin: origin, Witness: a.Agreed.witness(f.Patient, a)})
+	a.Agreed.note(rec)
 	return id, err
 }
 

@@ -135,6 +135,7 @@ func (s *Service) designation(c proxy.Case, t proxy.Terms, from time.Time) conse
 
 // fileAs stores one Consent and notes its id.
 func (s *Service) fileAs(ctx context.Context, tx Tx, c proxy.Case, id *string, d consent.Designation, a Actor) error {
+	d.Source = a.Agreed.reference()
 	raw, err := d.JSON()
 	if err != nil {
 		return err
@@ -142,7 +143,8 @@ func (s *Service) fileAs(ctx context.Context, tx Tx, c proxy.Case, id *string, d
 	origin := a.Origin
 	origin.PersonID = a.Person.ID
 	*id = s.IDs.ID()
-	_, err = s.Consents.FileTx(ctx, tx, consent.Filing{Tenant: s.Tenant, ID: *id, Raw: raw, Origin: origin, Witness: witnessOf(c, a)})
+	rec, err := s.Consents.FileTx(ctx, tx, consent.Filing{Tenant: s.Tenant, ID: *id, Raw: raw, Origin: origin, Witness: witnessOf(c, a)})
+	a.Agreed.note(rec)
 	return err
 }
 
@@ -164,7 +166,18 @@ func purpose(c proxy.Case) string {
 func (s *Service) withdraw(ctx context.Context, tx Tx, id string, a Actor) error {
 	origin := a.Origin
 	origin.PersonID = a.Person.ID
-	_, err := s.Consents.WithdrawTx(ctx, tx, s.Tenant, id, origin)
+	var w consent.Witness
+	if a.Agreed != nil {
+		last, err := tx.ConsentByID(ctx, s.Tenant, id)
+		if err != nil {
+			return err
+		}
+		w = a.Agreed.witness(last.Patient, a)
+	}
+	rec, ended, err := s.Consents.WithdrawnTx(ctx, tx, s.Tenant, id, origin, w)
+	if ended {
+		a.Agreed.note(rec)
+	}
 	return err
 }
 

@@ -43,7 +43,11 @@ func (s *Service) RecordHistory(ctx context.Context, a Actor, typ, id string) ([
 // errs.Invalid for a filter that names neither patient, person nor focus.
 func (s *Service) Records(ctx context.Context, a Actor, f evidence.Filter) ([]evidence.Record, error) {
 	f.Tenant = s.Tenant
-	if !Clinical(a.Person) {
+	switch patient := own(a.Person); {
+	case Clinical(a.Person):
+	case f.Type == evidence.TypeCeremony && patient != "" && (f.Patient == "" || f.Patient == patient):
+		f.Patient = patient
+	default:
 		// Others find their own, by themselves.
 		f.Person = a.Person.ID
 	}
@@ -63,9 +67,13 @@ func readableOf(a Actor, all []evidence.Record) []evidence.Record {
 
 // Readable is the rule of who reads evidence (A.1, the last column): staff who
 // care for patients, except about themselves and their own; the submitter of a
-// document that one; who is to have access the status of the own Task and nothing
-// else of it. Nobody else reads anything.
+// document that one; the patient how somebody agreed about the own record; who is to
+// have access the status of the own Task and nothing else of it. Nobody else reads
+// anything.
 func Readable(a Actor, r evidence.Record) (evidence.Record, bool) {
+	if r.Type == evidence.TypeCeremony && r.Patient != "" && r.Patient == own(a.Person) {
+		return r, !a.Person.Disabled
+	}
 	if Clinical(a.Person) {
 		return r, !concerned(a, r)
 	}

@@ -75,7 +75,7 @@ func (s *Service) prepared(ctx context.Context, in Saving) (evidence.Record, err
 		return r, evidence.Fault(r.Type+".id", "differs from the id in the address")
 	case !fhir.ValidID(in.ID):
 		return r, evidence.Fault(r.Type+".id", "is not a FHIR id")
-	case strings.HasPrefix(in.ID, ownRecords), r.Type == evidence.TypeProvenance:
+	case strings.HasPrefix(in.ID, ownRecords), r.Type == evidence.TypeProvenance, r.Type == evidence.TypeCeremony:
 		return r, errs.New(errs.Forbidden, "record-own", "Mandate writes this record itself, in the transaction of what it tells.")
 	}
 	r.ID, r.Tenant, r.JSON = in.ID, s.Tenant, in.Raw

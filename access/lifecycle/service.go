@@ -99,6 +99,8 @@ type Actor struct {
 	Origin audit.Event
 	// Client is the client that acts, where no person does: a feed.
 	Client string
+	// Agreed is the page on which the person agrees or takes back; nil without one.
+	Agreed *Agreement
 }
 
 func (s *Service) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Microsecond) }
@@ -190,7 +192,7 @@ type then = func(context.Context, Tx, *proxy.Case) error
 // errs.PreconditionFailed.
 func (s *Service) step(ctx context.Context, id string, a Actor, f find, change func(proxy.Case) (proxy.Case, error), after ...then) (proxy.Case, error) {
 	var out proxy.Case
-	err := s.Tx.InTx(ctx, func(tx Tx) error {
+	err := s.agreeing(ctx, a, func(tx Tx) error {
 		c, err := f(ctx, tx, s.Tenant, id, a)
 		if err != nil {
 			return err

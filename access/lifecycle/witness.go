@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/mandate-health/mandate/consent"
@@ -193,6 +194,9 @@ func last(c proxy.Case, act proxy.Act) int {
 // PV-05): who signed and who checked, with the records of it.
 func witnessOf(c proxy.Case, a Actor) consent.Witness {
 	out := consent.Witness{Purpose: purpose(c)}
+	if a.Agreed != nil {
+		out.Sources, out.Channel = append(out.Sources, a.Agreed.reference().String()), evidence.Online
+	}
 	if c.Proofed() {
 		out.Sources = append(out.Sources, evidence.TypeVerification+"/"+ownRecords+c.ID+"-identity")
 	}
@@ -202,10 +206,11 @@ func witnessOf(c proxy.Case, a Actor) consent.Witness {
 		out.Signed = a.Person.ID != "" && a.Person.ID == c.Confirmed.By
 		return out
 	}
-	out.Agents = []evidence.Agent{
-		{Type: "author", Role: evidence.RoleOf(c.Authority.Kind), ForPatient: true, Party: evidence.Party{Resource: relation(c), Account: c.PersonID}},
-		{Type: "attester", Party: party(c.Authority.Attested.By, a)}, {Type: "verifier", Party: party(c.Authority.Checked.By, a)},
-	}
+	out.Agents = append(signers(c),
+		evidence.Agent{Type: "attester", Party: party(c.Authority.Attested.By, a)},
+		evidence.Agent{Type: "verifier", Party: party(c.Authority.Checked.By, a)})
+	// Who signs by an instrument signs on the page where there was one.
+	out.Signed = a.Agreed != nil && slices.ContainsFunc(signers(c), func(by evidence.Agent) bool { return by.Account == a.Person.ID })
 	if i := last(c, proxy.ActAttest); i >= 0 {
 		out.Sources = append(out.Sources, evidence.TypeDocument+"/"+paper(c, i, evidence.Party{}).ID)
 	}
@@ -222,6 +227,21 @@ func witnessOf(c proxy.Case, a Actor) consent.Witness {
 		if step.Act == proxy.ActDetermine && determined(c, step) {
 			out.Sources = append(out.Sources, evidence.TypeObservation+"/"+observation(c, i))
 		}
+	}
+	return out
+}
+
+// signers are who signs where an instrument stands behind: the representative, or the
+// teenager first and then the parent (FX-33).
+func signers(c proxy.Case) []evidence.Agent {
+	by := evidence.Agent{Type: "author", Role: evidence.RoleOf(c.Authority.Kind), ForPatient: true, Party: evidence.Party{Resource: relation(c), Account: c.PersonID}}
+	if c.Confirmed.Zero() || c.Ward.Band(c.Steps[len(c.Steps)-1].At) != proxy.BandTeen {
+		return []evidence.Agent{by}
+	}
+	patient := evidence.Party{Resource: fhir.Reference{Type: "Patient", ID: c.Patient}, Account: c.Confirmed.By}
+	out := []evidence.Agent{{Type: "author", Role: evidence.RoleOf(""), Party: patient}}
+	if !c.Cosigned.Zero() {
+		out = append(out, by)
 	}
 	return out
 }

@@ -344,7 +344,11 @@ func TestWhatHappensToAnAccess(t *testing.T) {
 	s.says(s.fill(rosa, mine+"/renew", "yes", nil), "Access made longer")
 
 	// A quiet worry closes; staff see it, and the proxy is not told why.
+	before := len(s.ceremonies(rosa, ""))
 	s.says(s.fill(rosa, mine+"/worry", "yes", nil), "rests now")
+	if after := len(s.ceremonies(rosa, "")); after != before {
+		t.Errorf("that something feels wrong is kept as if it were agreed to: %d, not %d", after, before)
+	}
 	if s.reads(g) {
 		t.Error("reads during a hold")
 	}

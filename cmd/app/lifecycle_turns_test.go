@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,7 +133,16 @@ func TestATeenagerComesOfAge(t *testing.T) {
 	seen := s.fill(noah, share, "look", url.Values{"kind": {"visits"}, "fn": {"message"}, "until": {last}})
 	s.says(s.press(noah, seen, "yes", nil), "Dee Whitfield must still sign.")
 	s.says(s.open(t, dee, "/helping/"+id), "One signature is missing.", "Visits and treatments")
+	s.says(s.open(t, dee, "/helping/"+id+"/cosign"), "Here is what you both agree to.", "Visits and treatments", "Write to the care team")
 	s.says(s.fill(dee, "/helping/"+id+"/cosign", "yes", nil), "will soon have access")
+	// RS-06: both signatures are kept, and the parent reads neither.
+	both := s.ceremonies(noah, "")
+	if len(both) != 2 || both[0].Author.Reference != "Patient/noah" || !strings.HasPrefix(both[1].Author.Reference, "RelatedPerson/") {
+		t.Errorf("%+v", both)
+	}
+	if got := s.ceremonies(dee, "?patient=noah"); len(got) != 0 {
+		t.Errorf("a parent reads %+v", got)
+	}
 	s.until(s.Now().Add(11 * time.Minute))
 	if !s.may(dee, "Immunization") || s.may(dee, "Observation") {
 		t.Error("two signatures open too little, or too much")

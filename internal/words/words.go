@@ -1,7 +1,9 @@
 package words
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -52,6 +54,8 @@ type Catalogue struct {
 	order   []string
 	// rtl holds the languages that are written from right to left.
 	rtl map[string]bool
+	// versions are digests of the texts.
+	versions map[string]string
 }
 
 // New loads the embedded texts. The error names the file that cannot be read.
@@ -61,6 +65,8 @@ func New() (*Catalogue, error) {
 		tags:    map[string]language.Tag{},
 		printer: map[string]*message.Printer{},
 		rtl:     map[string]bool{},
+
+		versions: map[string]string{},
 	}
 	var tags []language.Tag
 	for _, l := range Languages() {
@@ -72,6 +78,8 @@ func New() (*Catalogue, error) {
 		if err := json.Unmarshal(raw, &m); err != nil {
 			return nil, fmt.Errorf("message catalogue %s: %w", l.Code, err)
 		}
+		sum := sha256.Sum256(raw)
+		c.versions[l.Code] = hex.EncodeToString(sum[:6])
 		tag := language.MustParse(l.Code)
 		c.texts[l.Code], c.tags[l.Code], c.rtl[l.Code] = m, tag, l.Dir == "rtl"
 		c.printer[l.Code] = message.NewPrinter(tag)
@@ -81,6 +89,10 @@ func New() (*Catalogue, error) {
 	c.matcher = language.NewMatcher(tags)
 	return c, nil
 }
+
+// Version names the texts of a language: it is another one as soon as a word is. An
+// unknown language has the version of Fallback.
+func (c *Catalogue) Version(lang string) string { return c.versions[c.known(lang)] }
 
 // Has reports whether key has a text in the fallback language.
 func (c *Catalogue) Has(key string) bool {

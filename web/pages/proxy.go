@@ -156,6 +156,9 @@ type ProxyAct struct {
 	Fields       []ActField
 	// Leave are kinds of data that can be left out, posted as "without".
 	Leave []ShareChoice
+	// Kinds, Functions and Until are what is signed, where somebody else chose it.
+	Kinds, Functions []string
+	Until            time.Time
 	// Version is posted back, so that a concurrent change shows.
 	Version int
 }

@@ -48,6 +48,14 @@ func proxyScreens() []Screen {
 			n := names(s)
 			return pages.ProxyAct{Frame: in(s, n.Patient, general()), Act: "revoke", Who: n.Proxy, Version: 3, Fields: []pages.ActField{{Name: "quiet", Kind: "check"}}}
 		}},
+		{"person-sign", groupProxy, func(s State) pages.Page {
+			n := names(s)
+			p := pages.ProxyAct{Frame: in(s, n.Proxy, general()), Act: "cosign", Who: n.Proxy, Patient: n.Patient, Version: 3, Until: ahead(300)}
+			if p.Kinds = []string{"medicines", "visits"}; s != Empty {
+				p.Functions = []string{"schedule", "message"}
+			}
+			return p
+		}},
 		{"person-proof", groupProxy, func(s State) pages.Page {
 			n := names(s)
 			papers := []pages.Option{{Value: "passport", Label: "Passport"}, {Value: "insurance-card", Label: "Health insurance card"}}

@@ -34,7 +34,7 @@ func (h *Handler) block(w http.ResponseWriter, r *http.Request, id session.Ident
 		return err
 	}
 	in := named(r.PostForm)
-	c, err := h.Life.BlockNamed(r.Context(), h.Actor(r, id), in)
+	c, err := h.Life.BlockNamed(r.Context(), h.agreed(r, id, h.blockPage(r, id, in)), in)
 	if fault, ok := fieldOf(err); ok {
 		page := h.blockPage(r, id, in)
 		page.Errors = []pages.FieldError{fault}

@@ -120,4 +120,11 @@ func (h *Handler) late(w http.ResponseWriter, r *http.Request, fields ...string)
 	return true
 }
 
+// agreed says who agrees to what stands on a page, with the answers (RS-06).
+func (h *Handler) agreed(r *http.Request, id session.Identity, p pages.Agreed) lifecycle.Actor {
+	a := h.Actor(r, id)
+	a.Agreed = lifecycle.Agreed(h.Kit.Shown(p))
+	return a
+}
+
 func caseID(r *http.Request) string { return mux.Vars(r)["id"] }

@@ -134,13 +134,21 @@ func (h *Handler) askHelp(w http.ResponseWriter, r *http.Request, id session.Ide
 func (h *Handler) helpQuestion(
 	w http.ResponseWriter, r *http.Request, id session.Identity, c proxy.Case, joined lifecycle.Joined, act string, status int, faults ...pages.FieldError,
 ) {
-	l := h.helpedLine(r, c)
-	page := pages.ProxyAct{
-		Frame: h.Frame(r, id, HelpingPath+"/"+c.ID), Act: act, Who: c.Name, Patient: l.Patient, Version: c.Revision(),
-		Fields: h.jointFields(r, joined, act),
-	}
+	page := h.helpPage(r, id, c, joined, act)
 	page.Errors = faults
 	h.Kit.Render(w, r, status, page)
+}
+
+// helpPage asks before something is done; who signs sees what.
+func (h *Handler) helpPage(r *http.Request, id session.Identity, c proxy.Case, joined lifecycle.Joined, act string) pages.ProxyAct {
+	page := pages.ProxyAct{
+		Frame: h.Frame(r, id, HelpingPath+"/"+c.ID), Act: act, Who: c.Name, Patient: h.helpedLine(r, c).Patient, Version: c.Revision(),
+		Fields: h.jointFields(r, joined, act),
+	}
+	if act == "cosign" {
+		page.Functions, page.Kinds, page.Until = c.Granted().Functions, c.Terms.Kinds, c.Terms.Until
+	}
+	return page
 }
 
 func (h *Handler) help(w http.ResponseWriter, r *http.Request, id session.Identity) error {
@@ -162,7 +170,7 @@ func (h *Handler) help(w http.ResponseWriter, r *http.Request, id session.Identi
 		case "ask":
 			_, err = h.Life.Ask(r.Context(), h.Actor(r, id), c.ID)
 		case "cosign":
-			_, err = h.Life.Cosign(r.Context(), h.Actor(r, id), c.ID)
+			_, err = h.Life.Cosign(r.Context(), h.agreed(r, id, h.helpPage(r, id, c, joined, act)), c.ID)
 		case "dispute":
 			_, err = h.Life.Dispute(r.Context(), h.Actor(r, id), c.ID)
 		case "recheck":

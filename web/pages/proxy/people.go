@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -258,33 +259,47 @@ func (h *Handler) askAct(w http.ResponseWriter, r *http.Request, id session.Iden
 	if givesMore(act) && h.Session.Ask(w, r, identity.ActShare) {
 		return nil
 	}
+	page, err := h.question(r, id, c, act, url.Values{"choice": {"same"}})
+	if err == nil {
+		h.Kit.Render(w, r, http.StatusOK, page)
+	}
+	return err
+}
+
+// question asks before something is done, with what was answered.
+func (h *Handler) question(r *http.Request, id session.Identity, c proxy.Case, act string, answers url.Values) (pages.ProxyAct, error) {
 	page := pages.ProxyAct{Frame: h.Frame(r, id, PeoplePath+"/"+c.ID), Act: act, Who: c.Name, Version: c.Revision()}
 	switch {
 	case act == "revoke" && c.PersonID != "":
-		page.Fields = []pages.ActField{{Name: "quiet", Kind: "check"}}
+		page.Fields = []pages.ActField{{Name: "quiet", Kind: "check", Value: answers.Get("quiet")}}
 	case act == "renew":
 		use, err := h.Use(r, id, useOf(c))
 		if err != nil {
-			return err
+			return page, err
 		}
-		page.Fields = []pages.ActField{h.choice(page.Lang)}
+		page.Fields = []pages.ActField{h.choice(page.Lang, answers.Get("choice"))}
 		// The smaller set is offered, not chosen: who never looked may still want to.
+		var offered []string
 		if len(use.Unseen) < len(c.Terms.Kinds) || len(c.Terms.Functions) > 0 {
-			for _, k := range use.Unseen {
-				page.Leave = append(page.Leave, pages.ShareChoice{Name: k})
+			offered = use.Unseen
+		}
+		// What was ticked counts, although the person has looked since.
+		without := answers["without"]
+		for _, k := range c.Terms.Kinds {
+			if slices.Contains(offered, k) || slices.Contains(without, k) {
+				page.Leave = append(page.Leave, pages.ShareChoice{Name: k, Checked: slices.Contains(without, k)})
 			}
 		}
 	}
-	h.Kit.Render(w, r, http.StatusOK, page)
-	return nil
+	return page, nil
 }
 
 // choice is what can be answered to the question of a renewal: the same, less, or
 // stop (LC-07).
-func (h *Handler) choice(lang string) pages.ActField {
+func (h *Handler) choice(lang, chosen string) pages.ActField {
 	f := pages.ActField{Name: "choice", Kind: "select"}
 	for _, name := range []string{"same", "less", "stop"} {
-		f.Options = append(f.Options, pages.Option{Value: name, Label: h.Kit.Words().T(lang, "renew."+name, nil), Selected: name == "same"})
+		f.Options = append(f.Options, pages.Option{Value: name, Label: h.Kit.Words().T(lang, "renew."+name, nil), Selected: name == chosen})
 	}
 	return f
 }
@@ -307,7 +322,17 @@ func (h *Handler) act(w http.ResponseWriter, r *http.Request, id session.Identit
 		if err := desk.Current(r, c.Revision()); err != nil {
 			return err
 		}
-		if _, err := h.deeds()[act](r.Context(), h.Actor(r, id), c, r); err != nil {
+		a := h.Actor(r, id)
+		// To say that something is wrong agrees to nothing, and leaves no trace beside
+		// the hold.
+		if act != "worry" {
+			page, err := h.question(r, id, c, act, r.PostForm)
+			if err != nil {
+				return err
+			}
+			a = h.agreed(r, id, page)
+		}
+		if _, err := h.deeds()[act](r.Context(), a, c, r); err != nil {
 			return err
 		}
 	}

@@ -134,7 +134,7 @@ func (h *Handler) share(w http.ResponseWriter, r *http.Request, id session.Ident
 	case answer == "yes" && !(running && t.Within(c.Terms)) && h.late(w, r, chosen()...):
 		return nil
 	case answer == "yes":
-		err = h.agree(r, id, c, t, page.Urgent)
+		err = h.agree(r, id, c, t, page)
 	default:
 		return h.look(w, r, id, c, t, page)
 	}
@@ -147,14 +147,15 @@ func (h *Handler) share(w http.ResponseWriter, r *http.Request, id session.Ident
 	return err
 }
 
-func (h *Handler) agree(r *http.Request, id session.Identity, c proxy.Case, t proxy.Terms, urgent bool) error {
+func (h *Handler) agree(r *http.Request, id session.Identity, c proxy.Case, t proxy.Terms, page pages.Share) error {
 	var err error
+	a := h.agreed(r, id, pages.ShareSeen{Frame: page.Frame, Share: page, Until: t.Until})
 	if c.Basis == proxy.BasisRepresentative {
-		_, err = h.Life.Propose(r.Context(), h.Actor(r, id), c.ID, t)
-	} else if c.At(h.Clock.Now()) == proxy.StateActive {
-		_, err = h.Life.Change(r.Context(), h.Actor(r, id), c.ID, proxy.ActChange, t)
+		_, err = h.Life.Propose(r.Context(), a, c.ID, t)
+	} else if page.Running {
+		_, err = h.Life.Change(r.Context(), a, c.ID, proxy.ActChange, t)
 	} else {
-		_, err = h.Life.Confirm(r.Context(), h.Actor(r, id), c.ID, t, urgent)
+		_, err = h.Life.Confirm(r.Context(), a, c.ID, t, page.Urgent)
 	}
 	return err
 }
