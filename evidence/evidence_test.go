@@ -145,6 +145,48 @@ func TestWhoSignedForWhom(t *testing.T) {
 	}
 }
 
+// RS-10: what somebody was told is a valid Communication whose status follows its
+// delivery; it tells of nobody where the portal tells of nobody.
+func TestWhatSomebodyWasTold(t *testing.T) {
+	c, err := codec.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := evidence.Notice{
+		ID: "n1", Kind: "grant", To: evidence.Party{Resource: elena, Account: "p-elena"}, Subject: "rosa", About: elena,
+		Text: "You get access to the record of Rosa.", Language: "en", Created: noon,
+	}
+	bare := evidence.Notice{ID: "n2", Kind: "other", To: evidence.Party{Account: "p-elena"}, Text: "Something changed.", Language: "en", Created: noon}
+	sent, seen, read, over, late := told, told, told, bare, bare
+	sent.Sent, read.Sent, late.Sent = noon.Add(time.Minute), noon.Add(time.Minute), noon.Add(time.Minute)
+	seen.Seen, read.Seen = noon.Add(time.Hour), noon.Add(time.Hour)
+	over.Over, late.Over = true, true
+	for _, one := range []struct {
+		n       evidence.Notice
+		status  string
+		version int
+		holds   string
+	}{
+		{told, "preparation", 1, `"about":[{"reference":"RelatedPerson/rosa-elena"}]`}, {bare, "preparation", 1, `"contentString":"Something changed."`},
+		{sent, "completed", 2, `"sent":"2026-11-14T12:01:00.000Z"`}, {seen, "completed", 2, `"sent":"2026-11-14T12:00:00.000Z"`},
+		{read, "completed", 3, `"received":"2026-11-14T13:00:00.000Z"`}, {over, "stopped", 1, `"sender"`}, {late, "not-done", 2, `"recipient"`},
+	} {
+		r, err := one.n.Communication()
+		if err != nil || r.Status != one.status || r.Version != one.version || !strings.Contains(string(r.JSON), one.holds) {
+			t.Errorf("%+v %v\n%s", one, err, r.JSON)
+		}
+		if err := c.ValidateType(r.JSON, "Communication"); err != nil {
+			t.Errorf("%s: %v\n%s", one.status, err, r.JSON)
+		}
+		if one.n.Subject == "" && (strings.Contains(string(r.JSON), "Patient/") || strings.Contains(string(r.JSON), "RelatedPerson/")) {
+			t.Errorf("tells of somebody: %s", r.JSON)
+		}
+	}
+	if _, err := evidence.Parse([]byte(`{"resourceType":"Communication","status":"completed"}`)); !errs.Is(err, errs.Invalid) {
+		t.Error("a notice can be stored", err)
+	}
+}
+
 // RS-06: a ceremony is found by its Consent and by who answered, and says in which
 // words what was asked and answered.
 func TestWhatWasShownAndAnswered(t *testing.T) {

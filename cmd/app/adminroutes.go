@@ -33,7 +33,7 @@ func (t *tenant) adminRoutes() []route.Route {
 	given := grants.Deps{Desk: desk, Read: t.store, Connections: t.connections()}.Routes()
 	registered := clients.Deps{Desk: desk, Registry: t.registrationDesk(), Flights: t.flights, ErrorDocs: t.site.Issuer + errorDocs}.Routes()
 	opened := launches.Deps{Desk: desk, Flow: t.flow, Read: t.store, FHIRBase: t.site.FHIRBase}.Routes()
-	kept := records.Deps{Desk: desk, Read: t.store, Life: t.life(), Recorder: t.queue}.Routes()
+	kept := records.Deps{Desk: desk, Read: t.store, Life: t.life(), Told: t.told, Recorder: t.queue}.Routes()
 	asked := explanations.Deps{Desk: desk, Explain: t.explainer()}.Routes()
 	told := people.Deps{Desk: desk, Life: t.life()}.Routes()
 	return slices.Concat(main, given, registered, opened, asked, kept, told)

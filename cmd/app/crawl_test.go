@@ -112,7 +112,7 @@ func (s teller) fullStory() {
 		paths []string
 	}{
 		{rosa, []string{"/home", "/people", "/people/" + bea.id, "/people/" + bea.id + "/share", "/activity", "/apps", "/record", "/record/results", "/messages", "/contact", "/factors", "/devices",
-			"/account", "/account/activity", "/account/addresses", "/account/travel", "/call-code", "/together", "/records/Consent", "/records/RelatedPerson", "/records/Provenance"}},
+			"/account", "/account/activity", "/account/addresses", "/account/travel", "/call-code", "/together", "/records/Consent", "/records/RelatedPerson", "/records/Provenance", "/records/QuestionnaireResponse", "/records/Communication"}},
 		{bea.b, []string{"/home", "/helping", "/helping/" + bea.id, "/copies/of/" + bea.id, "/messages", "/acting", "/call-code", "/apps"}},
 		{ann, []string{"/helping", "/messages"}},
 		{noah, []string{"/apps", "/activity", "/home"}},

@@ -98,7 +98,7 @@ func (t *tenant) paperPages(life *lifecycle.Service) *papers.Handler {
 func (t *tenant) recordRoutes(life *lifecycle.Service) []route.Route {
 	return records.Deps{
 		Life: life, Session: t.session, Problem: t.problem, Base: t.site.Issuer + records.Path, Recorder: t.queue,
-		RequestID: web.RequestID, Clock: t.clock,
+		RequestID: web.RequestID, Clock: t.clock, Notices: t.messagePages(life), Lang: t.kit.Lang,
 	}.Routes()
 }
 

@@ -5,10 +5,12 @@ import (
 	"time"
 
 	"github.com/mandate-health/mandate/access/lifecycle"
+	"github.com/mandate-health/mandate/evidence"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/jobs"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
+	"github.com/mandate-health/mandate/internal/words"
 	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/web/pages/messages"
 )
@@ -22,6 +24,16 @@ func (t *tenant) messagePages(life *lifecycle.Service) *messages.Handler {
 			return address, len(m.Reasons) > 0 && m.Reasons[0] == proxy.WhyShared, err
 		},
 	})
+}
+
+// told gives what an account was told, in the language of last resort: who reads it is
+// not who was told.
+func (t *tenant) told(ctx context.Context, account string) ([]evidence.Record, error) {
+	p, err := t.store.PersonByID(ctx, t.id, account)
+	if err != nil {
+		return nil, err
+	}
+	return t.messagePages(t.life()).Communications(ctx, words.Fallback, p)
 }
 
 // manner decides how a notice to a person is told, and gives where its e-mail would

@@ -66,3 +66,12 @@ type ContactPerson struct {
 	Choice  string
 	Choices []string
 }
+
+// News gives the words of a message, as the page of messages has them.
+func (k *Kit) News(lang string, m MessageLine) string {
+	// Message lines name keys that have a text.
+	text, _ := translate(k.deps.Words, lang, "news."+m.Key, []any{
+		"who", m.Who, "patient", m.Patient, "count", m.Count, "date", k.deps.Words.Date(lang, k.local(m.Since)),
+	})
+	return text
+}

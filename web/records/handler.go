@@ -28,6 +28,10 @@ type Deps struct {
 	Life    *lifecycle.Service
 	Session *session.Manager
 	Problem *problem.Writer
+	// Notices gives what people were told, in the words of a language.
+	Notices Notices
+	// Lang gives the language of a request.
+	Lang func(*http.Request) string
 	// Base is the address of Path as clients know it.
 	Base      string
 	Recorder  audit.Recorder
@@ -44,6 +48,12 @@ func (d Deps) Routes() []route.Route {
 		}
 	}
 	return []route.Route{
+		{
+			Method: http.MethodGet, Path: Path + "/metadata", Auth: route.None, PHI: route.NoPHI, Limit: "page", Owner: "web/records",
+			Reason: "says what can be asked for here; the same for everybody", Handler: http.HandlerFunc(d.metadata),
+		},
+		on("/"+evidence.TypeNotice, d.notices), on("/"+evidence.TypeNotice+"/{id}", d.notice),
+		on("/"+evidence.TypeNotice+"/{id}/_history", d.noticeHistory), on("/"+evidence.TypeNotice+"/{id}/_history/{version}", d.noticeVersion),
 		on("/{type}", d.search), on("/{type}/{id}", d.read), on("/{type}/{id}/_history", d.history), on("/{type}/{id}/_history/{version}", d.version),
 	}
 }
@@ -86,8 +96,12 @@ func (d Deps) record(r *http.Request, a lifecycle.Actor, out found, refused erro
 	if refused != nil {
 		e.Kind, e.Outcome, e.Reason = audit.FHIRRefused, audit.MinorFailure, errs.As(refused).Code
 	}
-	for _, one := range out.all {
-		e.Patient = one.Patient
+	for i, one := range out.all {
+		if i == 0 {
+			e.Patient = one.Patient
+		} else if one.Patient != e.Patient {
+			e.Patient = "" // notices may be about several
+		}
 		e.Delivered = append(e.Delivered, one.Reference().String())
 	}
 	e.Count = len(out.all)
@@ -99,7 +113,12 @@ func (d Deps) record(r *http.Request, a lifecycle.Actor, out found, refused erro
 
 // typeOf and idOf read the path; what is no FHIR type or id is nobody's.
 func typeOf(r *http.Request) string {
-	if typ := mux.Vars(r)["type"]; fhir.ValidType(typ) {
+	typ := mux.Vars(r)["type"]
+	if typ == "" {
+		// The routes of notices have no other.
+		return evidence.TypeNotice
+	}
+	if fhir.ValidType(typ) {
 		return typ
 	}
 	return ""

@@ -2,6 +2,7 @@ package records
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/mandate-health/mandate/access/lifecycle"
@@ -18,6 +19,9 @@ type Deps struct {
 	call.Desk
 	Read evidence.Reader
 	Life *lifecycle.Service
+	// Told gives what an account was told, as its portal tells it. Errors: errs.NotFound
+	// without such an account.
+	Told func(ctx context.Context, account string) ([]evidence.Record, error)
 	// Recorder takes the event of every look.
 	Recorder audit.Recorder
 }
@@ -41,7 +45,7 @@ func (d Deps) Routes() []route.Route {
 }
 
 type query struct {
-	Type    string `json:"type,omitempty" jsonschema:"FHIR type, such as Task."`
+	Type    string `json:"type,omitempty" jsonschema:"FHIR type, such as Task. Communication lists what an account was told."`
 	Patient string `json:"patient,omitempty" jsonschema:"Id of the patient."`
 	Account string `json:"account,omitempty" jsonschema:"Id of the account: the submitter of a document, the human of a Person, whose way a Task describes."`
 	Focus   string `json:"focus,omitempty" jsonschema:"What the record speaks about, such as Consent/ID: the Provenances of its versions."`
@@ -61,15 +65,27 @@ func listOf(all []evidence.Record) List {
 }
 
 func (d Deps) list(ctx context.Context, in *call.In[query, route.Empty]) (List, error) {
-	all, err := d.Read.EvidenceOf(ctx, evidence.Filter{
-		Tenant: d.Tenant, Type: in.Query.Type, Patient: in.Query.Patient, Person: in.Query.Account, Focus: in.Query.Focus,
-	})
+	all, err := d.selected(ctx, in.Query)
 	if err != nil {
 		return List{}, err
 	}
 	e := in.By
 	e.Kind, e.Action, e.Patient, e.Resource.Type = audit.FHIRSearch, "E", in.Query.Patient, in.Query.Type
 	return listOf(all), d.record(ctx, e, all)
+}
+
+// selected gives the records of a query. What somebody was told is no record, and is
+// found by whom it was told to.
+func (d Deps) selected(ctx context.Context, q query) ([]evidence.Record, error) {
+	if q.Type != evidence.TypeNotice {
+		return d.Read.EvidenceOf(ctx, evidence.Filter{Tenant: d.Tenant, Type: q.Type, Patient: q.Patient, Person: q.Account, Focus: q.Focus})
+	}
+	if q.Account == "" || q.Patient != "" || q.Focus != "" {
+		return nil, errs.New(errs.Invalid, "search-too-wide", "A search for a Communication needs the account that was told, and nothing else.")
+	}
+	all, err := d.Told(ctx, q.Account)
+	slices.Reverse(all)
+	return all, err
 }
 
 type version struct {

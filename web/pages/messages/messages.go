@@ -11,6 +11,7 @@ import (
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/notify/outbox"
+	"github.com/mandate-health/mandate/proxy"
 	"github.com/mandate-health/mandate/web/pages"
 	"github.com/mandate-health/mandate/web/pages/desk"
 	"github.com/mandate-health/mandate/web/route"
@@ -26,9 +27,16 @@ const (
 // shown is how many messages the page lists.
 const shown = 100
 
+// Inbox is where notices are.
+type Inbox interface {
+	outbox.Inbox
+	// NoticeByID gives one, to whomever. Errors: errs.NotFound.
+	NoticeByID(ctx context.Context, tenant, id string) (outbox.Notice, error)
+}
+
 // Deps is what the handlers work with.
 type Deps struct {
-	Inbox outbox.Inbox
+	Inbox Inbox
 	Life  *lifecycle.Service
 	// Mail tells where e-mails to the person of a notice go, and whether somebody
 	// who helps uses that address too; "" for nowhere.
@@ -69,7 +77,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, id session.Identi
 	}
 	names := map[string]string{}
 	for _, n := range notices {
-		line, err := h.line(r, id, n, names)
+		line, _, err := h.line(r.Context(), page.Lang, id.Person, n, names)
 		if err != nil {
 			return err
 		}
@@ -89,33 +97,36 @@ func home(id session.Identity) string {
 	return "/home"
 }
 
-// line words one message. One about a case that is gone, or that the reader is no
-// party of any more, says that something changed and no more.
-func (h *Handler) line(r *http.Request, id session.Identity, n outbox.Notice, names map[string]string) (pages.MessageLine, error) {
+// line words one message, and gives the case that it is about, if it is about one that
+// is the reader's. One about a case that is gone, or that the reader is no party of any
+// more, says that something changed and no more.
+func (h *Handler) line(
+	ctx context.Context, lang string, p identity.Person, n outbox.Notice, names map[string]string,
+) (pages.MessageLine, proxy.Case, error) {
 	out := pages.MessageLine{At: n.Created, New: n.Seen.IsZero(), Key: "other"}
 	about := n.Args[outbox.ArgCase]
 	if about == "" {
 		h.keyed(&out, "account."+n.Template)
-		return out, nil
+		return out, proxy.Case{}, nil
 	}
-	c, err := h.Life.MessageCase(r.Context(), h.Actor(r, id), about)
+	c, err := h.Life.MessageCase(ctx, lifecycle.Actor{Person: p}, about)
 	if errs.Is(err, errs.NotFound) {
-		return out, nil
+		return out, proxy.Case{}, nil
 	}
 	if err != nil {
-		return out, err
+		return out, c, err
 	}
 	side := "self."
-	if c.PersonID == id.Person.ID {
+	if c.PersonID == p.ID {
 		side = "helper."
-		out.Patient = h.patient(r, c.Patient, c.Proofed(), names)
+		out.Patient = h.patient(ctx, lang, c.Patient, c.Proofed(), names)
 	} else {
 		out.Who, out.URL = c.Name, h.Session.Path("/people/"+c.ID)
 	}
 	out.Count, _ = strconv.Atoi(n.Args[outbox.ArgCount])
 	out.Since, _ = time.Parse(time.RFC3339, n.Args[outbox.ArgSince])
 	h.keyed(&out, side+n.Template)
-	return out, nil
+	return out, c, nil
 }
 
 // keyed takes the text of a message where there is one.
@@ -127,12 +138,12 @@ func (h *Handler) keyed(m *pages.MessageLine, key string) {
 }
 
 // patient names a patient to somebody who was proofed.
-func (h *Handler) patient(r *http.Request, id string, proofed bool, names map[string]string) string {
+func (h *Handler) patient(ctx context.Context, lang, id string, proofed bool, names map[string]string) string {
 	if !proofed {
-		return h.Kit.Words().T(h.Kit.Lang(r), "helping.somebody", nil)
+		return h.Kit.Words().T(lang, "helping.somebody", nil)
 	}
 	if names[id] == "" {
-		names[id] = h.Patient(r.Context(), id)
+		names[id] = h.Patient(ctx, id)
 	}
 	return names[id]
 }
