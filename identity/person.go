@@ -215,11 +215,15 @@ func (s Session) Level() Level {
 		return ""
 	case slices.Contains(s.AMR, methodPossession):
 		return AAL3
-	case len(s.AMR) == 1, slices.ContainsFunc(s.AMR, restrictedMethod):
+	case len(s.AMR) == 1, s.BySentCode():
 		return AAL1
 	}
 	return AAL2
 }
+
+// BySentCode reports whether the log-in was finished by a code that was sent: its person
+// has a better factor, and did not use it.
+func (s Session) BySentCode() bool { return slices.ContainsFunc(s.AMR, restrictedMethod) }
 
 // Live reports whether the session may be used at t.
 func (s Session) Live(t time.Time) bool {

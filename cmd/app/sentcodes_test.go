@@ -173,9 +173,9 @@ func TestACodeThatWasSent(t *testing.T) {
 	if fmt.Sprintf("%v %v", said["acr"], said["amr"]) != "urn:mandate:aal:1 [pwd urn:mandate:amr:email]" {
 		t.Errorf("acr %v, amr %v", said["acr"], said["amr"])
 	}
-	for _, path := range []string{"/people/invite", "/factors/app", "/account/addresses", "/record/conditions?private=1"} {
+	for _, path := range []string{"/people/invite", "/record/conditions?private=1"} {
 		p, err := phone.Open(t.Context(), s.at(path), "")
-		if err != nil || p.FormWith("way") != nil || path != "/account/addresses" && p.FormWith("code") == nil && p.SignInForm() == nil {
+		if err != nil || p.FormWith("way") != nil || p.FormWith("code") == nil {
 			t.Errorf("%s is open, or to be opened by a code that is sent: %v %s", path, err, p.Text())
 		}
 	}
@@ -183,6 +183,63 @@ func TestACodeThatWasSent(t *testing.T) {
 	if p := s.press(phone, add, "", url.Values{"address": {"thief@example.org"}}); strings.Contains(p.Text(), "We sent a code to thief") {
 		t.Error("the address can be changed")
 	}
+}
+
+// SM-02, SM-09, NI-01: who signed in with a code that was sent and wants to change how they
+// sign in is asked for the better factor that they have, not to sign in once more, and
+// before a form is filled in in vain; then they are where they wanted to be, with what
+// they typed.
+func TestAfterASentCodeTheBetterFactorIsAskedFor(t *testing.T) {
+	s := teller{start(t, nil), t}
+	rosa := s.backedUp()
+	weakly := func() *kit.Browser {
+		t.Helper()
+		phone := s.NewBrowser(kit.Person{Username: "rosa"})
+		s.says(s.types(phone, s.asksFor(phone, "email"), s.sentCode("email")), "Hello")
+		return phone
+	}
+	proves := func(phone *kit.Browser, asked *kit.Page, path string) *kit.Page {
+		t.Helper()
+		s.says(asked, "Enter your code", "A code that we sent is not enough for this.")
+		form := asked.FormWith("code")
+		if form == nil || asked.SignInForm() != nil || asked.FormWith("way") != nil {
+			t.Fatalf("%s leads to %s: %s", path, asked.URL, asked.Text())
+		}
+		s.forward(t, 31*time.Second)
+		code, err := kit.TOTP(rosa.Person.TOTPSecret, s.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		form.Set("code", code)
+		there, err := phone.Submit(t.Context(), form, nil, "")
+		if err != nil || there.URL != s.at(path) {
+			t.Fatalf("after the proof for %s: %v %s %s", path, err, there.URL, there.Text())
+		}
+		return there
+	}
+	phone := weakly()
+	s.says(proves(phone, s.open(t, phone, "/factors/app"), "/factors/app"), "Add a code app")
+
+	// Where only the form is more than a look, what was typed is kept.
+	phone = weakly()
+	waits := s.press(phone, s.open(t, phone, "/account/addresses"), "", url.Values{"address": {"rosa.new@example.org"}})
+	if kept := s.typed(proves(phone, waits, "/account/addresses"), "address"); kept != "rosa.new@example.org" {
+		t.Errorf("what was typed is %q", kept)
+	}
+
+	// Long after the log-in it is the same factor that is asked for.
+	phone = weakly()
+	s.forward(t, identity.ManageWithin+time.Minute)
+	s.says(proves(phone, s.open(t, phone, "/factors/sms"), "/factors/sms"), "Codes by text message")
+
+	// Who has no better factor is asked for the password.
+	noah := s.browser("noah")
+	s.entered(noah, "/home")
+	s.forward(t, identity.ManageWithin+time.Minute)
+	if p := s.open(t, noah, "/factors/codes"); p.SignInForm() == nil {
+		t.Errorf("%s: %s", p.URL, p.Text())
+	}
+	s.says(s.entered(noah, "/factors/codes"), "Recovery codes")
 }
 
 // resets tries a code of the log-in on the way back into the account.

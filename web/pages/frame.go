@@ -156,4 +156,6 @@ const (
 	NoticeSessionEnded = "notice.session_ended"
 	// NoticeSignInFirst: the wanted page needs a sign-in.
 	NoticeSignInFirst = "notice.sign_in_first"
+	// NoticeBetterFactor: a code that was sent is too weak for the wanted page.
+	NoticeBetterFactor = "notice.better_factor"
 )

@@ -10,25 +10,33 @@ import (
 )
 
 // LevelField names, in the address of the page of the second factor and in its forms,
-// the level that is asked for; it is empty for two factors. It is a wish: the page that
-// comes after looks for itself.
+// the level that is asked for; it is empty for two factors, and levelBest for the best
+// factor that the person has, be it the password. It is a wish: the page that comes
+// after looks for itself.
 const (
 	LevelField = "level"
 	levelBound = "3"
+	levelBest  = "1"
 )
 
 // Asked gives the level that a request to the page of the second factor is about.
 func Asked(v url.Values) identity.Level {
-	if v.Get(LevelField) == levelBound {
+	switch v.Get(LevelField) {
+	case levelBound:
 		return identity.AAL3
+	case levelBest:
+		return identity.AAL1
 	}
 	return identity.AAL2
 }
 
 // AskFor adds to the address of the page of the second factor what it is to ask for.
 func AskFor(v url.Values, level identity.Level) {
-	if level == identity.AAL3 {
+	switch level {
+	case identity.AAL3:
 		v.Set(LevelField, levelBound)
+	case identity.AAL1:
+		v.Set(LevelField, levelBest)
 	}
 }
 
@@ -40,9 +48,8 @@ const PurposePasskey = "passkey"
 // back into an account to the browser.
 const PurposeRecovery = "recovery"
 
-// Afresh sends somebody who follows a link to prove themself again and come back:
-// with the second factor where the session has one, else with the password.
-// Anything else is refused.
+// Afresh sends somebody who follows a link to prove themself again and come back: with
+// the best factor that they have. Anything else is refused.
 func (m *Manager) Afresh(w http.ResponseWriter, r *http.Request) {
 	if !followsLink(r) {
 		m.d.Refuse(w, r, errs.New(errs.Unauthenticated, "step-up-needed", "This needs a fresh log-in."))
@@ -78,18 +85,19 @@ func (m *Manager) Ask(w http.ResponseWriter, r *http.Request, a identity.Action)
 	return true
 }
 
-// prove sends a person to prove a level afresh and come back to this address: with
-// the second factor where the session has one or needs one, else with the password.
-// For AAL3 the page asks for a passkey that stays on its device.
+// prove sends a person to prove a level afresh and come back to this address, but for
+// no less than the session has. Where AAL1 will do, the page asks for the second factor
+// of those who have one, for it may be what lacks (a log-in by a code that was sent), and
+// only of the others for the password. For AAL3 it asks for a passkey that stays on its
+// device.
 func (m *Manager) prove(w http.ResponseWriter, r *http.Request, level identity.Level, id Identity) {
-	path, next := m.d.SignInPath, url.Values{"next": {r.URL.RequestURI()}}
-	if id.Session.Level().Reaches(identity.AAL2) || level.Reaches(identity.AAL2) {
-		path = m.d.CodePath
-		next.Set("again", "1")
+	next := url.Values{"next": {r.URL.RequestURI()}, "again": {"1"}}
+	if id.Session.Level().Reaches(identity.AAL2) && !level.Reaches(identity.AAL2) {
+		level = identity.AAL2
 	}
 	AskFor(next, level)
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, path+"?"+next.Encode(), http.StatusSeeOther)
+	http.Redirect(w, r, m.d.CodePath+"?"+next.Encode(), http.StatusSeeOther)
 }
 
 // For lets only requests through whose log-in meets what the action demands of the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -56,7 +57,7 @@ func (c *Channel) Name() string { return "sms" }
 
 // Deliver hands one message to the gateway. Errors: errs.Invalid when there is nobody to
 // send it to, or the gateway will never take it (400, 410, 422); errs.Upstream for any
-// other answer than a 2xx and for none.
+// other answer than a 2xx (sms-failed) and for none (sms-unreachable, sms-untrusted).
 func (c *Channel) Deliver(ctx context.Context, n outbox.Notice) error {
 	m, err := c.d.Message(ctx, n)
 	if err != nil {
@@ -68,8 +69,7 @@ func (c *Channel) Deliver(ctx context.Context, n outbox.Notice) error {
 	}
 	res, err := c.client.Do(req)
 	if err != nil {
-		// What the transport says may name the URL with what is secret in it.
-		return errs.Wrap(errors.New("sms: no answer"), errs.Upstream, "sms-unreachable", "The gateway of text messages cannot be reached.")
+		return unreached(err)
 	}
 	defer res.Body.Close()
 	switch code := res.StatusCode; {
@@ -111,9 +111,37 @@ func (c *Channel) request(ctx context.Context, n outbox.Notice, m Message) (*htt
 	return req, nil
 }
 
-// Reach asks the gateway what it takes (OPTIONS), without credential or message; any
-// answer will do. Errors:
-// errs.Upstream with code sms-unreachable.
+// unreached says why there is no answer. What the transport says may name the URL with
+// what is secret in it, so it is not kept.
+func unreached(err error) error {
+	fail := func(code, msg string) error {
+		return errs.Wrap(errors.New("sms: no answer"), errs.Upstream, code, "The gateway of text messages "+msg)
+	}
+	var (
+		stranger x509.UnknownAuthorityError
+		other    x509.HostnameError
+		invalid  x509.CertificateInvalidError
+		refused  *tls.CertificateVerificationError
+	)
+	switch {
+	case errors.As(err, &stranger):
+		return fail("sms-untrusted", "has a certificate of an authority that is not trusted here.")
+	case errors.As(err, &other):
+		return fail("sms-untrusted", "has a certificate for another host name.")
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return fail("sms-untrusted", "has a certificate that is not valid now.")
+	case errors.As(err, &refused):
+		return fail("sms-untrusted", "has a certificate that does not hold.")
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fail("sms-untrusted", "does not speak TLS at this address.")
+	}
+	return fail("sms-unreachable", "cannot be reached.")
+}
+
+// Reach asks the gateway what it takes (OPTIONS), without credential or message. Most
+// answers will do, a refusal too, for there was no credential. Errors: errs.Upstream with
+// code sms-unreachable or sms-untrusted, or sms-answer for one that takes no messages
+// here: a redirect, 404, 410, a fault of its own.
 func (c *Channel) Reach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -123,7 +151,19 @@ func (c *Channel) Reach(ctx context.Context) error {
 	}
 	res, err := c.client.Do(req)
 	if err != nil {
-		return errs.Wrap(errors.New("sms: no answer"), errs.Upstream, "sms-unreachable", "The gateway of text messages cannot be reached.")
+		return unreached(err)
 	}
-	return res.Body.Close()
+	defer res.Body.Close()
+	wrong := func(why string) error {
+		return errs.New(errs.Upstream, "sms-answer", "The gateway of text messages answers "+strconv.Itoa(res.StatusCode)+": "+why)
+	}
+	switch code := res.StatusCode; {
+	case code >= 300 && code < 400:
+		return wrong("it leads elsewhere, which is not followed; name the address that it leads to.")
+	case code == http.StatusNotFound, code == http.StatusGone:
+		return wrong("there is nothing at this address.")
+	case code >= 500 && code != http.StatusNotImplemented:
+		return wrong("it has a fault of its own.")
+	}
+	return nil
 }

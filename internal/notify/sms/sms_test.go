@@ -111,6 +111,7 @@ func TestWhatAGatewayAnswers(t *testing.T) {
 			t.Errorf("%d tells: %v", c.status, err)
 		}
 	}
+	g.status = http.StatusUnauthorized // without a credential
 	if err := ch.Reach(t.Context()); err != nil || g.asked[len(g.asked)-1].Header.Get("Authorization") != "" {
 		t.Error(err)
 	}

@@ -35,6 +35,9 @@ func signInScreens() []Screen {
 			}
 			p.SendAction, p.Email, p.SMS = Prefix, s == Long || s == Error, s == Long
 			p.Frame = out(s, pages.FieldError{Field: "code", Key: pages.ErrCode})
+			if s == Empty {
+				p.Frame.Notice = &pages.Notice{Tone: pages.Info, Key: pages.NoticeBetterFactor}
+			}
 			return p
 		}},
 		{"approve-wait", groupSignIn, func(s State) pages.Page {

@@ -84,7 +84,8 @@ if (session) {
 
 // How strong a new password looks. It is a hint and stops nobody: the rules, and the
 // list of passwords that thieves know, are the server's. Length counts most; what
-// repeats, runs on or is the user name counts little.
+// repeats, runs on or is the user name counts little. The words stand in the page from
+// the start, empty, for screen readers tell only what changes in what they know.
 for (const hint of document.querySelectorAll("[data-strength]")) {
   const field = document.getElementById(hint.dataset.strength);
   if (!field) continue;
@@ -106,9 +107,9 @@ for (const hint of document.querySelectorAll("[data-strength]")) {
   field.addEventListener("input", () => {
     const { length, sum } = worth(field.value);
     const level = length < 8 ? 1 : sum < 8 ? 2 : sum < 12 ? 3 : 4;
-    hint.hidden = length === 0;
+    meter.hidden = length === 0;
     meter.value = level;
-    const text = [hint.dataset.short, hint.dataset.weak, hint.dataset.fair, hint.dataset.good][level - 1];
+    const text = length === 0 ? "" : [hint.dataset.short, hint.dataset.weak, hint.dataset.fair, hint.dataset.good][level - 1];
     if (said.textContent !== text) said.textContent = text;
   });
 }

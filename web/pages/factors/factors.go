@@ -85,7 +85,7 @@ func (h *Handler) Routes() []route.Route {
 		}
 	}
 	on := func(method, path string, serve func(visit)) route.Route {
-		return at(identity.ActAuthenticators, method, path, serve)
+		return at(identity.ActAuthenticators, method, path, func(v visit) { v.managing(serve) })
 	}
 	return []route.Route{
 		at(identity.ActFactors, http.MethodGet, Path, visit.list),
@@ -127,6 +127,21 @@ func (h *Handler) visited(serve func(visit)) http.Handler {
 		id, _ := session.From(r) // Require ran before
 		serve(visit{h, w, r, id})
 	})
+}
+
+// managing serves those who have proven enough to change authenticators; the others are
+// asked for the best factor that they have, before they fill in a form in vain, and
+// brought back.
+func (v visit) managing(serve func(visit)) {
+	all, err := v.Accounts.ManagedFactors(v.r.Context(), v.tenant(), v.secret())
+	switch {
+	case err != nil:
+		v.fail(err)
+	case !identity.MayManage(v.id.Session, all, v.Clock.Now()):
+		v.Session.Late(v.w, v.r, identity.ActAuthenticators)
+	default:
+		serve(v)
+	}
 }
 
 func (v visit) tenant() string      { return v.Session.Tenant(v.r) }
@@ -249,14 +264,9 @@ func (v visit) entry(f identity.Factor) pages.FactorEntry {
 	return e
 }
 
-// links offers the accounts that are not linked yet. The log-in is fresh: linking
-// adds a way in.
+// links offers the accounts that are not linked yet.
 func (v visit) links() {
 	all, err := v.Accounts.ManagedFactors(v.r.Context(), v.tenant(), v.secret())
-	if err == nil && !identity.MayManage(v.id.Session, all, v.Clock.Now()) {
-		v.Session.Afresh(v.w, v.r)
-		return
-	}
 	if err != nil {
 		v.fail(err)
 		return

@@ -43,6 +43,9 @@ func (h *Handlers) codeForm(w http.ResponseWriter, r *http.Request) {
 			f.BackURL = h.path(staffPath)
 		}
 	}
+	if signedIn && id.Session.BySentCode() {
+		f.Notice = &pages.Notice{Tone: pages.Info, Key: pages.NoticeBetterFactor}
+	}
 	h.showCode(w, r, http.StatusOK, f, g)
 }
 
@@ -61,24 +64,40 @@ func (h *Handlers) showCode(w http.ResponseWriter, r *http.Request, status int, 
 		h.d.Refuse(w, r, err)
 		return
 	}
-	if _, signedIn := session.From(r); signedIn && status != http.StatusForbidden && !choices.Code && !choices.Recovery && !choices.Approve && key.Options == "" {
-		// A log-in that is finished can add what it lacks; a form that was refused
-		// leads nowhere.
-		need := url.Values{"need": {pages.NeedSecond}}
-		if level == identity.AAL3 {
-			need.Set("need", pages.NeedBound)
+	if _, signedIn := session.From(r); signedIn && status != http.StatusForbidden {
+		// A log-in that is finished can go on elsewhere; a form that was refused leads
+		// nowhere.
+		if to := h.instead(g, level, key, choices); to != "" {
+			http.Redirect(w, r, to, http.StatusSeeOther)
+			return
 		}
-		if own := h.d.Sessions.Own(g.Next, ""); own != "" {
-			need.Set("next", own)
-		}
-		http.Redirect(w, r, h.path(factorsPath)+"?"+need.Encode(), http.StatusSeeOther)
-		return
 	}
 	h.d.Pages.Render(w, r, status, pages.SecondFactor{
 		Frame: f, Action: h.path(codePath), Next: g.value, AppName: g.AppName, CanCancel: g.Cancel != "",
 		Passkey: key, NoCode: !choices.Code && key.Options != "", Recovery: choices.Recovery,
 		ApproveAction: h.approveAction(choices), SendAction: h.path(sendPath), Email: choices.Email && h.d.SentCodes != nil, SMS: choices.SMS && h.d.SentCodes != nil,
 	})
+}
+
+// instead gives where somebody goes who has nothing to prove a level with: to the
+// password where it will do, else to what lacks; "" for who has.
+func (h *Handlers) instead(g goal, level identity.Level, key pages.Passkey, choices identity.StepUpChoices) string {
+	second := choices.Code || key.Options != ""
+	switch {
+	case level == identity.AAL1 && !second:
+		// Codes on paper are few, and no better than the password for this.
+		return h.with(entryPath, g)
+	case second || choices.Recovery || choices.Approve:
+		return ""
+	}
+	need := url.Values{"need": {pages.NeedSecond}}
+	if level == identity.AAL3 {
+		need.Set("need", pages.NeedBound)
+	}
+	if own := h.d.Sessions.Own(g.Next, ""); own != "" {
+		need.Set("next", own)
+	}
+	return h.path(factorsPath) + "?" + need.Encode()
 }
 
 func (h *Handlers) code(w http.ResponseWriter, r *http.Request) {

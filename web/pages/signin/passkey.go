@@ -40,7 +40,7 @@ func (h *Handlers) passkeyForm(r *http.Request, g goal) pages.Passkey {
 // person has to reach the level asked for.
 func (h *Handlers) proofForm(r *http.Request, g goal, level identity.Level) (key pages.Passkey, choices identity.StepUpChoices, err error) {
 	if h.d.Passkeys == nil {
-		return pages.Passkey{}, identity.StepUpChoices{Code: level != identity.AAL3}, nil
+		return pages.Passkey{}, identity.StepUpChoices{Code: level == identity.AAL2}, nil
 	}
 	choices, err = h.d.Passkeys.StepUp(r.Context(), h.d.Sessions.Tenant(r), session.Secret(r), h.binding(r), level)
 	return pages.Passkey{Action: h.path(proofPath), Options: string(choices.Passkey), Next: g.value, Bound: level == identity.AAL3}, choices, err
