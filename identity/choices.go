@@ -61,9 +61,10 @@ func (s *Service) SetChoices(ctx context.Context, tenant, secret string, c Choic
 }
 
 // SetTravel notes until when the person of a session travels, the zero time for not
-// at all, and writes person.saved. The caller has asked for a fresh log-in, because
-// it makes log-ins elsewhere less suspicious (SM-07). Errors: errs.Invalid with code
-// travel-too-long; errs.Unauthenticated; errs.Unavailable.
+// at all, and writes person.saved. It makes log-ins elsewhere less suspicious (SM-07), so
+// it needs what a change of authenticators needs; to take it back needs a log-in. Errors:
+// errs.Invalid with code travel-too-long; errs.Unauthenticated with code session-ended or
+// step-up-needed; errs.Unavailable.
 func (s *Service) SetTravel(ctx context.Context, tenant, secret string, until time.Time, m Meta) error {
 	now := s.now()
 	if until.Sub(now) > LongestTravel {
@@ -71,6 +72,9 @@ func (s *Service) SetTravel(ctx context.Context, tenant, secret string, until ti
 	}
 	return s.d.Tx.InTx(ctx, func(tx Tx) error {
 		sess, p, err := s.load(ctx, tx, tenant, secret, now)
+		if err == nil && !until.IsZero() {
+			_, err = s.manage(ctx, tx, tenant, secret, now)
+		}
 		if err != nil {
 			return err
 		}

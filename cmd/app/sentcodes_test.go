@@ -221,10 +221,14 @@ func TestAfterASentCodeTheBetterFactorIsAskedFor(t *testing.T) {
 	s.says(proves(phone, s.open(t, phone, "/factors/app"), "/factors/app"), "Add a code app")
 
 	// Where only the form is more than a look, what was typed is kept.
-	phone = weakly()
-	waits := s.press(phone, s.open(t, phone, "/account/addresses"), "", url.Values{"address": {"rosa.new@example.org"}})
-	if kept := s.typed(proves(phone, waits, "/account/addresses"), "address"); kept != "rosa.new@example.org" {
-		t.Errorf("what was typed is %q", kept)
+	for path, typed := range map[string][2]string{
+		"/account/addresses": {"address", "rosa.new@example.org"}, "/account/travel": {"until", s.Now().AddDate(0, 0, 9).Format(time.DateOnly)},
+	} {
+		phone = weakly()
+		waits := s.press(phone, s.open(t, phone, path), "", url.Values{typed[0]: {typed[1]}})
+		if kept := s.typed(proves(phone, waits, path), typed[0]); kept != typed[1] {
+			t.Errorf("%s: what was typed is %q", path, kept)
+		}
 	}
 
 	// Long after the log-in it is the same factor that is asked for.

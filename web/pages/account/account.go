@@ -188,6 +188,9 @@ func (v visit) travelled() {
 	}
 	err := v.Accounts.SetTravel(v.r.Context(), v.id.Person.Tenant, session.Secret(v.r), until, v.Session.Meta(v.r, ""))
 	switch {
+	case errs.Is(err, errs.Unauthenticated) && errs.As(err).Code == "step-up-needed":
+		// What the role needs anyway is asked for, be it more than the page does.
+		v.Session.Late(v.w, v.r, identity.ActLook, "until")
 	case errs.Is(err, errs.Invalid):
 		v.askTravel(http.StatusBadRequest, pages.FieldError{Field: "until", Key: pages.ErrTravel})
 	case err != nil:
