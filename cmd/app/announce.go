@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/mandate-health/mandate/identity/factor/totp"
 	"github.com/mandate-health/mandate/oauth"
 	"github.com/mandate-health/mandate/web/demo"
 )
@@ -19,7 +20,7 @@ func (d *development) ready(t *tenant, at reached, caFile string) ready {
 		Issuer:    own.Issuer, FHIRBase: own.FHIRBase, SMARTConfiguration: own.SMARTConfiguration,
 		UpstreamFHIRBase: at.upstream, Console: own.Issuer + "/staff",
 		Clock: own.Issuer + "/dev/clock", Outbox: own.Issuer + "/dev/outbox",
-		AdminAPI: own.AdminAPI, People: readyPeople(), Tenants: []readyTenant{},
+		AdminAPI: own.AdminAPI, People: readyPeople(d.people()), Tenants: []readyTenant{},
 		UDAPCA: readyCommunity{devCommunity, t.devCommunity.Certificate, t.devCommunity.PrivateKey, int(t.cfg.UDAP.complete().CRLRefresh.Seconds())},
 	}
 	for _, other := range t.served() {
@@ -58,6 +59,7 @@ func (d *development) announce(w io.Writer, r ready, at reached) {
 	p("  Demo app             %s", r.DemoApp)
 	p("  EHR simulator        %s", r.EHRSimulator)
 	p("  All screens          %s/dev/screens/", r.Issuer)
+	p("  People and log-ins   %s/people/", d.demoURL)
 	if r.CAFile != "" {
 		p("  Certificate authority %s", r.CAFile)
 	}
@@ -70,14 +72,40 @@ func (d *development) announce(w io.Writer, r ready, at reached) {
 	p("  5. Launch the app from the EHR simulator and sign in as hale.")
 	p("")
 	p("Log-ins (a code is the current one of the secret; the ready file has all of them)")
-	for _, person := range r.People {
+	for _, person := range r.People[:len(demoPeople())] {
 		secret := "password alone"
 		if person.TOTPSecret != "" {
 			secret = "code secret " + person.TOTPSecret
 		}
 		p("  %-8s %-9s  password %-24s %s", person.Username, person.Role, person.Password, secret)
 	}
+	if d.families {
+		p("  ruth and %d more, one for each way of helping: %s/people/ tells them and their codes", len(family())-1, d.demoURL)
+	}
 	p("")
+}
+
+// people are all who can sign in.
+func (d *development) people() []demoPerson {
+	if d.families {
+		return append(demoPeople(), family()...)
+	}
+	return demoPeople()
+}
+
+// person tells how somebody signs in.
+func (d *development) person(t *tenant, p demoPerson) demo.Person {
+	out := demo.Person{Username: p.username, Name: p.name, Role: string(p.role), Password: p.password()}
+	if secret := p.totpSecret(); secret != "" {
+		out.Code = func() string {
+			code, err := totp.Code(secret, t.clock.Now().Unix()/int64(totp.Period.Seconds()))
+			if err != nil {
+				t.log.Error("the code of a demo person", "err", err)
+			}
+			return code
+		}
+	}
+	return out
 }
 
 // demoConfig joins the demo app and the EHR simulator to this server.
@@ -93,6 +121,16 @@ func (d *development) demoConfig(t *tenant, client *http.Client) demo.Config {
 		}
 		if c.Kind != oauth.ClientBackend && len(c.LaunchURIs) > 0 {
 			cfg.Apps = append(cfg.Apps, demo.App{ClientID: c.ID, Name: c.Name, LaunchURL: c.LaunchURIs[0]})
+		}
+	}
+	for _, p := range d.people() {
+		cfg.People = append(cfg.People, d.person(t, p))
+	}
+	if d.families {
+		for _, h := range households() {
+			for _, c := range h.cases {
+				cfg.Cases = append(cfg.Cases, demo.Case{Helper: c.helper, Patient: c.patient, State: c.state, Words: c.words, As: c.as})
+			}
 		}
 	}
 	for _, p := range demoPeople() {

@@ -56,6 +56,7 @@ type devCommand struct {
 	Reset     bool   `help:"Begin with an empty store."`
 	TLS       bool   `name:"tls" help:"Serve HTTPS under a self-made authority; the ready file names its certificate."`
 	ReadyFile string `name:"ready-file" help:"Write a JSON description when ready." placeholder:"FILE"`
+	Families  bool   `default:"true" negatable:"" help:"Add families at every place of the life cycle of helping (default yes; --no-families leaves them out)."`
 }
 
 type serveCommand struct {
@@ -168,7 +169,7 @@ func (c *devCommand) completed(loaded *config.Loaded) Config {
 	if cfg.Organization == "" {
 		cfg.Organization, cfg.OrganizationRef = "Lakeside Palliative Care", "Organization/lakeside-palliative"
 	}
-	cfg.Reset, cfg.TLS, cfg.ReadyFile = c.Reset, c.TLS, c.ReadyFile
+	cfg.Reset, cfg.TLS, cfg.ReadyFile, cfg.Families = c.Reset, c.TLS, c.ReadyFile, c.Families
 	return cfg
 }
 

@@ -120,6 +120,8 @@ type Config struct {
 	ReadyFile string `kong:"-"`
 	// Dev adds the sandbox, demo people and clients, and the test routes.
 	Dev bool `kong:"-"`
+	// Families adds families at every place of the life cycle (development only).
+	Families bool `kong:"-"`
 	// Out receives what a human reads at start; Log everything else.
 	Out io.Writer    `kong:"-"`
 	Log *slog.Logger `kong:"-"`

@@ -30,6 +30,8 @@ type development struct {
 	token   string
 	clients []clientFile
 	servers *group
+	// families says that the records of the families are there.
+	families bool
 }
 
 // startDevelopment opens the further listeners and starts the sandbox, which
@@ -59,6 +61,7 @@ func (a *App) startDevelopment(ctx context.Context, main net.Addr, at *reached, 
 		return nil, err
 	}
 	servers.start(l, h, nil)
+	d.families = a.cfg.Families
 	return d, nil
 }
 
@@ -124,12 +127,27 @@ func (d *development) open(ctx context.Context, t *tenant, at reached, caFile st
 	// Making the synthetic records left garbage that a small machine would
 	// rather have back at once.
 	debug.FreeOSMemory()
+	if d.families {
+		go d.rest(ctx)
+	}
 	r := d.ready(t, at, caFile)
 	d.announce(t.cfg.Out, r, at)
 	if t.cfg.ReadyFile != "" {
 		return r.write(t.cfg.ReadyFile)
 	}
 	return nil
+}
+
+// restsAfter is when the notices of what the families did have been sent.
+const restsAfter = 5 * time.Second
+
+// rest gives back what sending them left, unless the server ends before.
+func (d *development) rest(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(restsAfter):
+		debug.FreeOSMemory()
+	}
 }
 
 // seed registers clients, makes the demo people and files their relations and
@@ -147,6 +165,11 @@ func (d *development) seed(ctx context.Context, t *tenant) error {
 	}
 	if err := t.seedConsents(ctx); err != nil {
 		return err
+	}
+	if d.families {
+		if err := t.seedFamily(ctx); err != nil {
+			return err
+		}
 	}
 	return t.seedBrand(ctx)
 }

@@ -98,9 +98,9 @@ type readyPerson struct {
 	Patients   []string `json:"patients"`
 }
 
-func readyPeople() []readyPerson {
+func readyPeople(people []demoPerson) []readyPerson {
 	var out []readyPerson
-	for _, p := range demoPeople() {
+	for _, p := range people {
 		out = append(out, readyPerson{
 			Username: p.username, Password: p.password(), TOTPSecret: p.totpSecret(),
 			Role: string(p.role), FHIRUser: p.fhirUser(), Patients: p.patients(),

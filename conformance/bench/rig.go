@@ -151,7 +151,7 @@ func (r *rig) startDev(ctx context.Context, name string, flags ...string) (kit.R
 	if err != nil {
 		return kit.Ready{}, nil, err
 	}
-	args := slices.Concat([]string{"dev", "--listen", "127.0.0.1:0", "--ready-file", readyFile, "--client", registered}, store, flags)
+	args := slices.Concat([]string{"dev", "--no-families", "--listen", "127.0.0.1:0", "--ready-file", readyFile, "--client", registered}, store, flags)
 	c, err := startChild(ctx, r.binary, args...)
 	if err != nil {
 		return kit.Ready{}, nil, err

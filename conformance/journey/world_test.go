@@ -67,7 +67,7 @@ func newWorld(t *testing.T, more ...string) *world {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "ready.json")
 	w := &world{t: t, log: &bytes.Buffer{}}
-	args := []string{"dev", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--ready-file", file}
+	args := []string{"dev", "--no-families", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--ready-file", file}
 	c := exec.Command(shared.binary, append(args, more...)...)
 	c.Stdout, c.Stderr = io.Discard, w.log
 	if err := c.Start(); err != nil {

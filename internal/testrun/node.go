@@ -75,7 +75,7 @@ func (n *Node) launch() error {
 }
 
 func (n *Node) args() []string {
-	args := []string{"dev", "--ready-file", n.Ready()}
+	args := []string{"dev", "--no-families", "--ready-file", n.Ready()}
 	if !slices.Contains(n.Args, "--listen") {
 		args = append(args, "--listen", "127.0.0.1:0")
 	}

@@ -65,6 +65,9 @@ type Config struct {
 	Patients func(ctx context.Context) ([]Patient, error)
 	Users    []User
 	Apps     []App
+	// People can sign in; Cases are what they can look at.
+	People []Person
+	Cases  []Case
 	// HTTP calls Mandate; nil means http.DefaultClient. Redirects are never
 	// followed.
 	HTTP *http.Client
@@ -121,6 +124,7 @@ func New(cfg Config) (http.Handler, error) {
 	mux.HandleFunc("GET /app/{$}", s.app)
 	mux.HandleFunc("GET /app/launch", s.app)
 	mux.HandleFunc("GET /app/callback", s.callback)
+	mux.HandleFunc("GET /people/{$}", s.people)
 	mux.HandleFunc("GET /assets/{name}", s.asset)
 	mux.HandleFunc("GET /ehr/{$}", s.patients)
 	mux.HandleFunc("GET /ehr/launch", s.launchForm)
@@ -195,7 +199,7 @@ type frame struct {
 
 func ehrFrame(title, here string) frame {
 	f := frame{Title: title, Product: "Lakeside EHR simulator"}
-	for _, l := range []link{{URL: "/ehr/", Text: "Patients"}, {URL: "/ehr/faults", Text: "Faults"}, {URL: "/app/", Text: "Heart Diary"}} {
+	for _, l := range []link{{URL: "/ehr/", Text: "Patients"}, {URL: "/ehr/faults", Text: "Faults"}, {URL: "/app/", Text: "Heart Diary"}, {URL: "/people/", Text: "People"}} {
 		l.Current = l.URL == here
 		f.Nav = append(f.Nav, l)
 	}

@@ -10,7 +10,7 @@ import (
 
 // every page of the demonstration, for the tests of what all share.
 var pagePaths = []string{
-	"/app/", "/app/launch?iss=x&launch=y", "/app/callback?code=c&state=s", "/ehr/", "/ehr/?q=nobody", "/ehr/launch?patient=rosa", "/ehr/launch?patient=gone", "/ehr/faults",
+	"/app/", "/app/launch?iss=x&launch=y", "/app/callback?code=c&state=s", "/ehr/", "/ehr/?q=nobody", "/ehr/launch?patient=rosa", "/ehr/launch?patient=gone", "/ehr/faults", "/people/",
 }
 
 // No page has inline code or style, and the app may talk to Mandate only

@@ -63,9 +63,11 @@ func (w *world) config() Config {
 			}
 			return []Patient{{ID: "rosa", Name: "Rosa Alvarez", Encounter: "rosa-visit-1"}, {ID: "noah", Name: "Noah <Reyes>"}}, nil
 		},
-		Users: []User{{Reference: "Practitioner/dr-hale", Name: "Dr. Hale"}},
-		Apps:  []App{{ClientID: "demo-app", Name: "Heart Diary", LaunchURL: base + "/app/launch"}, {ClientID: "planner", Name: "Care Planner", LaunchURL: "https://planner.example/start"}},
-		Now:   func() time.Time { return time.Date(2026, time.November, 22, 9, 0, 0, 0, time.UTC) },
+		Users:  []User{{Reference: "Practitioner/dr-hale", Name: "Dr. Hale"}},
+		Apps:   []App{{ClientID: "demo-app", Name: "Heart Diary", LaunchURL: base + "/app/launch"}, {ClientID: "planner", Name: "Care Planner", LaunchURL: "https://planner.example/start"}},
+		People: []Person{{Username: "rosa", Name: "Rosa Alvarez", Role: "patient"}, {Username: "elena", Name: "Elena <Alvarez>", Role: "proxy", Code: func() string { return "123456" }}},
+		Cases:  []Case{{Helper: "Elena <Alvarez>", Patient: "Rosa Alvarez", State: "active", As: []string{"rosa", "elena"}}},
+		Now:    func() time.Time { return time.Date(2026, time.November, 22, 9, 0, 0, 0, time.UTC) },
 	}
 }
 
