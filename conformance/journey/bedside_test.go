@@ -34,6 +34,7 @@ func TestAPatientEnrolsBeforeAWitness(t *testing.T) {
 	bed.until("the ways", "document.querySelector('h1')?.innerText.startsWith('Sign-in for') && !document.querySelector('[data-needs-script]').hidden")
 	bed.says("With you: Dr. Hale", "This is for the patient alone.")
 	bed.inspect("bedside-4-ways")
+	bed.meter("meter-bedside")
 
 	ward.click("main a.button")
 	ward.until("word that a device typed it", "document.querySelector('main').innerText.includes('A device has typed the code.')")

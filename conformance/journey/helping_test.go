@@ -108,6 +108,7 @@ func TestElenaGetsBackIn(t *testing.T) {
 	elena.visit("/recover")
 	elena.heading("Choose a new password")
 	elena.inspect("recover-finish")
+	elena.meter("meter-recovery")
 	p := person{Username: "elena", TOTPSecret: strings.ReplaceAll(elena.text("main .code"), " ", "")}
 	elena.fill("#f-password", "nine herons by the river")
 	elena.fill("#f-again", "nine herons by the river")

@@ -116,6 +116,7 @@ func (b *tab) enrols(link, code string) {
 	b.click("main form button.primary")
 	b.heading("Make your own account")
 	b.inspect("sharing-6-account")
+	b.meter("meter-registration")
 	p := person{Username: "bea", Password: "a long enough one", TOTPSecret: strings.ReplaceAll(b.text("main .code"), " ", "")}
 	b.world.ready.People = append(b.world.ready.People, p)
 	b.fill("#f-username", p.Username)
