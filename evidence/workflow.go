@@ -96,8 +96,10 @@ type Check struct {
 	AttestedAt, CheckedAt time.Time
 	// Next is when it must be looked at again; zero: never.
 	Next time.Time
-	// Document is the instrument, "" without.
+	// Document is the instrument, "" without; Files are the pictures of it that whoever
+	// wrote this looked at. Both are DocumentReference/id.
 	Document string
+	Files    []string
 }
 
 // VerificationResult gives the record.
@@ -133,8 +135,10 @@ func (c Check) VerificationResult() (Record, error) {
 		doc["lastPerformed"] = instant(c.CheckedAt)
 		more = append(more, fields{"url": fhir.Canonical + "/StructureDefinition/checked-by", "valueReference": typed(c.Checked, "Practitioner")})
 	}
-	if c.Document != "" {
-		more = append(more, fields{"url": fhir.Canonical + "/StructureDefinition/instrument", "valueReference": link(c.Document)})
+	for _, d := range append([]string{c.Document}, c.Files...) {
+		if d != "" {
+			more = append(more, fields{"url": fhir.Canonical + "/StructureDefinition/instrument", "valueReference": link(d)})
+		}
 	}
 	if more != nil {
 		doc["extension"] = more

@@ -29,6 +29,9 @@ type Authority struct {
 	Checked  Signed `json:"checked,omitzero"`
 	// Seen are the items of the checklist that the second person ticked.
 	Seen []string `json:"seen,omitempty"`
+	// Files are the ids of the pictures of papers that whoever attested it, and after
+	// that whoever checked it, looked at before saying so (RS-08).
+	Files []string `json:"files,omitempty"`
 	// Reviews is the day on which it is looked at again, Ends the court date
 	// after which it no longer holds; zero: none.
 	Reviews time.Time `json:"reviews,omitzero"`
@@ -96,7 +99,7 @@ func (c Case) Attest(a Authority, by Signed) (Case, error) {
 	if err != nil {
 		return c, err
 	}
-	a.Attested, a.Checked, a.Seen = by, Signed{}, nil
+	a.Attested, a.Checked, a.Seen, a.Files = by, Signed{}, nil, nil
 	out.Authority, out.Basis, out.Ward, out.Unavailable = a, BasisRepresentative, Ward{}, Signed{}
 	return out, nil
 }

@@ -67,6 +67,18 @@ func (c Case) Paper(id string) (Paper, bool) {
 	return c.Papers[i], true
 }
 
+// LookedAt notes which pictures of papers somebody looked at who attests, checks or
+// turns down an instrument; what is no paper of the case is left out.
+func (c Case) LookedAt(ids []string) Case {
+	c.Authority.Files = nil
+	for _, p := range c.Papers {
+		if slices.Contains(ids, p.ID) {
+			c.Authority.Files = append(c.Authority.Files, p.ID)
+		}
+	}
+	return c
+}
+
 // putIn reports whether somebody put in the instrument that is to be verified, or a
 // picture of one: who did cannot be the second pair of eyes (SP-04).
 func (c Case) putIn(by string) bool {

@@ -12,19 +12,32 @@ import (
 // Attest notes that one member of staff has seen an instrument, and what it says
 // (LC-05).
 func (s *Service) Attest(ctx context.Context, a Actor, id string, in proxy.Authority) (proxy.Case, error) {
+	seen, err := s.lookedAt(ctx, a, id)
+	if err != nil {
+		return proxy.Case{}, err
+	}
 	return s.step(ctx, id, a, staffsCase, func(c proxy.Case) (proxy.Case, error) {
+		attest := func() (proxy.Case, error) { return c.Attest(in, s.signed(a)) }
 		if in.Kind == proxy.Parent {
-			return s.attestParent(ctx, c, in, a)
+			attest = func() (proxy.Case, error) { return s.attestParent(ctx, c, in, a) }
 		}
-		return c.Attest(in, s.signed(a))
+		out, err := attest()
+		return out.LookedAt(seen), err
 	}, func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.wake(ctx, tx, c, a) })
 }
 
 // Verify is the second pair of eyes, with what it saw of the checklist: whoever put
 // the instrument in is refused (SP-04). Errors: of proxy.Verify.
 func (s *Service) Verify(ctx context.Context, a Actor, id string, seen []string, review time.Time) (proxy.Case, error) {
+	files, err := s.lookedAt(ctx, a, id)
+	if err != nil {
+		return proxy.Case{}, err
+	}
 	return s.step(ctx, id, a, staffsCase,
-		func(c proxy.Case) (proxy.Case, error) { return c.Verify(seen, review, s.signed(a)) },
+		func(c proxy.Case) (proxy.Case, error) {
+			out, err := c.Verify(seen, review, s.signed(a))
+			return out.LookedAt(files), err
+		},
 		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.doze(ctx, tx, c, a) })
 }
 

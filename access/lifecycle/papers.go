@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/mandate-health/mandate/audit"
@@ -42,6 +43,33 @@ func papersOf(c proxy.Case, kind string, files []evidence.File) []proxy.Paper {
 		})
 	}
 	return out
+}
+
+// lookedAt gives the papers of a case that a member of staff has opened or put in, by
+// the log: what a check names is what was looked at and not what there was (RS-08).
+// It reads before the transaction, since a request never holds two connections.
+func (s *Service) lookedAt(ctx context.Context, a Actor, id string) ([]string, error) {
+	c, err := s.Read.CaseByID(ctx, s.Tenant, id)
+	if errs.Is(err, errs.NotFound) || err == nil && len(c.Papers) == 0 {
+		return nil, nil // what is not there the step refuses
+	}
+	if err != nil {
+		return nil, err
+	}
+	looks, err := s.Log.Audits(ctx, audit.Filter{
+		Tenant: s.Tenant, Patient: c.Patient, PersonID: a.Person.ID, Kinds: []audit.Kind{audit.FHIRRead},
+		Since: c.Papers[0].At, Until: s.now(), Limit: mostLooks,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, p := range c.Papers {
+		if p.By == a.Person.ID || slices.ContainsFunc(looks, func(e audit.Event) bool { return e.Resource.ID == evidence.Document{ID: p.ID}.BinaryID() }) {
+			out = append(out, p.ID)
+		}
+	}
+	return out, nil
 }
 
 // keepPapers stores the bytes with what tells of them, sealed under the patient's key.

@@ -94,12 +94,17 @@ func RejectReasons() []string {
 
 // Reject ends a case that staff cannot accept, with a reason code (LC-05).
 func (s *Service) Reject(ctx context.Context, a Actor, id, reason string) (proxy.Case, error) {
+	files, err := s.lookedAt(ctx, a, id)
+	if err != nil {
+		return proxy.Case{}, err
+	}
 	return s.step(ctx, id, a, staffsCase,
 		func(c proxy.Case) (proxy.Case, error) {
 			if !slices.Contains(RejectReasons(), reason) {
 				return c, errs.New(errs.Invalid, "proxy-reason", "Choose a reason.")
 			}
-			return c.Reject(reason, s.signed(a))
+			out, err := c.Reject(reason, s.signed(a))
+			return out.LookedAt(files), err
 		},
 		func(ctx context.Context, tx Tx, c *proxy.Case) error {
 			if err := s.sever(ctx, tx, c, a); err != nil {

@@ -173,6 +173,9 @@ func authorityCheck(c proxy.Case, step proxy.Step, a Actor, status string) evide
 	if i := last(c, proxy.ActAttest); i >= 0 {
 		out.Document = evidence.TypeDocument + "/" + paper(c, i, evidence.Party{}).ID
 	}
+	for _, id := range auth.Files {
+		out.Files = append(out.Files, evidence.TypeDocument+"/"+id)
+	}
 	out.How = append(out.How, auth.Seen...)
 	if status != "attested" {
 		out.Checked, out.CheckedAt = party(step.By, a), step.At

@@ -11,6 +11,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,6 +160,45 @@ func TestPapersOfAnAgent(t *testing.T) {
 	if n := len(s.events(t, "patient=rosa&kind=fhir.read")); n < 2 {
 		t.Errorf("%d looks at papers are recorded", n)
 	}
+}
+
+// RS-08: the check of an authority names the files that whoever wrote it looked at, by
+// the log, and not whatever was put in.
+func TestACheckNamesTheFilesThatWereLookedAt(t *testing.T) {
+	s := teller{start(t, nil), t}
+	hale, osei := s.clinicians()
+	id, ann := s.listed(hale, "rosa", "Ann Alvarez", "ann")
+	s.proofedBy(hale, id)
+	if res := s.sends(ann, "/helping/"+id+"/papers", url.Values{"instrument": {"HPOWATT"}}, pdf("page one"), photo(t)); res.Status != http.StatusSeeOther {
+		t.Fatal(res)
+	}
+	at, authority := "/staff/people/"+id, "VerificationResult/case-"+id+"-authority"
+	named := func(want ...string) {
+		t.Helper()
+		raw := string(s.looks(hale, authority).Body)
+		var got []string
+		for _, n := range []string{"1", "2"} {
+			file := "DocumentReference/case-" + id + "-file-" + n
+			if !strings.Contains(raw, `"`+file+`"`) {
+				continue
+			}
+			got = append(got, n)
+			if doc := s.looks(hale, file); doc.Status != http.StatusOK || !strings.Contains(string(doc.Body), `"Binary/`) {
+				t.Errorf("%s: %d %s", file, doc.Status, doc.Body)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the check names the files %v, want %v: %s", got, want, raw)
+		}
+	}
+	s.handedOut(hale, at+"/papers/case-"+id+"-file-1", "page one")
+	s.fill(hale, at+"/attest", "yes", url.Values{"instrument": {"HPOWATT"}, "trigger": {"immediate"}})
+	named("1")
+	if res := s.fetches(osei, at+"/papers/case-"+id+"-file-2"); res.Status != http.StatusOK {
+		t.Fatal(res)
+	}
+	s.checked(osei, at)
+	named("2")
 }
 
 // badPapers tries what is refused, and says why.
