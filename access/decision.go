@@ -45,6 +45,8 @@ type Input struct {
 	// ProxyInForce is false when the acting RelatedPerson is not active, out
 	// of its period or of another patient (EV-01). Meaningless for others.
 	ProxyInForce bool
+	// ProxyEnds is the last instant of that RelatedPerson, zero without one.
+	ProxyEnds time.Time
 	// SafetyHold is true while the patient's record is held (LC-12).
 	SafetyHold bool
 	Request    *rest.Request

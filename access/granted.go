@@ -55,6 +55,14 @@ func GrantedScopes(q ScopeQuestion) ScopeAnswer {
 	return a.ScopeAnswer
 }
 
+// sooner gives the earlier of two ends, where zero means none (EV-14).
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
 type answer struct {
 	ScopeAnswer
 	q         ScopeQuestion

@@ -159,7 +159,7 @@ func judgeConsent(in *Input, d *Decision) verdict {
 		d.Obligations = append(d.Obligations, Part2Notice)
 	}
 	d.Consents = append(d.Consents, res.Consents...)
-	d.ValidUntil = res.ValidUntil
+	d.ValidUntil = sooner(res.ValidUntil, in.ProxyEnds)
 	d.Reasons = append(d.Reasons, Reason{Rule: "consent", Code: "permit", Subject: res.Reason})
 	return pass
 }

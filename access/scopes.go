@@ -22,8 +22,8 @@ type ScopeQuestion struct {
 	ProxyInForce bool
 	// ProxyEnds is when the relation ends by which a proxy acts, zero when that is
 	// not known (EV-14).
-	ProxyEnds time.Time
-	SafetyHold   bool
+	ProxyEnds  time.Time
+	SafetyHold bool
 	// EHRLaunch is true when a launch context was redeemed.
 	EHRLaunch bool
 	// HasPatient is true when a patient is in context.

@@ -3,6 +3,7 @@ package consent
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mandate-health/mandate/fhir"
 )
@@ -14,6 +15,9 @@ type reader struct {
 	// paths: put element paths together. The first reading goes without,
 	// since almost every Consent is understood.
 	paths bool
+	// zone is where the patient lives, nil when nobody knows; written is the offset of
+	// Consent.dateTime, nil without one.
+	zone, written *time.Location
 }
 
 func (r *reader) fault(path string) { r.faults = append(r.faults, path) }

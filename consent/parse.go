@@ -54,7 +54,14 @@ const keysConsent = " resourceType id meta language text contained extension ide
 // prohibition keeps denying (EV-04, PC-12). Bytes that are not a JSON object
 // of type Consent give errs.Invalid together with a value that, compiled,
 // denies every proxy.
-func Parse(raw []byte) (Consent, error) {
+//
+// Dates without a time of day are days in the offset that the Consent writes: in
+// the same period, else around it, else in Consent.dateTime, else UTC.
+func Parse(raw []byte) (Consent, error) { return ParseIn(raw, nil) }
+
+// ParseIn is Parse of a Consent about somebody who lives in a zone: their days begin
+// and end there, whatever offset the Consent writes elsewhere. A nil zone is Parse.
+func ParseIn(raw []byte, zone *time.Location) (Consent, error) {
 	d, ok := documents.Get().(*document)
 	if !ok {
 		d = new(document)
@@ -67,10 +74,10 @@ func Parse(raw []byte) (Consent, error) {
 	if err != nil {
 		return unreadable(), err
 	}
-	r := &reader{}
+	r := &reader{zone: zone, written: offset(root.get("dateTime"))}
 	c := r.consent(root)
 	if len(r.faults) > 0 {
-		r = &reader{paths: true}
+		r = &reader{paths: true, zone: zone, written: r.written}
 		c = r.consent(root)
 		slices.Sort(r.faults)
 		c.Faults = slices.Compact(r.faults)
@@ -97,8 +104,8 @@ func (r *reader) consent(m value) Consent {
 	c.Policies = r.policies(m.get("policy"))
 	var ruleRead bool
 	c.Rule, ruleRead = r.concept(m.get("policyRule"), "Consent.policyRule")
-	c.Root, c.HasRoot = r.provision(m.get("provision"), "Consent.provision", 1)
-	zone := c.Root.zone(m.get("dateTime"))
+	c.Root, c.HasRoot = r.provision(m.get("provision"), "Consent.provision", 1, nil)
+	zone := r.days(c.Root.offset)
 	if given, ok := r.date(m.get("dateTime"), "Consent.dateTime", zone); ok {
 		c.Given = given.Start
 	}

@@ -1,6 +1,7 @@
 package consent
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -64,13 +65,14 @@ type Provision struct {
 	// stated marks elements that are present, unread those among them that
 	// could not be understood.
 	stated, unread dimension
-	endOffset      *time.Location
+	// offset is the one that the period writes, or the period around it.
+	offset *time.Location
 }
 
 const keysProvision = " id extension type period actor action securityLabel purpose class code" +
 	" dataPeriod data provision "
 
-func (r *reader) provision(v value, path string, depth int) (p Provision, present bool) {
+func (r *reader) provision(v value, path string, depth int, around *time.Location) (p Provision, present bool) {
 	m := r.object(v, path, keysProvision)
 	if m.absent() {
 		return p, !v.absent()
@@ -90,9 +92,10 @@ func (r *reader) provision(v value, path string, depth int) (p Provision, presen
 		p.Type = ""
 	}
 	note(dimType, m.get("type"), known)
-	p.endOffset = offsetOf(m.get("period"))
+	p.offset = cmp.Or(offsetOf(m.get("period")), around)
+	zone := r.days(p.offset)
 	var ok bool
-	p.Period, ok = r.period(m.get("period"), r.sub(path, "period"), p.endOffset)
+	p.Period, ok = r.period(m.get("period"), r.sub(path, "period"), zone)
 	note(dimPeriod, m.get("period"), ok)
 	p.Actors, ok = r.actors(m.get("actor"), r.sub(path, "actor"))
 	note(dimActor, m.get("actor"), ok)
@@ -106,7 +109,7 @@ func (r *reader) provision(v value, path string, depth int) (p Provision, presen
 	note(dimClass, m.get("class"), ok)
 	p.Codes, ok = r.concepts(m.get("code"), r.sub(path, "code"))
 	note(dimCode, m.get("code"), ok)
-	p.DataPeriod, ok = r.period(m.get("dataPeriod"), r.sub(path, "dataPeriod"), p.endOffset)
+	p.DataPeriod, ok = r.period(m.get("dataPeriod"), r.sub(path, "dataPeriod"), offsetOf(m.get("period")))
 	note(dimDataPeriod, m.get("dataPeriod"), ok)
 	p.Data, ok = r.data(m.get("data"), r.sub(path, "data"))
 	note(dimData, m.get("data"), ok)
@@ -121,7 +124,7 @@ func (r *reader) nested(v value, path string, depth int, p *Provision) {
 		return
 	}
 	for i := range l.len() {
-		n, present := r.provision(l.item(i), r.at(path, i), depth)
+		n, present := r.provision(l.item(i), r.at(path, i), depth, p.offset)
 		if !present || n.Type == "" {
 			r.fault(r.at(path, i) + ".type")
 		}
@@ -219,16 +222,9 @@ func (r *reader) date(v value, path string, zone *time.Location) (fhir.Period, b
 		return fhir.Period{}, false
 	}
 	if !strings.Contains(s, "T") && zone != nil {
-		p.Start = inZone(p.Start, zone)
-		p.End = inZone(p.End, zone)
+		p = fhir.InZone(p, zone)
 	}
 	return p, true
-}
-
-// inZone gives the instant at which a clock in the zone shows what t shows in
-// UTC.
-func inZone(t time.Time, zone *time.Location) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone).UTC()
 }
 
 // offsetOf gives the offset written in a period, of its end if possible.
@@ -248,13 +244,10 @@ func offset(v value) *time.Location {
 	return time.FixedZone("", seconds)
 }
 
-// zone gives the offset in which partial dates of the Consent count: that of
-// its period, else that of its dateTime, else UTC.
-func (p Provision) zone(given value) *time.Location {
-	if p.endOffset != nil {
-		return p.endOffset
-	}
-	return offset(given)
+// days gives the zone in which dates without a time of day count: the patient's,
+// else the offset written nearby, else that of Consent.dateTime; nil means UTC.
+func (r *reader) days(nearby *time.Location) *time.Location {
+	return cmp.Or(r.zone, nearby, r.written)
 }
 
 func (p Provision) nests(typ string) bool {

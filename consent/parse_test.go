@@ -102,18 +102,48 @@ func TestFaultsNameTheElement(t *testing.T) {
 	}
 }
 
-// TestPartialDates: a day counts where the Consent was made, to its last
-// instant; February has a leap day.
+// CPA TR-26: the last day of a period ends with its last instant where the patient
+// lives, in winter and summer; where nobody knows that, by the offset that the Consent
+// writes next to it; February has a leap day.
 func TestPartialDates(t *testing.T) {
-	for _, tt := range []struct{ period, start, end string }{
-		{`{"start":"2026-11-01","end":"2026-11-30T23:59:59-06:00"}`, "2026-11-01T06:00:00Z", "2026-12-01T05:59:59Z"},
-		{`{"start":"2028-02-01T00:00:00Z","end":"2028-02"}`, "2028-02-01T00:00:00Z", "2028-02-29T23:59:59.999999999Z"},
-		{`{"end":"2026"}`, "0001-01-01T00:00:00Z", "2026-12-31T23:59:59.999999999Z"},
+	const signed = `"dateTime":"2026-11-01T00:00:00Z"`
+	for _, tt := range []struct{ zone, given, period, start, end string }{
+		{"", "", `{"start":"2026-11-01","end":"2026-11-30T23:59:59-06:00"}`, "2026-11-01T06:00:00Z", "2026-12-01T05:59:59Z"},
+		{"", "", `{"start":"2028-02-01T00:00:00Z","end":"2028-02"}`, "2028-02-01T00:00:00Z", "2028-02-29T23:59:59.999999999Z"},
+		{"", "", `{"end":"2026"}`, "0001-01-01T00:00:00Z", "2026-12-31T23:59:59.999999999Z"},
+		{"", "2026-11-01T00:00:00-06:00", `{"end":"2027-05"}`, "0001-01-01T00:00:00Z", "2027-06-01T05:59:59.999999999Z"},
+		{"America/Chicago", "", `{"start":"2026-11-01","end":"2027"}`, "2026-11-01T05:00:00Z", "2028-01-01T05:59:59.999999999Z"},
+		{"America/Chicago", "2026-11-01T00:00:00-06:00", `{"end":"2027-05"}`, "0001-01-01T00:00:00Z", "2027-06-01T04:59:59.999999999Z"},
+		{"America/Chicago", "", `{"start":"2027-01-01T00:00:00-06:00","end":"2027-07-04"}`, "2027-01-01T06:00:00Z", "2027-07-05T04:59:59.999999999Z"},
+		{"Pacific/Auckland", "", `{"start":"2026-11-01T00:00:00Z","end":"2028-02"}`, "2026-11-01T00:00:00Z", "2028-02-29T10:59:59.999999999Z"},
+		{"Pacific/Auckland", "", `{"end":"2026-11-20T12:00:00Z"}`, "0001-01-01T00:00:00Z", "2026-11-20T12:00:00Z"},
 	} {
-		c := mustParse(t, []byte(base(`{"type":"permit",`+actorA+`,"period":`+tt.period+`}`)))
+		var zone *time.Location
+		if tt.zone != "" {
+			var err error
+			if zone, err = time.LoadLocation(tt.zone); err != nil {
+				t.Fatal(err)
+			}
+		}
 		want := fhir.Period{Start: at(t, tt.start), End: at(t, tt.end)}
-		if !c.Root.Period.Start.Equal(want.Start) || !c.Root.Period.End.Equal(want.End) || len(c.Faults) > 0 {
-			t.Errorf("%s: %v, want %v; faults %v", tt.period, c.Root.Period, want, c.Faults)
+		// A nested rule counts like the root, and its own offset comes first.
+		nested := `{"type":"deny",` + actorA + `,"provision":[{"type":"permit","period":` + tt.period + `}]}`
+		for _, provision := range []string{`{"type":"permit",` + actorA + `,"period":` + tt.period + `}`, nested} {
+			raw := base(provision)
+			if tt.given != "" {
+				raw = strings.Replace(raw, signed, `"dateTime":"`+tt.given+`"`, 1)
+			}
+			c, err := ParseIn([]byte(raw), zone)
+			if err != nil || len(c.Faults) > 0 {
+				t.Fatal(err, c.Faults)
+			}
+			got := c.Root.Period
+			if len(c.Root.Nested) > 0 {
+				got = c.Root.Nested[0].Period
+			}
+			if !got.Start.Equal(want.Start) || !got.End.Equal(want.End) {
+				t.Errorf("%s %s: %v, want %v", tt.zone, provision, got, want)
+			}
 		}
 	}
 }

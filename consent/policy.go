@@ -20,6 +20,8 @@ type Options struct {
 	// authority over the patient's Consents is verified. Without an entry a
 	// RelatedPerson may only sign for itself under a representative policy.
 	Authorities []fhir.Reference
+	// Zone is where the patients live; nil takes what each Consent writes (ParseIn).
+	Zone *time.Location
 }
 
 // DefaultPolicyPrefixes gives the policy URIs that Mandate defines and those

@@ -77,6 +77,27 @@ func LoadPolicy(ctx context.Context, st Store, tenant, patient string, epoch int
 	if err != nil {
 		return nil, err
 	}
+	return compileRecords(records, patient, epoch, o), nil
+}
+
+// PolicyWith gives a patient's policy as it would be if a draft were filed in the
+// place of a Consent, "" for none: what a preview shows is judged as what is filed.
+// Errors: errs.Invalid for a draft that is no Consent; errs.Unavailable.
+func (s *Service) PolicyWith(ctx context.Context, tenant, patient, instead string, draft []byte) (*Policy, error) {
+	records, err := s.deps.Store.ConsentsOfPatient(ctx, tenant, patient)
+	if err != nil {
+		return nil, err
+	}
+	records = slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.ID == instead })
+	rec, err := NewRecord(draft, Stamp{Tenant: tenant, ID: "draft", Version: 1, At: s.deps.Clock.Now()})
+	if err != nil {
+		return nil, err
+	}
+	return compileRecords(append(records, rec), patient, 0, s.deps.Options), nil
+}
+
+// compileRecords compiles records. One that cannot be read denies.
+func compileRecords(records []Record, patient string, epoch int64, o Options) *Policy {
 	consents := make([]Consent, 0, len(records))
 	ended := map[string]bool{}
 	for _, rec := range records {
@@ -86,7 +107,7 @@ func LoadPolicy(ctx context.Context, st Store, tenant, patient string, epoch int
 		if rec.Kind == KindAppApproval || rec.Kind == KindOther {
 			continue
 		}
-		c, err := Parse(rec.JSON)
+		c, err := ParseIn(rec.JSON, o.Zone)
 		if err != nil {
 			c.Status = rec.Status
 		}
@@ -95,7 +116,7 @@ func LoadPolicy(ctx context.Context, st Store, tenant, patient string, epoch int
 	}
 	p := Compile(patient, epoch, consents, o)
 	p.ended = ended
-	return p, nil
+	return p
 }
 
 // Filing is a Consent on its way into the store.
@@ -145,7 +166,7 @@ func (s *Service) FileTx(ctx context.Context, tx FilingTx, f Filing) (Record, er
 }
 
 func (s *Service) prepare(f Filing) (Record, error) {
-	c, err := Parse(f.Raw)
+	c, err := ParseIn(f.Raw, s.deps.Options.Zone)
 	if err != nil {
 		return Record{}, err
 	}

@@ -43,6 +43,36 @@ func ParseDate(s string) (p Period, ok bool) {
 	return span("2006-01-02T15:04:05"+zone, s, func(t time.Time) time.Time { return t.Add(width) })
 }
 
+// InZone reads a date of ParseDate as days of a zone: from the first instant of its
+// first day there to the last of its last, however the clocks are changed on those
+// days. Only dates without a time of day stand for days; the rest is the caller's.
+func InZone(p Period, zone *time.Location) Period {
+	return Period{Start: firstOf(p.Start, zone), End: firstOf(p.End.Add(time.Nanosecond), zone).Add(-time.Nanosecond)}
+}
+
+// firstOf gives the first instant of a day in a zone, where clocks may have no
+// midnight that day, or two.
+func firstOf(day time.Time, zone *time.Location) time.Time {
+	t := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone)
+	if midnight := t.Hour() == 0 && t.Minute() == 0 && t.Day() == day.Day(); !midnight {
+		// The clocks leap over midnight: the day begins when they do.
+		from, until := t.ZoneBounds()
+		if t.Day() == day.Day() {
+			return from.UTC()
+		}
+		return until.UTC()
+	}
+	if from, _ := t.ZoneBounds(); !from.IsZero() {
+		// The clocks may have gone back over midnight: the earlier one counts.
+		_, before := from.Add(-time.Nanosecond).Zone()
+		_, now := t.Zone()
+		if earlier := t.Add(time.Duration(now-before) * time.Second); before > now && earlier.Before(from) {
+			return earlier.UTC()
+		}
+	}
+	return t.UTC()
+}
+
 func span(layout, s string, next func(time.Time) time.Time) (Period, bool) {
 	t, err := time.Parse(layout, s)
 	if err != nil {

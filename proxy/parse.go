@@ -84,16 +84,11 @@ func period(start, end string, zone *time.Location) (p fhir.Period, ok bool) {
 }
 
 // instantIn reads a FHIR date as a range, a date without a time as one in the
-// zone: its ends are moved from UTC to the same wall clock there.
+// zone.
 func instantIn(s string, zone *time.Location) (fhir.Period, bool) {
 	p, ok := fhir.ParseDate(s)
 	if !ok || len(s) > len("2006-01-02") || zone == nil {
 		return p, ok
 	}
-	p.Start, p.End = sameWall(p.Start, zone), sameWall(p.End, zone)
-	return p, true
-}
-
-func sameWall(t time.Time, zone *time.Location) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone).UTC()
+	return fhir.InZone(p, zone), true
 }

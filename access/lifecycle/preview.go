@@ -10,7 +10,6 @@ import (
 	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/fhir/scope"
-	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/proxy"
 )
 
@@ -28,7 +27,7 @@ func (s *Service) Seen(ctx context.Context, a Actor, id string, t proxy.Terms, r
 	if err != nil {
 		return nil, err
 	}
-	policy, err := s.with(ctx, c, raw)
+	policy, err := s.Consents.PolicyWith(ctx, s.Tenant, c.Patient, c.ConsentID, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -61,33 +60,4 @@ func (s *Service) draft(c proxy.Case, t proxy.Terms, now time.Time) consent.Desi
 		Performer: fhir.Reference{Type: "Patient", ID: c.Patient}, Organization: s.Organization,
 		Functions: t.Functions, Kinds: t.Kinds, Purpose: purpose(c), At: now, From: now, Until: t.Until, Status: "active",
 	}
-}
-
-// with gives the patient's policy as it would be: the Consent of the case makes
-// way for the draft.
-func (s *Service) with(ctx context.Context, c proxy.Case, raw []byte) (*consent.Policy, error) {
-	records, err := s.Consents.Search(ctx, consent.Filter{
-		Tenant: s.Tenant, Patient: c.Patient, Kinds: []consent.Kind{consent.KindGrant, consent.KindProhibition},
-	})
-	if err != nil {
-		return nil, err
-	}
-	var all []consent.Consent
-	for _, r := range records {
-		if r.ID == c.ConsentID {
-			continue
-		}
-		k, err := consent.Parse(r.JSON)
-		if err != nil {
-			k.Status = r.Status
-		}
-		k.ID, k.Version = r.ID, r.Version
-		all = append(all, k)
-	}
-	k, err := consent.Parse(raw)
-	if err != nil {
-		return nil, errs.Wrap(err, errs.Internal, "proxy-draft", "The draft cannot be read.")
-	}
-	k.ID, k.Version = "draft", 1
-	return consent.Compile(c.Patient, 0, append(all, k), consent.Options{}), nil
 }

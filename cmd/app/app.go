@@ -205,11 +205,11 @@ func (a *App) buildRooms() (err error) {
 	}
 	a.consents = consent.NewService(consent.Deps{
 		Store: a.memory, Tx: on(a.store, func(tx store.Tx) consent.FilingTx { return tx }),
-		Validator: a.codec, Clock: a.clock, IDs: a.ids,
+		Validator: a.codec, Clock: a.clock, IDs: a.ids, Options: a.cfg.consents(),
 	})
 	a.proxies = proxy.NewService(proxy.Deps{
 		Tx:        on(a.store, func(tx store.Tx) proxy.Tx { return tx }),
-		Validator: a.codec, Clock: a.clock, IDs: a.ids,
+		Validator: a.codec, Clock: a.clock, IDs: a.ids, Zone: a.cfg.zone(),
 	})
 	loader, err := a.newLoader(a.consents, a.memory)
 	a.loader = loader

@@ -40,7 +40,7 @@ func (a *App) supposed(now *explanation.Service, s supposition) (explanation.Jud
 	if !ok {
 		return nil, errors.New("the rules cannot be set apart here")
 	}
-	loader, err := a.newLoader(&supposedConsents{a.store, s, map[string]*consent.Policy{}}, a.store)
+	loader, err := a.newLoader(&supposedConsents{a.store, s, a.cfg.consents(), map[string]*consent.Policy{}}, a.store)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,8 @@ func (a *App) supposed(now *explanation.Service, s supposition) (explanation.Jud
 type supposedConsents struct {
 	consent.Store
 	supposition
-	known map[string]*consent.Policy
+	options consent.Options
+	known   map[string]*consent.Policy
 }
 
 var _ authority.Policies = (*supposedConsents)(nil)
@@ -64,7 +65,7 @@ func (p *supposedConsents) PolicyFor(ctx context.Context, tenant, patient string
 	if known := p.known[tenant+" "+patient]; known != nil {
 		return known, nil
 	}
-	out, err := consent.LoadPolicy(ctx, p, tenant, patient, 0, consent.Options{})
+	out, err := consent.LoadPolicy(ctx, p, tenant, patient, 0, p.options)
 	if err == nil {
 		p.known[tenant+" "+patient] = out
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 	_ "time/tzdata" // days begin where people live, whatever the machine knows
 
+	"github.com/mandate-health/mandate/consent"
 	"github.com/mandate-health/mandate/internal/config"
 )
 
@@ -53,4 +54,13 @@ func (c *LifeConfig) zone() *time.Location {
 		return z
 	}
 	return time.UTC
+}
+
+// consents gives what the engine of Consents must know of the place. Who left the zone
+// at UTC has not said where the patients live: then what a Consent writes counts.
+func (c *LifeConfig) consents() consent.Options {
+	if z := c.zone(); z != time.UTC {
+		return consent.Options{Zone: z}
+	}
+	return consent.Options{}
 }

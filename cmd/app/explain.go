@@ -48,6 +48,7 @@ func (a *App) explainer(ctx context.Context, tenant string) (*explanation.Servic
 	}
 	consents := consent.NewService(consent.Deps{
 		Store: a.store, Tx: on(a.store, func(tx store.Tx) consent.FilingTx { return tx }), Clock: a.clock, IDs: a.ids,
+		Options: a.cfg.consents(),
 	})
 	loader, err := a.newLoader(consents, a.store)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mandate-health/mandate/cmd/app"
 	"github.com/mandate-health/mandate/conformance/kit"
 )
 
@@ -170,6 +171,62 @@ func TestProxyGrantFollowsTheConsent(t *testing.T) {
 	s.forward(t, 3*time.Minute)
 	s.fetch(t, res.Text("access_token"), "Patient/rosa", http.StatusUnauthorized)
 	s.refreshed(t, tomas, res.Text("refresh_token"), http.StatusBadRequest)
+}
+
+// CPA TR-26: a last day that is written as a day ends with its last instant where the
+// patients live, in a Consent and in a relation alike, whatever offset stands elsewhere.
+func TestALastDayEndsWhereThePatientLives(t *testing.T) {
+	zone, err := time.LoadLocation("Pacific/Auckland")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, ends := range map[string]func(s *server, lastDay string) *kit.Response{
+		"consent": func(s *server, lastDay string) *kit.Response {
+			return s.put(t, "/consents/e1-daughter-meds-appts", `W/"1"`, s.amended(t, "rosa", "e1-daughter-meds-appts", func(m map[string]any) {
+				m["provision"].(map[string]any)["period"].(map[string]any)["end"] = lastDay
+			}))
+		},
+		"relation": func(s *server, lastDay string) *kit.Response {
+			return s.put(t, "/related-persons/rosa-elena", `W/"1"`, []byte(`{"resourceType":"RelatedPerson","id":"rosa-elena","active":true,
+				"patient":{"reference":"Patient/rosa"},"name":[{"text":"Elena Alvarez"}],"period":{"end":"`+lastDay+`"}}`))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, func(c *app.Config) { c.TimeZone = "Pacific/Auckland" })
+			today := s.Now().In(zone)
+			midnight := time.Date(today.Year(), today.Month(), today.Day()+1, 0, 0, 0, 0, zone)
+			if res := ends(s, today.Format(time.DateOnly)); res.Status != http.StatusOK {
+				t.Fatal(res.Status, string(res.Body))
+			}
+			s.forward(t, midnight.Sub(s.Now())-2*time.Minute)
+			g := s.granted(t, kit.Launch{Client: s.Client("public"), Scope: asksForMedicines, Visit: kit.Visit{Browser: s.browser("elena"), Patient: "rosa"}})
+			if lasts, _ := g.JSON()["expires_in"].(float64); lasts > 120 || lasts < 30 {
+				t.Errorf("expires_in %v, two minutes before midnight", lasts)
+			}
+			s.fetch(t, g.Access(), "MedicationRequest?patient=rosa", http.StatusOK)
+			s.forward(t, midnight.Sub(s.Now())+time.Second)
+			s.fetch(t, g.Access(), "MedicationRequest?patient=rosa", http.StatusUnauthorized)
+		})
+	}
+}
+
+// amended gives a Consent of a patient with a change.
+func (s *server) amended(t *testing.T, patient, id string, change func(map[string]any)) []byte {
+	t.Helper()
+	var list struct {
+		Consents []map[string]any `json:"consents"`
+	}
+	s.admin(t, "GET", "/consents?patient="+patient, "", &list)
+	i := slices.IndexFunc(list.Consents, func(c map[string]any) bool { return c["id"] == id })
+	if i < 0 {
+		t.Fatalf("%s is not there", id)
+	}
+	change(list.Consents[i])
+	raw, err := json.Marshal(list.Consents[i])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 // consentEnd gives when a Consent of rosa's ends.

@@ -84,6 +84,7 @@ func (l *Loader) Input(ctx context.Context, g oauth.Grant, now time.Time) (acces
 		Grant:        view,
 		Policy:       st.Policy,
 		ProxyInForce: st.ProxyInForce,
+		ProxyEnds:    st.ProxyEnds,
 		SafetyHold:   st.SafetyHold,
 		Now:          now,
 		Labelling:    l.Labelling,

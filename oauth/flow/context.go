@@ -35,7 +35,7 @@ func (s *Service) contexts(ctx context.Context, p oauth.Pending, st authority.St
 		return nil
 	}
 	in := access.Input{
-		Grant: authority.View(*g), Policy: st.Policy, ProxyInForce: st.ProxyInForce, SafetyHold: st.SafetyHold, Now: g.Created,
+		Grant: authority.View(*g), Policy: st.Policy, ProxyInForce: st.ProxyInForce, ProxyEnds: st.ProxyEnds, SafetyHold: st.SafetyHold, Now: g.Created,
 		Labelling: s.Authority.Labelling,
 	}
 	in.Grant.Capacity.Patient = patient

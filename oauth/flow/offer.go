@@ -214,7 +214,7 @@ func (s *Service) count(ctx context.Context, p oauth.Pending, st authority.Stand
 			ClientID: p.Request.ClientID, PersonID: p.PersonID, Capacity: p.Capacity,
 			Patient: p.Context.Patient, Scopes: o.Answer.Clinical,
 		},
-		Policy: st.Policy, ProxyInForce: st.ProxyInForce, SafetyHold: st.SafetyHold, Now: s.Clock.Now(),
+		Policy: st.Policy, ProxyInForce: st.ProxyInForce, ProxyEnds: st.ProxyEnds, SafetyHold: st.SafetyHold, Now: s.Clock.Now(),
 		Labelling: s.Authority.Labelling,
 	}
 	in.Grant.Capacity.Patient = patient
