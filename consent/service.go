@@ -162,6 +162,9 @@ func (s *Service) FileTx(ctx context.Context, tx FilingTx, f Filing) (Record, er
 	if err := underWithdrawn(ctx, tx, f.Tenant, rec.JSON); err != nil {
 		return Record{}, err
 	}
+	if err := s.watch(ctx, tx, rec, f.Origin); err != nil {
+		return Record{}, err
+	}
 	return rec, s.keep(ctx, tx, rec, f.Origin, filed(rec), f.Witness)
 }
 

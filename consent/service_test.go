@@ -402,3 +402,42 @@ func TestSearch(t *testing.T) {
 		t.Errorf("unbounded search: %v", err)
 	}
 }
+
+// CPA TR-27: a prohibition that others file with an end leaves a Task to look at it
+// before, dated where the patients live; one without an end, one that is over and a
+// grant leave none.
+func TestAProhibitionThatWouldLapseIsLookedAt(t *testing.T) {
+	chicago, err := time.LoadLocation("America/Chicago")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := func(provision string) string { return strings.Replace(base(provision), "OPTINR", "OPTOUT", 1) }
+	until := `"period":{"end":"2027-05"}`
+	for _, tt := range []struct{ name, raw, end string }{
+		{"without an end", stop(`{"type":"deny",` + actorA + `}`), ""},
+		{"with one", stop(`{"type":"deny",` + until + `,` + actorA + `}`), "2027-06-01T04:59:59.999Z"},
+		{"a denial in it", stop(`{"type":"deny",` + actorA + `,` + medicines + `,"provision":[{"type":"deny",` + until + `,` + hiv + `}]}`), "2027-06-01T04:59:59.999Z"},
+		{"an exception of it", stop(`{"type":"deny","provision":[{"type":"permit",` + until + `,` + actorA + `,` + labelNR + `}]}`), ""},
+		{"ended", strings.Replace(stop(`{"type":"deny",`+until+`,`+actorA+`}`), `"active"`, `"inactive"`, 1), ""},
+		{"a grant", base(`{"type":"permit",` + until + `,` + actorA + `}`), ""},
+	} {
+		s, m := service(t)
+		s.deps.Options.Zone = chicago
+		if _, err := s.File(t.Context(), Filing{Tenant: tenant, ID: "g", Raw: []byte(tt.raw)}); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		var tasks []string
+		for _, r := range m.evidence {
+			if r.Type == evidence.TypeTask {
+				tasks = append(tasks, string(r.JSON))
+			}
+		}
+		switch {
+		case tt.end == "" && len(tasks) > 0:
+			t.Errorf("%s: %v", tt.name, tasks)
+		case tt.end != "" && (len(tasks) != 1 || !strings.Contains(tasks[0], tt.end) || !strings.Contains(tasks[0], `"Consent/g"`)):
+			t.Errorf("%s: %v, want the end %s", tt.name, tasks, tt.end)
+		}
+	}
+}

@@ -65,6 +65,7 @@ func made() map[string]func() (evidence.Record, error) {
 		"Provenance":               change.Provenance,
 		"Task":                     errand.Task,
 		"Task of an invitation":    evidence.Errand{ID: "t2", Patient: "rosa", Act: "invite", State: "invited", By: hale, Began: noon, At: noon}.Task,
+		"Task of a prohibition":    evidence.Lapse{ID: "l1", Patient: "rosa", Consent: fhir.Reference{Type: "Consent", ID: "e4"}, By: hale, At: noon, Ends: noon.AddDate(0, 1, 0)}.Task,
 		"Task that one asks for":   asked(1, ""),
 		"Task that two ask for":    asked(2, ""),
 		"Task that was done":       asked(2, "done"),

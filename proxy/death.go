@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"slices"
+	"time"
 
 	"github.com/mandate-health/mandate/internal/errs"
 )
@@ -54,11 +55,35 @@ func (c Case) Mourned() bool {
 	return c.Why() == PatientDied && (c.State == StateBereaved || c.State == StateSuspended)
 }
 
+// DeathNoted reports whether two noted the patient's death and nobody has taken it
+// back, also when the days of the access are over since.
+func (c Case) DeathNoted() bool {
+	for _, step := range slices.Backward(c.Steps) {
+		switch step.Act {
+		case ActMourn, ActDie:
+			return true
+		case ActRevive:
+			return false
+		}
+	}
+	return false
+}
+
+// Unable reports whether two clinicians find that the patient cannot decide.
+func (c Case) Unable(now time.Time) bool {
+	return c.Authority.Trigger == TriggerCapacity && len(c.Determined) > 1 && !c.At(now).Over()
+}
+
+// Revivable reports whether a death can be taken back here.
+func (c Case) Revivable(now time.Time) bool {
+	return c.Mourned() || c.At(now) == StateExpired && c.DeathNoted()
+}
+
 // Revive takes a death back that was noted in error: the terms of before hold
-// again. Errors: errs.Conflict when the access rests for another reason; those of
-// the machine.
+// again, unless the days of the access are over since. Errors: errs.Conflict when the
+// access rests for another reason; those of the machine.
 func (c Case) Revive(by Signed) (Case, error) {
-	if c.Why() != PatientDied {
+	if !c.Revivable(by.At) {
 		return c, errs.New(errs.Conflict, "proxy-step", "This step does not fit where things stand. Somebody may have been faster.")
 	}
 	out, err := c.take(ActRevive, by, "")
@@ -66,7 +91,7 @@ func (c Case) Revive(by Signed) (Case, error) {
 		return c, err
 	}
 	out.Died = Signed{}
-	if c.Before != nil {
+	if c.Before != nil && out.State != StateExpired {
 		out.Terms, out.Before = *c.Before, nil
 	}
 	return out, nil

@@ -88,6 +88,7 @@ func Machine() []Transition {
 		{ActReport, []State{StateConfirmed, StateActive, StateSuspended}, "", nil},
 		{ActDie, []State{StateConfirmed, StateActive}, StateSuspended, nil},
 		{ActRevive, []State{StateSuspended}, StateActive, begun},
+		{ActRevive, []State{StateExpired}, "", nil},
 		{ActVoid, slices.Concat(running, []State{StateExpired, StateRevoked}), StateEnded, nil},
 		{ActLapse, []State{StateConfirmed, StateActive, StateSuspended}, StateVerified, springing},
 	}, slices.Concat(blocking(), turns(), orders(), filing(), requesting())...)

@@ -279,3 +279,28 @@ func TestATrustedRefereeNeedsASecond(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// CPA TR-32: whether a death stands does not depend on what else has happened to an
+// access since; taken back after its days are over it opens nothing.
+func TestADeathStandsUntilItIsTakenBack(t *testing.T) {
+	c, at := woken(t), now.Add(3*time.Hour)
+	if c.DeathNoted() || c.Revivable(at) {
+		t.Error("noted before it happened")
+	}
+	m, err := c.Mourn(30, by("p-osei", at))
+	if err != nil || !m.DeathNoted() || !m.Revivable(at) {
+		t.Fatal(err)
+	}
+	late := at.AddDate(0, 0, 31)
+	over, err := m.Expire(late)
+	if err != nil || !over.DeathNoted() || !over.Revivable(late) || over.Mourned() {
+		t.Fatalf("%+v %v", over, err)
+	}
+	back, err := over.Revive(by("p-osei", late.Add(time.Hour)))
+	if err != nil || back.DeathNoted() || back.At(late.Add(2*time.Hour)) != proxy.StateExpired {
+		t.Errorf("%+v %v", back, err)
+	}
+	if _, err := back.Revive(by("p-osei", late.Add(time.Hour))); err == nil {
+		t.Error("taken back twice")
+	}
+}

@@ -58,7 +58,7 @@ func representativeTerms(until time.Time) proxy.Terms {
 func (s *Service) Activate(ctx context.Context, a Actor, id string, unavailable bool) (proxy.Case, error) {
 	return s.step(ctx, id, a, staffsCase,
 		func(c proxy.Case) (proxy.Case, error) { return s.activate(s.instead(c, unavailable, a), a) },
-		s.onlyAfterDeath, func(ctx context.Context, tx Tx, c *proxy.Case) error {
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
 			if err := s.enter(ctx, tx, c, a); err != nil {
 				return err
 			}
@@ -76,28 +76,13 @@ func (s *Service) instead(c proxy.Case, unavailable bool, a Actor) proxy.Case {
 
 // enter opens the access of a representative, in the order of agents.
 func (s *Service) enter(ctx context.Context, tx Tx, c *proxy.Case, a Actor) error {
+	if err := s.fits(ctx, tx, c); err != nil {
+		return err
+	}
 	if err := s.open(ctx, tx, c, a, "proxy.granted"); err != nil {
 		return err
 	}
 	return s.inOrder(ctx, tx, *c, a)
-}
-
-// onlyAfterDeath refuses an executor while the patient lives (RC-06): a death must
-// have been noted by two.
-func (s *Service) onlyAfterDeath(ctx context.Context, tx Tx, c *proxy.Case) error {
-	if c.Authority.Kind != "EXCEST" {
-		return nil
-	}
-	all, err := tx.CasesOfPatient(ctx, s.Tenant, c.Patient)
-	if err != nil {
-		return err
-	}
-	for _, o := range all {
-		if o.Mourned() {
-			return nil
-		}
-	}
-	return errs.New(errs.Forbidden, "proxy-patient-lives", "An executor has access only after a death that two members of staff have noted.")
 }
 
 func (s *Service) activate(c proxy.Case, a Actor) (proxy.Case, error) {
@@ -203,7 +188,7 @@ func (s *Service) Release(ctx context.Context, a Actor, id string) (proxy.Case, 
 			}
 			return c.Resume(s.signed(a))
 		},
-		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+		s.fits, func(ctx context.Context, tx Tx, c *proxy.Case) error {
 			if err := s.open(ctx, tx, c, a, "proxy.changed"); err != nil {
 				return err
 			}

@@ -72,10 +72,10 @@ func (s *Service) Revived(ctx context.Context, a Actor, id string) (proxy.Case, 
 				return err
 			}
 			return s.others(ctx, tx, *c, a, func(o *proxy.Case) error {
-				if o.Authority.Kind == "EXCEST" && o.State == proxy.StateActive {
+				if o.Authority.Kind == "EXCEST" && !o.At(s.now()).Over() {
 					return s.neverHeir(ctx, tx, o, a)
 				}
-				if !o.Mourned() {
+				if !o.Revivable(s.now()) {
 					return nil
 				}
 				next, err := o.Revive(s.signed(a))
@@ -84,12 +84,16 @@ func (s *Service) Revived(ctx context.Context, a Actor, id string) (proxy.Case, 
 				}
 				*o = next
 				return s.restore(ctx, tx, o, a)
-			}, proxy.StateSuspended, proxy.StateBereaved, proxy.StateActive)
+			}, proxy.StateSuspended, proxy.StateBereaved, proxy.StateConfirmed, proxy.StateActive, proxy.StateExpired)
 		})
 }
 
-// restore puts the Consent of before in force again and asks for a new log-in.
+// restore puts the Consent of before in force again and asks for a new log-in. An
+// access whose days are over stays so.
 func (s *Service) restore(ctx context.Context, tx Tx, c *proxy.Case, a Actor) error {
+	if c.State == proxy.StateExpired {
+		return nil
+	}
 	origin := a.Origin
 	origin.PersonID = a.Person.ID
 	if c.ConsentID != "" {

@@ -26,7 +26,7 @@ func (s *Service) Confirm(ctx context.Context, a Actor, id string, t proxy.Terms
 			}
 			return c.Confirm(t, starts, s.signed(a))
 		},
-		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.granted") })
+		s.fits, func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.granted") })
 }
 
 // open files the Consent of the terms and puts the relation in force, or keeps it
@@ -235,12 +235,20 @@ func (s *Service) Undo(ctx context.Context, a Actor, id string) (proxy.Case, err
 // must ask again, since a token never grows. Renew is Change with a later end
 // (LC-08): a new Consent, and the old one inactive, in one transaction.
 func (s *Service) Change(ctx context.Context, a Actor, id string, act proxy.Act, t proxy.Terms) (proxy.Case, error) {
+	less := false
 	return s.step(ctx, id, a, patientsCase,
 		func(c proxy.Case) (proxy.Case, error) {
 			if c.Basis != proxy.BasisDesignated {
 				return c, errs.New(errs.Forbidden, "proxy-by-staff", "Staff change this access.")
 			}
+			less = t.Within(c.Terms)
 			return c.Change(act, t, s.signed(a))
+		},
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			if less {
+				return nil
+			}
+			return s.fits(ctx, tx, c)
 		},
 		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.changed") })
 }
@@ -279,7 +287,7 @@ func (s *Service) Resume(ctx context.Context, a Actor, id string) (proxy.Case, e
 			}
 			return c.Resume(s.signed(a))
 		},
-		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.changed") })
+		s.fits, func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.changed") })
 }
 
 // Revoke ends the access for ever (LC-10), also an invitation. quiet tells the

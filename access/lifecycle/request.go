@@ -167,7 +167,7 @@ func (s *Service) pointless(ctx context.Context, tx Tx, r proxy.Request, all []p
 // no child, lives, and no two clinicians found that the patient cannot decide.
 func (s *Service) asking(ctx context.Context, tx Tx, patient string, able bool, all []proxy.Case) (bool, error) {
 	for _, o := range all {
-		if o.Mourned() || o.Authority.Trigger == proxy.TriggerCapacity && o.At(s.now()) == proxy.StateActive {
+		if o.DeathNoted() || o.Unable(s.now()) {
 			able = false
 		}
 	}

@@ -59,7 +59,7 @@ func (s *Service) Propose(ctx context.Context, a Actor, id string, t proxy.Terms
 func (s *Service) Cosign(ctx context.Context, a Actor, id string) (proxy.Case, error) {
 	return s.step(ctx, id, a, proxysCase,
 		func(c proxy.Case) (proxy.Case, error) { return c.Cosign(s.now().Add(proxy.Wait), s.signed(a)) },
-		func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.granted") })
+		s.fits, func(ctx context.Context, tx Tx, c *proxy.Case) error { return s.open(ctx, tx, c, a, "proxy.granted") })
 }
 
 // FreeReasons are why a minor stands on the own feet before the birthday (LC-22).

@@ -91,7 +91,7 @@ func (s teller) tries(who *twin) {
 	who.person = s.events(s.t, "kind=login.succeeded&limit=1")[0].PersonID
 	// A notice of the log-in is on its way to both; when it arrives is chance.
 	s.sent(fresh)
-	for _, path := range []string{"/home", "/helping", "/people", "/apps", "/activity", "/invitation/" + strings.Repeat("a", 43), "/people/" + strings.Repeat("0", 32),
+	for _, path := range []string{"/home", "/helping", "/helping/request", "/acting", "/messages", "/records/Task", "/people", "/apps", "/activity", "/invitation/" + strings.Repeat("a", 43), "/people/" + strings.Repeat("0", 32),
 		"/records/Communication", "/records/QuestionnaireResponse?patient=rosa"} {
 		page, err := fresh.Open(ctx, s.at(path), "")
 		if err != nil {

@@ -47,6 +47,7 @@ func TestTheConsoleTellsNothingBeforeTheCallerIsVerified(t *testing.T) {
 	for i, c := range [][3]string{
 		{"nobody-at-all", "12345678", "Rosa Alvarez"},
 		{"victor", codeOf(victor), "Rosa Alvarez"},
+		{"joaquin", codeOf(s.browser("joaquin")), "Rosa Alvarez"},
 		{"hale", codeOf(osei), "Rosa Alvarez"},
 		{"osei", codeOf(osei), "Rosa Alvarez"},
 		{"elena", "00000000", "Rosa Alvarez"},

@@ -146,6 +146,7 @@ func faults() map[string]pages.FieldError {
 		"proxy-end-past":        {Field: "review", Key: "field.end_past"},
 		"proxy-end-late":        {Field: "review", Key: "field.end_late"},
 		"proxy-patient-lives":   {Key: "field.patient_lives"},
+		"proxy-patient-died":    {Key: "field.patient_died"},
 		"proxy-place":           {Field: "place", Key: "field.place"},
 		"proxy-joint":           {Field: "joint", Key: "field.joint"},
 		"proxy-primary-active":  {Key: "field.primary_active"},

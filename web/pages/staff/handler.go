@@ -162,6 +162,9 @@ func acts(c proxy.Case, now time.Time) []string {
 	case proxy.StateConfirmed:
 		return []string{"part", "void"}
 	case proxy.StateExpired, proxy.StateRevoked:
+		if c.Revivable(now) {
+			return []string{"revive", "void"}
+		}
 		return []string{"void"}
 	}
 	return nil
