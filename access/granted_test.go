@@ -117,6 +117,7 @@ func TestGrantedScopes(t *testing.T) {
 
 // SC-03, WM-01: a proxy's wildcard becomes explicit types, and the answer is
 // bounded by the consent.
+// CPA TF-07, TR-14.
 func TestWildcardOfAProxy(t *testing.T) {
 	q := question(t, "launch/patient openid fhirUser offline_access patient/*.rs", elena)
 	q.Policy = consentE1(t)

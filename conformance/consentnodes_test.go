@@ -106,6 +106,7 @@ func TestConsentEpochReachesTheOtherNode(t *testing.T) {
 
 // SC-18, EV-02: a node that cannot learn of changes any more refuses who acts for
 // somebody else; it does not honour what it remembers.
+// CPA TF-05, TR-41.
 func TestStaleProxiesAreRefused(t *testing.T) {
 	cluster := testpg.New(t)
 	w := &wire{to: cluster.Address}

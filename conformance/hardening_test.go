@@ -23,6 +23,7 @@ var languages = []string{"en", "es", "ar"}
 
 // AS-22, D9: every route's answers carry what browsers need to be strict, to a
 // stranger, a patient and a member of staff, and each page in every language.
+// CPA TR-38.
 func TestEveryAnswerIsHardened(t *testing.T) {
 	target := another(t, "hardening").open(t)
 	visitors := map[string]*kit.Browser{"nobody": target.NewBrowser(target.Person("rosa"))}

@@ -26,6 +26,7 @@ func sealed(t *testing.T) (c kit.Client, file string) {
 
 // D17: what one node revokes another, which has just answered from memory,
 // refuses within a second; a signed token or an opaque one (D2).
+// CPA TF-05.
 func TestRevocationReachesTheOtherNode(t *testing.T) {
 	dsn := testpg.Start(t)
 	opaque, file := sealed(t)

@@ -221,6 +221,7 @@ func endings() []ended {
 
 // SG-09: of a store that was restored from a backup that is older than each kind
 // of revocation, nothing that was revoked is alive; and what was not revoked is.
+// CPA TR-42.
 func TestNothingRevokedComesBack(t *testing.T) {
 	for name, places := range map[string]func(k *keeper) (from, to string){
 		"embedded": func(k *keeper) (string, string) { return filepath.Join(k.dir, "from"), filepath.Join(k.dir, "to") },

@@ -2,6 +2,7 @@ package consent
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mandate-health/mandate/fhir"
@@ -62,6 +63,59 @@ func TestWhatPeopleChooseIsWhatTheConsentOpens(t *testing.T) {
 		for _, at := range []Question{{Patient: "rosa", At: d.Until.AddDate(0, 0, 1)}, {Patient: "rosa", At: now.AddDate(0, 0, -1)}} {
 			if late := GrantableFor(p, []fhir.Reference{actor}, d.Purpose, at.At); len(late.Scopes) != 0 {
 				t.Errorf("open at %s", at.At)
+			}
+		}
+	}
+}
+
+// CPA TR-05, TR-06, TR-08, TR-09, TR-12, TR-27: what Mandate writes is read alike by
+// engines that inherit nothing, flip signs or take a level as its highest: each rule
+// names actor and leaf purpose, no nested rule has the sign of its root, no denial
+// lists a level, no prohibition ends, and the roles are of the code systems they have.
+func TestWhatMandateWritesIsReadAlikeElsewhere(t *testing.T) {
+	now := at(t, "2026-11-20T12:00:00Z")
+	actor, patient := fhir.Reference{Type: "RelatedPerson", ID: "bea"}, fhir.Reference{Type: "Patient", ID: "rosa"}
+	var all []Consent
+	for _, purpose := range []string{"FAMRQT", "SUPNWK", "PWATRNY", "HDECD"} {
+		d := Designation{
+			Patient: "rosa", Actor: actor, Performer: patient, Purpose: purpose, Role: "HPOWATT", At: now, From: now, Until: now.AddDate(0, 6, 0),
+			Status: "active", Kinds: []string{"medicines", "results"}, Functions: Functions(), Restricted: true,
+		}
+		raw, err := d.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, mustParse(t, raw))
+	}
+	for _, f := range []Forbidding{{Actors: []fhir.Reference{actor}}, {Item: fhir.Reference{Type: "Observation", ID: "o"}}} {
+		f.Patient, f.At = "rosa", now
+		raw, err := f.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := mustParse(t, raw)
+		if c.Kind != KindProhibition || !c.Lapses().IsZero() {
+			t.Errorf("a prohibition that ends: %s", raw)
+		}
+		all = append(all, c)
+	}
+	for _, c := range all {
+		if c.Root.Type != "deny" || len(c.Root.Labels) > 0 {
+			t.Errorf("the root is %+v", c.Root)
+		}
+		for _, n := range c.Root.Nested {
+			if n.Type != "permit" || len(n.Actors) != 1 || n.Actors[0].Reference != actor || len(n.Purposes) != 1 || len(c.Root.Purposes) != 1 || n.Purposes[0] != c.Root.Purposes[0] {
+				t.Errorf("a rule is %+v", n)
+			}
+			for other := range actReasonParents {
+				if other != n.Purposes[0].Code && isA(actReasonParents, other, n.Purposes[0].Code) {
+					t.Errorf("the purpose %s holds %s", n.Purposes[0].Code, other)
+				}
+			}
+			for _, r := range n.Actors[0].Roles {
+				if r.Code == "CAREGIVER" && !strings.HasSuffix(r.System, "v3-RoleClass") || r.Code == "HPOWATT" && r.System != fhir.SystemRoleCode {
+					t.Errorf("the role %v", r)
+				}
 			}
 		}
 	}

@@ -69,6 +69,7 @@ func chart(t testing.TB) string {
 }
 
 // TestWorkedMappings is WM-01 … WM-10 (A.10).
+// CPA TF-07, TF-08, TF-09; FX-01, FX-03, FX-04, FX-07.
 func TestWorkedMappings(t *testing.T) {
 	const now = "2026-11-20T12:00:00-06:00"
 	elena := "patient/MedicationRequest.rs patient/MedicationStatement.rs patient/MedicationDispense.rs " +
@@ -174,6 +175,7 @@ func TestFunctionPruning(t *testing.T) {
 
 // TestValidUntil: the end of the grant, or an earlier future prohibition, or
 // the review date (EV-14).
+// CPA TF-04, TR-02.
 func TestValidUntil(t *testing.T) {
 	now := at(t, "2026-11-20T12:00:00-06:00")
 	future := strings.Replace(strings.Replace(string(examples(t)["e4-block-former-spouse"]), "rosa-victor", "rosa-elena", 1),

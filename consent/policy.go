@@ -215,6 +215,9 @@ func grantFault(c *Consent, patient string, o Options) string {
 		return "Consent.dateTime"
 	case !c.HasRoot:
 		return "Consent.provision"
+	case c.hasCategory("EMRGONLY"):
+		// No decision knows yet whether there is an emergency (FX-34).
+		return "Consent.category: for emergencies only"
 	case distinct(c.Performers) < max(c.Signatures, 1):
 		return "Consent.performer: signatures missing"
 	case competent(c, patient, o) == 0:

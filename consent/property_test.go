@@ -176,6 +176,7 @@ func same(a, b Result) bool {
 		slices.Equal(a.Consents, b.Consents) && slices.Equal(a.Obligations, b.Obligations)
 }
 
+// CPA TF-02.
 func TestOrderDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		set, q := genSet(t), genQuestion(t)
@@ -192,6 +193,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 
 // TestAddingAGrantNeverRemoves: that also means that the carve-out of one
 // grant never weakens another.
+// CPA TF-02, TR-28, TR-29.
 func TestAddingAGrantNeverRemoves(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		set, q := genSet(t), genQuestion(t)
@@ -206,6 +208,7 @@ func TestAddingAGrantNeverRemoves(t *testing.T) {
 	})
 }
 
+// CPA TF-02.
 func TestAddingAProhibitionNeverAdds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		set, q := genSet(t), genQuestion(t)

@@ -89,6 +89,7 @@ var coverRows = []struct {
 	{"topics without a level under R", "R", "PSY", true},
 }
 
+// CPA TF-01, TR-10, TR-11, TR-30; FX-17, FX-18, FX-20.
 func TestCover(t *testing.T) {
 	for _, tt := range coverRows {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,6 +120,7 @@ func TestHit(t *testing.T) {
 	}
 }
 
+// CPA TR-22.
 func TestUnclassified(t *testing.T) {
 	for list, want := range map[string]bool{
 		"": true, "N": false, "PSY": false, "urn:x|Y": true, "NORDSCLCD": true, "FOO": true,
@@ -168,6 +170,7 @@ func ask(t testing.TB, raw string, resourceType, resourceLabels string, edit ...
 }
 
 // TestOneGrant walks EV-03 … EV-09 and EV-11 on single grants.
+// CPA TR-01, TR-02, TR-03, TR-25, TR-46.
 func TestOneGrant(t *testing.T) {
 	swap := func(s, old, with string) string {
 		out := strings.Replace(s, old, with, 1)
@@ -198,6 +201,8 @@ func TestOneGrant(t *testing.T) {
 		{"signatures unreadable", swap(grant, `"status"`, `"extension":[{"url":"https://x/consent-required-signatures","valueString":"1"}],"status"`), "Condition", "N", "NO_GRANT"},
 		{"three levels", base(`{"type":"permit",` + actorA + `,"provision":[{"type":"permit",` + labelN + `,"provision":[{"type":"permit"}]}]}`), "Condition", "N", "NO_GRANT"},
 		{"nested without type", base(`{"type":"permit",` + actorA + `,` + labelN + `,"provision":[{` + hiv + `}]}`), "Condition", "N", "NO_GRANT"},
+		{"shifts, as a modifier (FX-35)", swap(grant, `"actor":`, `"modifierExtension":[{"url":"https://x/schedule","valueString":"nights"}],"actor":`), "Condition", "N", "NO_GRANT"},
+		{"for emergencies only (FX-34)", swap(grant, `"INFA"`, `"EMRGONLY"`), "Condition", "N", "NO_GRANT"},
 		{"implicit rules", swap(grant, `"status"`, `"implicitRules":"urn:x","status"`), "Condition", "N", "NO_GRANT"},
 		{"absolute actor", swap(grant, `"RelatedPerson/a"`, `"https://elsewhere.example/fhir/RelatedPerson/a"`), "Condition", "N", "NO_GRANT"},
 		{"unknown class", base(`{"type":"permit",` + actorA + `,` + labelN + `,"class":[{"system":"urn:mime","code":"text/plain"}]}`), "Condition", "N", "NO_GRANT"},
@@ -222,9 +227,15 @@ func TestOneGrant(t *testing.T) {
 
 // TestOneProhibition walks EV-10, and EV-04 for prohibitions: whatever cannot
 // be understood, they deny.
+// CPA TR-03; FX-12, FX-13, FX-14, FX-15, FX-25.
 func TestOneProhibition(t *testing.T) {
 	stop := func(provision string) string { return strings.Replace(base(provision), "OPTINR", "OPTOUT", 1) }
 	full := stop(`{"type":"deny",` + actorA + `}`)
+	recorded := fhir.Resource{
+		Type: "Condition", ID: "r", Labels: labels("R HIV"), Authors: []fhir.Reference{{Type: "Practitioner", ID: "x"}},
+		References: map[string][]fhir.Reference{"encounter": {{Type: "Encounter", ID: "e"}}},
+		Dates:      map[string][]fhir.Period{"recorded-date": {{Start: at(t, "2026-06-01T00:00:00Z"), End: at(t, "2026-06-01T23:59:59Z")}}},
+	}
 	for _, tt := range []struct {
 		name, raw string
 		denies    bool
@@ -237,6 +248,13 @@ func TestOneProhibition(t *testing.T) {
 		{"actor unreadable", strings.Replace(full, `"RelatedPerson/a"`, `"urn:uuid:1"`, 1), true},
 		{"actor absolute", strings.Replace(full, `"RelatedPerson/a"`, `"https://x.example/fhir/RelatedPerson/a"`, 1), true},
 		{"patient unreadable", strings.Replace(full, `"Patient/p"},"dateTime"`, `"urn:uuid:1"},"dateTime"`, 1), true},
+		{"an order of a court, filed by an organisation (FX-25)", strings.Replace(full, `"performer":[{"reference":"Patient/p"}]`, `"performer":[{"reference":"Organization/court"}]`, 1), true},
+		{"what somebody wrote (FX-13)", stop(`{"type":"deny",` + actorA + `,"data":[{"meaning":"authoredby","reference":{"reference":"Practitioner/x"}}]}`), true},
+		{"what another wrote (FX-13)", stop(`{"type":"deny",` + actorA + `,"data":[{"meaning":"authoredby","reference":{"reference":"Practitioner/y"}}]}`), false},
+		{"this entry (FX-12)", stop(`{"type":"deny",` + actorA + `,"data":[{"meaning":"instance","reference":{"reference":"Condition/r"}}]}`), true},
+		{"what refers to it (FX-12)", stop(`{"type":"deny",` + actorA + `,"data":[{"meaning":"dependents","reference":{"reference":"Encounter/e"}}]}`), true},
+		{"from its days (FX-14)", stop(`{"type":"deny",` + actorA + `,"dataPeriod":{"end":"2026-06-30"}}`), true},
+		{"from other days (FX-14)", stop(`{"type":"deny",` + actorA + `,"dataPeriod":{"end":"2025-12-31"}}`), false},
 		{"root permits", stop(`{"type":"permit",` + actorA + `}`), true},
 		{"no provision", strings.Replace(full, `"provision":{"type":"deny",`+actorA+`}`, `"sourceReference":{"reference":"DocumentReference/d"}`, 1), true},
 		{"period over", stop(`{"type":"deny",` + actorA + `,"period":{"end":"2026-11-19"}}`), false},
@@ -264,7 +282,7 @@ func TestOneProhibition(t *testing.T) {
 				t.Fatal(err)
 			}
 			q := Question{Patient: "p", Actors: person("a"), Purpose: "FAMRQT", At: at(t, "2026-11-20T12:00:00Z"),
-				Resource: fhir.Resource{Type: "Condition", Labels: labels("R HIV")}}
+				Resource: recorded}
 			got := Evaluate(Compile("p", 1, []Consent{grant, other}, Options{}), q)
 			if got.Permit == tt.denies || tt.denies && got.Reason != "PROHIBITED:stop" {
 				t.Errorf("got %+v", got)
@@ -274,6 +292,7 @@ func TestOneProhibition(t *testing.T) {
 }
 
 // TestDataRules: class by category, code, dates, author, single items.
+// CPA TR-16; FX-09, FX-11, FX-14.
 func TestDataRules(t *testing.T) {
 	permit := func(rule string) string { return base(`{"type":"permit",` + actorA + `,` + labelN + `,` + rule + `}`) }
 	lab := func(q *Question) {
@@ -322,8 +341,42 @@ func TestDataRules(t *testing.T) {
 	}
 }
 
+// CPA TF-09, TR-15, FX-09: a grant of laboratory results opens them as far as their
+// labels allow, and no other measurement, whatever else it is filed under.
+func TestACategoryOpensNoLabel(t *testing.T) {
+	results := base(`{"type":"permit",` + actorA + `,` + labelN + `,"class":[{"system":"urn:ietf:rfc:3986","code":"` + usCore + `us-core-observation-lab"}]}`)
+	in := func(categories ...string) func(*Question) {
+		return func(q *Question) {
+			q.Resource.Tokens = map[string][]fhir.Coding{}
+			for _, c := range categories {
+				q.Resource.Tokens["category"] = append(q.Resource.Tokens["category"], fhir.Coding{System: systemObservationCat, Code: c})
+			}
+		}
+	}
+	for _, tt := range []struct {
+		name, labels string
+		edit         func(*Question)
+		want         bool
+	}{
+		{"a result", "N", in("laboratory"), true}, {"a result about HIV", "N HIV", in("laboratory"), false},
+		{"a vital sign about the mind", "R PSY", in("vital-signs"), false}, {"a vital sign", "N", in("vital-signs"), false},
+		{"both", "N", in("vital-signs", "laboratory"), true}, {"both, about the mind", "R PSY", in("vital-signs", "laboratory"), false},
+	} {
+		if got := ask(t, results, "Observation", tt.labels, tt.edit); got.Permit != tt.want {
+			t.Errorf("%s: %+v", tt.name, got)
+		}
+	}
+	c := mustParse(t, []byte(results))
+	g := GrantableFor(Compile("p", 1, []Consent{c}, Options{}), person("a"), "FAMRQT", at(t, "2026-11-20T12:00:00Z"))
+	const want = "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
+	if len(g.Scopes) != 1 || g.Scopes[0].String() != want {
+		t.Errorf("the scopes are %v", g.Scopes)
+	}
+}
+
 // TestCapacities: law before consent, the base policy of each capacity, and
 // the obligations that come along (EV-11 … EV-13).
+// CPA TR-33, TR-34; FX-21.
 func TestCapacities(t *testing.T) {
 	as := func(kind fhir.CapacityKind) func(*Question) { return func(q *Question) { q.Capacity = kind } }
 	none := strings.Replace(base(whole), `"active"`, `"inactive"`, 1)

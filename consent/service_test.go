@@ -167,6 +167,7 @@ func elenaMayRead(t testing.TB, s *Service) Result {
 
 // TestFileDecideWithdraw is the life of one grant: filed with its event, in
 // force at once, ended at once, still in the history (LC-10).
+// CPA TR-48.
 func TestFileDecideWithdraw(t *testing.T) {
 	ctx := context.Background()
 	s, m := service(t)

@@ -185,6 +185,7 @@ func TestAGrantBeginsAndEndsByTheClock(t *testing.T) {
 }
 
 // LC-07: renewals are asked for 30, 14 and 3 days before an end, each once.
+// CPA TF-18; FX-16.
 func TestRenewalPrompts(t *testing.T) {
 	c := walk(t, invited(t), [2]string{"accept", "p-bea"}, [2]string{"proof", "p-hale"}, [2]string{"confirm", "p-rosa"})
 	c, err := c.Begin(c.Starts)
@@ -226,6 +227,7 @@ func TestTermsNeedAnEnd(t *testing.T) {
 }
 
 // SP-04, LC-13, LC-15: four eyes on an instrument, two clinicians on capacity.
+// CPA TF-23.
 func TestFourEyes(t *testing.T) {
 	c := walk(t, invited(t), [2]string{"accept", "p-marcus"}, [2]string{"proof", "p-hale"}, [2]string{"attest", "p-hale"})
 	if _, err := c.Verify(ticks(c), time.Time{}, by("p-hale", now)); errs.As(err).Code != "proxy-same-reviewer" {

@@ -23,6 +23,7 @@ const elena = `{"resourceType":"RelatedPerson","id":"rosa-elena","meta":{"profil
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // RP-01, RP-02, RP-04: what the columns say.
+// CPA TR-26, TR-52.
 func TestParse(t *testing.T) {
 	zone := time.FixedZone("CST", -6*3600)
 	rp, err := proxy.Parse([]byte(elena), zone)

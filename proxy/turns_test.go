@@ -103,6 +103,7 @@ func TestAParentSeesLessEachYear(t *testing.T) {
 
 // FX-24, FX-33: with one of two signatures a grant of a teenager stays proposed;
 // neither the parent nor staff can begin it alone.
+// CPA TF-13; FX-33.
 func TestTwoSignForATeenager(t *testing.T) {
 	c, at := parent(t), now.AddDate(0, 2, 0)
 	if _, err := c.Confirm(proxy.Terms{Kinds: []string{"medicines"}, Until: at.AddDate(0, 1, 0)}, at, by("p-hale", at)); errs.As(err).Code != "proxy-two-sign" {
@@ -203,6 +204,7 @@ func TestADisputeHoldsChangesAndNotReads(t *testing.T) {
 
 // LC-23, LC-24: a death narrows to what there was, for a time; taken back, the terms
 // of before hold.
+// CPA TF-16; FX-31.
 func TestADeathNarrowsAndIsTakenBack(t *testing.T) {
 	c, at := woken(t), now.Add(3*time.Hour)
 	m, err := c.Mourn(30, by("p-osei", at))
@@ -222,6 +224,7 @@ func TestADeathNarrowsAndIsTakenBack(t *testing.T) {
 }
 
 // LC-27: two records become one by what both gave, and two again by what was before.
+// CPA TR-43.
 func TestAMergeIsTheIntersection(t *testing.T) {
 	c, at := woken(t), now.Add(3*time.Hour)
 	m, err := c.Merge(proxy.PatientMerged, "other", by("client:mpi", at))
@@ -244,6 +247,7 @@ func TestAMergeIsTheIntersection(t *testing.T) {
 
 // FX-28: an instrument opens what it says; one without the power over records opens
 // none, and says so in a word for machines.
+// CPA TF-11; FX-28.
 func TestPowersOfAnInstrument(t *testing.T) {
 	c := walk(t, invited(t), [2]string{"accept", "p-marcus"}, [2]string{"proof", "p-hale"})
 	a := proxy.Authority{Kind: "HPOWATT", Trigger: proxy.TriggerImmediate, Powers: []string{"everything"}}

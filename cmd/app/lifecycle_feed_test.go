@@ -33,6 +33,7 @@ func (s teller) helps(b *kit.Browser, patient, name string) bool {
 
 // LC-02, LC-19, LC-23, LC-27, LC-28: what a proofing service and a registration feed
 // tell, each message twice.
+// CPA TR-43.
 func TestTheRegistrationSpeaks(t *testing.T) {
 	s := teller{start(t, func(c *app.Config) { c.Bereavement = 20 }), t}
 	hale, osei := s.clinicians()

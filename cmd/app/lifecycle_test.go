@@ -257,6 +257,7 @@ const asksForMedicines = "launch/patient openid fhirUser patient/MedicationReque
 // LC-05, LC-13 … LC-16, SP-04, SP-12: an agent whose power of attorney springs
 // gets access when two clinicians say so, and loses it when one finds that the
 // patient can decide again, or when nobody looks again in time.
+// CPA TF-10; FX-26.
 func TestAnAgentWakesAndSleeps(t *testing.T) {
 	s := teller{start(t, nil), t}
 	hale, osei := s.browser("hale"), s.browser("osei")
@@ -284,6 +285,9 @@ func TestAnAgentWakesAndSleeps(t *testing.T) {
 	s.says(s.checked(osei, at), "checked by two people")
 	s.says(s.fill(hale, at+"/determine", "yes", url.Values{"review": {s.Now().AddDate(1, 0, 0).Format(time.DateOnly)}}), "not later than the rules allow")
 	s.says(s.fill(hale, at+"/determine", "yes", url.Values{"review": {review}}), "One doctor has signed")
+	if s.opens(ann) {
+		t.Error("one clinician opens the record")
+	}
 	s.says(s.fill(hale, at+"/determine", "yes", url.Values{"review": {review}}), "You did the first part.")
 	s.says(s.fill(osei, at+"/determine", "yes", url.Values{"review": {review}}), "Ann Alvarez helps Rosa Alvarez until")
 	launch := func() kit.Launch {
@@ -316,6 +320,7 @@ func TestAnAgentWakesAndSleeps(t *testing.T) {
 
 // LC-06 … LC-08, LC-11, LC-12, LC-19, LC-23, LC-24, LC-29, LC-30: what can happen
 // to an access that runs.
+// CPA TF-15, TF-16; FX-31, FX-32.
 func TestWhatHappensToAnAccess(t *testing.T) {
 	s := teller{start(t, nil), t}
 	rosa, hale, osei := s.secured("rosa"), s.browser("hale"), s.browser("osei")

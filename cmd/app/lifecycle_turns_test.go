@@ -76,6 +76,7 @@ func (s teller) may(b *kit.Browser, typ string) bool {
 // LC-02, LC-20, LC-22: a parent whom two know reads all of a child's ordinary
 // record until the birthday, by the zone of the patient, and less from then on; the
 // law ends it before the child comes of age.
+// CPA TF-13; FX-23.
 func TestAChildBecomesATeenager(t *testing.T) {
 	s := teller{start(t, func(c *app.Config) { c.Jurisdiction, c.TimeZone = "IE", "America/Chicago" }), t}
 	hale, osei := s.clinicians()
@@ -114,6 +115,7 @@ func TestAChildBecomesATeenager(t *testing.T) {
 
 // LC-20, LC-21, FX-24, FX-33: a teenager and a parent both sign, and nothing is open
 // with one signature; it ends on the birthday.
+// CPA TF-13; FX-24, FX-33.
 func TestATeenagerComesOfAge(t *testing.T) {
 	s := teller{start(t, func(c *app.Config) { c.Jurisdiction = "GB-ENG" }), t}
 	hale, osei := s.clinicians()
@@ -155,6 +157,7 @@ func TestATeenagerComesOfAge(t *testing.T) {
 // LC-14, LC-17, LC-18, LC-23, FX-28: an agent whose paper leaves topics out; a
 // disagreement; a second look; a guardian in the agent's place; a death after which
 // what there was can be read for some days.
+// CPA TF-11, TF-16; FX-27.
 func TestAnAgentAndAGuardian(t *testing.T) {
 	s := teller{start(t, func(c *app.Config) { c.Bereavement = 20 }), t}
 	hale, osei := s.clinicians()

@@ -126,6 +126,7 @@ func TestSigningOutEndsOnlineAccess(t *testing.T) {
 
 // A.10, SC-15…SC-17: a daughter gets what the Consent permits, no longer than
 // it lasts, and nothing once it is withdrawn.
+// CPA TF-04, TF-07; FX-01.
 func TestProxyGrantFollowsTheConsent(t *testing.T) {
 	s := start(t, nil)
 	app := s.Client("symmetric")

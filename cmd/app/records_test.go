@@ -80,6 +80,7 @@ func (s teller) holds(what, text string, all ...string) {
 // RC-18: each step of an access leaves its records, in the transaction of the step;
 // staff read them at their own address, the proxy the status of the own Task and
 // nothing else, and others nothing.
+// CPA TF-23, TR-13.
 func TestStepsLeaveRecords(t *testing.T) {
 	s := teller{start(t, nil), t}
 	hale, osei := s.browser("hale"), s.browser("osei")

@@ -92,6 +92,7 @@ func contains[T comparable](all []T, one T) bool { return slices.Contains(all, o
 // TestProgramDecidesByTheRows asks the built program and the rows the same, over
 // worlds at random: EV-01 to EV-11, EV-13, EV-14, EV-15. The Consents of all worlds
 // are in one bundle, in another order than they were drawn.
+// CPA TF-01, TF-02.
 func TestProgramDecidesByTheRows(t *testing.T) {
 	program := mandate{*built}
 	if program.path == "" {

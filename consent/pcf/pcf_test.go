@@ -24,6 +24,7 @@ func example(t *testing.T, name string) []byte {
 
 // PC-25: the published examples that claim a profile meet it, and those that
 // claim none are told so.
+// CPA TF-25.
 func TestExamplesMeetWhatTheyClaim(t *testing.T) {
 	for name, want := range map[string]string{
 		"e2-husband-full-normal": pcf.Advanced, "e3-agent-springing": pcf.Advanced, "e4-block-former-spouse": pcf.Basic,
@@ -42,6 +43,7 @@ func TestExamplesMeetWhatTheyClaim(t *testing.T) {
 }
 
 // PC-25: each mutant is told at the element that was changed.
+// CPA TF-25.
 func TestMutantsAreTold(t *testing.T) {
 	for path, change := range map[string]func(c, provision map[string]any){
 		"Consent.status":                       func(c, _ map[string]any) { delete(c, "status") },
@@ -101,6 +103,7 @@ func TestProfilesAreSteps(t *testing.T) {
 
 // A.3: every example can be said in PCF; what PCF cannot say leaves a modifier
 // extension with the scopes, under which a reader refuses, as this engine does.
+// CPA TR-23, TR-24.
 func TestRender(t *testing.T) {
 	for name, want := range map[string]string{
 		"e1-daughter-meds-appts": pcf.Advanced, "e2-husband-full-normal": pcf.Advanced, "e3-agent-springing": pcf.Advanced,

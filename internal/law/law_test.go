@@ -27,6 +27,7 @@ func of(t *testing.T, place string, zone *time.Location, more ...law.File) *law.
 // LC-20, LC-21: birthdays begin at midnight where the patient lives; somebody born
 // on 29 February has the birthday that the law says; a law that changes counts from
 // the day it holds.
+// CPA TF-13, TR-26; FX-23.
 func TestBirthdays(t *testing.T) {
 	chicago, err := time.LoadLocation("America/Chicago")
 	if err != nil {

@@ -70,7 +70,7 @@ func (l *Loader) AccessOf(ctx context.Context, rp proxy.RelatedPerson) ([]Access
 			continue
 		}
 		c.Kind, c.Purpose = fhir.CapacityDesignatedProxy, purpose
-		if purpose == "PWATRNY" {
+		if purpose == "PWATRNY" || purpose == "HDECD" {
 			c.Kind = fhir.CapacityRepresentative
 		}
 		a := Access{Capacity: c, JSON: rp.JSON, Scopes: g.Scopes, Until: g.ValidUntil}

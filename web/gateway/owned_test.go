@@ -9,6 +9,7 @@ import (
 
 // SC-04, RP-10, OID-12: a proxy sees its own RelatedPerson and no other, and
 // no Consent.
+// CPA TR-14; FX-36.
 func TestProxySeesOnlyItself(t *testing.T) {
 	w := newWorld(t)
 	w.store.relate(t, "rosa-elena", "Elena")

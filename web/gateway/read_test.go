@@ -72,6 +72,7 @@ func TestWithoutAGoodToken(t *testing.T) {
 
 // GW-14, SMART TRP-03: hidden and absent give the same status, headers and
 // body. TRP-01, US-13: an ungranted type is refused before anything is asked.
+// CPA TF-21.
 func TestHiddenLooksAbsent(t *testing.T) {
 	w := newWorld(t)
 	w.token("rosa", "patient/Observation.rs?category="+obsCategory+"|laboratory patient/Patient.rs patient/Condition.rs", self("rosa"))
@@ -201,6 +202,7 @@ func TestBinaryAfterAnOutageInABatch(t *testing.T) {
 
 // GW-18: topic labels are removed for everybody but a system client, all of
 // them for a proxy.
+// CPA TR-39.
 func TestLabelsAreStripped(t *testing.T) {
 	w := newWorld(t)
 	w.token("rosa", "patient/Observation.rs", self("rosa"), "HIV")
@@ -265,6 +267,7 @@ func TestUpstreamTalksNonsense(t *testing.T) {
 }
 
 // GW-26: a consent that ends while the answer is fetched counts.
+// CPA TR-53.
 func TestRevokedWhileFetching(t *testing.T) {
 	w := newWorld(t)
 	w.asDaughter("patient/MedicationRequest.rs")
@@ -283,6 +286,7 @@ func TestRevokedWhileFetching(t *testing.T) {
 
 // EV-01, SC-10: without a relation in force a proxy gets nothing, and is not
 // told why.
+// CPA TR-31, TR-54.
 func TestProxyGates(t *testing.T) {
 	w := newWorld(t)
 	w.asDaughter("patient/MedicationRequest.rs")
@@ -290,6 +294,12 @@ func TestProxyGates(t *testing.T) {
 	if e := w.log.last(); !slices.Equal(e.Consents, []string{"Consent/e1-daughter-meds-appts/_history/1", "Consent/approval/_history/1"}) || e.Capacity.Acting.ID != "rosa-elena" {
 		t.Errorf("%+v", e)
 	}
+	approved := w.loader.policy
+	w.consents()
+	if r := w.get("elena", "/MedicationRequest").want(403); strings.Contains(strings.ToLower(r.raw), "consent") {
+		t.Errorf("a relation alone: %s", r.raw)
+	}
+	w.loader.policy = approved
 	delete(w.loader.relations, "rosa-elena")
 	if r := w.get("elena", "/MedicationRequest").want(403); r.code() != "not-permitted-now" {
 		t.Error(r.raw)

@@ -71,6 +71,7 @@ func TestLeaks(t *testing.T) {
 }
 
 // SMART M-17, TRP-05; GW-06: parameters by whose effect hidden data shows.
+// CPA TF-21.
 func TestOraclesAreRefused(t *testing.T) {
 	w := newWorld(t)
 	w.token("rosa", "patient/*.rs", self("rosa"))
@@ -187,6 +188,7 @@ func TestIncludesNeedTheirOwnRight(t *testing.T) {
 }
 
 // M-18: $everything gives the granted types only.
+// CPA TF-21.
 func TestEverything(t *testing.T) {
 	w := newWorld(t)
 	w.token("patient", "patient/Patient.rs", self("rosa"))

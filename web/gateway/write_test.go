@@ -295,6 +295,7 @@ func TestBundles(t *testing.T) {
 }
 
 // GW-22: a proxy writes in its own name, what its consent lets it write.
+// CPA FX-03.
 func TestProxyWrites(t *testing.T) {
 	w := newWorld(t)
 	message := `{"resourceType":"Communication","status":"completed","subject":{"reference":"Patient/rosa"},"sender":{"reference":"Practitioner/chen"},"payload":[{"contentString":"hello"}]}`
