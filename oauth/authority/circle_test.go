@@ -95,3 +95,39 @@ func TestCircleSaysWhoSeesWhat(t *testing.T) {
 		t.Error("a blocked person is listed as having access")
 	}
 }
+
+// CPA TF-22, EV-14: an executor stands in the patient's shoes as an agent does, and
+// what a relation opens ends with it.
+func TestARelationBoundsWhatItOpens(t *testing.T) {
+	at := time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
+	ends := at.AddDate(0, 1, 0)
+	raw, err := consent.Designation{
+		Patient: "rosa", Actor: fhir.Reference{Type: "RelatedPerson", ID: "exe"}, Performer: fhir.Reference{Type: "RelatedPerson", ID: "exe"},
+		Kinds: []string{"medicines"}, Purpose: "HDECD", Role: "EXCEST", At: at, From: at, Until: at.AddDate(0, 6, 0), Status: "active",
+	}.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := consent.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ID = "e7"
+	for _, until := range []time.Time{{}, ends, at.AddDate(1, 0, 0)} {
+		rp := proxy.RelatedPerson{Tenant: "default", ID: "exe", Patient: "rosa", Active: true, Period: fhir.Period{End: until}}
+		l := authority.Loader{
+			Policies: examples{consent.Compile("rosa", 1, []consent.Consent{c}, consent.Options{})}, Proxies: relations{rp}, Clock: clock.Fixed(at),
+		}
+		got, err := l.AccessOf(t.Context(), rp)
+		if err != nil || len(got) != 1 || got[0].Capacity.Kind != fhir.CapacityRepresentative {
+			t.Fatalf("%+v %v", got, err)
+		}
+		want := at.AddDate(0, 6, 0)
+		if until.Equal(ends) {
+			want = ends
+		}
+		if !got[0].Until.Equal(want) {
+			t.Errorf("a relation until %s opens until %s, want %s", until, got[0].Until, want)
+		}
+	}
+}
