@@ -16,8 +16,11 @@ type Errand struct {
 	Account  string
 	// Act is what was done last, State what it led to, Reason why.
 	Act, State, Reason string
-	By                 Party
-	Began, At          time.Time
+	// Was is the state before: who is shut out reads what anybody reads whose access
+	// ended, and nothing new where it had ended before.
+	Was       string
+	By        Party
+	Began, At time.Time
 	// Until is the agreed end, zero before anything was agreed.
 	Until time.Time
 	// Consents are what came of it.
@@ -32,7 +35,13 @@ func (e Errand) taskStatus() string {
 	case "void":
 		return "entered-in-error"
 	}
-	switch e.State {
+	state := e.State
+	if state == "blocked" {
+		if state = e.Was; state != "expired" && state != "ended" {
+			state = "revoked"
+		}
+	}
+	switch state {
 	case "invited":
 		return "requested"
 	case "account":

@@ -3,8 +3,12 @@ package lifecycle
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/mandate-health/mandate/evidence"
+	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/internal/errs"
 )
 
@@ -36,6 +40,10 @@ func (s *Service) RecordHistory(ctx context.Context, a Actor, typ, id string) ([
 		return nil, err
 	}
 	all, err := s.Evidence.EvidenceHistory(ctx, s.Tenant, id)
+	if !Clinical(a.Person) && typ == evidence.TypeTask && len(all) > 0 {
+		// How many steps there were tells of those that nobody may notice.
+		all = all[:1]
+	}
 	return readableOf(a, all), err
 }
 
@@ -52,6 +60,10 @@ func (s *Service) Records(ctx context.Context, a Actor, f evidence.Filter) ([]ev
 		f.Person = a.Person.ID
 	}
 	all, err := s.Evidence.EvidenceOf(ctx, f)
+	if !Clinical(a.Person) {
+		// Not by time: a step that nobody may notice would move its record.
+		slices.SortFunc(all, func(a, b evidence.Record) int { return strings.Compare(a.ID, b.ID) })
+	}
 	return readableOf(a, all), err
 }
 
@@ -98,17 +110,23 @@ func concerned(a Actor, r evidence.Record) bool {
 	return r.Person == a.Person.ID && (r.Type == evidence.TypePerson || r.Type == evidence.TypeTask)
 }
 
-// statusOnly leaves of a Task what tells where it stands, not why nor who did it.
+// statusOnly leaves of a Task what tells where it stands, not why nor who did it, nor
+// when and how often something happened to it: a block behind an end shows in nothing
+// (TF-14).
 func statusOnly(r evidence.Record) evidence.Record {
 	var all map[string]json.RawMessage
 	// A stored record is an object.
 	_ = json.Unmarshal(r.JSON, &all)
 	kept := map[string]json.RawMessage{}
-	for _, name := range []string{"resourceType", "id", "meta", "status", "intent", "authoredOn", "lastModified", "restriction"} {
+	for _, name := range []string{"resourceType", "id", "status", "intent", "authoredOn", "restriction"} {
 		if v, ok := all[name]; ok {
 			kept[name] = v
 		}
 	}
+	kept["meta"] = json.RawMessage(`{"security":[{"system":"` + fhir.SystemConfidentiality + `","code":"R"}]}`)
+	var task struct{ AuthoredOn time.Time }
+	_ = json.Unmarshal(r.JSON, &task)
+	r.Version, r.Updated = 1, task.AuthoredOn
 	raw, err := json.Marshal(kept)
 	if err != nil {
 		return evidence.Record{}

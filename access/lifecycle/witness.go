@@ -35,7 +35,7 @@ func (s *Service) witnessStep(ctx context.Context, tx Tx, c proxy.Case, i int, a
 	step := c.Steps[i]
 	by := party(step.By, a)
 	errand := evidence.Errand{
-		ID: ownRecords + c.ID, Patient: c.Patient, Relation: relation(c), Account: c.PersonID, Act: string(step.Act), State: string(step.To),
+		ID: ownRecords + c.ID, Patient: c.Patient, Relation: relation(c), Account: c.PersonID, Act: string(step.Act), State: string(step.To), Was: string(step.From),
 		Reason: step.Reason, By: by, Began: c.Steps[0].At, At: step.At, Until: c.Terms.Until,
 	}
 	for _, id := range []string{c.ConsentID, c.Rested} {

@@ -24,7 +24,7 @@ type twin struct {
 }
 
 // changing is what differs between any two answers to one person.
-var changing = regexp.MustCompile(`(name="csrf" value=")[^"]*|(request=)[^"&\s]+|data-left="\d+"|[0-9a-f]{32}|\b[0-9a-f]{4}-[0-9a-f]{4}\b|(state|code|session_state)=[^"&\s]+|/flow/[A-Za-z0-9_-]+|[A-Za-z0-9_-]{43,}|\d{2}:\d{2} UTC|\d{2}:\d{2}:\d{2}(\.\d+)?(Z| GMT|[+-]\d{2}:\d{2})?`)
+var changing = regexp.MustCompile(`(name="csrf" value=")[^"]*|(request=)[^"&\s]+|name="until" value="\d+"|data-left="\d+"|[0-9a-f]{32}|\b[0-9a-f]{4}-[0-9a-f]{4}\b|(state|code|session_state)=[^"&\s]+|/flow/[A-Za-z0-9_-]+|[A-Za-z0-9_-]{43,}|\d{2}:\d{2} UTC|\d{2}:\d{2}:\d{2}(\.\d+)?(Z| GMT|[+-]\d{2}:\d{2})?`)
 
 // note keeps an answer as anybody would see it: the own name and what is drawn
 // anew for each answer are taken out.
