@@ -53,7 +53,7 @@ func (w *world) decides(osei *tab) {
 	osei.press(" ")
 	osei.typed("#f-ground", "The person may")
 	osei.pressed("main form button.primary")
-	osei.until("the decision", "document.body.innerText.includes('The person stays out')")
+	osei.until("the decision", "!document.querySelector('main form input[name=outcome]') && document.body.innerText.includes('The person stays out')")
 	osei.says("164.502(g)(5)", "Dr. Osei")
 	osei.inspect("matters-4-decided")
 
@@ -65,7 +65,7 @@ func (w *world) decides(osei *tab) {
 	osei.tabTo("input[name=outcome]")
 	osei.press(" ")
 	osei.pressed("main form button.primary")
-	osei.until("the end of the dispute", "document.body.innerText.includes('Both go on')")
+	osei.until("the end of the dispute", "!document.querySelector('main form input[name=outcome]') && document.body.innerText.includes('Both go on')")
 	osei.visit("/staff/matters")
 	osei.until("an empty list", "!document.querySelector('ul.sentences')")
 	osei.inspect("matters-6-none")
