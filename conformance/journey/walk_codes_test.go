@@ -1,6 +1,8 @@
 package journey
 
 import (
+	"strings"
+
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -120,6 +122,9 @@ func (b *tab) addsNumber(gateway *texts) {
 	b.press(kb.Enter)
 	b.heading("My devices and sign-in")
 	b.says("Codes by text message", "ends in 0123", "Codes go there from")
+	if strings.Contains(b.text("main"), "You can use it now") {
+		b.t.Error("a number that is used after a day is told as usable now")
+	}
 	b.inspect("sent-5-added")
 }
 

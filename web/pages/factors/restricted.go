@@ -125,7 +125,8 @@ func (v visit) addNumber() {
 	err := v.Restricted.AddNumber(v.r.Context(), v.tenant(), v.secret(), words.PlainDigits(v.r.PostFormValue("code")), v.meta())
 	switch code := codeOf(err); {
 	case err == nil:
-		v.goTo(Path + "?done=added")
+		// It is there, and of use only when its first day is over.
+		v.goTo(Path + "?done=saved")
 	case code == "code-refused":
 		v.showNumber(http.StatusUnauthorized, pages.FieldError{Field: "code", Key: pages.ErrSentCode})
 	case reasons()[code] != "":
