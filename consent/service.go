@@ -31,6 +31,17 @@ type Deps struct {
 	Options   Options
 	// CachedPatients bounds the compiled policies kept; 0 means 4,096.
 	CachedPatients int
+	// Signer signs each version that is stored (PV-08); nil signs none.
+	Signer Signer
+}
+
+// Signer signs the exact bytes of versions and verifies them; keys.Ring is one.
+type Signer interface {
+	// SignRecord gives a detached JWS. It is called within a transaction, so it
+	// waits for nothing. Errors: errs.Unavailable, errs.Invalid, errs.Internal.
+	SignRecord(ctx context.Context, tenant string, raw []byte) (string, error)
+	// VerifyRecord checks one. Errors: errs.Unauthenticated, errs.Unavailable.
+	VerifyRecord(ctx context.Context, tenant, signature string, raw []byte) error
 }
 
 // Service holds the use-cases of the room. It is safe for concurrent use.

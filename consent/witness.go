@@ -49,6 +49,13 @@ func (s *Service) witness(ctx context.Context, tx evidence.Keeper, rec Record, o
 		ID: s.deps.IDs.ID(), Patient: rec.Patient, Target: fhir.Reference{Type: "Consent", ID: rec.ID}, Version: rec.Version, At: rec.Updated,
 		Purpose: w.Purpose, Channel: w.Channel, Sources: w.Sources, Signed: w.Signed,
 	}
+	if s.deps.Signer != nil {
+		seal, err := s.deps.Signer.SignRecord(ctx, rec.Tenant, rec.JSON)
+		if err != nil {
+			return err
+		}
+		change.Seal, change.Tenant = seal, rec.Tenant
+	}
 	if change.Agents = w.Agents; change.Agents == nil && kind == audit.ConsentFiled {
 		change.Agents = authors(rec)
 	}

@@ -53,10 +53,20 @@ type Change struct {
 	// Signed says that the authors agreed to just this version, after having
 	// proven who they are.
 	Signed bool
+	// Seal is a detached JWS over the target's exact version (PV-08), by the server
+	// of the tenant; may be empty.
+	Seal, Tenant string
 }
 
 // Online is the channel of who answers on a page.
 const Online = "ONLINEWRIT"
+
+// sealFormat and sealedForm are how a Seal is written, and what it is over: FHIR's
+// canonical JSON of the whole resource, in the form of RFC 8785.
+const (
+	sealFormat = "application/jose"
+	sealedForm = "application/fhir+json;canonicalization=http://hl7.org/fhir/canonicalization/json"
+)
 
 // Provenance gives the record of the change.
 func (c Change) Provenance() (Record, error) {
@@ -83,6 +93,13 @@ func (c Change) Provenance() (Record, error) {
 				"when": instant(c.At), "who": a.reference(),
 			})
 		}
+	}
+	if c.Seal != "" {
+		signatures = append(signatures, fields{
+			"type": []fields{{"system": systemSignature, "code": "1.2.840.10065.1.12.1.5", "display": "Verification Signature"}},
+			"when": instant(c.At), "who": fields{"identifier": fields{"system": SystemTenant, "value": c.Tenant}},
+			"targetFormat": sealedForm, "sigFormat": sealFormat, "data": []byte(c.Seal),
+		})
 	}
 	doc["agent"] = agents
 	if entities != nil {

@@ -33,10 +33,11 @@ func Types() []string {
 }
 
 // SystemAccount says that an identifier names an account of this server (RP-05),
-// SystemClient that it names a client.
+// SystemClient that it names a client, SystemTenant a tenant of this server.
 const (
 	SystemAccount = fhir.Canonical + "/NamingSystem/account"
 	SystemClient  = fhir.Canonical + "/NamingSystem/client"
+	SystemTenant  = fhir.Canonical + "/NamingSystem/tenant"
 )
 
 // Record is one version of one resource. JSON holds the exact FHIR bytes; the

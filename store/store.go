@@ -55,6 +55,7 @@ type Tx interface {
 	matter.Store
 	consent.Store
 	consent.Campaigns
+	consent.Versions
 	evidence.Store
 	oauth.Store
 	keys.Store

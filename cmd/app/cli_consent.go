@@ -21,6 +21,7 @@ type consentCommand struct {
 	Lint   consentLint   `cmd:"" help:"Check Consents by the IHE PCF profile they claim."`
 	Render consentRender `cmd:"" help:"Print a Consent as IHE PCF says it."`
 
+	Verify           consentVerify           `cmd:"" help:"Check the signature of every stored version."`
 	WithdrawTemplate consentWithdrawTemplate `cmd:"" help:"Withdraw a policy or template: end every grant made from it, and let no new one be filed."`
 }
 
@@ -201,8 +202,11 @@ func (c *consentWithdrawTemplate) Run(s *streams) error {
 		if err != nil {
 			return err
 		}
+		if err := a.ring.Open(s.ctx, c.Tenant); err != nil {
+			return err
+		}
 		service := consent.NewService(consent.Deps{
-			Store: a.store, Tx: on(a.store, func(tx store.Tx) consent.FilingTx { return tx }), Clock: a.clock, IDs: a.ids,
+			Store: a.store, Tx: on(a.store, func(tx store.Tx) consent.FilingTx { return tx }), Clock: a.clock, IDs: a.ids, Signer: a.ring,
 		})
 		by := audit.Event{Tenant: c.Tenant, PersonID: person}
 		out, err := service.WithdrawPolicy(s.ctx, c.Tenant, c.URI, by, func(p consent.Campaign) {

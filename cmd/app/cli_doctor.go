@@ -176,6 +176,7 @@ func (d *doctor) checks() []health.Check {
 		d.passwordChecks(),
 		d.keyChecks(),
 		d.keyAges(),
+		d.consentChecks(),
 		d.backupChecks(),
 		d.hostChecks(),
 		tlsconf.Checks(d.cfg.Transport, d.cfg.PublicURL, d.clock),

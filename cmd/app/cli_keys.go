@@ -59,7 +59,7 @@ func (f custodianFlags) withCustodian(s *streams, act string, run func(a *App, p
 
 type keysRotate struct {
 	custodianFlags
-	Kind     string        `arg:"" enum:"kek,tenant,data,index,patients,audit-log,access-token,id-token,id-token-es256,access-handle,token-hash" help:"kek, tenant, data, index, patients, audit-log, access-token, id-token, id-token-es256, access-handle or token-hash."`
+	Kind     string        `arg:"" enum:"kek,tenant,data,index,patients,audit-log,access-token,id-token,id-token-es256,access-handle,token-hash,record" help:"kek, tenant, data, index, patients, audit-log, access-token, id-token, id-token-es256, access-handle, token-hash or record."`
 	Patient  string        `help:"With data: the key of this patient." placeholder:"ID"`
 	Announce time.Duration `default:"30s" help:"How long a signing key is published before it signs (default ${default})."`
 }

@@ -115,7 +115,7 @@ func actsInside(n *kong.Node) bool {
 	case noun == "brand" && verb == "make":
 		// It prints what is to be edited and looks at nothing.
 		return false
-	case noun == "consent" && verb != "withdraw-template":
+	case noun == "consent" && verb != "withdraw-template" && verb != "verify":
 		// They work on files alone.
 		return false
 	}

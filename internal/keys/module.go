@@ -44,11 +44,11 @@ func (r *Ring) InModule(m Module, makes bool) *Ring {
 }
 
 // held is the stored form of a key that lives in a module: where it is, and its
-// public part, by which tokens verify while the module is away. It begins with a
-// brace, a PKCS#8 key never does.
+// public part, by which tokens verify while the module is away. Without a module the
+// key is its public part alone. It begins with a brace, a PKCS#8 key never does.
 type held struct {
-	Module string `json:"module"`
-	ID     string `json:"id"`
+	Module string `json:"module,omitempty"`
+	ID     string `json:"id,omitempty"`
 	// Public is the PKIX form.
 	Public []byte `json:"public"`
 }
@@ -63,7 +63,7 @@ func (k SigningKey) held() (h held, ok bool) {
 
 // Where names the module in which the key lives, or WhereStore.
 func (k SigningKey) Where() string {
-	if h, ok := k.held(); ok {
+	if h, ok := k.held(); ok && h.Module != "" {
 		return h.Module
 	}
 	return WhereStore
@@ -71,7 +71,7 @@ func (k SigningKey) Where() string {
 
 // makeKey makes a fresh key, in the module where that is set.
 func (r *Ring) makeKey(ctx context.Context, tenant string, use Use, now time.Time) (SigningKey, error) {
-	if !r.makesInModule || secretAlgorithm(use) != "" {
+	if !r.makesInModule || secretAlgorithm(use) != "" || use == UseRecord {
 		return makeKey(tenant, use, now)
 	}
 	alg := string(algorithm(use))
@@ -99,7 +99,7 @@ func (r *Ring) openKey(s SigningKey) (*ringKey, error) {
 	if !ok {
 		return openKey(s)
 	}
-	if r.module == nil || r.module.Name() != h.Module {
+	if h.Module != "" && (r.module == nil || r.module.Name() != h.Module) {
 		return nil, errs.New(errs.Conflict, "signing-key-elsewhere",
 			"A signing key of this store lives in "+h.Module+": name that with --keys.")
 	}
@@ -111,10 +111,11 @@ func (r *Ring) openKey(s SigningKey) (*ringKey, error) {
 	if s.Alg != string(alg) || !verifies(alg, public) {
 		return nil, errs.New(errs.Internal, "signing-key-algorithm", "A stored signing key is of another algorithm than its use has.")
 	}
-	return &ringKey{
-		stored: s, private: r.module.Signer(h.ID, public),
-		public: jose.JSONWebKey{Key: public, KeyID: s.KID, Algorithm: string(alg), Use: "sig"},
-	}, nil
+	k := &ringKey{stored: s, public: jose.JSONWebKey{Key: public, KeyID: s.KID, Algorithm: string(alg), Use: "sig"}}
+	if h.Module != "" {
+		k.private = r.module.Signer(h.ID, public)
+	}
+	return k, nil
 }
 
 // forget destroys in its module a key that was removed from the store.

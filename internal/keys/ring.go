@@ -92,7 +92,7 @@ func (r *Ring) open(ctx context.Context, tenant string) (*tenantRing, error) {
 	if err := r.firstHashKey(ctx, tenant, t); err != nil {
 		return nil, err
 	}
-	for _, use := range []Use{UseAccessToken, UseIDTokenES256} {
+	for _, use := range []Use{UseAccessToken, UseIDTokenES256, UseRecord} {
 		if t.newest(use, r.clock.Now()) == nil {
 			if err := r.add(ctx, tenant, t, use); err != nil {
 				return nil, err
@@ -156,8 +156,9 @@ func (r *Ring) read(ctx context.Context, tenant string, t *tenantRing) error {
 			return err
 		}
 		all = append(all, k)
-		// What is a secret as a whole has no public part.
-		if k.secret == nil {
+		// What is a secret as a whole has no public part, and no app is given what a
+		// key of records signed.
+		if k.secret == nil && s.Use != UseRecord {
 			set.Keys = append(set.Keys, k.public)
 		}
 	}

@@ -201,7 +201,7 @@ func TestKeysAreMadeOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if store.puts != 4 {
+	if store.puts != 5 {
 		t.Errorf("%d keys were made", store.puts)
 	}
 }

@@ -155,8 +155,8 @@ func removeSigning(ctx context.Context, tx Tx, tenant string, k SigningKey, reas
 
 // TendSigning does what is due for a tenant's signing keys: it announces the
 // successor of a key that has signed for as long as every, and removes what was
-// retired for longer than anything lives that was made under it. One node at a
-// time should call it, often.
+// retired for longer than anything lives that was made under it; of a key of records
+// only the private half. One node at a time should call it, often.
 // Errors: errs.Unavailable, errs.Internal.
 func (c *Custodian) TendSigning(ctx context.Context, tenant string, every time.Duration) error {
 	stored, err := c.Ring.store.SigningKeys(ctx, tenant)
@@ -167,6 +167,12 @@ func (c *Custodian) TendSigning(ctx context.Context, tenant string, every time.D
 	newest := map[Use]SigningKey{}
 	for _, k := range stored {
 		switch {
+		case k.Use == UseRecord && !k.Retired.IsZero():
+			halved, err := c.halve(ctx, tenant, k, now)
+			if err != nil {
+				return err
+			}
+			removed = removed || halved
 		case !k.Retired.IsZero() && now.Sub(k.Retired) > c.overlap(k.Use):
 			gone, err := c.removeRetired(ctx, tenant, k)
 			if err != nil {

@@ -122,7 +122,7 @@ func TestSchedule(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Advance(every)
-	tend(4, 0)
+	tend(5, 0)
 	tend(0, 0)
 	c.Advance(Announce + Overlap - time.Minute)
 	tend(0, 0)

@@ -22,11 +22,15 @@ const (
 	// UseTokenHash keys hash codes, refresh tokens, sessions, launches and client
 	// secrets, of which nothing else is stored.
 	UseTokenHash Use = "token-hash"
+	// UseRecord keys sign versions of Consents, for as long as those are kept (PV-08).
+	// They are always wrapped in the store: a signature is made within a transaction,
+	// which must not wait for a module across a network.
+	UseRecord Use = "record"
 )
 
 // Uses gives them all.
 func Uses() []Use {
-	return []Use{UseAccessToken, UseIDToken, UseIDTokenES256, UseAccessHandle, UseTokenHash}
+	return []Use{UseAccessToken, UseIDToken, UseIDTokenES256, UseAccessHandle, UseTokenHash, UseRecord}
 }
 
 // SigningKey is one key of a tenant under which tokens are made.

@@ -97,6 +97,23 @@ func consentHistory(t *testing.T, s *store.Store) {
 	for _, known := range []int{1, 2, 4} {
 		fails(t, s.PutConsent(ctx, record("c1", known+1), known), errs.PreconditionFailed)
 	}
+	must(t, s.PutConsent(ctx, record("c2", 1), 0))
+	approval := record("c3", 1)
+	approval.Kind = consent.KindAppApproval
+	must(t, s.PutConsent(ctx, approval, 0))
+	var listed []consent.VersionRef
+	for after := (consent.VersionRef{}); ; {
+		page := got(s.ConsentVersions(ctx, tenant, "rosa", after, 2))(t)
+		if len(page) == 0 {
+			break
+		}
+		listed, after = append(listed, page...), page[len(page)-1]
+	}
+	equal(t, listed, []consent.VersionRef{{ID: "c1", Version: 1, Updated: noon()}, {ID: "c1", Version: 2, Updated: noon()},
+		{ID: "c1", Version: 3, Updated: noon()}, {ID: "c2", Version: 1, Updated: noon()}})
+	equal(t, len(got(s.ConsentVersions(ctx, tenant, "", consent.VersionRef{}, 9))(t)), 4)
+	equal(t, len(got(s.ConsentVersions(ctx, tenant, "luis", consent.VersionRef{}, 9))(t)), 0)
+	equal(t, len(got(s.ConsentVersions(ctx, other, "", consent.VersionRef{}, 9))(t)), 0)
 }
 
 func consentEpoch(t *testing.T, s *store.Store) {
