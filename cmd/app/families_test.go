@@ -60,7 +60,8 @@ func TestTheFamiliesOfTheDemonstration(t *testing.T) {
 	}
 	for _, row := range rows {
 		for i, username := range row.as {
-			text, want := "", row.helper
+			var text string
+			want := row.helper
 			switch s.Person(username).Role {
 			case "patient":
 				text = look(username, "/people")

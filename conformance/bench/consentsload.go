@@ -186,7 +186,8 @@ func (r *rig) anotherNode(ctx context.Context, issuer string, flags ...string) (
 		return "", nil, err
 	}
 	args := slices.Concat([]string{
-		"dev", "--no-families", "--listen", listen, "--public-url", issuer, "--ready-file", readyFile, "--client", registered, "--upstream", "http://" + r.upstream.addr + r.upstream.fhir,
+		"dev", "--no-families", "--listen", listen, "--public-url", issuer, "--ready-file", readyFile, "--client", registered,
+		"--upstream", "http://" + r.upstream.addr + r.upstream.fhir,
 	}, store, flags)
 	for i, a := range args {
 		// A folder belongs to one process.

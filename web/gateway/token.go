@@ -128,7 +128,8 @@ func (a *act) stands() (changed bool, err error) {
 
 // sameStanding reports whether what backs a token is what it was.
 func sameStanding(a, b access.Input) bool {
-	return a.Policy == b.Policy && a.ProxyInForce == b.ProxyInForce && a.ProxyEnds.Equal(b.ProxyEnds) && a.SafetyHold == b.SafetyHold && slices.Equal(a.Grant.Members, b.Grant.Members)
+	return a.Policy == b.Policy && a.ProxyInForce == b.ProxyInForce && a.ProxyEnds.Equal(b.ProxyEnds) && a.SafetyHold == b.SafetyHold &&
+		slices.Equal(a.Grant.Members, b.Grant.Members)
 }
 
 // bound gives the patient on whose record the grant acts, "" when it is not
