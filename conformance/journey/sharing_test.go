@@ -36,7 +36,7 @@ func (b *tab) goes(act string) {
 	b.click(`ul.doors a[href$="/` + act + `"]`)
 }
 
-// LC-01 … LC-03, LC-10, SM-02, SP-20: Rosa has a password only. She makes a
+// LC-01 … LC-03, LC-10, SM-02, SP-20, CO-01: Rosa has a password only. She makes a
 // passkey on the way, invites a friend, shares some of her record, takes it back,
 // shares again, has it closed because something feels wrong, and ends it.
 func TestRosaSharesWithAFriend(t *testing.T) {
@@ -105,12 +105,15 @@ func (b *tab) invites() string {
 	return b.text("main .notice .code")
 }
 
-// enrols makes the account of an invited person.
+// enrols makes the account of an invited person: in three minutes, for a slow reader
+// who types with two fingers.
 func (b *tab) enrols(link, code string) {
 	b.t.Helper()
+	var took effort
 	b.visit(link)
 	b.heading("You are invited")
 	b.inspect("sharing-5-invitation")
+	took.sees(b, "bea@example.org", code)
 	b.fill("#f-email", "bea@example.org")
 	b.fill("#f-code", code)
 	b.click("main form button.primary")
@@ -119,11 +122,17 @@ func (b *tab) enrols(link, code string) {
 	b.meter("meter-registration")
 	p := person{Username: "bea", Password: "a long enough one", TOTPSecret: strings.ReplaceAll(b.text("main .code"), " ", "")}
 	b.world.ready.People = append(b.world.ready.People, p)
+	took.sees(b, p.Username, p.Password, "123456")
 	b.fill("#f-username", p.Username)
 	b.fill("#f-password", p.Password)
 	b.fill("#f-onetime", b.world.code(p))
 	b.click("main form button.primary")
 	b.heading("Thank you. You are almost there")
+	took.sees(b)
+	b.t.Logf("an own account takes %d pages, %d fields and %.0f seconds", took.pages, took.fields, took.seconds)
+	if took.pages > 3 || took.fields > 5 || took.seconds > inTime {
+		b.t.Errorf("an own account takes %d pages, %d fields and %.0f seconds", took.pages, took.fields, took.seconds)
+	}
 	b.inspect("sharing-7-done")
 	b.click("main a.button")
 	b.signIn("bea")
