@@ -26,7 +26,10 @@ func tokens() []kit.Row {
 		{ID: "MANDATE SC-08", Title: "neither scopes, token nor introspection by an app name a label", Needs: story | kit.Symmetric, Run: noLabels},
 		{ID: "MANDATE SC-09", Title: "a function that is asked for as a scope is left out for an app of others, and the others stand", Needs: story, Run: functionScopes},
 		{ID: "MANDATE SC-12", Title: "the token of a proxy is of the person, for the patient, as the relation", Needs: story, Run: proxyIdentity},
-		{ID: "MANDATE SC-13", Title: "a proxy's token says on what it rests, and what is withheld is told to servers that may know", Needs: story | kit.Symmetric | kit.Disclosing, Run: delegationClaims},
+		{
+			ID: "MANDATE SC-13", Title: "a proxy's token says on what it rests, and what is withheld is told only to a resource server that may know",
+			Needs: story | kit.Symmetric | kit.Disclosing, Run: delegationClaims,
+		},
 		{ID: "MANDATE SC-15", Title: "a refresh follows a Consent that was narrowed, and never one that was widened", Needs: story, Run: refreshFollows},
 		{ID: "MANDATE SC-17", Title: "introspection and FHIR follow a Consent that was narrowed or ended, at once", Needs: story | kit.Symmetric, Run: introspectionFollows},
 		{ID: "MANDATE SC-19", Title: "a proxy's token that is bound to a key is worth nothing without it", Needs: story | kit.DPoP, Run: boundProxy},
