@@ -60,7 +60,7 @@ func (s *Service) Records(ctx context.Context, a Actor, f evidence.Filter) ([]ev
 		f.Person = a.Person.ID
 	}
 	all, err := s.Evidence.EvidenceOf(ctx, f)
-	if !Clinical(a.Person) {
+	if !Clinical(a.Person) && f.Type != evidence.TypeCeremony {
 		// Not by time: a step that nobody may notice would move its record.
 		slices.SortFunc(all, func(a, b evidence.Record) int { return strings.Compare(a.ID, b.ID) })
 	}
