@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mandate-health/mandate/evidence"
@@ -60,11 +59,11 @@ func (s *Service) Records(ctx context.Context, a Actor, f evidence.Filter) ([]ev
 		f.Person = a.Person.ID
 	}
 	all, err := s.Evidence.EvidenceOf(ctx, f)
-	if !Clinical(a.Person) && f.Type != evidence.TypeCeremony {
-		// Not by time: a step that nobody may notice would move its record.
-		slices.SortFunc(all, func(a, b evidence.Record) int { return strings.Compare(a.ID, b.ID) })
-	}
-	return readableOf(a, all), err
+	out := readableOf(a, all)
+	// By what the reader is told of its time: a step that nobody may notice would move
+	// its record otherwise.
+	slices.SortStableFunc(out, func(a, b evidence.Record) int { return a.Updated.Compare(b.Updated) })
+	return out, err
 }
 
 func readableOf(a Actor, all []evidence.Record) []evidence.Record {

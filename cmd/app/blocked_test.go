@@ -137,10 +137,20 @@ func (s teller) mail(who *twin) string {
 	return strings.Join(out, " ")
 }
 
+// inTheMorning goes to six o'clock of the next day: people who do the same one after
+// the other would be told apart by a midnight in between.
+func (s teller) inTheMorning() {
+	s.t.Helper()
+	if err := s.Advance(s.t.Context(), s.Now().Truncate(24*time.Hour).Add(30*time.Hour).Sub(s.Now())); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // TF-14, FX-15, WM-07, SC-10, SC-11: somebody whom Rosa shut out by name, and who
 // never had access, sees what a stranger sees, at every door and in every letter.
 func TestABlockedPersonSeesWhatAStrangerSees(t *testing.T) {
 	s := teller{start(t, nil), t}
+	s.inTheMorning()
 	rosa, noah, hale := s.secured("rosa"), s.secured("noah"), s.browser("hale")
 	s.open(t, hale, "/staff")
 	bea := &twin{name: "Bea Brook", email: "bea@example.org", username: "beabrook"}
@@ -192,6 +202,7 @@ func TestABlockedPersonSeesWhatAStrangerSees(t *testing.T) {
 // Rosa ended without a word.
 func TestABlockedHelperSeesWhatAFormerHelperSees(t *testing.T) {
 	s := teller{start(t, nil), t}
+	s.inTheMorning()
 	rosa, hale := s.secured("rosa"), s.browser("hale")
 	s.open(t, hale, "/staff")
 	bea := &twin{name: "Bea Brook", email: "bea@example.org", username: "beabrook"}
