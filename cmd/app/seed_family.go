@@ -84,7 +84,7 @@ func (t *tenant) seedFamily(ctx context.Context) error {
 		case errs.Is(s.err, errs.Internal), errs.Is(s.err, errs.Unavailable), ctx.Err() != nil:
 			return s.err
 		default:
-			t.log.WarnContext(ctx, "a household of the demonstration is not complete", "of", h.people[0].name, "why", s.err)
+			t.log.WarnContext(ctx, "a household of the demonstration is not complete", "name", h.people[0].name, "why", s.err)
 		}
 	}
 	return nil

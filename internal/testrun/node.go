@@ -75,7 +75,7 @@ func (n *Node) launch() error {
 }
 
 func (n *Node) args() []string {
-	args := []string{"dev", "--no-families", "--ready-file", n.Ready()}
+	args := []string{"dev", "--ready-file", n.Ready(), "--no-families"}
 	if !slices.Contains(n.Args, "--listen") {
 		args = append(args, "--listen", "127.0.0.1:0")
 	}

@@ -32,7 +32,7 @@ func TestNode(t *testing.T) {
 		}
 		<-n.Done()
 	}
-	if tail := n.Tail(); strings.Count(tail, "dev --ready-file "+n.Ready()+" --listen 127.0.0.1:0 --data "+n.Data()) != 2 {
+	if tail := n.Tail(); strings.Count(tail, "dev --ready-file "+n.Ready()+" --no-families --listen 127.0.0.1:0 --data "+n.Data()) != 2 {
 		t.Errorf("it was told %q", tail)
 	}
 	if err := n.Kill(); err != nil {
@@ -61,7 +61,7 @@ func TestNodeThatDoesNotStart(t *testing.T) {
 // The store of the arguments is kept.
 func TestNodeKeepsItsStore(t *testing.T) {
 	n := &Node{Dir: "/d", Args: []string{"--database", "x", "--listen", "y"}}
-	if got := strings.Join(n.args(), " "); got != "dev --ready-file /d/ready.json --database x --listen y" {
+	if got := strings.Join(n.args(), " "); got != "dev --ready-file /d/ready.json --no-families --database x --listen y" {
 		t.Error(got)
 	}
 }
