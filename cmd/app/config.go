@@ -45,6 +45,8 @@ type Config struct {
 	// DatabaseReports is a read replica for long reports; empty: none.
 	DatabaseReports   string `name:"database-reports" secret:"url" help:"PostgreSQL URL of a read replica for long reports of the audit log; the primary answers while it is away or more than five minutes behind." placeholder:"URL"`
 	DatabasePlaintext bool   `name:"unsafe-database-plaintext" help:"Allow PostgreSQL on another machine without verified TLS. Everything can then be read and changed on the way."`
+	// DemoAccounts lets serve start beside accounts of the demonstration.
+	DemoAccounts bool `name:"unsafe-demo-accounts" help:"Serve a store that mandate dev has filled. Everybody knows the passwords of its accounts."`
 	// KeySettings say where the key-encryption keys are.
 	KeySettings
 	// ClientFiles hold JSON lists of clients to register at start.

@@ -9,9 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/internal/health"
-	tenants "github.com/mandate-health/mandate/internal/tenant"
 )
 
 // ask makes a check of what is known already.
@@ -191,14 +189,10 @@ func (d *doctor) keyChecks() []health.Check {
 // demoChecks look for what belongs to mandate dev.
 func (d *doctor) demoChecks() []health.Check {
 	return []health.Check{
-		{ID: "demo-accounts", Looks: "accounts of the demo, whose passwords are public", Remedy: "disable them, or begin with an empty store", Look: func(ctx context.Context) health.Finding {
-			found := 0
-			for _, p := range demoPeople() {
-				if person, err := d.st.PersonByID(ctx, tenants.Default, "demo-"+p.username); err == nil && !person.Disabled {
-					found++
-				} else if err != nil && !errs.Is(err, errs.NotFound) {
-					return health.Unseen("the accounts cannot be read")
-				}
+		{ID: "demo-accounts", Looks: "accounts of the demo, whose passwords are public", Remedy: "begin with an empty store; serve refuses this one without unsafe_demo_accounts", Look: func(ctx context.Context) health.Finding {
+			found, err := demoAccounts(ctx, d.st)
+			if err != nil {
+				return health.Unseen("the accounts cannot be read")
 			}
 			return health.Want(found == 0 || d.cfg.Dev, "%d accounts of the demo", found)
 		}},

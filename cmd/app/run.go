@@ -70,6 +70,9 @@ func (a *App) run(ctx context.Context) error {
 	if err := a.settleJournal(ctx); err != nil {
 		return explain(err)
 	}
+	if err := a.refuseDemo(ctx); err != nil {
+		return explain(err)
+	}
 	if a.reports, err = openReports(ctx, cfg, a.store); err != nil {
 		return explain(err)
 	}

@@ -28,7 +28,7 @@ func (r *rig) serveStart(ctx context.Context, figures *startFigures) error {
 	}
 	begin := r.clock.Now()
 	c, err := startChild(ctx, r.binary, append([]string{
-		"serve", "--accept-file-keys", "--listen", addr, "--public-url", "https://bench.example", "--upstream", "http://" + r.upstream.host + r.upstream.fhir,
+		"serve", "--accept-file-keys", "--unsafe-demo-accounts", "--listen", addr, "--public-url", "https://bench.example", "--upstream", "http://" + r.upstream.host + r.upstream.fhir,
 	}, flags...)...)
 	if err != nil {
 		return err
