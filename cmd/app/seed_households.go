@@ -14,8 +14,7 @@ func households() []household {
 	return []household{begayes(), abbotts(), johnsons(), patels(), ivanovas(), fischers(), marshes(), noahs()}
 }
 
-// soonOver is until when an access is agreed to that the demonstration shows as over:
-// the first look of the clock ends it.
+// soonOver is for how long an access is agreed to that the demonstration shows as over.
 const soonOver = 500 * time.Millisecond
 
 // begayes: what a patient who decides for herself does, each with somebody else.
