@@ -29,6 +29,9 @@ type Deps struct {
 	Clock     clock.Clock
 	IDs       ids.Source
 	Options   Options
+	// Held reports whether a RelatedPerson was in its relation to the patient at a time;
+	// known is false for one that is not kept here. nil asks about nobody.
+	Held func(ctx context.Context, tenant, patient string, who fhir.Reference, at time.Time) (known, held bool, err error)
 	// CachedPatients bounds the compiled policies kept; 0 means 4,096.
 	CachedPatients int
 	// Signer signs each version that is stored (PV-08); nil signs none.
@@ -149,9 +152,12 @@ type Filing struct {
 // File validates a Consent and stores it as version 1 or as the next one,
 // with its audit event in the same transaction. Errors: errs.Invalid naming
 // the element; errs.Unprocessable for an active grant that the engine would
-// not honour, or under a withdrawn policy, with the element; errs.Conflict, errs.PreconditionFailed.
+// not honour, that somebody signed who had no authority then, or under a withdrawn policy, with the element; errs.Conflict, errs.PreconditionFailed.
 func (s *Service) File(ctx context.Context, f Filing) (Record, error) {
 	if err := s.deps.Validator.Validate(f.Raw); err != nil {
+		return Record{}, err
+	}
+	if err := s.signers(ctx, f); err != nil {
 		return Record{}, err
 	}
 	var out Record
@@ -161,6 +167,28 @@ func (s *Service) File(ctx context.Context, f Filing) (Record, error) {
 		return err
 	})
 	return out, err
+}
+
+// signers refuses a grant that a RelatedPerson signed whose authority began later, or
+// had ended (EV-04, TR-47). What cannot be read the filing names.
+func (s *Service) signers(ctx context.Context, f Filing) error {
+	c, err := ParseIn(f.Raw, s.deps.Options.Zone)
+	if err != nil || s.deps.Held == nil || c.Kind != KindGrant || c.Status != "active" {
+		return nil
+	}
+	for _, p := range c.Performers {
+		if p.Type != "RelatedPerson" {
+			continue
+		}
+		known, held, err := s.deps.Held(ctx, f.Tenant, c.Patient, p, c.Given)
+		if err != nil {
+			return err
+		}
+		if known && !held {
+			return errs.New(errs.Unprocessable, "consent-performer-authority", "Consent.performer: "+p.String()+" had no authority at Consent.dateTime.")
+		}
+	}
+	return nil
 }
 
 // FileTx is File for bytes that were validated before, in a transaction of

@@ -95,3 +95,30 @@ func TestAuditReportsSayHowOldTheyAre(t *testing.T) {
 		t.Errorf("%d %s", code, errOut)
 	}
 }
+
+// CPA TR-47: who signs for the patient must have had the authority when it was signed,
+// whatever holds now.
+func TestWhoSignsHadTheAuthorityThen(t *testing.T) {
+	s := start(t, nil)
+	relation := func(from time.Time) string {
+		return `{"resourceType":"RelatedPerson","id":"rosa-marcus","active":true,"patient":{"reference":"Patient/rosa"},"period":{"start":"` + from.Format(time.DateOnly) + `"}}`
+	}
+	signed := s.amended(t, "rosa", "e3-agent-springing", func(m map[string]any) {
+		m["id"], m["status"] = "e3-signed", "active"
+		m["performer"] = []any{map[string]any{"reference": "RelatedPerson/rosa-marcus"}}
+		m["policy"] = []any{map[string]any{"uri": "https://mandate.example/policy/proxy/representative/1"}}
+		m["dateTime"] = s.Now().Add(-time.Hour).Format(time.RFC3339)
+	})
+	if res := s.put(t, "/related-persons/rosa-marcus", `W/"1"`, []byte(relation(s.Now().AddDate(0, 0, 1)))); res.Status != http.StatusOK {
+		t.Fatal(res, string(res.Body))
+	}
+	if res := s.put(t, "/consents/e3-signed", "", signed); res.Status != http.StatusUnprocessableEntity || !strings.Contains(string(res.Body), "had no authority at Consent.dateTime") {
+		t.Errorf("signed before the authority began: %d %s", res.Status, res.Body)
+	}
+	if res := s.put(t, "/related-persons/rosa-marcus", `W/"2"`, []byte(relation(s.Now().AddDate(0, 0, -1)))); res.Status != http.StatusOK {
+		t.Fatal(res, string(res.Body))
+	}
+	if res := s.put(t, "/consents/e3-signed", "", signed); res.Status != http.StatusOK {
+		t.Errorf("signed while it held: %d %s", res.Status, res.Body)
+	}
+}

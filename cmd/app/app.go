@@ -205,7 +205,7 @@ func (a *App) buildRooms() (err error) {
 	}
 	a.consents = consent.NewService(consent.Deps{
 		Store: a.memory, Tx: on(a.store, func(tx store.Tx) consent.FilingTx { return tx }),
-		Validator: a.codec, Clock: a.clock, IDs: a.ids, Options: a.cfg.consents(), Signer: a.ring,
+		Validator: a.codec, Clock: a.clock, IDs: a.ids, Options: a.cfg.consents(), Held: a.held, Signer: a.ring,
 	})
 	a.proxies = proxy.NewService(proxy.Deps{
 		Tx:        on(a.store, func(tx store.Tx) proxy.Tx { return tx }),
