@@ -61,8 +61,14 @@ func made() map[string]func() (evidence.Record, error) {
 	seen, form := paper, paper
 	seen.Media, seen.Bytes = "", nil
 	form.Kind, form.Relation = "", fhir.Reference{}
+	message := evidence.Writing{
+		ID: "w1", Patient: "rosa", Target: fhir.Reference{Type: "Communication", ID: "m1"}, Version: "1", Operation: "CREATE", At: noon,
+		By: evidence.Party{Resource: elena, Account: "p-elena"}, App: evidence.Party{Client: "app"}, Consents: []string{"c1"},
+	}
 	return map[string]func() (evidence.Record, error){
 		"Provenance":               change.Provenance,
+		"Provenance of a message":  message.Provenance,
+		"Provenance of a deletion": evidence.Writing{ID: "w2", Patient: "rosa", Target: message.Target, Operation: "DELETE", At: noon, By: message.By}.Provenance,
 		"Task":                     errand.Task,
 		"Task of an invitation":    evidence.Errand{ID: "t2", Patient: "rosa", Act: "invite", State: "invited", By: hale, Began: noon, At: noon}.Task,
 		"Task of a prohibition":    evidence.Lapse{ID: "l1", Patient: "rosa", Consent: fhir.Reference{Type: "Consent", ID: "e4"}, By: hale, At: noon, Ends: noon.AddDate(0, 1, 0)}.Task,

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mandate-health/mandate/evidence"
 	"github.com/mandate-health/mandate/fhir"
 	"github.com/mandate-health/mandate/identity"
 	"github.com/mandate-health/mandate/internal/clock"
@@ -102,8 +103,25 @@ func (t *tenant) gateway() *gateway.Gateway {
 			n, _ := t.law.NoticeAt(law.NoticePart2, at)
 			return n.Text
 		},
+		Wrote:       t.keepWriting,
 		Certificate: func(r *http.Request) string { return t.certificate(r).Thumbprint() },
 	})
+}
+
+// keepWriting stores who wrote a clinical resource for a patient.
+func (t *tenant) keepWriting(ctx context.Context, w gateway.Writing) error {
+	rec, err := evidence.Writing{
+		ID: t.ids.ID(), Patient: w.Capacity.Patient, Target: w.Target, Version: w.Version, Operation: w.Operation, At: w.At,
+		By: evidence.Party{Resource: w.Capacity.Acting, Account: w.PersonID}, App: evidence.Party{Client: w.ClientID}, Consents: w.Consents,
+	}.Provenance()
+	if err != nil {
+		return err
+	}
+	rec.Tenant = t.id
+	if rec, err = rec.Next(0, w.At); err != nil {
+		return err
+	}
+	return t.store.InTx(ctx, func(tx store.Tx) error { return tx.PutEvidence(ctx, rec, 0) })
 }
 
 // restrictedCall gives what the table of assurance demands of the log-in behind a grant

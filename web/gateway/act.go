@@ -18,6 +18,8 @@ type act struct {
 	made     fhir.Reference
 	version  string
 	subjects []string
+	// wrote is what the upstream did of a write, a v3-DataOperation.
+	wrote string
 	// attached is what the stored state of the resource points to.
 	attached  []fhir.Reference
 	delivered []delivery

@@ -23,10 +23,14 @@ const DetailRule = "rule"
 const maxDelivered = 1000
 
 // conclude records the interaction and gives the error to answer with: the
-// interaction's own, or errs.Unavailable when the event could not be made
-// durable.
+// interaction's own, or errs.Unavailable when the event, or who wrote for a patient,
+// could not be made durable.
 func (a *act) conclude(failure error) error {
-	if err := a.record(failure); err != nil {
+	err := a.record(failure)
+	if err == nil && failure == nil {
+		err = a.witness()
+	}
+	if err != nil {
 		return errs.Wrap(err, errs.Unavailable, "audit-unavailable", "The access could not be recorded and is refused.")
 	}
 	return failure

@@ -85,7 +85,7 @@ type OAuth struct {
 
 // Deps is what the gateway is made of. All fields are required but OAuth, Log,
 // RequestID, Address, URL, Certificate, Admit, Spike, Spiked,
-// Parameters, Notice and Modes.
+// Parameters, Notice, Wrote and Modes.
 type Deps struct {
 	Tenant string
 	// Base is the public FHIR base URL, without a trailing slash; BasePath is
@@ -134,6 +134,8 @@ type Deps struct {
 	// Notice gives the statement of 42 CFR 2.32 that the law in force words; nil or
 	// an empty one takes that of the rule itself.
 	Notice func(at time.Time) string
+	// Wrote keeps who wrote for a patient; nil keeps nothing. Errors: errs.Unavailable.
+	Wrote func(context.Context, Writing) error
 	// Modes say how strictly the rules are applied; zero enforces all.
 	Modes access.Modes
 	Log   *slog.Logger

@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/mandate-health/mandate/access"
 	"github.com/mandate-health/mandate/fhir"
@@ -19,6 +20,7 @@ type outcome struct {
 
 // finish answers a write that the upstream did.
 func (a *act) finish(p plan, o outcome) (answer, error) {
+	a.wrote = p.operation()
 	if p.send.Interaction == rest.Delete {
 		return answer{status: http.StatusNoContent}, nil
 	}
@@ -64,7 +66,7 @@ func (a *act) unseen(p plan, o outcome) answer {
 	a.made = fhir.Reference{Type: parts[0], ID: parts[1]}
 	ans.location = a.x.g.d.Base + "/" + a.made.String()
 	if len(parts) == 4 && parts[2] == "_history" && fhir.ValidID(parts[3]) {
-		ans.version = parts[3]
+		ans.version, a.version = parts[3], parts[3]
 		ans.location += "/_history/" + parts[3]
 	}
 	return ans
@@ -87,6 +89,50 @@ func (a *act) written(s sight, created bool) answer {
 	}
 	a.deliver(s)
 	return ans
+}
+
+// Writing is a version of a resource that somebody wrote for a patient.
+type Writing struct {
+	Target fhir.Reference
+	// Version is as the upstream calls it, empty where it said none; Operation is a
+	// v3-DataOperation.
+	Version, Operation string
+	At                 time.Time
+	// Capacity, PersonID and ClientID say who wrote, for whom and with which app,
+	// Consents under what, by id.
+	Capacity           fhir.Capacity
+	PersonID, ClientID string
+	Consents           []string
+}
+
+// operation is the v3-DataOperation of a write.
+func (p plan) operation() string {
+	switch {
+	case p.send.Interaction == rest.Delete:
+		return "DELETE"
+	case p.created:
+		return "CREATE"
+	}
+	return "UPDATE"
+}
+
+// witness tells who wrote for a patient, beside what the resource says itself (PV-06).
+func (a *act) witness() error {
+	grant := a.x.in.Grant
+	if a.wrote == "" || !grant.Capacity.IsProxy() || a.x.g.d.Wrote == nil {
+		return nil
+	}
+	target := a.made
+	if target.IsZero() {
+		target = a.req.Target()
+	}
+	if target.ID == "" {
+		return nil // the upstream did not say where it is
+	}
+	return a.x.g.d.Wrote(a.x.ctx, Writing{
+		Target: target, Version: a.version, Operation: a.wrote, At: a.x.g.d.Clock.Now(),
+		Capacity: grant.Capacity, PersonID: a.x.bearer.Grant.PersonID, ClientID: a.x.bearer.Client.ID, Consents: a.authority(),
+	})
 }
 
 func (g *Gateway) versionURL(s sight) string {
