@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mandate-health/mandate/cmd/app"
+	"github.com/mandate-health/mandate/conformance/kit"
 )
 
 // CPA TR-51: everybody knows the passwords of the demonstration, so a store that has
@@ -30,11 +32,13 @@ func TestProductionRefusesTheDemonstration(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- serve(ctx, true) }()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
 	for !strings.Contains(log.String(), "msg=serving") {
 		select {
 		case err := <-ended:
 			t.Fatalf("not served: %v\n%s", err, log.String())
-		default:
+		case <-tick.C:
 		}
 	}
 	end()
@@ -43,5 +47,21 @@ func TestProductionRefusesTheDemonstration(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "unsafe_demo_accounts") {
 		t.Error("nobody was warned")
+	}
+}
+
+// CPA TR-51: what a demonstration issues says so, in the token and of the token.
+func TestTokensOfTheDemonstrationSaySo(t *testing.T) {
+	s := start(t, nil)
+	const demo = "https://mandate.example/fhir/claims/demo"
+	g := s.granted(t, kit.Launch{Client: s.Client("symmetric"), Scope: "openid fhirUser launch/patient patient/*.rs", Visit: kit.Visit{Browser: s.browser("rosa")}})
+	for _, token := range []string{g.Access(), g.Text("id_token")} {
+		if _, body := claims(t, token); body[demo] != true {
+			t.Errorf("claims without the mark: %v", body)
+		}
+	}
+	res, err := s.Introspect(t.Context(), s.Client("symmetric"), g.Access())
+	if err != nil || !strings.Contains(string(res.Body), `"`+demo+`":true`) {
+		t.Errorf("introspection: %v %v", res, err)
 	}
 }

@@ -60,7 +60,7 @@ func (a *App) newTenant(ctx context.Context, row tenants.Tenant) (*tenant, error
 	t.site = engine.Site{
 		Tenant: row.ID, Issuer: root, FHIRBase: root + fhirPath, TokenURL: root + "/token",
 		IntrospectURL: root + "/introspect", RevokeURL: root + "/revoke",
-		PushURL: root + "/par",
+		PushURL: root + "/par", Demo: a.cfg.Dev,
 	}
 	t.kit = a.kit.For(string(t.base), row.Name).Stand(func(r *http.Request) pages.Standing { return t.actingPages().Standing(r) })
 	// What wrote the row has read it before; none is the zero reference.

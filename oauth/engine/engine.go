@@ -29,6 +29,9 @@ type Site struct {
 	RevokeURL     string
 	// PushURL takes authorization requests before the browser comes (RFC 9126).
 	PushURL string
+	// Demo marks what is issued as that of a demonstration, whose accounts and clients
+	// everybody knows (TR-51).
+	Demo bool
 }
 
 // Sites gives the site of a tenant. Errors: errs.NotFound.

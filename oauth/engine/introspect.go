@@ -44,6 +44,8 @@ type Introspection struct {
 	// as others name it (SC-13, UDP-31).
 	Proxy      *oauth.ProxyClaim `json:"https://mandate.example/fhir/claims/proxy,omitempty"`
 	Extensions *oauth.Extensions `json:"extensions,omitempty"`
+	// Demo says that a demonstration issued it (TR-51).
+	Demo bool `json:"https://mandate.example/fhir/claims/demo,omitempty"`
 	oauth.Context
 }
 
@@ -143,7 +145,7 @@ func (e *Engine) describe(ctx context.Context, u *unit, caller oauth.Client) (In
 	}
 	out := Introspection{
 		Active: true, Scope: u.scopes, Expires: u.expires.Unix(),
-		Issuer: u.site.Issuer, Audience: u.site.FHIRBase, Context: u.grant.Context,
+		Issuer: u.site.Issuer, Audience: u.site.FHIRBase, Context: u.grant.Context, Demo: u.site.Demo,
 	}
 	if !u.grant.AuthTime.IsZero() {
 		out.ACR, out.AuthTime = u.grant.ACR, u.grant.AuthTime.Unix()

@@ -45,6 +45,8 @@ type accessClaims struct {
 	Extensions *oauth.Extensions `json:"extensions,omitempty"`
 	// Confirmation is the key to which the token is bound.
 	Confirmation oauth.Confirmation `json:"cnf,omitzero"`
+	// Demo says that a demonstration issued it (TR-51).
+	Demo bool `json:"https://mandate.example/fhir/claims/demo,omitempty"`
 }
 
 // issue signs a JWT access token (RFC 9068), or seals a handle for a client
@@ -55,7 +57,7 @@ func (e *Engine) issue(ctx context.Context, u *unit) (out Issued, err error) {
 		Issuer: u.site.Issuer, Audience: u.site.FHIRBase, Subject: u.subject(), ClientID: u.client.ID,
 		Issued: second(u.now).Unix(), Expires: u.expires.Unix(), ID: out.TokenID, Scope: u.scopes,
 		Patient: u.grant.Context.Patient, Grant: u.grant.ID, Epoch: u.client.Epoch,
-		Act: u.act, Parents: u.parents, Confirmation: u.confirmation, B2B: u.b2b,
+		Act: u.act, Parents: u.parents, Confirmation: u.confirmation, B2B: u.b2b, Demo: u.site.Demo,
 	}
 	if u.told.Proxy != nil {
 		claims.Proxy, claims.Extensions = u.told.Proxy, &oauth.Extensions{IUA: u.told.IUA, PCF: u.told.PCF}
@@ -90,6 +92,8 @@ type idClaims struct {
 	FHIRUser string   `json:"fhirUser,omitempty"`
 	// SessionID is for clients that want to be told of its end.
 	SessionID string `json:"sid,omitempty"`
+	// Demo says that a demonstration issued it (TR-51).
+	Demo bool `json:"https://mandate.example/fhir/claims/demo,omitempty"`
 }
 
 // idToken signs the id_token from the grant and the code.
@@ -98,7 +102,7 @@ func (e *Engine) idToken(ctx context.Context, u *unit, accessToken string) (stri
 		Issuer: u.site.Issuer, Subject: u.subject(), Audience: u.client.ID,
 		Expires: u.expires.Unix(), Issued: second(u.now).Unix(),
 		Nonce: u.code.Nonce, ACR: u.grant.ACR, AMR: u.grant.AMR,
-		ATHash: accessTokenHash(accessToken), FHIRUser: fhirUser(u.site, u),
+		ATHash: accessTokenHash(accessToken), FHIRUser: fhirUser(u.site, u), Demo: u.site.Demo,
 	}
 	if !u.grant.AuthTime.IsZero() {
 		claims.AuthTime = u.grant.AuthTime.Unix()
