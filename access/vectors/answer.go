@@ -101,7 +101,11 @@ func (e *Engine) policy(patient string) *consent.Policy {
 func (e *Engine) related(q *consent.Question) (inForce bool, end time.Time) {
 	for _, actor := range q.Actors {
 		for _, raw := range e.bundle.relations[actor] {
-			rp, err := proxy.Parse(raw, q.At.Location())
+			zone := e.bundle.zone
+			if zone == nil {
+				zone = q.At.Location()
+			}
+			rp, err := proxy.Parse(raw, zone)
 			if err != nil || rp.Patient != q.Patient || !rp.InForce(q.At) {
 				return false, time.Time{}
 			}

@@ -18,6 +18,7 @@ type Bundle struct {
 	// relations holds the RelatedPersons by reference, as they were written: in
 	// which zone their dates count depends on the question.
 	relations map[fhir.Reference][][]byte
+	zone      *time.Location
 }
 
 // Vector is one question as it stands in a file.
@@ -104,10 +105,11 @@ func (d instant) period() (fhir.Period, bool) { return fhir.ParseDate(string(d))
 // ReadBundle reads the Consents and RelatedPersons of a file: a FHIR Bundle, a
 // list of resources, resources one after the other, or one alone. Resources of
 // other types are passed over. A Consent that cannot be understood denies, as it
-// does in the store. Errors: errs.Invalid for what is not JSON and for a file
+// does in the store. The zone is where the patients live; nil takes what each Consent
+// writes. Errors: errs.Invalid for what is not JSON and for a file
 // without a Consent.
-func ReadBundle(raw []byte) (*Bundle, error) {
-	b := &Bundle{relations: map[fhir.Reference][][]byte{}}
+func ReadBundle(raw []byte, zone *time.Location) (*Bundle, error) {
+	b := &Bundle{relations: map[fhir.Reference][][]byte{}, zone: zone}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	for {
 		var value json.RawMessage
@@ -164,7 +166,7 @@ func (b *Bundle) add(raw json.RawMessage) error {
 		}
 	case "Consent":
 		// The value that comes with an error denies.
-		c, _ := consent.Parse(raw)
+		c, _ := consent.ParseIn(raw, b.zone)
 		c.Version = max(c.Version, 1)
 		b.consents = append(b.consents, c)
 	case "RelatedPerson":

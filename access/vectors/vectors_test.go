@@ -34,7 +34,7 @@ func published(t *testing.T, more ...string) *vectors.Bundle {
 		}
 		all = append(all, string(raw))
 	}
-	b, err := vectors.ReadBundle([]byte("[" + strings.Join(append(all, more...), ",") + "]"))
+	b, err := vectors.ReadBundle([]byte("["+strings.Join(append(all, more...), ",")+"]"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestBundles(t *testing.T) {
 		"a Consent that cannot be read keeps all out": {e1 + `{"resourceType":"Consent"}`, vectors.Deny},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b, err := vectors.ReadBundle([]byte(tt.text))
+			b, err := vectors.ReadBundle([]byte(tt.text), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,7 +181,7 @@ func TestBundles(t *testing.T) {
 		})
 	}
 	for _, bad := range []string{"", "{", "[1]", "{}", elena} {
-		if _, err := vectors.ReadBundle([]byte(bad)); err == nil {
+		if _, err := vectors.ReadBundle([]byte(bad), nil); err == nil {
 			t.Errorf("read: %q", bad)
 		}
 	}

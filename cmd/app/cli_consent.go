@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/mandate-health/mandate/access/vectors"
 	"github.com/mandate-health/mandate/audit"
@@ -31,6 +32,7 @@ type consentEval struct {
 	Vectors   string   `required:"" help:"File with the questions, in the shape of vectors.json." placeholder:"FILE" type:"existingfile"`
 	Policy    []string `help:"Beginning of the policy URIs that are known; a grant under another is nothing. Default: those of Mandate and of the published examples." placeholder:"URI" sep:"none"`
 	Withdrawn []string `help:"Policy or template URI that no longer counts." placeholder:"URI" sep:"none"`
+	TimeZone  string   `help:"Time zone of the patients, such as America/Chicago, as the server has it set: where their days begin and end. Default: what each Consent writes." placeholder:"ZONE"`
 	List      bool     `help:"Print one JSON list instead of one answer a line."`
 	Check     bool     `help:"Compare with what the vectors expect; the exit status is 1 when one differs."`
 }
@@ -53,7 +55,11 @@ func (c *consentEval) Run(s *streams) error {
 	if err != nil {
 		return fmt.Errorf("the bundle %s cannot be read: %w", c.Bundle, err)
 	}
-	bundle, err := vectors.ReadBundle(raw)
+	zone, err := c.zone()
+	if err != nil {
+		return err
+	}
+	bundle, err := vectors.ReadBundle(raw, zone)
 	if err != nil {
 		return explain(err)
 	}
@@ -76,6 +82,19 @@ func (c *consentEval) Run(s *streams) error {
 		return compare(s.err, asked, answers)
 	}
 	return nil
+}
+
+// zone gives the time zone that was asked for, nil for none. UTC is none, as it is for
+// the server.
+func (c *consentEval) zone() (*time.Location, error) {
+	if c.TimeZone == "" || c.TimeZone == "UTC" {
+		return nil, nil
+	}
+	z, err := time.LoadLocation(c.TimeZone)
+	if err != nil || c.TimeZone == "Local" {
+		return nil, fmt.Errorf("%q is no time zone such as America/Chicago", c.TimeZone)
+	}
+	return z, nil
 }
 
 func (c *consentEval) print(w io.Writer, answers []vectors.Answer) error {

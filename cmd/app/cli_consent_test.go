@@ -49,6 +49,12 @@ func TestConsentsFromFiles(t *testing.T) {
 	}
 	at(0, `"id": "T31"`, "eval", "--bundle", bundle, "--vectors", from+"vectors.json", "--list")
 	at(1, "T01: expected PERMIT", "eval", "--bundle", bundle, "--vectors", from+"vectors.json", "--check", "--policy", "https://other.example/")
+	last := write("last.json", `[{"id":"last","patient":"Patient/rosa","actors":["RelatedPerson/rosa-elena"],"purpose":"FAMRQT","function":"view","at":"2027-05-02T20:00:00Z",`+
+		`"resource":{"type":"MedicationRequest","labels":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"N"}]}}]`)
+	days := write("days.json", strings.ReplaceAll("["+strings.Join(all, ",")+"]", "2027-05-02T23:59:59-05:00", "2027-05-02"))
+	at(0, `"PERMIT"`, "eval", "--bundle", days, "--vectors", last)
+	at(0, `"DENY"`, "eval", "--bundle", days, "--vectors", last, "--time-zone", "Asia/Tokyo")
+	at(1, `"Mars" is no time zone`, "eval", "--bundle", bundle, "--vectors", last, "--time-zone", "Mars")
 	at(1, "mandate: The bundle is not JSON", "eval", "--bundle", write("none.json", "x"), "--vectors", from+"vectors.json")
 	at(1, "mandate: The file holds no vector", "eval", "--bundle", bundle, "--vectors", write("empty.json", "[]"))
 
