@@ -58,7 +58,7 @@ func (s *Service) keep(ctx context.Context, tx Tx, sess *Session, m Meta, now ti
 	}
 	secret := m.Device
 	if secret == "" {
-		fresh = s.d.Hasher.Secret(s.d.IDs)
+		fresh = s.d.Hasher.Own(s.d.IDs)
 		secret = fresh
 	}
 	sess.Device = s.device(secret)

@@ -154,3 +154,49 @@ func TestLimitOfOnePatient(t *testing.T) {
 		t.Error("another app has a measure of its own")
 	}
 }
+
+// SM-17: who floods an address with tries shuts nobody out of it who signed in on a
+// device before: that one has a measure of its own, which nobody can make for
+// themself, and which ends as well.
+func TestAFloodShutsNoKnownDeviceOut(t *testing.T) {
+	s := start(t, func(c *app.Config) { c.Limits = limit.Config{SignIn: 1} })
+	rosa := s.browser("rosa")
+	if _, err := rosa.SignIn(t.Context(), s.at("/signin")); err != nil {
+		t.Fatal(err)
+	}
+	if err := rosa.SignOut(t.Context(), s.at("/home")); err != nil {
+		t.Fatal(err)
+	}
+	// limited reports whether one of some tries without a password is too many.
+	limited := func(cookie string, tries int) bool {
+		t.Helper()
+		for range tries {
+			res := s.do(t, kit.Request{Method: http.MethodPost, URL: s.at("/signin"), Header: http.Header{"Cookie": {cookie}}, Form: url.Values{}})
+			if res.Status == http.StatusTooManyRequests {
+				return true
+			}
+		}
+		return false
+	}
+	kept := rosa.Cookies(s.at("/"))
+	if !strings.Contains(kept, "mandate_device=") {
+		t.Fatalf("the device is not known: %s", kept)
+	}
+	if !limited("", 200) {
+		t.Fatal("the address is not limited")
+	}
+	for what, cookie := range map[string]string{
+		"a stranger": "", "a device of one's own making": "mandate_device=" + strings.Repeat("A", 43),
+		"a changed device": strings.Replace(kept, "mandate_device=", "mandate_device=A", 1),
+	} {
+		if !limited(cookie, 8) {
+			t.Errorf("%s has a measure of its own", what)
+		}
+	}
+	if p, err := rosa.SignIn(t.Context(), s.at("/signin")); err != nil || p.Status != http.StatusOK || p.SignInForm() != nil {
+		t.Errorf("somebody on a known device is shut out: %v %v", p, err)
+	}
+	if !limited(kept, 200) {
+		t.Error("the measure of a device does not end")
+	}
+}

@@ -20,6 +20,10 @@ const (
 	goalLogIn       = 3000
 )
 
+// crowdFromOne is how many log-ins a second the server takes from one address: all of
+// the driver come from one, and stand for people at many.
+const crowdFromOne = "1000"
+
 // logins lets 500 browsers that nobody knows send a right password at once, and then
 // somebody on a device of theirs: passwords are checked a few at a time, so that
 // memory is bounded, and those who are known do not wait behind the others.
@@ -37,13 +41,7 @@ func (r *rig) logins(ctx context.Context) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	wide := *r
-	wide.connections = []int{many}
-	prepare, err := signIn(&wide, s)
-	if err != nil {
-		return nil, err
-	}
-	ops, err := prepare(many, 0)
+	ops, err := r.strangers(ctx, many)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +78,21 @@ func (r *rig) logins(ctx context.Context) ([]finding, error) {
 		{What: "a log-in of the crowd, p50 ms", Value: millis(crowd.P50)},
 		{What: "a log-in of the crowd, p99 ms", Value: millis(crowd.P99)},
 	}, ctx.Err()
+}
+
+// strangers prepares the log-ins of so many people, each in a browser of their own.
+func (r *rig) strangers(ctx context.Context, many int) ([]measure.Op, error) {
+	wide, crowded := *r, *r.mandate
+	wide.connections = []int{many}
+	var err error
+	if crowded.people, err = r.accounts(ctx, many); err != nil {
+		return nil, err
+	}
+	prepare, err := signIn(&wide, &crowded)
+	if err != nil {
+		return nil, err
+	}
+	return prepare(many, 0)
 }
 
 // rush gives how many sign in at once.

@@ -132,7 +132,7 @@ func (r *rig) startMandate(ctx context.Context) (startFigures, error) {
 	if r.upstream, err = upstreamSide(first, c.pid()); err != nil {
 		return figures, err
 	}
-	ready, c, err := r.startDev(ctx, subjectDB, "--upstream", first.Upstream)
+	ready, c, err := r.startDev(ctx, subjectDB, "--upstream", first.Upstream, "--limit-signin", crowdFromOne)
 	if err != nil {
 		return figures, err
 	}

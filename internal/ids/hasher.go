@@ -90,7 +90,12 @@ func (h Hasher) Hash(purpose, secret string) string {
 
 // Sum gives the keyed hash as 32 bytes.
 func (h Hasher) Sum(purpose, secret string) []byte {
-	if h = h.Of(secret); h.one != nil {
+	return h.Of(secret).sum(purpose, secret)
+}
+
+// sum is Sum under the one key of Of and At.
+func (h Hasher) sum(purpose, secret string) []byte {
+	if h.one != nil {
 		return h.one.sum(purpose, secret)
 	}
 	return NewHashKey(h.Key).sum(purpose, secret)

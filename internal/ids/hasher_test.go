@@ -102,3 +102,24 @@ func TestMarks(t *testing.T) {
 		}
 	}
 }
+
+// What was given out is known again without a look-up, under an older key too, and
+// nothing else is.
+func TestOwnIsKnownAgain(t *testing.T) {
+	now := int64(1)
+	h := ids.Hasher{Keys: twoKeys{&now}}
+	old := h.Own(ids.Source{})
+	now = 20
+	fresh := h.Own(ids.Source{})
+	if len(old) != 43 || !strings.HasPrefix(fresh, "k2~") || !h.Made(old) || !h.Made(fresh) {
+		t.Errorf("%q and %q", old, fresh)
+	}
+	for _, text := range []string{"", "k2~", "k2~" + old, strings.TrimPrefix(fresh, "k2~"), old[:42], "B" + old[1:], h.Secret(ids.Source{}), fresh + "A"} {
+		if text != old && h.Made(text) {
+			t.Errorf("%q counts as ours", text)
+		}
+	}
+	if (ids.Hasher{Key: []byte("other")}).Made(old) {
+		t.Error("another tenant's counts")
+	}
+}

@@ -20,8 +20,9 @@ type Config struct {
 	// authorization endpoint and at the FHIR base.
 	Network int `name:"limit-network" key:"network" default:"50000" help:"Requests per second from one address (IPv6: one /64), over all nodes; 0 for no limit." placeholder:"N"`
 	// SignIn is for one address at the log-in pages; failed tries are counted
-	// apart and more strictly.
-	SignIn int `name:"limit-signin" key:"sign_in" default:"100" help:"Log-in attempts per second from one address, over all nodes; 0 for no limit." placeholder:"N"`
+	// apart and more strictly, and a device on which somebody signed in before has a
+	// small measure of its own.
+	SignIn int `name:"limit-signin" key:"sign_in" default:"100" help:"Log-ins tried per second from one address, known devices apart; 0 for no limit." placeholder:"N"`
 	// Register is for one address at the registration endpoint.
 	Register int `name:"limit-register" key:"register" default:"60" help:"Registrations of clients per hour from one address, over all nodes; 0 for no limit." placeholder:"N"`
 }

@@ -48,6 +48,15 @@ func (m *Manager) Know(w http.ResponseWriter, device string) {
 	}
 }
 
+// OwnDevice gives the secret of a device as far as this server gave it out, without
+// looking anything up; "" for any other text.
+func (m *Manager) OwnDevice(r *http.Request) string {
+	if device := m.read(r, deviceCookie); m.d.Hasher.Made(device) {
+		return device
+	}
+	return ""
+}
+
 // End removes the session cookie, and what was typed and waits for a proof.
 func (m *Manager) End(w http.ResponseWriter) {
 	http.SetCookie(w, m.cookie(sessionCookie, "", -1))
