@@ -167,12 +167,15 @@ func (s *Service) withdraw(ctx context.Context, tx Tx, id string, a Actor) error
 	origin := a.Origin
 	origin.PersonID = a.Person.ID
 	var w consent.Witness
-	if a.Agreed != nil {
+	if a.Agreed != nil || a.Dictated != nil {
 		last, err := tx.ConsentByID(ctx, s.Tenant, id)
 		if err != nil {
 			return err
 		}
 		w = a.Agreed.witness(last.Patient, a)
+		if a.Dictated != nil {
+			w = a.Dictated.witness(last.Patient)
+		}
 	}
 	rec, ended, err := s.Consents.WithdrawnTx(ctx, tx, s.Tenant, id, origin, w)
 	if ended {

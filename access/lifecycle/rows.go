@@ -55,6 +55,7 @@ func agreedRows() []Row {
 		{"LC-08", "renew: the same, less, or stop", "patient", "/people/{id}/renew"},
 		{"LC-09", "end at the agreed time", "clock", ""},
 		{"LC-10", "revoke, also quietly", "patient", "/people/{id}/revoke"},
+		{"LC-10", "end it because the patient says so: in person, by phone, on paper", "staff", "/staff/people/{id}/dictated"},
 		{"LC-10", "shut a person out for good", "patient", "/people/{id}/block"},
 		{"LC-10", "shut a person out who never had access", "patient", "/people/block"},
 		{"LC-10", "take that back", "patient", "/people/{id}/unblock"},

@@ -101,6 +101,8 @@ type Actor struct {
 	Client string
 	// Agreed is the page on which the person agrees or takes back; nil without one.
 	Agreed *Agreement
+	// Dictated is how the patient told staff, who act; nil where nobody did.
+	Dictated *Dictation
 }
 
 func (s *Service) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Microsecond) }

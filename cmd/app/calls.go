@@ -1,8 +1,11 @@
 package app
 
 import (
+	"context"
+
 	"github.com/mandate-health/mandate/access/lifecycle"
 	"github.com/mandate-health/mandate/identity"
+	"github.com/mandate-health/mandate/internal/errs"
 	"github.com/mandate-health/mandate/oauth/callers"
 	"github.com/mandate-health/mandate/store"
 	"github.com/mandate-health/mandate/web/pages/calls"
@@ -23,11 +26,27 @@ func (t *tenant) matterPages(life *lifecycle.Service) *matters.Handler {
 
 // callPages are both ends of a telephone call.
 func (t *tenant) callPages() *calls.Handler {
-	return calls.New(calls.Deps{
-		Callers: callers.New(callers.Deps{
-			Read: t.store, Authority: t.loader, Patients: t.record, Tx: on(t.store, func(tx store.Tx) identity.Tx { return tx }),
-			Clock: t.clock, Hasher: t.hasher, Tenant: t.id,
-		}),
-		Kinds: patientpages.Kinds, Desk: t.desk(),
+	return calls.New(calls.Deps{Callers: t.callers(), Kinds: patientpages.Kinds, Desk: t.desk()})
+}
+
+// callers finds out who is on the telephone.
+func (t *tenant) callers() *callers.Service {
+	return callers.New(callers.Deps{
+		Read: t.store, Authority: t.loader, Patients: t.record, Tx: on(t.store, func(tx store.Tx) identity.Tx { return tx }),
+		Clock: t.clock, Hasher: t.hasher, IDs: t.ids, Tenant: t.id,
 	})
+}
+
+// calling verifies that a patient is on the telephone, and gives the id of the event
+// that says so.
+func (t *tenant) calling(ctx context.Context, a lifecycle.Actor, patient, username, code string) (event string, err error) {
+	known, err := t.record.Patient(ctx, patient)
+	if err != nil {
+		return "", err
+	}
+	caller, err := t.callers().Verify(ctx, a.Person, callers.Asked{Username: username, Patient: known.Name, Code: code}, a.Origin)
+	if err == nil && (!caller.Self || caller.Patient.ID != patient) {
+		err = errs.New(errs.Unauthenticated, "caller-unverified", "The caller is not verified.")
+	}
+	return caller.Event, err
 }

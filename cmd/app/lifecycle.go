@@ -85,7 +85,7 @@ func (t *tenant) proxyPages(life *lifecycle.Service) *proxypages.Handler {
 // staffPages are the pages of staff who care for patients.
 func (t *tenant) staffPages(life *lifecycle.Service) *staffpages.Handler {
 	return staffpages.New(staffpages.Deps{
-		Life: life, Desk: t.desk(), Zone: t.cfg.zone(),
+		Life: life, Desk: t.desk(), Zone: t.cfg.zone(), Calling: t.calling,
 	})
 }
 

@@ -52,6 +52,7 @@ type Deps struct {
 	Tx        txn.Runner[identity.Tx]
 	Clock     clock.Clock
 	Hasher    ids.Hasher
+	IDs       ids.Source
 	Tenant    string
 }
 
@@ -89,6 +90,8 @@ type Caller struct {
 	// hear, one entry for each capacity.
 	Self   bool
 	Access []authority.Access
+	// Event is the id of the event that says so in the audit log.
+	Event string
 }
 
 // refused is the one answer to whatever does not fit.
@@ -109,6 +112,7 @@ func (s *Service) Verify(ctx context.Context, staff identity.Person, in Asked, o
 		why = "caller-is-staff"
 	}
 	many := false
+	caller.Event = s.d.IDs.ID()
 	err = s.d.Tx.InTx(ctx, func(tx identity.Tx) error {
 		key := "caller-of|" + staff.ID
 		n, err := tx.Failures(ctx, s.d.Tenant, key, now, window)
@@ -148,6 +152,7 @@ func (s *Service) Verify(ctx context.Context, staff identity.Person, in Asked, o
 // event tells the log what was found, which no page does.
 func (s *Service) event(staff identity.Person, c Caller, why string, origin audit.Event, now time.Time) audit.Event {
 	e := origin
+	e.ID = c.Event
 	e.Tenant, e.Time, e.Kind, e.Action, e.Outcome = s.d.Tenant, now, audit.CallerChecked, "E", audit.Success
 	e.PersonID, e.Patient, e.Detail = staff.ID, c.Patient.ID, map[string]string{"account": c.Person.ID}
 	if why != "" {

@@ -65,8 +65,11 @@ type RegainFinish struct {
 func (RegainFinish) Template() string { return "regain-finish" }
 
 func (p RegainFinish) titleKey(*words.Catalogue, string) (string, words.Args) {
-	if p.Elsewhere {
+	switch {
+	case p.Elsewhere:
 		return "regain-finish.elsewhere", nil
+	case p.First:
+		return "regain-finish.title_first", nil
 	}
 	return "regain-finish.title", nil
 }

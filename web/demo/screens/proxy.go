@@ -44,6 +44,12 @@ func proxyScreens() []Screen {
 			p.Steps = []pages.CaseStep{{At: ago(9), Key: "invite", Who: n.Patient}, {At: ago(8), Key: "accept", Who: n.Proxy}, {At: ago(1), Key: "proof", Who: n.Nurse}}
 			return p
 		}},
+	}
+}
+
+// actScreens are those of one question about somebody who helps.
+func actScreens() []Screen {
+	return []Screen{
 		{"person-end", groupProxy, func(s State) pages.Page {
 			n := names(s)
 			return pages.ProxyAct{Frame: in(s, n.Patient, general()), Act: "revoke", Who: n.Proxy, Version: 3, Fields: []pages.ActField{{Name: "quiet", Kind: "check"}}}
@@ -55,6 +61,14 @@ func proxyScreens() []Screen {
 				p.Functions = []string{"schedule", "message"}
 			}
 			return p
+		}},
+		{"person-dictated", groupProxy, func(s State) pages.Page {
+			n := names(s)
+			told := []pages.Option{{Value: "FACE", Label: "In person"}, {Value: "PHONE", Label: "On the phone", Selected: true}}
+			return pages.ProxyAct{
+				Frame: staff(in(s, n.Nurse, pages.FieldError{Field: "code", Key: "field.caller"})), Act: "dictated", Who: n.Proxy, Patient: n.Patient, Version: 3,
+				Fields: []pages.ActField{{Name: "channel", Kind: "select", Options: told}, {Name: "username", Kind: "text", Value: "rosa"}, {Name: "code", Kind: "text"}, {Name: "quiet", Kind: "check"}},
+			}
 		}},
 		{"person-proof", groupProxy, func(s State) pages.Page {
 			n := names(s)

@@ -40,7 +40,7 @@ type Screen struct {
 // All gives every screen in the order of the list.
 func All() []Screen {
 	var all []Screen
-	for _, group := range [][]Screen{signInScreens(), flowScreens(), patientScreens(), recordScreens(), factorScreens(), restrictedScreens(), regainScreens(), bedsideScreens(), accountScreens(), staffScreens(), operatorScreens(), otherScreens(), proxyScreens(), invitedScreens(), paperScreens(), standingScreens(), messageScreens()} {
+	for _, group := range [][]Screen{signInScreens(), flowScreens(), patientScreens(), recordScreens(), factorScreens(), restrictedScreens(), regainScreens(), bedsideScreens(), accountScreens(), staffScreens(), operatorScreens(), otherScreens(), proxyScreens(), actScreens(), invitedScreens(), paperScreens(), standingScreens(), messageScreens()} {
 		all = append(all, group...)
 	}
 	return all

@@ -52,13 +52,30 @@ func (h *Handler) deeds() map[string]deed {
 			_, err := h.Life.Hold(ctx, a, id, r.PostFormValue("ground"))
 			return err
 		},
-		"admit": plain(h.Life.Admit), "release": plain(h.Life.Release), "part": plain(h.Life.Part),
+		"dictated": h.dictated,
+		"admit":    plain(h.Life.Admit), "release": plain(h.Life.Release), "part": plain(h.Life.Part),
 		"died": plain(h.Life.Died), "revive": plain(h.Life.Revived), "void": plain(h.Life.Void),
 		"compromised": func(ctx context.Context, a lifecycle.Actor, id string, _ *http.Request) error {
 			return h.Life.Compromised(ctx, a, id)
 		},
 	})
 	return out
+}
+
+// dictated ends an access in the name of the patient, who said so.
+func (h *Handler) dictated(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error {
+	d := lifecycle.Dictation{Channel: r.PostFormValue("channel")}
+	if d.Channel == lifecycle.ByPhone {
+		c, err := h.Life.ForStaff(ctx, a, id)
+		if err != nil {
+			return err
+		}
+		if d.Verification, err = h.Calling(ctx, a, c.Patient, r.PostFormValue("username"), r.PostFormValue("code")); err != nil {
+			return err
+		}
+	}
+	_, err := h.Life.RevokeFor(ctx, a, id, d, r.PostFormValue("quiet") == "yes")
+	return err
 }
 
 func (h *Handler) attest(ctx context.Context, a lifecycle.Actor, id string, r *http.Request) error {
@@ -126,6 +143,8 @@ func (h *Handler) day(r *http.Request, field string) (time.Time, error) {
 func faults() map[string]pages.FieldError {
 	return map[string]pages.FieldError{
 		"matter-ground":         {Field: "ground", Key: pages.ErrChoose},
+		"proxy-channel":         {Field: "channel", Key: pages.ErrChoose},
+		"caller-unverified":     {Field: "code", Key: "field.caller"},
 		"proxy-documents":       {Field: "document1", Key: "field.documents"},
 		"proxy-reason":          {Field: "reason", Key: pages.ErrChoose},
 		"proxy-authority":       {Field: "instrument", Key: pages.ErrChoose},
@@ -193,6 +212,11 @@ func (h *Handler) fields(r *http.Request, act string, c proxy.Case) []pages.ActF
 		return h.grounds(r, c)
 	case "vouch":
 		return []pages.ActField{choice("reason", "vouch.", proxy.VouchReasons()...)}
+	case "dictated":
+		return []pages.ActField{
+			choice("channel", "channel.", lifecycle.Channels()...), {Name: "username", Kind: "text", Value: r.PostFormValue("username")},
+			{Name: "code", Kind: "text"}, ticked(r, "quiet"),
+		}
 	case "free":
 		return []pages.ActField{choice("reason", "free.", lifecycle.FreeReasons()...)}
 	case "activate":

@@ -28,6 +28,10 @@ type Deps struct {
 	desk.Desk
 	// Zone is where days begin and end; nil means UTC.
 	Zone *time.Location
+	// Calling verifies, by what was typed, that a patient is on the telephone, and gives
+	// the id of the event that says so. Errors: errs.Unauthenticated with code
+	// caller-unverified, whatever does not fit; errs.RateLimited; errs.Unavailable.
+	Calling func(ctx context.Context, a lifecycle.Actor, patient, username, code string) (event string, err error)
 }
 
 // Handler serves the pages.
@@ -152,7 +156,7 @@ func acts(c proxy.Case, now time.Time) []string {
 		}
 		return []string{"activate", "attest", "part", "compromised"}
 	case proxy.StateActive:
-		return append(turns(c), "hold", "part", "died", "compromised", "void")
+		return slices.Concat(turns(c), dictatable(c), []string{"hold", "part", "died", "compromised", "void"})
 	case proxy.StateProposed:
 		return []string{"free", "part", "compromised"}
 	case proxy.StateBereaved:
@@ -160,7 +164,7 @@ func acts(c proxy.Case, now time.Time) []string {
 	case proxy.StateSuspended:
 		return resting(c)
 	case proxy.StateConfirmed:
-		return []string{"part", "void"}
+		return append(dictatable(c), "part", "void")
 	case proxy.StateExpired, proxy.StateRevoked:
 		if c.Revivable(now) {
 			return []string{"revive", "void"}
@@ -177,7 +181,7 @@ func resting(c proxy.Case) []string {
 	case proxy.MergedAway:
 		return nil
 	case proxy.SafetyHold, proxy.GuardianAppointed, proxy.PatientMerged:
-		return []string{"release", "part", "compromised", "void"}
+		return append(dictatable(c), "release", "part", "compromised", "void")
 	case proxy.PatientDied:
 		return []string{"revive", "part", "void"}
 	case proxy.CustodianChanged:
@@ -185,7 +189,16 @@ func resting(c proxy.Case) []string {
 			return []string{"release", "part", "void"}
 		}
 	}
-	return []string{"part", "compromised", "void"}
+	return append(dictatable(c), "part", "compromised", "void")
+}
+
+// dictatable is what the patient may ask staff to do: to end what rests on the
+// patient's word alone (LC-10).
+func dictatable(c proxy.Case) []string {
+	if c.Basis == proxy.BasisDesignated {
+		return []string{"dictated"}
+	}
+	return nil
 }
 
 func (h *Handler) person(w http.ResponseWriter, r *http.Request, id session.Identity) error {
