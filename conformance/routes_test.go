@@ -205,3 +205,27 @@ func fill(req *kit.Request, r routeLine, c credential) {
 		req.Form = url.Values{"answer": {"allow"}}
 	}
 }
+
+// wayIn is an address at which somebody proves something of themself, or is sent to do so.
+var wayIn = regexp.MustCompile(`^(GET|POST) /(signin|staff|recover|enrol|bedside|invitation|device|authorize|end-session|signout|signed-out)\b`)
+
+// CPA AS-01: the operator's manual names each way in, with its strength.
+func TestEveryWayInIsWritten(t *testing.T) {
+	manual, err := os.ReadFile("../docs/operations/signin.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ways := 0
+	for _, name := range openToAll(t) {
+		_, path, _ := strings.Cut(name, " ")
+		if !wayIn.MatchString(name) || strings.HasPrefix(path, "/device_") || path == "/device/done" {
+			continue
+		}
+		if ways++; !strings.Contains(string(manual), "`"+path+"`") {
+			t.Errorf("%s is not in docs/operations/signin.md", name)
+		}
+	}
+	if ways < 25 {
+		t.Errorf("only %d ways in are listed", ways)
+	}
+}
