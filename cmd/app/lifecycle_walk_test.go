@@ -100,6 +100,7 @@ func chapters() map[string]chapter {
 		"turned away":      {turnedAway, []string{"say no to who asked", "let somebody go on whose patient cannot be asked", "turn the person away"}},
 		"an end and heirs": {heirs, []string{"end at the agreed time", "ask for a renewal 30, 14 and 3 days before the end", "begin the access of an executor after a death"}},
 		"blocked":          {TestABlockedPersonSeesWhatAStrangerSees, []string{"shut a person out who never had access", "take that back"}},
+		"told staff":       {TestThePatientEndsAnAccessByTellingStaff, []string{"end it because the patient says so: in person, by phone, on paper"}},
 		"a former helper":  {TestABlockedHelperSeesWhatAFormerHelperSees, []string{"shut a person out for good"}},
 		"an agent": {TestAnAgentWakesAndSleeps, []string{
 			"put a person on a patient's list", "put in a legal instrument", "verify it by a second person, by a checklist",

@@ -117,7 +117,7 @@ func (r *Ring) makeInBackground(ctx context.Context, tenant string, t *tenantRin
 	done := make(chan struct{})
 	t.making[UseIDToken] = done
 	go func() {
-		err := r.add(context.WithoutCancel(ctx), tenant, t, UseIDToken)
+		err := r.addAlone(context.WithoutCancel(ctx), tenant, t, UseIDToken)
 		t.mu.Lock()
 		t.failed[UseIDToken] = err
 		delete(t.making, UseIDToken)
@@ -127,19 +127,34 @@ func (r *Ring) makeInBackground(ctx context.Context, tenant string, t *tenantRin
 }
 
 // add makes one key, stores it and reads the ring again, so that a key which
-// another node made at the same moment is known here too.
+// another node made at the same moment is known here too. The caller holds t.load.
 func (r *Ring) add(ctx context.Context, tenant string, t *tenantRing, use Use) error {
-	k, err := r.makeKey(ctx, tenant, use, r.clock.Now())
-	if err != nil {
-		return err
-	}
-	if err := r.store.PutSigningKey(ctx, k); err != nil {
+	if err := r.put(ctx, tenant, use); err != nil {
 		return err
 	}
 	return r.read(ctx, tenant, t)
 }
 
-// read replaces the cached keys by those of the store.
+// addAlone is add for who does not hold t.load: while the key is made others may read
+// the ring, and what they read is not replaced by what is older.
+func (r *Ring) addAlone(ctx context.Context, tenant string, t *tenantRing, use Use) error {
+	if err := r.put(ctx, tenant, use); err != nil {
+		return err
+	}
+	t.load.Lock()
+	defer t.load.Unlock()
+	return r.read(ctx, tenant, t)
+}
+
+func (r *Ring) put(ctx context.Context, tenant string, use Use) error {
+	k, err := r.makeKey(ctx, tenant, use, r.clock.Now())
+	if err != nil {
+		return err
+	}
+	return r.store.PutSigningKey(ctx, k)
+}
+
+// read replaces the cached keys by those of the store. The caller holds t.load.
 func (r *Ring) read(ctx context.Context, tenant string, t *tenantRing) error {
 	stored, err := r.store.SigningKeys(ctx, tenant)
 	if err != nil {
