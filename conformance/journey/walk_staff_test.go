@@ -79,7 +79,7 @@ func quinnEnrols(w *world) {
 	quinn.inspect("enrol-1-link")
 	quinn.visit(link)
 	quinn.pressed("main form button.primary")
-	quinn.heading("Choose a new password")
+	quinn.heading("Choose a password")
 	quinn.says("Choose a password for your new account.", "Set up your code app")
 	quinn.meter("enrol-2-account")
 	quinn.visit(quinn.location().Path)
