@@ -157,10 +157,13 @@ type Case struct {
 	Unavailable Signed `json:"unavailable,omitzero"`
 	// Vouched is a trusted referee, until another member of staff agrees.
 	Vouched Signed `json:"vouched,omitzero"`
-	// Before are the terms that a death or a merge narrowed, Was the state before a
-	// merge, MergedWith the case of the other record.
-	Before     *Terms `json:"before,omitempty"`
+	// Before are the terms that a death narrowed.
+	Before *Terms `json:"before,omitempty"`
+	// Was is the state before a merge, WasWhy why the access rested then, Apart what
+	// the record gave alone, MergedWith the case of the other record.
 	Was        State  `json:"was,omitempty"`
+	WasWhy     string `json:"was_why,omitempty"`
+	Apart      *Apart `json:"apart,omitempty"`
 	MergedWith string `json:"merged_with,omitempty"`
 	// Next is the Consent that begins when that of ConsentID ends.
 	// Turns is when.
@@ -201,12 +204,15 @@ func (c Case) Proofed() bool { return !c.Proofing.Zero() }
 // for the consent.
 func (c Case) Agreed() bool { return !c.Confirmed.Zero() || c.Authority.Verified() }
 
-// Why gives the reason of the last step, "" where the step says all.
+// Why gives the reason of the last step, "" where the step says all. What was noted
+// beside meanwhile takes no reason away: an access that rests keeps its own.
 func (c Case) Why() string {
-	if len(c.Steps) == 0 {
-		return ""
+	for _, step := range slices.Backward(c.Steps) {
+		if step.Act != ActReport && step.Act != ActEnact {
+			return step.Reason
+		}
 	}
-	return c.Steps[len(c.Steps)-1].Reason
+	return ""
 }
 
 // Revision counts the steps: by it a page knows whether what it showed still holds.

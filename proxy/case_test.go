@@ -89,7 +89,7 @@ func TestActiveImpliesProofedAndAgreed(t *testing.T) {
 	reached := map[proxy.State]int{}
 	starts := []proxy.Case{invited(t), parent(t), woken(t)}
 	sequence := func(r *rapid.T) {
-		c, at := rapid.SampledFrom(starts).Draw(r, "start"), now.Add(2*time.Hour)
+		c, at, closed := rapid.SampledFrom(starts).Draw(r, "start"), now.Add(2*time.Hour), false
 		for range rapid.IntRange(1, 30).Draw(r, "steps") {
 			at = at.Add(time.Duration(rapid.SampledFrom([]int{1, 5, 60, 60 * 24, 60 * 24 * 40}).Draw(r, "minutes")) * time.Minute)
 			before := c
@@ -107,24 +107,17 @@ func TestActiveImpliesProofedAndAgreed(t *testing.T) {
 				}
 				continue
 			}
-			if before.State.Over() {
+			if before.State.Over() && !next.State.Over() {
 				r.Fatalf("something followed the end: %+v", next)
+			}
+			// What two determinations woke anew began anew; lifecycle asks there.
+			closed = next.Mourned() || closed && next.DeathNoted() && next.State != proxy.StateVerified
+			if closed && next.State == proxy.StateActive {
+				r.Fatalf("an access that a death closed was opened without taking the death back: %+v", next)
 			}
 			c = next
 			if s := c.At(at); s == proxy.StateActive || c.State == proxy.StateActive {
-				if !c.Proofed() || c.Confirmed.Zero() && !c.Authority.Verified() {
-					r.Fatalf("active without proof or agreement: %+v", c)
-				}
-				if c.Cosigned.Zero() != (c.Ward.Band(c.Starts) != proxy.BandTeen) {
-					r.Fatalf("a teenager's access without two signatures: %+v", c)
-				}
-				if c.Basis == proxy.BasisRepresentative && (c.Authority.Attested.By == c.Authority.Checked.By ||
-					c.Authority.Trigger == proxy.TriggerCapacity && len(c.Determined) < 2) {
-					r.Fatalf("an authority was not checked: %+v", c)
-				}
-				if c.Alternate() && c.Unavailable.Zero() {
-					r.Fatalf("an alternate acts without a reason: %+v", c)
-				}
+				grounded(r, c)
 			}
 			reached[c.At(at)]++
 		}
@@ -136,6 +129,23 @@ func TestActiveImpliesProofedAndAgreed(t *testing.T) {
 		if reached[s] == 0 {
 			t.Errorf("no sequence reached %s", s)
 		}
+	}
+}
+
+// grounded fails where an access runs on less than it must.
+func grounded(r *rapid.T, c proxy.Case) {
+	if !c.Proofed() || c.Confirmed.Zero() && !c.Authority.Verified() {
+		r.Fatalf("active without proof or agreement: %+v", c)
+	}
+	if c.Cosigned.Zero() != (c.Ward.Band(c.Starts) != proxy.BandTeen) {
+		r.Fatalf("a teenager's access without two signatures: %+v", c)
+	}
+	if c.Basis == proxy.BasisRepresentative && (c.Authority.Attested.By == c.Authority.Checked.By ||
+		c.Authority.Trigger == proxy.TriggerCapacity && len(c.Determined) < 2) {
+		r.Fatalf("an authority was not checked: %+v", c)
+	}
+	if c.Alternate() && c.Unavailable.Zero() {
+		r.Fatalf("an alternate acts without a reason: %+v", c)
 	}
 }
 

@@ -59,10 +59,24 @@ func (c Case) Mourned() bool {
 // back, also when the days of the access are over since.
 func (c Case) DeathNoted() bool {
 	for _, step := range slices.Backward(c.Steps) {
-		switch step.Act {
-		case ActMourn, ActDie:
+		switch {
+		case step.Act == ActRevive:
+			return false
+		case step.Reason == PatientDied:
 			return true
-		case ActRevive:
+		}
+	}
+	return false
+}
+
+// MergedInDeath reports whether records became one after the death was noted: then
+// no Consent of before says what can be read once the death is taken back.
+func (c Case) MergedInDeath() bool {
+	for _, step := range slices.Backward(c.Steps) {
+		switch step.Act {
+		case ActMerge, ActCarry:
+			return true
+		case ActMourn, ActDie:
 			return false
 		}
 	}

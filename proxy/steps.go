@@ -236,8 +236,19 @@ func (c Case) Ask(by Signed) (Case, error) {
 // Pause and Resume: everything stays as agreed, and nothing is open between.
 func (c Case) Pause(by Signed, reason string) (Case, error) { return c.take(ActPause, by, reason) }
 
-// Resume opens what was paused.
-func (c Case) Resume(by Signed) (Case, error) { return c.take(ActResume, by, "") }
+// Resume opens what was paused. After a merge an access goes on as it was before: one
+// that rested then for another reason rests for that, and one that a death narrowed
+// stays narrow. Errors: errs.Forbidden with code proxy-patient-died where it rests
+// because of a death, which only Revive takes back; those of the machine.
+func (c Case) Resume(by Signed) (Case, error) {
+	switch {
+	case c.Mourned():
+		return c, errs.New(errs.Forbidden, "proxy-patient-died", "A death was noted: it must be taken back first.")
+	case !c.merged():
+		return c.take(ActResume, by, "")
+	}
+	return c.asBefore(ActResume, by)
+}
 
 // Revoke ends the access for the patient, Resign for the proxy, Part because the
 // relationship ended.
@@ -273,8 +284,8 @@ func (c Case) Lapse(at time.Time) (Case, error) {
 func (c Case) asleep() Case {
 	c.Determined, c.Terms, c.Starts, c.Authority.Reviews = nil, Terms{}, time.Time{}, time.Time{}
 	c.Looked, c.LookedUntil, c.Disputed, c.Prompted = nil, time.Time{}, Signed{}, 0
-	c.Unavailable = Signed{}
-	return c
+	c.Unavailable, c.Before = Signed{}, nil
+	return c.parted()
 }
 
 func (c Case) close(act Act, by Signed, reason string) (Case, error) {

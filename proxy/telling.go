@@ -123,4 +123,6 @@ func mailbox(address string) string {
 }
 
 // Held reports whether a safety hold lies on the access now.
-func (c Case) Held() bool { return c.State == StateSuspended && c.Why() == SafetyHold }
+func (c Case) Held() bool {
+	return c.State == StateSuspended && (c.Why() == SafetyHold || c.merged() && c.WasWhy == SafetyHold)
+}

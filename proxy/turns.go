@@ -181,55 +181,40 @@ func (c Case) Review(until time.Time, by Signed) (out Case, ready bool, err erro
 // (LC-18).
 func (c Case) Yield(by Signed) (Case, error) { return c.take(ActYield, by, GuardianAppointed) }
 
+// Apart is what an access gave before its record became one with another.
+type Apart struct {
+	Terms  Terms  `json:"terms"`
+	Before *Terms `json:"before,omitempty"`
+}
+
+// merged reports whether the access rests because two records became one.
+func (c Case) merged() bool {
+	w := c.Why()
+	return c.State == StateSuspended && c.Was != "" && (w == PatientMerged || w == MergedAway)
+}
+
 // Merge lets an access rest because its record became one with another (LC-27);
-// other is the case of the other record that it goes with, if any.
+// other is the case of the other record that it goes with, if any. Errors:
+// errs.Conflict when it rests because of a merge already; those of the machine.
 func (c Case) Merge(reason, other string, by Signed) (Case, error) {
-	out, err := c.take(ActMerge, by, reason)
-	if err == nil {
-		out.Was, out.MergedWith = c.State, other
-	}
-	return out, err
-}
-
-// Meet narrows a resting access to what two records both gave: the intersection of
-// functions, kinds and time.
-func (c Case) Meet(other Terms) Case {
-	keep := func(mine, theirs []string) []string {
-		return slices.DeleteFunc(slices.Clone(mine), func(x string) bool { return !slices.Contains(theirs, x) })
-	}
-	before := c.Terms
-	c.Before = &before
-	c.Terms.Functions, c.Terms.Kinds = keep(c.Terms.Functions, other.Functions), keep(c.Terms.Kinds, other.Kinds)
-	if other.Until.Before(c.Terms.Until) {
-		c.Terms.Until = other.Until
-	}
-	return c
-}
-
-// Carried reports whether the case began by a merge of records.
-func (c Case) Carried() bool { return len(c.Steps) > 0 && c.Steps[0].Act == ActCarry }
-
-// Carry begins the case of the merged record for somebody who had access to the
-// record that went into it. It rests until a person has looked.
-func (c Case) Carry(id, patient string, by Signed) Case {
-	out := c
-	out.ID, out.Patient, out.Version, out.Secret = id, patient, 0, ""
-	out.RelationID, out.ConsentID, out.Rested, out.Next, out.Barred = "", "", "", "", nil
-	out.MergedWith, out.State, out.Updated = c.ID, StateSuspended, by.At
-	if slices.Contains([]State{StateBlocked, StateAccount, StateProofed, StateVerified}, c.State) {
-		out.State = c.State
-	}
-	out.Steps = []Step{{Act: ActCarry, To: out.State, Signed: by, Reason: PatientMerged}}
-	return out
-}
-
-// Unmerge puts an access back as it was before two records became one. Errors:
-// errs.Conflict when it rests for another reason.
-func (c Case) Unmerge(by Signed) (Case, error) {
-	if w := c.Why(); w != PatientMerged && w != MergedAway || c.Was == "" {
+	if c.merged() {
 		return c, errs.New(errs.Conflict, "proxy-step", "This step does not fit where things stand. Somebody may have been faster.")
 	}
-	out, err := c.take(ActUnmerge, by, "")
+	out, err := c.take(ActMerge, by, reason)
+	if err != nil {
+		return c, err
+	}
+	out.Was, out.WasWhy, out.MergedWith = c.State, "", other
+	if c.State == StateSuspended || c.State == StateBereaved {
+		out.WasWhy = c.Why()
+	}
+	return out, nil
+}
+
+// asBefore takes an access out of the rest of a merge, to the state and the reason
+// from before.
+func (c Case) asBefore(act Act, by Signed) (Case, error) {
+	out, err := c.take(act, by, c.WasWhy)
 	if err != nil {
 		return c, err
 	}
@@ -238,11 +223,78 @@ func (c Case) Unmerge(by Signed) (Case, error) {
 		return c, errs.New(errs.Forbidden, agreed(out), "Something that must come before this step is missing.")
 	}
 	out.Steps[len(out.Steps)-1].To = out.State
+	return out.parted(), nil
+}
+
+// parted forgets what a merge must know to be taken back.
+func (c Case) parted() Case {
+	c.Was, c.WasWhy, c.Apart, c.MergedWith = "", "", nil, ""
+	return c
+}
+
+// Meet narrows a resting access to what two records both gave: the intersection of
+// functions, kinds and time, also of what is given again when a death is taken back.
+func (c Case) Meet(other Terms) Case {
+	c.Apart = &Apart{Terms: c.Terms, Before: c.Before}
+	c.Terms = c.Terms.meet(other)
 	if c.Before != nil {
-		out.Terms = *c.Before
+		before := c.Before.meet(other)
+		c.Before = &before
 	}
-	out.Was, out.Before, out.MergedWith = "", nil, ""
-	return out, nil
+	return c
+}
+
+func (t Terms) meet(other Terms) Terms {
+	keep := func(mine, theirs []string) []string {
+		return slices.DeleteFunc(slices.Clone(mine), func(x string) bool { return !slices.Contains(theirs, x) })
+	}
+	t.Functions, t.Kinds = keep(t.Functions, other.Functions), keep(t.Kinds, other.Kinds)
+	if other.Until.Before(t.Until) {
+		t.Until = other.Until
+	}
+	return t
+}
+
+// Carried reports whether the case began by a merge of records.
+func (c Case) Carried() bool { return len(c.Steps) > 0 && c.Steps[0].Act == ActCarry }
+
+// Carry begins the case of the merged record for somebody who had access to the
+// record that went into it. It rests until a person has looked; then it goes on as it
+// was, or rests for the reason it had, a death among them.
+func (c Case) Carry(id, patient string, by Signed) Case {
+	out := c.parted()
+	out.ID, out.Patient, out.Version, out.Secret = id, patient, 0, ""
+	out.RelationID, out.ConsentID, out.Rested, out.Next, out.Barred = "", "", "", "", nil
+	out.MergedWith, out.Updated = c.ID, by.At
+	why := PatientMerged
+	switch {
+	case c.DeathNoted():
+		why = PatientDied
+	case c.State == StateSuspended:
+		why = c.Why()
+	}
+	out.Steps = []Step{{Act: ActCarry, To: c.State, Signed: by, Reason: why}}
+	if slices.Contains([]State{StateConfirmed, StateActive, StateSuspended, StateBereaved}, c.State) {
+		out.Was, out.State = c.State, StateSuspended
+		if why != PatientMerged {
+			out.WasWhy = why
+		}
+		out.Steps = append(out.Steps, Step{Act: ActMerge, From: c.State, To: StateSuspended, Signed: by, Reason: PatientMerged})
+	}
+	return out
+}
+
+// Unmerge puts an access back as it was before two records became one. Errors:
+// errs.Conflict when it rests for another reason.
+func (c Case) Unmerge(by Signed) (Case, error) {
+	if !c.merged() {
+		return c, errs.New(errs.Conflict, "proxy-step", "This step does not fit where things stand. Somebody may have been faster.")
+	}
+	out, err := c.asBefore(ActUnmerge, by)
+	if err == nil && c.Apart != nil {
+		out.Terms, out.Before = c.Apart.Terms, c.Apart.Before
+	}
+	return out, err
 }
 
 // HandOn notes that another organisation keeps the record, and the agreement goes

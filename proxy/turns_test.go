@@ -245,6 +245,77 @@ func TestAMergeIsTheIntersection(t *testing.T) {
 	}
 }
 
+// LC-24, LC-27: what rested before a merge, or was narrowed by a death, is so again
+// once staff have looked, on the record that stays as on the one that went into it.
+// CPA TR-43.
+func TestAMergeOpensNothing(t *testing.T) {
+	at := func(h int) time.Time { return now.Add(time.Duration(3+h) * time.Hour) }
+	paused := func(c proxy.Case) (proxy.Case, error) { return c.Pause(by("p-rosa", at(0)), proxy.ByPatient) }
+	mourned := func(c proxy.Case) (proxy.Case, error) { return c.Mourn(20, by("p-osei", at(0))) }
+	died := func(c proxy.Case) (proxy.Case, error) { return c.Mourn(0, by("p-osei", at(0))) }
+	held := func(c proxy.Case) (proxy.Case, error) { return c.Pause(by("p-rosa", at(0)), proxy.SafetyHold) }
+	for name, tc := range map[string]struct {
+		before func(proxy.Case) (proxy.Case, error)
+		state  proxy.State
+		why    string
+	}{
+		"open":            {func(c proxy.Case) (proxy.Case, error) { return c, nil }, proxy.StateActive, ""},
+		"paused":          {paused, proxy.StateSuspended, proxy.ByPatient},
+		"held":            {held, proxy.StateSuspended, proxy.SafetyHold},
+		"after a death":   {mourned, proxy.StateBereaved, proxy.PatientDied},
+		"dead, no days":   {died, proxy.StateSuspended, proxy.PatientDied},
+		"paused, a death": {func(c proxy.Case) (proxy.Case, error) { c, _ = paused(c); return c.Report(by("p-hale", at(0))) }, proxy.StateSuspended, proxy.ByPatient},
+	} {
+		c, err := tc.before(woken(t))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		stays, err := c.Merge(proxy.PatientMerged, "c2", by("client:mpi", at(1)))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for side, merged := range map[string]proxy.Case{"stays": stays, "carried": c.Carry("c2", "other", by("client:mpi", at(1)))} {
+			if merged.State != proxy.StateSuspended || merged.Why() != proxy.PatientMerged || merged.Held() != (name == "held") {
+				t.Errorf("%s, %s: %s %q rests otherwise", name, side, merged.State, merged.Why())
+			}
+			merged = merged.Meet(proxy.Terms{Kinds: []string{"notes"}, Functions: []string{"message"}, Until: at(24 * 5)})
+			after, err := merged.Resume(by("p-hale", at(2)))
+			if err != nil || after.State != tc.state || tc.why != "" && after.Why() != tc.why {
+				t.Errorf("%s, %s: %s %q after staff looked: %v", name, side, after.State, after.Why(), err)
+			}
+			if after.DeathNoted() != c.DeathNoted() || slices.Contains(after.Terms.Kinds, "plans") {
+				t.Errorf("%s, %s: death %v, %v", name, side, after.DeathNoted(), after.Terms.Kinds)
+			}
+			if !c.DeathNoted() {
+				continue
+			}
+			if _, err := after.Resume(by("p-hale", at(3))); err == nil {
+				t.Errorf("%s, %s: opened although a death was noted", name, side)
+			}
+			back, err := after.Revive(by("p-hale", at(3)))
+			if err != nil || back.State != proxy.StateActive || !back.Terms.Until.Equal(at(24*5)) || !slices.Equal(back.Terms.Kinds, []string{"notes"}) {
+				t.Errorf("%s, %s: the death taken back: %s %+v %v", name, side, back.State, back.Terms, err)
+			}
+		}
+		apart, err := stays.Meet(proxy.Terms{}).Unmerge(by("client:mpi", at(2)))
+		if err != nil || apart.State != c.State || tc.why != "" && apart.Why() != tc.why || !slices.Equal(apart.Terms.Kinds, c.Terms.Kinds) || (apart.Before == nil) != (c.Before == nil) {
+			t.Errorf("%s: apart again %s %q %+v %v", name, apart.State, apart.Why(), apart.Terms, err)
+		}
+	}
+}
+
+// A law that changes, or a death that one person reports, takes nobody the way back
+// from a pause.
+func TestANoteKeepsTheReasonOfARest(t *testing.T) {
+	c, err := woken(t).Pause(by("p-rosa", now.Add(3*time.Hour)), proxy.ByPatient)
+	if err == nil {
+		c, err = c.Report(by("p-hale", now.Add(4*time.Hour)))
+	}
+	if err != nil || c.Why() != proxy.ByPatient {
+		t.Errorf("%q %v", c.Why(), err)
+	}
+}
+
 // FX-28: an instrument opens what it says; one without the power over records opens
 // none, and says so in a word for machines.
 // CPA TF-11; FX-28.

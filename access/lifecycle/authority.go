@@ -178,7 +178,8 @@ func (s *Service) held(ctx context.Context, a Actor, id string, f find, more ...
 }
 
 // Release lets an access go on that staff, a court's order or a merge of records
-// had put to rest (LC-12, LC-18, LC-27).
+// had put to rest (LC-12, LC-18, LC-27). After a merge it is as it was before: what
+// the patient had paused stays paused.
 func (s *Service) Release(ctx context.Context, a Actor, id string) (proxy.Case, error) {
 	return s.step(ctx, id, a, staffsCase,
 		func(c proxy.Case) (proxy.Case, error) {
@@ -188,7 +189,17 @@ func (s *Service) Release(ctx context.Context, a Actor, id string) (proxy.Case, 
 			}
 			return c.Resume(s.signed(a))
 		},
-		s.fits, func(ctx context.Context, tx Tx, c *proxy.Case) error {
+		func(ctx context.Context, tx Tx, c *proxy.Case) error {
+			switch c.At(s.now()) {
+			case proxy.StateSuspended:
+				// Before the merge it rested for another reason, and does again.
+				return nil
+			case proxy.StateBereaved:
+				return s.open(ctx, tx, c, a, "proxy.bereaved")
+			}
+			if err := s.fits(ctx, tx, c); err != nil {
+				return err
+			}
 			if err := s.open(ctx, tx, c, a, "proxy.changed"); err != nil {
 				return err
 			}

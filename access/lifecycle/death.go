@@ -108,13 +108,14 @@ func (s *Service) restore(ctx context.Context, tx Tx, c *proxy.Case, a Actor) er
 	if err := s.signOut(ctx, tx, c.PersonID); err != nil {
 		return err
 	}
-	if c.Ward.Adult.IsZero() {
+	if c.Ward.Adult.IsZero() && !c.MergedInDeath() {
 		if _, err := s.Consents.RestoreTx(ctx, tx, s.Tenant, c.Rested, origin); err != nil {
 			return err
 		}
 		c.ConsentID = c.Rested
 	} else if err := s.file(ctx, tx, c, a); err != nil {
-		// A parent's is two Consents, by the birthday.
+		// A parent's is two Consents, by the birthday; of records that became one none of
+		// before says what both gave.
 		return err
 	}
 	c.Rested = ""

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"slices"
 
 	"github.com/mandate-health/mandate/proxy"
 )
@@ -41,25 +42,8 @@ func (s *Service) merge(ctx context.Context, tx Tx, target, source string, a Act
 		return 0, err
 	}
 	n += moved
-	moved, err = s.each(ctx, tx, staying, a, func(c *proxy.Case) error {
-		if !in(c.At(s.now()), running()) || c.Why() == proxy.PatientMerged {
-			return nil
-		}
-		other := met[c.ID]
-		id := ""
-		if other != nil {
-			id = other.ID
-		}
-		next, err := c.Merge(proxy.PatientMerged, id, s.signed(a))
-		if err != nil {
-			return err
-		}
-		if other != nil {
-			next = next.Meet(other.Terms)
-		}
-		*c = next
-		return s.sever(ctx, tx, c, a)
-	})
+	died := slices.ContainsFunc(going, proxy.Case.DeathNoted)
+	moved, err = s.each(ctx, tx, staying, a, func(c *proxy.Case) error { return s.stay(ctx, tx, c, met[c.ID], died, a) })
 	if err != nil {
 		return 0, err
 	}
@@ -69,6 +53,34 @@ func (s *Service) merge(ctx context.Context, tx Tx, target, source string, a Act
 		}
 	}
 	return n + moved + len(carried), s.tellPatient(ctx, tx, proxy.Case{Patient: target}, "proxy.changed")
+}
+
+// stay lets an access to the record that stays rest. other is what the same person
+// had to the record that went, if anything; died says that a death was noted there,
+// which then holds here too.
+func (s *Service) stay(ctx context.Context, tx Tx, c, other *proxy.Case, died bool, a Actor) error {
+	if why := c.Why(); !in(c.At(s.now()), running()) || why == proxy.PatientMerged || why == proxy.MergedAway {
+		return nil
+	}
+	next := *c
+	var err error
+	if died && in(c.At(s.now()), []proxy.State{proxy.StateConfirmed, proxy.StateActive}) {
+		if next, err = c.Die(s.signed(a)); err != nil {
+			return err
+		}
+	}
+	id := ""
+	if other != nil {
+		id = other.ID
+	}
+	if next, err = next.Merge(proxy.PatientMerged, id, s.signed(a)); err != nil {
+		return err
+	}
+	if other != nil {
+		next = next.Meet(other.Terms)
+	}
+	*c = next
+	return s.sever(ctx, tx, c, a)
 }
 
 // away takes one access out of the record that goes.

@@ -82,6 +82,12 @@ func TestTheRegistrationSpeaks(t *testing.T) {
 	if text := s.open(t, hale, "/staff/people").Text(); strings.Contains(text, "Cal Cole for Rosa") {
 		t.Error("what came by the merge is still there")
 	}
+	s.says(s.fill(rosa, "/people/"+id+"/pause", "yes", nil), "rests")
+	s.news(merge)
+	s.fill(hale, "/staff/people/"+id+"/release", "yes", nil)
+	s.says(s.open(t, bea, "/helping/"+id), "not available now")
+	s.says(s.fill(rosa, "/people/"+id+"/resume", "yes", nil), "Bea Brook has access until")
+	s.news(`{"kind":"patient-unmerged","patient":"rosa","other":"joaquin"}`)
 	s.handedOnAndParted(rosa, bea, cal, hale, id, cid)
 }
 
