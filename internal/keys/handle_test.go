@@ -190,7 +190,7 @@ func TestHandleKeyIsNotPublished(t *testing.T) {
 		t.Fatal(err)
 	}
 	set, err := h.JWKS(t.Context(), "t")
-	if err != nil || strings.Contains(string(set), h.kid(t, handle)) || strings.Count(string(set), `"kid"`) != 3 || strings.Contains(string(set), "oct") {
+	if err != nil || strings.Contains(string(set), h.kid(t, handle)) || strings.Count(string(set), `"kid"`) != 3 || strings.Contains(string(set), `"oct"`) {
 		t.Errorf("%s %v", set, err)
 	}
 	k := h.store.keys[slices.IndexFunc(h.store.keys, func(k SigningKey) bool { return k.Use == UseAccessHandle })]

@@ -76,7 +76,7 @@ func TestADraftWaitsForTheProof(t *testing.T) {
 			t.Errorf("%d %s", resp.StatusCode, at)
 		}
 		draft = kept(resp)
-		if draft == nil || !draft.HttpOnly || !draft.Secure || strings.Contains(draft.Value, "Bea") {
+		if draft == nil || !draft.HttpOnly || !draft.Secure || strings.Contains(draft.Value, "Brook") {
 			t.Fatalf("the cookie %v", draft)
 		}
 	}
